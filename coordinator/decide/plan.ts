@@ -1,0 +1,82 @@
+// The answer of a decision: for every pool a move or a hold, each with its reasons as data, and for every
+// pod that waits why it has no node. Nothing here is a sentence.
+
+import type { Reason } from "../../shared/model/reasons.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+import type { Memory } from "./snapshot.ts";
+
+export interface Decision {
+  readonly plan: Plan;
+  readonly memory: Memory;
+}
+
+export interface Plan {
+  readonly at: EpochMs;
+  readonly moves: readonly Move[];
+  readonly holds: readonly Hold[];
+  /** Pods that count as demand, or would, and get nothing from this plan. */
+  readonly unplaced: readonly { readonly pod: string; readonly because: readonly Reason[] }[];
+  /** Per policy: what status and metrics show. Null: not known. */
+  readonly figures: readonly PolicyFigures[];
+}
+
+interface MoveBase {
+  /** `<policy>/<pool>/<kind>/<cause>`: the same situation gives the same key, so acting twice is acting once. */
+  readonly key: string;
+  readonly policy: string;
+  readonly pool: string;
+  /** The group's size as read, and as it shall be. */
+  readonly from: number;
+  readonly to: number;
+  readonly because: readonly Reason[];
+}
+
+/** More nodes: for pending pods, utilisation or a minimum. */
+export interface Grow extends MoveBase {
+  readonly kind: "grow";
+  readonly pods: readonly string[];
+}
+
+/** One chosen node less. `drain`: its agent is asked to empty it first; `empty`: nothing is on it. */
+export interface Shrink extends MoveBase {
+  readonly kind: "shrink";
+  readonly node: string;
+  readonly instance: string;
+  readonly how: "empty" | "drain";
+}
+
+/** More nodes because another goes: asked for at notice time, in another pool where one can. */
+export interface Replace extends MoveBase {
+  readonly kind: "replace";
+  readonly notice: string;
+  readonly node: string;
+  readonly pods: readonly string[];
+}
+
+/** The place of an instance that a cloud took leaves its group, so that the group buys no second replacement. */
+export interface Release extends MoveBase {
+  readonly kind: "release";
+  readonly node: string;
+  readonly instance: string;
+}
+
+export type Move = Grow | Shrink | Replace | Release;
+export type MoveKind = Move["kind"];
+
+export interface Hold {
+  readonly policy: string;
+  readonly pool: string;
+  readonly because: readonly Reason[];
+}
+
+export interface PolicyFigures {
+  readonly policy: string;
+  readonly pools: readonly { readonly pool: string; readonly size: number | null; readonly ready: number; readonly booting: number }[];
+  /** Mean over the GPUs that report, 0..1; null when none does. */
+  readonly utilization: number | null;
+  readonly pendingPods: number;
+  readonly underutilizedNodes: number;
+  readonly unknownNodes: number;
+  readonly upCooldownMs: Readonly<Record<string, number>>;
+  readonly downCooldownMs: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,64 @@
+// Messages to bytes and back. Reading refuses instead of guessing: not JSON, another major version, a shape
+// that does not fit, or a sender that speaks for another node. A refusal is a value with its reason, for the
+// reader to count; nothing here throws on input.
+
+import { z } from "zod";
+
+import { drainReportSchema } from "./drain-report.ts";
+import type { DrainReport } from "./drain-report.ts";
+import { gpuReportSchema } from "./gpu-report.ts";
+import type { GpuReport } from "./gpu-report.ts";
+import { noticeSchema } from "./notice.ts";
+import type { NoticeMessage } from "./notice.ts";
+import { parseSubject } from "./subjects.ts";
+import type { MessageKind } from "./subjects.ts";
+
+export interface Messages {
+  readonly report: GpuReport;
+  readonly notice: NoticeMessage;
+  readonly drain: DrainReport;
+}
+
+const SCHEMAS: { readonly [K in MessageKind]: z.ZodType<Messages[K]> } = {
+  report: gpuReportSchema,
+  notice: noticeSchema,
+  drain: drainReportSchema,
+};
+
+/** Larger messages are refused unread: a report of 16 GPUs takes 8 KiB. */
+export const MAX_MESSAGE_BYTES = 64 * 1024;
+
+export type RefusalCode = "unknown-subject" | "too-large" | "not-json" | "unknown-version" | "malformed" | "wrong-sender";
+
+export type Decoded<K extends MessageKind> =
+  | { readonly kind: "message"; readonly node: string; readonly message: Messages[K] }
+  | { readonly kind: "refused"; readonly code: RefusalCode; readonly detail: string };
+
+export function encode<K extends MessageKind>(message: Messages[K]): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(message));
+}
+
+/** Reads one message of the kind that its subject names. */
+export function decode<K extends MessageKind>(expected: K, subject: string, data: Uint8Array, root?: string): Decoded<K> {
+  const named = parseSubject(subject, root);
+  if (named === null || named.kind !== expected) return refused("unknown-subject", subject);
+  if (data.byteLength > MAX_MESSAGE_BYTES) return refused("too-large", `${data.byteLength} bytes`);
+
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data));
+  } catch {
+    return refused("not-json", `${data.byteLength} bytes`);
+  }
+  const version = z.object({ v: z.number() }).safeParse(json);
+  if (version.success && version.data.v !== 1) return refused("unknown-version", `v ${version.data.v}, this reader knows 1`);
+
+  const parsed = SCHEMAS[expected].safeParse(json);
+  if (!parsed.success) return refused("malformed", z.prettifyError(parsed.error).slice(0, 500));
+  if (parsed.data.node !== named.node) return refused("wrong-sender", `the message names ${parsed.data.node}, its subject ${named.node}`);
+  return { kind: "message", node: named.node, message: parsed.data };
+}
+
+function refused(code: RefusalCode, detail: string): { readonly kind: "refused"; readonly code: RefusalCode; readonly detail: string } {
+  return { kind: "refused", code, detail };
+}

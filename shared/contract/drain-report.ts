@@ -1,0 +1,51 @@
+// How a drain goes, phase by phase, with counts that add up: every pod that the drain covers is evicted,
+// blocked or waiting.
+
+import { z } from "zod";
+
+import { DRAIN_PHASES, NOTICE_SOURCES } from "../model/interruption.ts";
+import { EVICTION_CLASSES } from "../model/pod.ts";
+
+/** The live reading with which an agent refuses: the busiest GPU over the last 10 s. */
+export const liveReadingSchema = z.object({
+  gpu: z.string(),
+  /** 0..1, or null when the GPU cannot tell. */
+  p95: z.number().nullable(),
+  threshold: z.number(),
+  /** For people. */
+  detail: z.string(),
+});
+export type LiveReading = z.infer<typeof liveReadingSchema>;
+
+export const drainReportSchema = z.object({
+  v: z.literal(1),
+  node: z.string().min(1),
+  /** The notice's id or the request's id. */
+  id: z.string().min(1),
+  cause: z.enum(["notice", "request"]),
+  source: z.enum([...NOTICE_SOURCES, "coordinator"]),
+  phase: z.enum(DRAIN_PHASES),
+  /** Epoch ms. */
+  at: z.number().min(0),
+  deadline: z.number().min(0),
+  /** The class that a `wave` began with. */
+  class: z.enum(EVICTION_CLASSES).optional(),
+  counts: z.object({
+    /** Evictions that the API server accepted. */
+    evicted: z.number().int().min(0),
+    /** Of those, pods that are gone. */
+    gone: z.number().int().min(0),
+    /** Refused by a budget so far and still tried. */
+    blocked: z.number().int().min(0),
+    /** Not asked yet. */
+    waiting: z.number().int().min(0),
+  }),
+  /** Only with `refused`. */
+  reading: liveReadingSchema.optional(),
+});
+
+export type DrainReport = z.infer<typeof drainReportSchema>;
+
+export function drainMessageId(report: Pick<DrainReport, "id" | "phase" | "class">): string {
+  return `${report.id}/${report.phase}${report.class === undefined ? "" : `/${report.class}`}`;
+}

@@ -1,0 +1,26 @@
+// Time as a parameter. Pure code takes `now`; code that has to wait takes a Clock, so that tests step time
+// instead of sleeping. Wall time says when, monotonic time says how long: a drain must not grow shorter
+// because somebody set the clock.
+
+import { performance } from "node:perf_hooks";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { epochMs, millis } from "../model/units.ts";
+import type { EpochMs, Millis } from "../model/units.ts";
+
+export interface Clock {
+  /** Wall-clock instant. May jump. */
+  now(): EpochMs;
+  /** Milliseconds since an arbitrary start; never goes back. */
+  monotonic(): Millis;
+  /** Resolves after `ms`; rejects with the signal's reason when aborted before. */
+  sleep(ms: Millis, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  now: () => epochMs(Date.now()),
+  monotonic: () => millis(performance.now()),
+  sleep: async (ms, signal) => {
+    await delay(ms, undefined, signal === undefined ? {} : { signal });
+  },
+};

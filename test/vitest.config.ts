@@ -1,0 +1,31 @@
+// Every level of test runs from one command. Scenarios start real processes, so they get more time and run
+// one file at a time on a small machine.
+
+import { defineConfig } from "vitest/config";
+
+const common = { environment: "node" as const, root: new URL("..", import.meta.url).pathname };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          ...common,
+          name: "unit",
+          include: ["{agent,coordinator,shared,deploy}/**/*.test.ts", "test/*.test.ts", "test/{properties,world,tools,demo}/**/*.test.ts"],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: "scenario",
+          include: ["test/scenarios/**/*.test.ts"],
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
