@@ -4,7 +4,17 @@
 
 const GRAMMAR = /^([+-]?)(\d+\.?\d*|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?\d{1,3})?$/;
 
-const DECIMAL_POWER: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
+const DECIMAL_POWER: Readonly<Record<string, number>> = {
+  n: -9,
+  u: -6,
+  m: -3,
+  k: 3,
+  M: 6,
+  G: 9,
+  T: 12,
+  P: 15,
+  E: 18,
+};
 const BINARY_POWER: Readonly<Record<string, number>> = { Ki: 10, Mi: 20, Gi: 30, Ti: 40, Pi: 50, Ei: 60 };
 
 /** `digits` × 10^`ten` × 2^`two`. */
@@ -58,5 +68,7 @@ function decimalPower(suffix: string): number {
 }
 
 function malformed(text: string): RangeError {
-  return new RangeError(`"${text}" is not a Kubernetes quantity: expected a number with an optional suffix, such as 4, 500m or 16Gi`);
+  return new RangeError(
+    `"${text}" is not a Kubernetes quantity: expected a number with an optional suffix, such as 4, 500m or 16Gi`,
+  );
 }

@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+
+import { decode, encode, MAX_MESSAGE_BYTES } from "./codec.ts";
+import type { GpuReport } from "./gpu-report.ts";
+import type { MessageKind } from "./subjects.ts";
+import { parseSubject } from "./subjects.ts";
+
+const RECORDED = new URL("../../test/golden/messages/", import.meta.url);
+const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+
+interface Recorded {
+  readonly subject: string;
+  readonly message: { readonly node: string };
+}
+
+function recorded(file: string): Recorded {
+  return JSON.parse(readFileSync(new URL(file, RECORDED), "utf8")) as Recorded;
+}
+
+describe("decode()", () => {
+  test.each(readdirSync(RECORDED))("still reads the recorded %s", (file) => {
+    const { subject, message } = recorded(file);
+    const kind = file.split("-")[0] as MessageKind;
+    expect(decode(kind, subject, bytes(message))).toEqual({ kind: "message", node: message.node, message });
+  });
+
+  test("there is a recorded example of each kind", () => {
+    const kinds = new Set(readdirSync(RECORDED).map((file) => parseSubject(recorded(file).subject)?.kind));
+    expect([...kinds].toSorted()).toEqual(["drain", "notice", "report"]);
+  });
+
+  const { subject, message } = recorded("report-v1.json");
+  test("ignores fields that it does not know", () => {
+    expect(decode("report", subject, bytes({ ...message, later: true }))).toMatchObject({ kind: "message", message });
+  });
+
+  test.each([
+    ["another major version", subject, bytes({ ...message, v: 2 }), "unknown-version"],
+    ["bytes that are no JSON", subject, new Uint8Array([0xff, 0x00, 0x7b]), "not-json"],
+    ["no bytes", subject, new Uint8Array(), "not-json"],
+    ["JSON that is no object", subject, bytes(7), "malformed"],
+    ["a missing field", subject, bytes({ ...message, gpus: undefined }), "malformed"],
+    ["a message of another node", "gpuas.v1.report.spot-9", bytes(message), "wrong-sender"],
+    ["another kind's subject", subject.replace("report", "drain"), bytes(message), "unknown-subject"],
+    ["a foreign subject", "elsewhere.report.spot-9", bytes(message), "unknown-subject"],
+    ["more bytes than any message needs", subject, new Uint8Array(MAX_MESSAGE_BYTES + 1), "too-large"],
+  ])("refuses %s", (_, on, data, code) => {
+    expect(decode("report", on, data)).toMatchObject({ kind: "refused", code });
+  });
+
+  test("gives back what encode() wrote", () => {
+    const report = message as unknown as GpuReport;
+    expect(decode("report", subject, encode<"report">(report))).toMatchObject({ kind: "message", message: report });
+  });
+});
