@@ -1,0 +1,159 @@
+// One run of the demo from the first process to the last: nats-server, the simulated cluster, the coordinator,
+// an agent for each node; the trace and the script on top; then the checks. Everything that is started is
+// stopped again, newest first, however the run ends.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { TraceJob } from "../../coordinator/replay/trace.ts";
+import { createWorld } from "../../coordinator/replay/world.ts";
+import { elapsed, millis } from "../../shared/model/units.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+import { systemClock } from "../../shared/runtime/clock.ts";
+import { startAgent } from "../build/agent.ts";
+import { startCoordinator } from "../build/coordinator.ts";
+import { startNats } from "../build/nats.ts";
+import { buildDouble } from "../nvml-double/build.ts";
+import { startWorldServer } from "../world/server.ts";
+import { runChecks } from "./checks.ts";
+import type { CheckName, CheckResult } from "./checks.ts";
+import { waitingPods } from "./cluster.ts";
+import type { Evidence } from "./evidence.ts";
+import { figuresOf } from "./figures.ts";
+import type { DemoFigures } from "./figures.ts";
+import { createFleet } from "./fleet.ts";
+import { createNarrator } from "./narrator.ts";
+import type { Narrator } from "./narrator.ts";
+import { GPUS_PER_NODE, loadPolicy, POOLS } from "./scene.ts";
+import { runScript } from "./script.ts";
+import type { ScriptRecord } from "./script.ts";
+import { jobsOf } from "./workload.ts";
+import type { DemoJob } from "./workload.ts";
+
+/** Jobs that still run after this are left running: the trace has some of many hours. */
+const LONGEST_MS = 145_000;
+/** How long the last removals may take to be complete. */
+const SETTLE_MS = 20_000;
+/** Time for telemetry to be whole again after NATS was away, and for a removal to follow from it. */
+const QUIET_AFTER_SCRIPT_MS = 12_000;
+const FOLLOW_EVERY = millis(100);
+const PROGRESS_EVERY_MS = 5000;
+
+export interface DemoRun {
+  readonly events: Narrator["lines"];
+  readonly startedAt: EpochMs;
+  readonly figures: DemoFigures;
+  readonly checks: readonly CheckResult[];
+}
+
+export async function runDemo(options: {
+  readonly trace: readonly TraceJob[];
+  readonly seed: number;
+  readonly sabotage: CheckName | null;
+  readonly print: (line: string) => void;
+  readonly signal: AbortSignal;
+}): Promise<DemoRun> {
+  const { trace, seed, sabotage, print, signal } = options;
+  await using stack = new AsyncDisposableStack();
+  const started = <T>(thing: T, stop: (thing: T) => Promise<unknown>): T => {
+    stack.defer(async () => void (await stop(thing)));
+    return thing;
+  };
+
+  // 1. The ground: a folder, NATS, the NVML double, the cluster with its policy.
+  const dir = started(await mkdtemp(join(tmpdir(), "gpu-autoscaler-demo-")), (path) => rm(path, { recursive: true, force: true }));
+  const nats = started(await startNats(), (server) => server.remove());
+  const doubleDir = await buildDouble();
+  const policy = loadPolicy();
+  const clock = systemClock;
+  const world = createWorld({ start: clock.now(), seed, pools: POOLS, startDelayMs: millis(300), recreateDelayMs: millis(200), historyLimit: 20_000 });
+  world.put("autoscalingpolicies", policy.object);
+  const server = started(await startWorldServer({ world, clock }), (each) => each.close());
+  print(`nats-server at ${nats.url}, simulated cluster at ${server.url}`);
+
+  // 2. The coordinator, before there is anything to decide.
+  started(await startCoordinator({ kubeconfig: server.kubeconfigPath, nats: nats.url }), (each) => each.stop());
+  print("coordinator is ready; the trace begins");
+  signal.throwIfAborted();
+
+  // 3. The trace arrives, nodes get their agents, the script runs.
+  const startedAt = clock.now();
+  const utilization = new Map<string, number>();
+  const addJob = (job: DemoJob): void => {
+    utilization.set(job.spec.id, job.utilization);
+    world.submitJob(job.spec);
+  };
+  for (const job of jobsOf(trace, startedAt, seed)) addJob(job);
+  const lastArrivalMs = Math.max(...jobsOf(trace, startedAt, seed).map((job) => (job.spec.at ?? startedAt) - startedAt));
+  const narrator = createNarrator({ world, startedAt, now: clock.now, print });
+  const fleet = started(
+    createFleet({
+      world,
+      now: clock.now,
+      scenarioDir: dir,
+      utilizationOf: (job) => utilization.get(job) ?? 0,
+      start: (node, scenario) => startAgent({ node, kubeconfig: server.kubeconfigPath, nats: nats.url, doubleDir, scenario }),
+      onTrouble: narrator.say,
+    }),
+    (each) => each.stop(),
+  );
+  const record: ScriptRecord = { drill: null, natsAway: [] };
+  const ended = new AbortController();
+  const either = AbortSignal.any([signal, ended.signal]);
+  let scriptEndedAt: EpochMs | null = null;
+  const script = runScript(
+    { world, clock, narrator, seed, sabotage, nats, killAgent: fleet.kill, addJob, signal: either },
+    startedAt,
+    record,
+  ).then(() => {
+    scriptEndedAt = clock.now();
+  });
+  script.catch(() => undefined);
+
+  // 4. Follow until the trace has run, or as long as there is time.
+  const isOver = (): boolean => {
+    const passed = elapsed(startedAt, clock.now());
+    if (passed > LONGEST_MS) return true;
+    const quiet = scriptEndedAt !== null && elapsed(scriptEndedAt, clock.now()) > QUIET_AFTER_SCRIPT_MS;
+    return quiet && passed > lastArrivalMs + 1000 && world.openJobs().length === 0 && waitingPods(world).length === 0;
+  };
+  let progressAt = 0;
+  while (!isOver()) {
+    await clock.sleep(FOLLOW_EVERY, signal);
+    fleet.follow();
+    narrator.follow();
+    const passed = elapsed(startedAt, clock.now());
+    if (passed - progressAt < PROGRESS_EVERY_MS) continue;
+    progressAt = passed;
+    narrator.progress(LONGEST_MS / 1000);
+  }
+  ended.abort();
+  await script.catch((error: unknown) => {
+    if (!ended.signal.aborted) throw error;
+  });
+
+  // 5. Moves that are under way may end; then the books are closed.
+  const collect = (): Evidence => ({
+    startedAt,
+    endedAt: clock.now(),
+    ledger: [...world.ledger],
+    limits: policy.limits,
+    drill: record.drill,
+    natsAway: record.natsAway,
+    agents: fleet.lives,
+    nodes: world.list("nodes"),
+    pods: world.list("pods"),
+    machines: world.list("machines"),
+    gpusPerNode: GPUS_PER_NODE,
+  });
+  const closing = clock.now();
+  const unsettled = (): boolean => runChecks(collect()).some((check) => check.name === "orphans" && !check.held);
+  while (unsettled() && elapsed(closing, clock.now()) < SETTLE_MS) {
+    await clock.sleep(FOLLOW_EVERY, signal);
+    fleet.follow();
+    narrator.follow();
+  }
+  const evidence = collect();
+  return { events: narrator.lines, startedAt, figures: figuresOf(evidence), checks: runChecks(evidence) };
+}

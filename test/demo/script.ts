@@ -1,0 +1,210 @@
+// What happens on the way, apart from the trace: a drill that hits a busy spot node and asks for a
+// replacement, and a while without NATS. With `--break NAME` a saboteur does one thing more, and exactly that
+// check has to notice.
+
+import type { World } from "../../coordinator/replay/world.ts";
+import { CLUSTER_API, NODE_ANNOTATION } from "../../shared/model/names.ts";
+import type { Node } from "../../shared/model/kube.ts";
+import { evictionClass } from "../../shared/model/pod.ts";
+import { elapsed, epochMs, millis } from "../../shared/model/units.ts";
+import type { EpochMs, Millis } from "../../shared/model/units.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
+import type { CheckName } from "./checks.ts";
+import { classesOn, freeGpusElsewhere, gpusUsedOn, isUsable, podsOn, poolOf } from "./cluster.ts";
+import type { DrillRecord, Span } from "./evidence.ts";
+import type { Narrator } from "./narrator.ts";
+import { ON_DEMAND_POOL, SPOT_POOL } from "./scene.ts";
+import { demoJob } from "./workload.ts";
+import type { DemoJob, Priority } from "./workload.ts";
+
+/** No drill in the first seconds: the fleet has to be busy. */
+const DRILL_NOT_BEFORE_MS = 20_000;
+/** From here on any spot node with a pod will do; what it lacks is added, and said. */
+const DRILL_AT_LATEST_MS = 55_000;
+const DRILL_LENGTH_MS = 60_000;
+const NATS_AWAY_MS = 12_000;
+const LOOK_EVERY = millis(250);
+
+export interface Stagehands {
+  readonly world: World;
+  readonly clock: Clock;
+  readonly narrator: Narrator;
+  readonly seed: number;
+  readonly sabotage: CheckName | null;
+  readonly nats: { stop(): Promise<void>; restart(): Promise<void> };
+  /** Ends the agent of a node and does not start it again. */
+  killAgent(node: string): Promise<void>;
+  /** Jobs that the script adds, for the fleet's utilisation. */
+  addJob(job: DemoJob): void;
+  readonly signal: AbortSignal;
+}
+
+export interface ScriptRecord {
+  drill: DrillRecord | null;
+  readonly natsAway: Span[];
+}
+
+/** Runs the acts one after the other; returns when the last is over. */
+export async function runScript(hands: Stagehands, startedAt: EpochMs, record: ScriptRecord): Promise<void> {
+  const { world, clock, narrator, sabotage, signal } = hands;
+  if (sabotage === "placed") submitImpossible(hands);
+
+  // 1. A spot node gets a drill while it is busy.
+  let node: string | null = null;
+  while ((node = spotNodeFor(world, elapsed(startedAt, clock.now()))) === null) await clock.sleep(LOOK_EVERY, signal);
+  const companions = await addCompanions(hands, node);
+  record.drill = startDrill(hands, node);
+  await podsGone(hands, record.drill);
+  for (const companion of companions) world.cancelJob(companion);
+  await clock.sleep(millis(2000), signal);
+  endDrill(hands, node);
+
+  // 2. NATS is away for a while.
+  if (sabotage === "limits") growBeyond(hands);
+  await clock.sleep(millis(3000), signal);
+  narrator.say("NATS goes away: growth goes on, idle nodes stay, empty nodes may go");
+  const from = clock.now();
+  record.natsAway.push({ from, to: null });
+  await hands.nats.stop();
+  await clock.sleep(millis(NATS_AWAY_MS), signal);
+  await hands.nats.restart();
+  record.natsAway[record.natsAway.length - 1] = { from, to: clock.now() };
+  narrator.say(`NATS is back after ${NATS_AWAY_MS / 1000} s`);
+
+  if (sabotage === "stale") await removeBlindly(hands);
+  if (sabotage === "orphans") leaveMachine(hands);
+}
+
+/** A busy spot node whose pods would not fit elsewhere, so that a replacement is needed; null while there is none. */
+function spotNodeFor(world: World, passed: Millis): string | null {
+  if (passed < DRILL_NOT_BEFORE_MS) return null;
+  const busy = world
+    .list("nodes")
+    .filter((node) => poolOf(node) === SPOT_POOL && isUsable(node) && gpusUsedOn(world, node.metadata.name) > 0)
+    .map((node) => node.metadata.name)
+    .toSorted((a, b) => classesOn(world, b).size - classesOn(world, a).size || gpusUsedOn(world, b) - gpusUsedOn(world, a));
+  const needed = busy.filter((name) => gpusUsedOn(world, name) > freeGpusElsewhere(world, name));
+  const all = needed.find((name) => classesOn(world, name).size >= 3);
+  return all ?? (passed > DRILL_AT_LATEST_MS ? (needed[0] ?? busy[0] ?? null) : null);
+}
+
+/**
+ * Small jobs without GPUs, one of each class, on the node: a trace has no priorities, and a real pod of a class
+ * may end by itself in the very second of the drill.
+ */
+async function addCompanions({ addJob, world, clock, narrator, seed, signal }: Stagehands, node: string): Promise<readonly string[]> {
+  const classes: readonly Priority[] = ["low", "medium", "high"];
+  const companions = classes.map((priority) => {
+    const job = demoJob({
+      id: `companion-${priority}`,
+      gpus: 0,
+      durationMs: 300_000,
+      priority,
+      seed,
+      nodeSelector: { "kubernetes.io/hostname": node },
+    });
+    addJob(job);
+    return job.spec.id;
+  });
+  narrator.say(`three small pods without GPUs join ${node}, one of each priority, so that each class is there`);
+  while (companions.some((id) => !podsOn(world, node).some((pod) => pod.metadata.name.startsWith(id) && pod.status?.phase === "Running"))) {
+    await clock.sleep(millis(100), signal);
+  }
+  return companions;
+}
+
+function startDrill({ world, clock, narrator, sabotage }: Stagehands, name: string): DrillRecord {
+  const deadline = epochMs(clock.now() + DRILL_LENGTH_MS);
+  const pods = podsOn(world, name);
+  const count = (wanted: string): number => pods.filter((pod) => evictionClass(pod).class === wanted).length;
+  narrator.say(
+    `DRILL on ${name}: ${DRILL_LENGTH_MS / 1000} s, replacement wanted; on it ${count("low")} low, ${count("medium")} medium, ${count("high")} high`,
+  );
+  annotate(world, name, {
+    [NODE_ANNOTATION.interruptionWarning]: "true",
+    [NODE_ANNOTATION.terminationTime]: new Date(deadline).toISOString(),
+    ...(sabotage === "replaced" ? {} : { [NODE_ANNOTATION.drillReplace]: "true" }),
+  });
+  const record: DrillRecord = { node: name, pool: SPOT_POOL, at: clock.now(), deadline, pods: pods.map((pod) => pod.metadata.uid ?? "") };
+  if (sabotage === "order") evictHighFirst(world, name);
+  return record;
+}
+
+/** Until every pod that the drill found is gone, or the deadline has passed. */
+async function podsGone({ world, clock, narrator, signal }: Stagehands, drill: DrillRecord): Promise<void> {
+  const left = (): number => podsOn(world, drill.node).filter((pod) => drill.pods.includes(pod.metadata.uid ?? "")).length;
+  while (left() > 0 && clock.now() < drill.deadline) await clock.sleep(LOOK_EVERY, signal);
+  narrator.say(left() === 0 ? `${drill.node} is drained` : `the deadline passed with ${left()} pods left on ${drill.node}`);
+}
+
+function endDrill({ world, narrator }: Stagehands, name: string): void {
+  const { interruptionWarning, terminationTime, drillReplace } = NODE_ANNOTATION;
+  if (annotate(world, name, { [interruptionWarning]: null, [terminationTime]: null, [drillReplace]: null })) {
+    narrator.say(`the drill on ${name} is over: its annotation goes, its agent uncordons it`);
+  }
+}
+
+/** Sets and, with null, removes annotations as a person with kubectl would. */
+function annotate(world: World, name: string, changes: Readonly<Record<string, string | null>>): boolean {
+  const node: Node | null = world.get("nodes", { name });
+  if (node === null) return false;
+  const annotations = { ...node.metadata.annotations };
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === null) delete annotations[key];
+    else annotations[key] = value;
+  }
+  world.put("nodes", { ...node, metadata: { ...node.metadata, annotations } });
+  return true;
+}
+
+/** Breaks `placed`: a job that no node can hold. */
+function submitImpossible({ addJob, narrator, seed }: Stagehands): void {
+  narrator.say("SABOTAGE: a job arrives that wants 4 TiB of memory, more than any node has");
+  const job = demoJob({ id: "impossible", gpus: 1, durationMs: 5000, priority: "low", seed });
+  addJob({ ...job, spec: { ...job.spec, memory: "4Ti" } });
+}
+
+/** Breaks `order`: somebody evicts the pods of the highest class before the agent evicts any. */
+function evictHighFirst(world: World, name: string): void {
+  for (const pod of podsOn(world, name)) {
+    if (evictionClass(pod).class !== "high") continue;
+    world.evict({ namespace: pod.metadata.namespace ?? "default", name: pod.metadata.name });
+  }
+}
+
+/** Breaks `limits`: somebody else writes a size beyond the pool's maximum. */
+function growBeyond({ world, narrator }: Stagehands): void {
+  narrator.say("SABOTAGE: somebody sets the on-demand pool to 5, its maximum is 4");
+  world.scale({ namespace: "default", name: ON_DEMAND_POOL }, 5);
+}
+
+/** Breaks `stale`: a busy node is taken away while its agent is dead. */
+async function removeBlindly(hands: Stagehands): Promise<void> {
+  const { world, narrator, clock, signal } = hands;
+  const find = (): Node | undefined => world.list("nodes").find((node) => isUsable(node) && podsOn(world, node.metadata.name).length > 0);
+  let victim = find();
+  while (victim === undefined) {
+    await clock.sleep(LOOK_EVERY, signal);
+    victim = find();
+  }
+  const { name } = victim.metadata;
+  const machine = world.list("machines").find((each) => each.status?.nodeRef?.name === name);
+  const group = machine?.metadata.labels?.[CLUSTER_API.deploymentName];
+  if (machine === undefined || group === undefined) return;
+  narrator.say(`SABOTAGE: the agent of ${name} is killed and the node taken away with pods on it`);
+  await hands.killAgent(name);
+  const annotations = { ...machine.metadata.annotations, [CLUSTER_API.deleteMachine]: "sabotage" };
+  world.put("machines", { ...machine, metadata: { ...machine.metadata, annotations } });
+  const size = world.get("machinedeployments", { namespace: "default", name: group })?.spec?.replicas ?? 0;
+  world.scale({ namespace: "default", name: group }, size - 1);
+}
+
+/** Breaks `orphans`: a machine that belongs to nobody and never becomes a node. */
+function leaveMachine({ world, narrator }: Stagehands): void {
+  narrator.say("SABOTAGE: a machine is left behind that belongs to no group");
+  world.put("machines", {
+    metadata: { name: "left-behind", namespace: "default" },
+    spec: { clusterName: "demo" },
+    status: { phase: "Provisioning" },
+  });
+}
