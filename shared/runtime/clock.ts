@@ -21,6 +21,11 @@ export const systemClock: Clock = {
   now: () => epochMs(Date.now()),
   monotonic: () => millis(performance.now()),
   sleep: async (ms, signal) => {
-    await delay(ms, undefined, signal === undefined ? {} : { signal });
+    try {
+      await delay(ms, undefined, signal === undefined ? {} : { signal });
+    } catch (error) {
+      // Node wraps the reason in an AbortError of its own.
+      throw signal?.aborted === true ? signal.reason : error;
+    }
   },
 };
