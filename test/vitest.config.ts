@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           ...common,
           name: "unit",
-          include: ["{agent,coordinator,shared,deploy}/**/*.test.ts", "test/*.test.ts", "test/{build,properties,world,tools,demo}/**/*.test.ts"],
+          include: ["{agent,coordinator,shared,deploy}/**/*.test.ts", "test/*.test.ts", "test/{bench,build,demo,nvml-double,properties,tools,world}/**/*.test.ts"],
           testTimeout: 20_000,
         },
       },

@@ -1,0 +1,154 @@
+// The thread itself, with the shipped worker and real time: each test waits for what it expects to be told.
+
+import { describe, expect, onTestFinished, test } from "vitest";
+
+import type { GpuCycle, GpuSource } from "../../../shared/model/gpu.ts";
+import { millis } from "../../../shared/model/units.ts";
+import { systemClock } from "../../../shared/runtime/clock.ts";
+import { createFakeClock } from "../../../test/build/clock.ts";
+import { createDouble, healthyGpus } from "../../../test/nvml-double/fixture.ts";
+import type { Double } from "../../../test/nvml-double/fixture.ts";
+import type { Scenario } from "../../../test/nvml-double/scenario.ts";
+import type { GpuSampler } from "../source.ts";
+import { startSampler } from "./sampler.ts";
+
+const WORKER = new URL("worker.ts", import.meta.url);
+const INTERVAL = millis(40);
+
+interface Told {
+  /** Resolves with the first source, from now on, that the condition holds for. */
+  readonly source: (holds: (source: GpuSource) => boolean) => Promise<GpuSource>;
+  readonly cycle: (holds: (cycle: GpuCycle) => boolean) => Promise<GpuCycle>;
+}
+
+interface Setup extends Told {
+  readonly double: Double;
+  readonly sampler: GpuSampler;
+}
+
+async function setUp(scenario: Scenario): Promise<Setup> {
+  const double = await createDouble(scenario);
+  const sources = createWaiters<GpuSource>();
+  const cycles = createWaiters<GpuCycle>();
+  const sampler = startSampler({
+    workerUrl: WORKER,
+    intervalMs: INTERVAL,
+    library: double.library,
+    clock: systemClock,
+    onSource: sources.tell,
+    onCycle: cycles.tell,
+  });
+  onTestFinished(async () => {
+    // Releases whatever hangs, so that the thread can end.
+    double.write({ gpus: healthyGpus(1) });
+    expect(await sampler.stop(millis(10_000))).toBe("stopped");
+    double[Symbol.dispose]();
+  });
+  return { double, sampler, source: sources.wait, cycle: cycles.wait };
+}
+
+function createWaiters<T>(): {
+  tell: (value: T) => void;
+  wait: (holds: (value: T) => boolean) => Promise<T>;
+} {
+  const waiting = new Set<(value: T) => void>();
+  return {
+    tell: (value) => {
+      for (const waiter of waiting) waiter(value);
+    },
+    wait: async (holds) =>
+      await new Promise<T>((resolve) => {
+        const waiter = (value: T): void => {
+          if (!holds(value)) return;
+          waiting.delete(waiter);
+          resolve(value);
+        };
+        waiting.add(waiter);
+      }),
+  };
+}
+
+describe("startSampler()", () => {
+  test("tells each cycle with the source it came from", async () => {
+    const { cycle, sampler } = await setUp({ gpus: healthyGpus(8) });
+    const first = await cycle(({ samples }) => samples.length === 8);
+    expect(first.source.state).toBe("ready");
+    expect(first.samples[7]?.temperatureCelsius).toEqual({ kind: "value", value: 35 });
+    const second = await cycle(() => true);
+    expect(second.at).toBeGreaterThan(first.at);
+    expect(second.source).toBe(first.source);
+    expect(sampler.source()).toBe(first.source);
+  });
+
+  test("names a call that hangs and its GPU within 3 intervals, and recovers when it returns", async () => {
+    const { double, source, cycle, sampler } = await setUp({ gpus: healthyGpus(3) });
+    await cycle(({ samples }) => samples.length === 3);
+    const writtenAt = Date.now();
+    double.write({
+      gpus: healthyGpus(3),
+      rules: [{ kind: "hang", call: "nvmlDeviceGetPowerUsage", gpu: 2 }],
+    });
+    const hung = await source(({ state }) => state === "hung");
+    // The call begins within one interval; the rest is the watchdog's, and slack for a loaded machine.
+    expect(Date.now() - writtenAt).toBeLessThan(INTERVAL * 4 + 200);
+    expect(hung).toMatchObject({ call: "nvmlDeviceGetPowerUsage", gpu: 2 });
+    const longer = await source(({ state }) => state === "hung");
+    if (hung.state === "hung" && longer.state === "hung") expect(longer.forMs).toBeGreaterThan(hung.forMs);
+    expect(await sampler.stop(millis(1))).toBe("hung");
+    double.write({ gpus: healthyGpus(3) });
+  });
+
+  test("goes on with cycles after a hang", async () => {
+    const rules = [{ kind: "hang", call: "nvmlDeviceGetTemperatureV", gpu: 0 }] as const;
+    const { double, source, cycle } = await setUp({ gpus: healthyGpus(2), rules });
+    await source(({ state }) => state === "hung");
+    const ready = source(({ state }) => state === "ready");
+    double.write({ gpus: healthyGpus(2) });
+    expect((await cycle(({ samples }) => samples.length === 2)).source.state).toBe("ready");
+    await ready;
+  });
+
+  test("says why there are no samples", async () => {
+    const { cycle, double } = await setUp({ init: 9, gpus: [] });
+    expect(await cycle(() => true)).toMatchObject({
+      source: { state: "driver-not-loaded", code: 9 },
+      samples: [],
+    });
+    double.write({ gpus: healthyGpus(1) });
+    await cycle(({ samples }) => samples.length === 1);
+  });
+
+  test("closes the driver when it is stopped", async () => {
+    const { double, cycle, sampler } = await setUp({ gpus: healthyGpus(1) });
+    await cycle(({ samples }) => samples.length === 1);
+    expect(await sampler.stop(millis(10_000))).toBe("stopped");
+    const counters = double.counters();
+    expect(counters["nvmlInit_v2"]?.calls).toBe(1);
+    expect(counters["nvmlShutdown"]?.calls).toBe(1);
+  });
+
+  test("starts a crashed worker again after a pause that grows", async () => {
+    const clock = createFakeClock();
+    const crashes: GpuSource[] = [];
+    const crashed = createWaiters<GpuSource>();
+    const sampler = startSampler({
+      workerUrl: new URL(`data:text/javascript,${encodeURIComponent("throw new Error('no such GPU code')")}`),
+      intervalMs: millis(100_000),
+      library: { path: null, driverRoots: [] },
+      clock,
+      onCycle: () => undefined,
+      onSource: (source) => {
+        crashes.push(source);
+        crashed.tell(source);
+      },
+    });
+    await clock.untilSleeping(1_000);
+    expect(crashes).toEqual([
+      { state: "failed", call: "worker thread", code: 999, detail: "no such GPU code" },
+    ]);
+    await clock.advance(1_000);
+    await clock.untilSleeping(2_000);
+    expect(crashes).toHaveLength(2);
+    expect(await sampler.stop(millis(5_000))).toBe("stopped");
+  });
+});
