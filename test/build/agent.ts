@@ -1,12 +1,14 @@
-// The shipped agent as a child process: the bundle when there is one, else the sources, with the Node flags that
-// the image uses. For scenarios, benches and the demo.
+// The shipped agent as a child process: its bundle, made when the sources are newer, with the Node flags that the
+// image uses. For scenarios, benches and the demo.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { AGENT_NODE_FLAGS } from "../../agent/flags.ts";
+import { ensureBundle, ENTRIES } from "../../deploy/bundle.ts";
 
 export interface AgentStart {
   readonly node: string;
@@ -17,7 +19,7 @@ export interface AgentStart {
   readonly doubleDir?: string;
   readonly scenario?: string;
   readonly counters?: string;
-  /** "bundle" needs dist/agent.js (npm run bundle). */
+  /** Default: the bundle. */
   readonly from?: "source" | "bundle";
   /** Further settings, by environment name. */
   readonly env?: Readonly<Record<string, string>>;
@@ -52,8 +54,8 @@ const READY_WITHIN_MS = 30_000;
 
 /** Resolves when the agent serves its probes and has seen its node and its GPUs. */
 export async function startAgent(options: AgentStart): Promise<AgentProcess> {
-  const { from = "source", waitFor = "ready" } = options;
-  const entry = from === "bundle" ? "dist/agent.js" : "agent/main.ts";
+  const { from = "bundle", waitFor = "ready" } = options;
+  const entry = from === "bundle" ? await bundledAgent() : join(ROOT, "agent/main.ts");
   const child = spawn(process.execPath, [...AGENT_NODE_FLAGS, entry], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
@@ -124,6 +126,12 @@ export async function startAgent(options: AgentStart): Promise<AgentProcess> {
   };
   if (waitFor === "ready") await untilReady(agent);
   return agent;
+}
+
+/** Only the agent's own two files: whether the coordinator builds is not this helper's business. */
+async function bundledAgent(): Promise<string> {
+  const entries = { "agent.js": ENTRIES["agent.js"], "nvml-worker.js": ENTRIES["nvml-worker.js"] };
+  return join(await ensureBundle({ entries }), "agent.js");
 }
 
 async function untilReady(agent: AgentProcess): Promise<void> {

@@ -53,7 +53,7 @@ function waitsS({ ledger }: Evidence): readonly number[] {
   const first = new Map<string, number>();
   for (const start of factsOf(ledger, "pod-started")) {
     const owner = ownerOf.get(start.uid);
-    if (owner != null && !first.has(owner)) first.set(owner, start.at);
+    if (typeof owner === "string" && !first.has(owner)) first.set(owner, start.at);
   }
   return factsOf(ledger, "job-submitted").flatMap((job) => {
     const at = first.get(`Job/${job.job}`);

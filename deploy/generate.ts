@@ -1,0 +1,98 @@
+// `npm run generate`: writes the reference pages from the tables in the code. With --check it writes nothing and
+// fails when a page on disk is not what would be written, so that code and pages cannot part.
+
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import { z } from "zod";
+
+import { AGENT_METRICS } from "../agent/publish/metrics.ts";
+import { AGENT_SETTINGS } from "../agent/settings.ts";
+import { sentence } from "../coordinator/report/explain.ts";
+import { COORDINATOR_METRICS } from "../coordinator/report/metrics.ts";
+import { COORDINATOR_SETTINGS } from "../coordinator/settings.ts";
+import { policySpecSchema } from "../shared/contract/policy.ts";
+import { REASON_SEVERITY } from "../shared/model/reasons.ts";
+import type { Reason, ReasonCode } from "../shared/model/reasons.ts";
+import { metricsTable } from "../shared/runtime/metrics.ts";
+import { settingsTable } from "../shared/runtime/settings.ts";
+import { metricsPage, policyPage, reasonsOf, reasonsPage, settingsPage } from "./reference.ts";
+import type { JsonSchema } from "./reference.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+/** Values that stand in the example sentences, by the type that the union gives a field. */
+const EXAMPLES: Readonly<Record<string, unknown>> = {
+  number: 3,
+  Ratio: 0.42,
+  Millis: 90_000,
+  EpochMs: Date.UTC(2026, 0, 31, 12),
+  Scope: "pool",
+  NoticeSource: "aws",
+};
+
+/** Path → text of every generated file. */
+export async function generated(): Promise<Readonly<Record<string, string>>> {
+  const reasons = reasonsOf(await readFile(join(ROOT, "shared/model/reasons.ts"), "utf8"));
+  return {
+    "deploy/reference/settings.md": settingsPage([
+      { title: "Agent", rows: settingsTable(AGENT_SETTINGS) },
+      { title: "Coordinator", rows: settingsTable(COORDINATOR_SETTINGS) },
+    ]),
+    "deploy/reference/metrics.md": metricsPage([
+      { title: "Agent", rows: metricsTable(AGENT_METRICS) },
+      { title: "Coordinator", rows: metricsTable(COORDINATOR_METRICS) },
+    ]),
+    "deploy/reference/reasons.md": reasonsPage(
+      reasons.map(({ group, code, fields }) => ({
+        group,
+        code,
+        // The union and the table of severities have the same codes: the compiler holds that.
+        severity: REASON_SEVERITY[code as ReasonCode],
+        fields: Object.keys(fields),
+        example: sentence(exampleOf(code, fields)),
+      })),
+    ),
+    // zod's type for a schema is wider than what it writes.
+    "deploy/reference/policy.md": policyPage(z.toJSONSchema(policySpecSchema, { io: "input" }) as JsonSchema),
+  };
+}
+
+/** Files on disk that are not what would be written. */
+export async function outdated(
+  files: Readonly<Record<string, string>>,
+  root: string = ROOT,
+): Promise<readonly string[]> {
+  const differs = Object.entries(files).map(async ([path, text]) => {
+    const onDisk = await readFile(join(root, path), "utf8").catch(() => null);
+    return onDisk === text ? [] : [path];
+  });
+  return (await Promise.all(differs)).flat();
+}
+
+function exampleOf(code: string, fields: Readonly<Record<string, string>>): Reason {
+  const values = Object.entries(fields).map(([name, type]) => [name, exampleValue(name, type)]);
+  // Each field has a value of the type that its source names.
+  return { code, ...(Object.fromEntries(values) as object) } as Reason;
+}
+
+function exampleValue(name: string, type: string): unknown {
+  if (type.startsWith("readonly ")) return [exampleValue(name, type.slice("readonly ".length, -2))];
+  const literal = /^"([^"]+)"/.exec(type)?.[1];
+  return literal ?? EXAMPLES[type] ?? `⟨${name}⟩`;
+}
+
+if (import.meta.main) {
+  const files = await generated();
+  const old = await outdated(files);
+  if (process.argv.includes("--check")) {
+    for (const path of old) console.error(`${path} is not what the code says; run: npm run generate`);
+    process.exitCode = old.length > 0 ? 1 : 0;
+  } else {
+    for (const path of old) {
+      await mkdir(dirname(join(ROOT, path)), { recursive: true });
+      await writeFile(join(ROOT, path), files[path] ?? "");
+      console.log(`wrote ${path}`);
+    }
+  }
+}

@@ -1,0 +1,192 @@
+// Reference pages as text, from the tables that the programs run by. Pure: what is in the pages is decided by the
+// tables, where they are written by generate.ts.
+
+import type { MetricDoc } from "../shared/runtime/metrics.ts";
+import type { SettingDoc } from "../shared/runtime/settings.ts";
+
+const NOTE = "<!-- Written by `npm run generate` from the code. Changes here are lost. -->";
+
+/** A part of a page: the program that its rows belong to. */
+export interface Section<Row> {
+  readonly title: string;
+  readonly rows: readonly Row[];
+}
+
+export interface ReasonDoc {
+  readonly group: string;
+  readonly code: string;
+  readonly severity: string;
+  readonly fields: readonly string[];
+  /** As it is printed, with example values. */
+  readonly example: string;
+}
+
+export function settingsPage(sections: readonly Section<SettingDoc>[]): string {
+  return page(
+    "Settings",
+    "A flag wins over the environment, the environment over the default. An unknown or malformed setting stops the start.",
+    sections.map(({ title, rows }) => ({
+      title,
+      head: ["Flag", "Environment", "Default", "Form", "What it does"],
+      rows: rows.map(({ flag, env, default: fallback, form, sentence }) => [
+        code(flag),
+        code(env),
+        written(fallback),
+        form,
+        sentence,
+      ]),
+    })),
+  );
+}
+
+export function metricsPage(sections: readonly Section<MetricDoc>[]): string {
+  return page(
+    "Metrics",
+    "A value that is not known has no series; it is never shown as zero.",
+    sections.map(({ title, rows }) => ({
+      title,
+      head: ["Name", "Type", "Labels", "Meaning"],
+      rows: rows.map(({ name, type, labels, help }) => [
+        code(name),
+        type,
+        Object.entries(labels)
+          .map(([label, meaning]) => `${code(label)} ${meaning}`)
+          .join("<br>"),
+        help,
+      ]),
+    })),
+  );
+}
+
+export function reasonsPage(reasons: readonly ReasonDoc[]): string {
+  const groups = Map.groupBy(reasons, ({ group }) => group);
+  return page(
+    "Reasons",
+    "Every move, every hold and every pod without a place carries codes with their numbers. `attention`: an operator may have to change something.",
+    [...groups].map(([title, rows]) => ({
+      title,
+      head: ["Code", "Severity", "Numbers", "For example"],
+      rows: rows.map(({ code: name, severity, fields, example }) => [
+        code(name),
+        severity,
+        fields.map(code).join(", "),
+        example,
+      ]),
+    })),
+  );
+}
+
+/** The part of a JSON schema that zod writes and this page shows. */
+export interface JsonSchema {
+  readonly type?: string | readonly string[] | undefined;
+  readonly enum?: readonly unknown[] | undefined;
+  readonly const?: unknown;
+  readonly anyOf?: readonly JsonSchema[] | undefined;
+  readonly properties?: Readonly<Record<string, JsonSchema>> | undefined;
+  readonly required?: readonly string[] | undefined;
+  readonly items?: JsonSchema | undefined;
+  readonly additionalProperties?: JsonSchema | boolean | undefined;
+  readonly default?: unknown;
+  readonly description?: string | undefined;
+  readonly minimum?: number | undefined;
+  readonly maximum?: number | undefined;
+  readonly minLength?: number | undefined;
+  readonly pattern?: string | undefined;
+}
+
+export function policyPage(spec: JsonSchema): string {
+  return page("AutoscalingPolicy", "Fields of `spec`. Unknown fields are refused.", [
+    { title: "spec", head: ["Field", "Type", "Default", "Meaning"], rows: fieldRows(spec, "") },
+  ]);
+}
+
+/**
+ * Codes, fields and groups of the Reason union, read from its source: types are gone when a program runs, and a
+ * second list by hand would drift. A comment line before members names their group.
+ */
+export function reasonsOf(source: string): readonly {
+  readonly group: string;
+  readonly code: string;
+  readonly fields: Readonly<Record<string, string>>;
+}[] {
+  const union = /export type Reason =\n([\s\S]*?);\n\n/.exec(source)?.[1];
+  if (union === undefined) throw new Error("the source declares no `export type Reason =`");
+  const found: { group: string; code: string; fields: Record<string, string> }[] = [];
+  let group = "";
+  for (const [, comment, member] of union.matchAll(/\/\/ (.*)|\{([^}]*)\}/g)) {
+    if (comment !== undefined) group = comment.replace(/\.$/, "");
+    const fields = Object.fromEntries(
+      [...(member ?? "").matchAll(/readonly (\w+): ([^;]+?)\s*(?:;|$)/g)].map(([, name = "", type = ""]) => [
+        name,
+        type,
+      ]),
+    );
+    const { code: literal, ...rest } = fields;
+    if (literal !== undefined) found.push({ group, code: literal.replaceAll('"', ""), fields: rest });
+  }
+  return found;
+}
+
+interface Table {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+function page(title: string, opening: string, tables: readonly Table[]): string {
+  const parts = tables.map(
+    (table) =>
+      `## ${table.title}\n\n${[table.head, table.head.map(() => "---"), ...table.rows].map(row).join("\n")}\n`,
+  );
+  return `${NOTE}\n\n# ${title}\n\n${opening}\n\n${parts.join("\n")}`;
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`;
+}
+
+/** A default as a person would write it; the words for "there is none" are not code. */
+function written(fallback: string): string {
+  return fallback === "required" || fallback === "none" ? fallback : code(fallback);
+}
+
+function code(text: string): string {
+  return text === "" ? "" : `\`${text}\``;
+}
+
+function fieldRows(schema: JsonSchema, prefix: string): readonly (readonly string[])[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+    const path = `${prefix}${name}`;
+    const fallback =
+      field.default !== undefined
+        ? code(JSON.stringify(field.default))
+        : (schema.required ?? []).includes(name)
+          ? "required"
+          : "";
+    const own = [code(path), typeOf(field), fallback, field.description ?? ""];
+    const values = typeof field.additionalProperties === "object" ? field.additionalProperties : {};
+    return [
+      own,
+      ...fieldRows(field, `${path}.`),
+      ...fieldRows(field.items ?? {}, `${path}[].`),
+      ...fieldRows(values, `${path}.*.`),
+    ];
+  });
+}
+
+function typeOf(schema: JsonSchema): string {
+  if (schema.enum !== undefined) return schema.enum.map((value) => code(String(value))).join(", ");
+  if (schema.const !== undefined) return code(JSON.stringify(schema.const));
+  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(typeOf))].join(" or ");
+  if (schema.type === "array") return `list of ${typeOf(schema.items ?? {})}`;
+  if (schema.type === "object" && typeof schema.additionalProperties === "object")
+    return `map to ${typeOf(schema.additionalProperties)}`;
+  const bounds = [bound("≥", schema.minimum), bound("≤", schema.maximum)].filter((part) => part !== "");
+  const types = typeof schema.type === "string" ? [schema.type] : (schema.type ?? ["any"]);
+  return [types.join(" or "), ...bounds].join(" ");
+}
+
+/** The bounds of 32 and 53 bits say how the number is stored and not what it may be. */
+function bound(sign: string, value: number | undefined): string {
+  return value === undefined || Math.abs(value) >= 2 ** 31 - 1 ? "" : `${sign} ${value}`;
+}

@@ -1,0 +1,101 @@
+import { afterEach, describe, expect, test } from "vitest";
+
+import { startAdmin } from "./admin.ts";
+import type { Admin, AdminOptions } from "./admin.ts";
+import { createLogSink } from "./log.ts";
+
+const open: Admin[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((admin) => admin.close()));
+});
+
+async function start(options: Partial<AdminOptions> = {}): Promise<Admin> {
+  const admin = await startAdmin({
+    host: "127.0.0.1",
+    port: 0,
+    metrics: () => Promise.resolve("a 1\n"),
+    live: {},
+    ready: {},
+    log: createLogSink().log,
+    ...options,
+  });
+  open.push(admin);
+  return admin;
+}
+
+describe("startAdmin()", () => {
+  test("serves the metrics page in the text format", async () => {
+    const { url } = await start();
+    const response = await fetch(`${url}/metrics`);
+    expect(response.headers.get("content-type")).toContain("text/plain; version=0.0.4");
+    expect(await response.text()).toBe("a 1\n");
+  });
+
+  test("is ready when every required check holds, and names each", async () => {
+    let connected = false;
+    const { url } = await start({
+      ready: {
+        nats: () => ({ ok: connected, detail: connected ? "connected" : "away for 3 s" }),
+        xid: () => ({ ok: false, detail: "no kernel log", required: false }),
+      },
+    });
+    const away = await fetch(`${url}/readyz`);
+    expect(away.status).toBe(503);
+    expect(await away.json()).toEqual({
+      ok: false,
+      checks: [
+        { name: "nats", required: true, ok: false, detail: "away for 3 s" },
+        { name: "xid", required: false, ok: false, detail: "no kernel log" },
+      ],
+    });
+    connected = true;
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  });
+
+  test("keeps liveness apart from readiness", async () => {
+    const { url } = await start({ ready: { nats: () => ({ ok: false, detail: "away" }) } });
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    expect((await fetch(`${url}/readyz`)).status).toBe(503);
+  });
+
+  test("serves the pages of its program with their query", async () => {
+    const { url } = await start({
+      routes: { "/last": (at) => ({ contentType: "text/plain", body: at.searchParams.get("pool") ?? "" }) },
+    });
+    expect(await (await fetch(`${url}/last?pool=spot`)).text()).toBe("spot");
+  });
+
+  test("answers 404 with the pages there are, 405 to writes, and HEAD without a body", async () => {
+    const { url } = await start();
+    const missing = await fetch(`${url}/toString`);
+    expect(missing.status).toBe(404);
+    expect(await missing.text()).toContain("/healthz, /metrics, /readyz");
+    expect((await fetch(`${url}/metrics`, { method: "POST" })).status).toBe(405);
+    const head = await fetch(`${url}/metrics`, { method: "HEAD" });
+    expect(head.headers.get("content-length")).toBe("4");
+    expect(await head.text()).toBe("");
+  });
+
+  test("answers 500 and logs when a page throws, and serves the next request", async () => {
+    const { log, lines } = createLogSink();
+    const { url } = await start({ log, metrics: () => Promise.reject(new Error("no room")) });
+    expect((await fetch(`${url}/metrics`)).status).toBe(500);
+    expect(lines).toMatchObject([{ level: "error", path: "/metrics", error: { message: "no room" } }]);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  });
+
+  test("says which address it could not have", async () => {
+    const { port } = await start();
+    await expect(start({ port })).rejects.toMatchObject({
+      kind: "settings",
+      message: expect.stringContaining(`127.0.0.1:${port}`) as unknown,
+    });
+  });
+
+  test("closes although a client keeps its connection", async () => {
+    const admin = await start();
+    await (await fetch(`${admin.url}/healthz`)).text();
+    await admin.close();
+    await expect(fetch(`${admin.url}/healthz`)).rejects.toThrow("fetch failed");
+  });
+});

@@ -1,0 +1,133 @@
+// The small HTTP server beside each program: metrics, liveness, readiness, and what a program adds. A request
+// renders what is known already and asks nobody else, so a scrape can never load a driver or an API server.
+// Who may reach the port is decided by the host it listens on and by the platform.
+
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { AppError } from "./errors.ts";
+import type { Log } from "./log.ts";
+import { METRICS_CONTENT_TYPE } from "./metrics.ts";
+
+/** One named thing that a probe asks about. */
+export interface Check {
+  readonly ok: boolean;
+  /** What is so, in words for the person who reads the probe's answer. */
+  readonly detail: string;
+  /** false: shown, and does not fail the probe. */
+  readonly required?: boolean;
+}
+
+export type Checks = Readonly<Record<string, () => Check>>;
+
+export interface Page {
+  readonly status?: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export interface AdminOptions {
+  readonly host: string;
+  /** 0: the system chooses. */
+  readonly port: number;
+  readonly metrics: () => Promise<string>;
+  /** Fails when only a restart helps. */
+  readonly live: Checks;
+  /** Fails while the program cannot do its work. */
+  readonly ready: Checks;
+  /** Path → page. */
+  readonly routes?: Readonly<Record<string, (url: URL) => Page | Promise<Page>>>;
+  readonly log: Log;
+}
+
+export interface Admin {
+  readonly url: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** @throws AppError settings when the address cannot be listened on. */
+export async function startAdmin(options: AdminOptions): Promise<Admin> {
+  const pages: Readonly<Record<string, (url: URL) => Page | Promise<Page>>> = {
+    ...options.routes,
+    "/metrics": async () => ({ contentType: METRICS_CONTENT_TYPE, body: await options.metrics() }),
+    "/healthz": () => probe(options.live),
+    "/readyz": () => probe(options.ready),
+  };
+  const server = createServer((request, response) => {
+    answer(pages, request, response).catch((error: unknown) => {
+      options.log.error({ path: request.url ?? "", error }, "page failed");
+      if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });
+      response.end("this page failed; the log says why\n");
+    });
+  });
+  // A probe or a scrape takes milliseconds: a peer that holds a connection open must not hold memory for long.
+  server.headersTimeout = 5_000;
+  server.requestTimeout = 10_000;
+  server.keepAliveTimeout = 65_000;
+  server.maxConnections = 256;
+
+  await listen(server, options.host, options.port);
+  // A TCP server's address is never a string or null while it listens.
+  const { port } = server.address() as AddressInfo;
+  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+  return { url: `http://${host}:${port}`, port, close: () => close(server) };
+}
+
+async function answer(
+  pages: Readonly<Record<string, (url: URL) => Page | Promise<Page>>>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    response.writeHead(405, { allow: "GET, HEAD", "content-type": "text/plain" });
+    response.end("only GET and HEAD\n");
+    return;
+  }
+  const url = URL.parse(request.url ?? "/", "http://localhost");
+  const page = url === null || !Object.hasOwn(pages, url.pathname) ? undefined : pages[url.pathname];
+  if (url === null || page === undefined) {
+    response.writeHead(404, { "content-type": "text/plain" });
+    response.end(`no such page; there are ${Object.keys(pages).sort().join(", ")}\n`);
+    return;
+  }
+  const { status = 200, contentType, body } = await page(url);
+  const bytes = Buffer.from(body);
+  response.writeHead(status, {
+    "content-type": contentType,
+    "content-length": bytes.length,
+    "cache-control": "no-store",
+  });
+  response.end(request.method === "HEAD" ? undefined : bytes);
+}
+
+function probe(checks: Checks): Page {
+  const answers = Object.entries(checks).map(([name, check]) => ({ name, required: true, ...check() }));
+  const ok = answers.every((check) => check.ok || !check.required);
+  return {
+    status: ok ? 200 : 503,
+    contentType: "application/json",
+    body: `${JSON.stringify({ ok, checks: answers }, null, 2)}\n`,
+  };
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", (cause) => {
+    const message = `cannot listen on ${host}:${port}; another process may have the port: choose another one`;
+    reject(new AppError("settings", message, { cause }));
+  });
+  server.listen(port, host, resolve);
+  return promise;
+}
+
+function close(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => {
+    resolve();
+  });
+  // Kept-alive connections would hold the close until their time-out.
+  server.closeAllConnections();
+  return promise;
+}

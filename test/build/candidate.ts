@@ -1,0 +1,28 @@
+// One node as a veto sees it, from a snapshot: everything before the veto has been worked out by the real steps.
+
+import { assemble } from "../../coordinator/decide/fleet.ts";
+import { growForPods } from "../../coordinator/decide/grow.ts";
+import { remember } from "../../coordinator/decide/memory.ts";
+import { createPacking } from "../../coordinator/decide/packing.ts";
+import { reservePlaces } from "../../coordinator/decide/replace.ts";
+import type { Rule } from "../../coordinator/decide/rule.ts";
+import { sane } from "../../coordinator/decide/sane.ts";
+import { candidateOf, contextOf } from "../../coordinator/decide/shrink.ts";
+import { createSteps } from "../../coordinator/decide/steps.ts";
+import type { Snapshot } from "../../coordinator/decide/snapshot.ts";
+import type { Reason } from "../../shared/model/reasons.ts";
+
+/** What the rule says of the node named; `node` has to belong to a pool. */
+export function verdict(rule: Rule, input: Snapshot, name = "n1"): Reason | null {
+  const snapshot = sane(input)?.snapshot;
+  if (snapshot === undefined) throw new Error("the snapshot of this test has no time");
+  const fleet = assemble(snapshot);
+  const pool = fleet.pools.find((other) => other.nodes.some((state) => state.name === name));
+  const state = pool?.nodes.find((other) => other.name === name);
+  if (pool === undefined || state === undefined) throw new Error(`node ${name} belongs to no pool in this test`);
+  const timers = remember(fleet, snapshot).nodes[name] ?? { idleSince: null, lastReportAt: null, emptySince: null };
+  const packing = createPacking(fleet, snapshot.pods);
+  reservePlaces(packing);
+  growForPods(packing);
+  return rule.veto(candidateOf(pool, state, timers), contextOf(packing, snapshot.budgets, createSteps()));
+}

