@@ -9,7 +9,7 @@ export type Scope = "pool" | "policy" | "gpus";
 export type Reason =
   // Why a pool grows.
   | { readonly code: "pending-pods"; readonly pods: number; readonly gpus: number; readonly oldestMs: Millis }
-  | { readonly code: "utilization-high"; readonly mean: Ratio; readonly threshold: Ratio; readonly gpus: number }
+  | { readonly code: "utilization-high"; readonly mean: Ratio; readonly threshold: Ratio; readonly gpus: number; readonly forMs: Millis }
   | { readonly code: "below-minimum"; readonly scope: Scope; readonly size: number; readonly minimum: number }
   | {
       readonly code: "interruption";
@@ -39,7 +39,11 @@ export type Reason =
   | { readonly code: "not-synced"; readonly missing: readonly string[] }
   | { readonly code: "move-in-flight"; readonly key: string; readonly forMs: Millis }
   | { readonly code: "booting"; readonly nodes: number }
+  | { readonly code: "launch-overdue"; readonly nodes: number; readonly forMs: Millis }
   | { readonly code: "spot-disabled" }
+  | { readonly code: "tier-disabled"; readonly tier: string; readonly only: string }
+  | { readonly code: "group-shared"; readonly pools: readonly string[] }
+  | { readonly code: "malformed"; readonly what: string }
   // Why a node stays.
   | { readonly code: "node-booting"; readonly node: string }
   | { readonly code: "node-under-notice"; readonly node: string }
@@ -66,6 +70,9 @@ export type Reason =
   | { readonly code: "pod-waits"; readonly ageMs: Millis; readonly needMs: Millis }
   | { readonly code: "pod-gated" }
   | { readonly code: "pod-nominated"; readonly node: string }
+  | { readonly code: "pod-undecided" }
+  | { readonly code: "pod-of-daemon-set" }
+  | { readonly code: "pod-static" }
   | { readonly code: "pod-not-gpu" }
   | { readonly code: "pod-fits-existing"; readonly node: string }
   | { readonly code: "untolerated-taint"; readonly pool: string; readonly taint: string }
@@ -108,7 +115,11 @@ export const REASON_SEVERITY = {
   "not-synced": "normal",
   "move-in-flight": "normal",
   booting: "normal",
+  "launch-overdue": "attention",
   "spot-disabled": "normal",
+  "tier-disabled": "normal",
+  "group-shared": "attention",
+  malformed: "attention",
   "node-booting": "normal",
   "node-under-notice": "normal",
   "node-draining": "normal",
@@ -133,6 +144,9 @@ export const REASON_SEVERITY = {
   "pod-waits": "normal",
   "pod-gated": "normal",
   "pod-nominated": "normal",
+  "pod-undecided": "normal",
+  "pod-of-daemon-set": "normal",
+  "pod-static": "normal",
   "pod-not-gpu": "normal",
   "pod-fits-existing": "normal",
   "untolerated-taint": "attention",

@@ -1,0 +1,159 @@
+// The kinds of object that the simulated cluster holds, one row each: where the API serves them and which
+// subresources they have. The world stores by the plural name; the HTTP face builds its paths and its
+// discovery from the same rows.
+
+import type { KubeObject, Lease, Machine, Node, Pod, PodDisruptionBudget } from "../../shared/model/kube.ts";
+import { API_GROUP, API_VERSION, CLUSTER_API, POLICY } from "../../shared/model/names.ts";
+
+export interface ResourceInfo {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /** `status` is written on its own path and `spec` never there. */
+  readonly hasStatus: boolean;
+  readonly hasScale: boolean;
+  /** The server counts changes of the spec in `metadata.generation`. */
+  readonly hasGeneration: boolean;
+  /** Defined by a CustomResourceDefinition: lists keep `kind` on each item, creation drops `status`. */
+  readonly custom: boolean;
+}
+
+const plain = { hasStatus: false, hasScale: false, hasGeneration: false, custom: false } as const;
+
+export const RESOURCES = {
+  namespaces: {
+    ...plain,
+    group: "",
+    version: "v1",
+    plural: "namespaces",
+    kind: "Namespace",
+    namespaced: false,
+  },
+  nodes: {
+    ...plain,
+    group: "",
+    version: "v1",
+    plural: "nodes",
+    kind: "Node",
+    namespaced: false,
+    hasStatus: true,
+  },
+  pods: {
+    ...plain,
+    group: "",
+    version: "v1",
+    plural: "pods",
+    kind: "Pod",
+    namespaced: true,
+    hasStatus: true,
+    hasGeneration: true,
+  },
+  events: { ...plain, group: "", version: "v1", plural: "events", kind: "Event", namespaced: true },
+  leases: {
+    ...plain,
+    group: "coordination.k8s.io",
+    version: "v1",
+    plural: "leases",
+    kind: "Lease",
+    namespaced: true,
+  },
+  poddisruptionbudgets: {
+    ...plain,
+    group: "policy",
+    version: "v1",
+    plural: "poddisruptionbudgets",
+    kind: "PodDisruptionBudget",
+    namespaced: true,
+    hasStatus: true,
+    hasGeneration: true,
+  },
+  machines: {
+    group: CLUSTER_API.group,
+    version: "v1beta1",
+    plural: "machines",
+    kind: "Machine",
+    namespaced: true,
+    hasStatus: true,
+    hasScale: false,
+    hasGeneration: true,
+    custom: true,
+  },
+  machinedeployments: {
+    group: CLUSTER_API.group,
+    version: "v1beta1",
+    plural: "machinedeployments",
+    kind: "MachineDeployment",
+    namespaced: true,
+    hasStatus: true,
+    hasScale: true,
+    hasGeneration: true,
+    custom: true,
+  },
+  autoscalingpolicies: {
+    group: API_GROUP,
+    version: API_VERSION,
+    plural: POLICY.plural,
+    kind: POLICY.kind,
+    namespaced: false,
+    hasStatus: true,
+    hasScale: false,
+    hasGeneration: true,
+    custom: true,
+  },
+} as const satisfies Record<string, ResourceInfo>;
+
+export type ResourceName = keyof typeof RESOURCES;
+
+/** Cluster API: a group of machines with a size. */
+export interface MachineDeployment extends KubeObject {
+  readonly spec: {
+    readonly clusterName?: string;
+    readonly replicas?: number;
+    readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+    readonly template?: object;
+  };
+  readonly status?: {
+    readonly replicas?: number;
+    readonly readyReplicas?: number;
+    readonly availableReplicas?: number;
+    readonly updatedReplicas?: number;
+    readonly unavailableReplicas?: number;
+    readonly observedGeneration?: number;
+    readonly selector?: string;
+    readonly phase?: string;
+  };
+}
+
+/** An object of which the world itself reads nothing but the metadata. */
+export interface OpaqueObject extends KubeObject {
+  readonly spec?: unknown;
+  readonly status?: unknown;
+}
+
+export interface Objects {
+  readonly namespaces: OpaqueObject;
+  readonly nodes: Node;
+  readonly pods: Pod;
+  readonly events: OpaqueObject;
+  readonly leases: Lease;
+  readonly poddisruptionbudgets: PodDisruptionBudget;
+  readonly machines: Machine;
+  readonly machinedeployments: MachineDeployment;
+  readonly autoscalingpolicies: OpaqueObject;
+}
+
+export interface ObjectRef {
+  readonly namespace?: string | undefined;
+  readonly name: string;
+}
+
+/** The key under which the store keeps an object: `namespace/name`, or the name alone. */
+export function keyOf(ref: ObjectRef): string {
+  return ref.namespace === undefined || ref.namespace === "" ? ref.name : `${ref.namespace}/${ref.name}`;
+}
+
+export function apiVersionOf(info: ResourceInfo): string {
+  return info.group === "" ? info.version : `${info.group}/${info.version}`;
+}

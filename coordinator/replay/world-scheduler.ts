@@ -1,0 +1,216 @@
+// The scheduler of the simulated cluster: pending pods by priority, then age, each onto the node that it fills
+// best. It looks at taints, node selector and free resources. It does not preempt, and it knows no affinity,
+// spreading or volumes: a pod that uses those is placed as if it did not.
+
+import type { Node, Pod } from "../../shared/model/kube.ts";
+import { GPU_RESOURCE } from "../../shared/model/names.ts";
+import type { Core, Part } from "./world-core.ts";
+import type { NodeIndex } from "./world-index.ts";
+import {
+  amounts,
+  conditionOf,
+  firstUntolerated,
+  hasLabels,
+  isFinished,
+  isTerminating,
+  podFact,
+  withCondition,
+} from "./world-pods.ts";
+import type { Amounts } from "./world-pods.ts";
+import { keyOf } from "./world-resources.ts";
+import { sameJson } from "./world-store.ts";
+import { timestamp } from "./world-time.ts";
+
+const DEFAULT_SCHEDULER = "default-scheduler";
+
+/** Values of the classes that every cluster has. */
+const SYSTEM_PRIORITY: Readonly<Record<string, number>> = {
+  "system-node-critical": 2_000_001_000,
+  "system-cluster-critical": 2_000_000_000,
+};
+
+interface Candidate {
+  readonly node: Node;
+  readonly allocatable: Amounts;
+}
+
+export function createScheduler(core: Core, index: NodeIndex): Part {
+  const waiting = new Set<string>();
+  const candidates = new Map<string, Candidate>();
+  const shapes = new Map<string, string>();
+  let somethingChanged = false;
+
+  core.store.onChange((change) => {
+    if (change.resource === "nodes") {
+      const { name } = change.object.metadata;
+      if (change.kind === "deleted") candidates.delete(name);
+      else {
+        somethingChanged ||= change.previous === null || mayTakeMore(change.previous, change.object);
+        const { allocatable } = change.object.status ?? {};
+        const known = candidates.get(name);
+        const same = known !== undefined && allocatable === known.node.status?.allocatable;
+        candidates.set(name, {
+          node: change.object,
+          allocatable: same ? known.allocatable : amounts(allocatable),
+        });
+      }
+    }
+    if (change.resource !== "pods") return;
+    const key = keyOf(change.object.metadata);
+    const pending = change.kind !== "deleted" && isPending(change.object);
+    if (pending && !waiting.has(key)) somethingChanged = true;
+    if (pending) waiting.add(key);
+    else waiting.delete(key);
+    if (change.kind === "deleted") shapes.delete(change.object.metadata.uid ?? "");
+    if (freesResources(change.previous, change.kind === "deleted" ? null : change.object))
+      somethingChanged = true;
+  });
+
+  /** Pods that ask for the same fare the same within one pass. */
+  function shapeOf(pod: Pod): string {
+    const uid = pod.metadata.uid ?? "";
+    let shape = shapes.get(uid);
+    if (shape === undefined) {
+      shape = JSON.stringify([[...index.requests(pod)], pod.spec.nodeSelector, pod.spec.tolerations]);
+      shapes.set(uid, shape);
+    }
+    return shape;
+  }
+
+  function bestNode(pod: Pod): Node | null {
+    const requests = index.requests(pod);
+    let best: { node: Node; freeGpus: number; freeCpu: number } | null = null;
+    for (const { node, allocatable } of candidates.values()) {
+      const used = index.usedOn(node.metadata.name);
+      if (firstMisfit(pod, requests, node, allocatable, used) !== null) continue;
+      const freeGpus = free(allocatable, used, GPU_RESOURCE);
+      const freeCpu = free(allocatable, used, "cpu");
+      if (
+        best === null ||
+        freeGpus < best.freeGpus ||
+        (freeGpus === best.freeGpus && freeCpu < best.freeCpu)
+      ) {
+        best = { node, freeGpus, freeCpu };
+      }
+    }
+    return best?.node ?? null;
+  }
+
+  function bind(pod: Pod, node: Node): void {
+    const condition = { type: "PodScheduled", status: "True", lastTransitionTime: timestamp(core.now) };
+    core.store.write("pods", {
+      ...pod,
+      spec: { ...pod.spec, nodeName: node.metadata.name },
+      status: { ...pod.status, conditions: withCondition(pod.status?.conditions, condition) },
+    });
+    core.note({ kind: "pod-scheduled", ...podFact(pod), node: node.metadata.name });
+  }
+
+  /** The condition and its instant are written once: the age that an autoscaler reads must be true. */
+  function refuse(pod: Pod): boolean {
+    const known = conditionOf(pod.status?.conditions, "PodScheduled");
+    if (known?.status === "False" && known.reason === "Unschedulable") return false;
+    const message = explain(pod);
+    const condition = {
+      type: "PodScheduled",
+      status: "False",
+      reason: "Unschedulable",
+      message,
+      lastTransitionTime: timestamp(core.now),
+    };
+    core.store.write("pods", {
+      ...pod,
+      status: {
+        ...pod.status,
+        phase: "Pending",
+        conditions: withCondition(pod.status?.conditions, condition),
+      },
+    });
+    core.note({ kind: "pod-unschedulable", ...podFact(pod), message });
+    return true;
+  }
+
+  function explain(pod: Pod): string {
+    const counts = new Map<string, number>();
+    for (const { node, allocatable } of candidates.values()) {
+      const why =
+        firstMisfit(pod, index.requests(pod), node, allocatable, index.usedOn(node.metadata.name)) ?? "fit";
+      counts.set(why, (counts.get(why) ?? 0) + 1);
+    }
+    const parts = [...counts].map(([why, count]) => `${count} ${why}`);
+    return `0/${candidates.size} nodes are available${parts.length === 0 ? "" : `: ${parts.join(", ")}`}.`;
+  }
+
+  return {
+    pass: () => {
+      if (!somethingChanged) return false;
+      somethingChanged = false;
+      const hopeless = new Set<string>();
+      let wrote = false;
+      for (const pod of inOrder(waiting, core)) {
+        const shape = shapeOf(pod);
+        const node = hopeless.has(shape) ? null : bestNode(pod);
+        if (node === null) {
+          hopeless.add(shape);
+          wrote = refuse(pod) || wrote;
+        } else {
+          bind(pod, node);
+          wrote = true;
+        }
+      }
+      return wrote;
+    },
+  };
+}
+
+function isPending(pod: Pod): boolean {
+  const ours = (pod.spec.schedulerName ?? DEFAULT_SCHEDULER) === DEFAULT_SCHEDULER;
+  return ours && pod.spec.nodeName === undefined && !isTerminating(pod) && !isFinished(pod);
+}
+
+function inOrder(keys: ReadonlySet<string>, core: Core): readonly Pod[] {
+  const pods = [...keys].flatMap((key) => core.store.get("pods", key) ?? []);
+  // Keys were added as the pods came, and the sort is stable: equal priorities stay in order of age.
+  return pods.toSorted((one, other) => priorityOf(other) - priorityOf(one));
+}
+
+function priorityOf(pod: Pod): number {
+  return pod.spec.priority ?? SYSTEM_PRIORITY[pod.spec.priorityClassName ?? ""] ?? 0;
+}
+
+/** The first reason why the node does not take the pod, in the real scheduler's words; null when it does. */
+function firstMisfit(
+  pod: Pod,
+  requests: Amounts,
+  node: Node,
+  allocatable: Amounts,
+  used: Amounts,
+): string | null {
+  const taint = firstUntolerated(pod.spec.tolerations, node.spec?.taints);
+  if (taint !== null) return `node(s) had untolerated taint {${taint.key}: ${taint.value ?? ""}}`;
+  if (!hasLabels(node.metadata.labels, pod.spec.nodeSelector))
+    return "node(s) didn't match Pod's node affinity/selector";
+  for (const [name, amount] of requests) {
+    if (amount > 0 && amount > free(allocatable, used, name))
+      return name === "pods" ? "Too many pods" : `Insufficient ${name}`;
+  }
+  return null;
+}
+
+function free(allocatable: Amounts, used: Amounts, name: string): number {
+  return (allocatable.get(name) ?? 0) - (used.get(name) ?? 0);
+}
+
+/** A heartbeat changes nothing for the scheduler; anything that it looks at may. */
+function mayTakeMore(previous: Node, next: Node): boolean {
+  return !(
+    sameJson(previous.spec, next.spec) &&
+    sameJson(previous.metadata.labels, next.metadata.labels) &&
+    sameJson(previous.status?.allocatable, next.status?.allocatable)
+  );
+}
+
+function freesResources(previous: Pod | null, next: Pod | null): boolean {
+  const held = previous !== null && previous.spec.nodeName !== undefined && !isFinished(previous);
+  return held && (next === null || isFinished(next));
+}

@@ -1,0 +1,69 @@
+// The scale subresource: the size of an object, and nothing else of it, as `autoscaling/v1`.
+
+import type { MachineDeployment } from "../../../coordinator/replay/world-resources.ts";
+import type { World } from "../../../coordinator/replay/world.ts";
+import type { Scale } from "../../../shared/model/kube.ts";
+import type { ApiCall } from "./call.ts";
+import { isJsonObject } from "./patch.ts";
+import { badRequest, invalid, notFound, outdated } from "./refusal.ts";
+import { replicaCauses } from "./validate.ts";
+
+export function readScale(world: World, call: ApiCall): Scale {
+  return scaleOf(groupOf(world, call));
+}
+
+export function replaceScale(world: World, call: ApiCall, given: unknown): Scale {
+  const group = groupOf(world, call);
+  const { info } = call.route;
+  const { name, resourceVersion } = group.metadata;
+  if (!isJsonObject(given) || !isJsonObject(given["metadata"])) throw badRequest("a Scale needs metadata");
+  if (given["kind"] !== undefined && given["kind"] !== "Scale")
+    throw badRequest(`expected a Scale, got ${JSON.stringify(given["kind"])}`);
+  if (given["metadata"]["name"] !== name)
+    throw badRequest(
+      `the name of the object (${JSON.stringify(given["metadata"]["name"])}) does not match the name on the URL (${name})`,
+    );
+  const version = given["metadata"]["resourceVersion"];
+  if (version !== undefined && version !== resourceVersion) throw outdated(info, name);
+  // The field has a zero value in the server's type: leaving it out means 0.
+  const replicas = isJsonObject(given["spec"]) ? (given["spec"]["replicas"] ?? 0) : 0;
+  const causes = replicaCauses(replicas);
+  if (causes.length > 0) throw invalid("Scale", name, causes);
+  if (call.query.get("dryRun") !== "All") world.scale(group.metadata, Number(replicas));
+  const written = groupOf(world, call);
+  return call.query.get("dryRun") === "All"
+    ? { ...scaleOf(group), spec: { replicas: Number(replicas) } }
+    : scaleOf(written);
+}
+
+export function patchScale(world: World, call: ApiCall, patch: (scale: Scale) => unknown): Scale {
+  return replaceScale(world, call, patch(readScale(world, call)));
+}
+
+function groupOf(world: World, { route }: ApiCall): MachineDeployment {
+  const name = route.name ?? "";
+  const group = world.get("machinedeployments", { namespace: route.namespace ?? undefined, name });
+  if (group === null) throw notFound(route.info, name);
+  return group;
+}
+
+function scaleOf(group: MachineDeployment): Scale {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = group.metadata;
+  return {
+    kind: "Scale",
+    apiVersion: "autoscaling/v1",
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+    },
+    // Without replicas a MachineDeployment means one.
+    spec: { replicas: group.spec.replicas ?? 1 },
+    status: {
+      replicas: group.status?.replicas ?? 0,
+      ...(group.status?.selector === undefined ? {} : { selector: group.status.selector }),
+    },
+  };
+}

@@ -1,0 +1,258 @@
+import { describe, expect, test } from "vitest";
+
+import type { World } from "../../../coordinator/replay/world.ts";
+import { CLUSTER_API } from "../../../shared/model/names.ts";
+import { aNode, aRunningWorld, aWorld, forward } from "../build.ts";
+import type { Connection } from "../connection.ts";
+import { servesWorlds, PODS, NODES, GROUP, POLICIES } from "../serving.ts";
+
+const serve = servesWorlds();
+
+describe("patches", () => {
+  test("merge maps, replace lists, and remove by null", async () => {
+    const world = aWorld();
+    world.put(
+      "nodes",
+      aNode("n1", {
+        metadata: { name: "n1", labels: { a: "1", b: "2" } },
+        spec: { taints: [{ key: "old", effect: "NoSchedule" }] },
+      }),
+    );
+    const { api } = await serve(world);
+    const { body } = await api.merge(`${NODES}/n1`, {
+      metadata: { labels: { a: null, c: "3" } },
+      spec: { taints: [{ key: "new", effect: "NoSchedule" }] },
+    });
+    expect(body).toMatchObject({
+      metadata: { labels: { b: "2", c: "3" } },
+      spec: { taints: [{ key: "new" }] },
+    });
+    expect(body["metadata"]?.["labels"]).toEqual({ b: "2", c: "3" });
+  });
+
+  test("are refused when the version that they name is not the object's", async () => {
+    const world = aWorld();
+    const { resourceVersion } = world.put("nodes", aNode("n1")).metadata;
+    const { api } = await serve(world);
+    const cordon = (version: string | undefined): object => ({
+      metadata: { resourceVersion: version },
+      spec: { unschedulable: true },
+    });
+    expect(await api.merge(`${NODES}/n1`, cordon("1"))).toMatchObject({
+      code: 409,
+      body: { reason: "Conflict" },
+    });
+    expect((await api.merge(`${NODES}/n1`, cordon(resourceVersion))).code).toBe(200);
+    expect((await api.merge(`${NODES}/n1`, cordon(resourceVersion))).code).toBe(409);
+  });
+
+  test("by operations apply in order, or not at all", async () => {
+    const world = aWorld();
+    world.put("nodes", aNode("n1", { metadata: { name: "n1", annotations: { "a/b": "1" } } }));
+    const { api } = await serve(world);
+    const test = { op: "test", path: "/metadata/annotations/a~1b", value: "1" };
+    const add = { op: "add", path: "/metadata/annotations/c", value: "2" };
+    expect((await api.json(`${NODES}/n1`, [test, add])).body["metadata"]?.["annotations"]).toEqual({
+      "a/b": "1",
+      c: "2",
+    });
+    expect(
+      (
+        await api.json(`${NODES}/n1`, [
+          { op: "remove", path: "/metadata/annotations/c" },
+          { ...test, value: "9" },
+        ])
+      ).code,
+    ).toBe(422);
+    expect((await api.json(`${NODES}/n1`, [{ op: "remove", path: "/spec/nothing" }])).code).toBe(422);
+    expect((await api.json(`${NODES}/n1`, [{ op: "fly", path: "/spec" }])).code).toBe(400);
+    expect(world.get("nodes", { name: "n1" })?.metadata.annotations).toEqual({ "a/b": "1", c: "2" });
+  });
+
+  test("that change nothing make no new version", async () => {
+    const world = aWorld();
+    world.put("nodes", aNode("n1"));
+    const { api } = await serve(world);
+    const { version } = world;
+    expect((await api.merge(`${NODES}/n1`, { metadata: { name: "n1" } })).code).toBe(200);
+    expect(world.version).toBe(version);
+  });
+});
+
+describe("status and spec", () => {
+  test("are written on their own paths only", async () => {
+    const { api } = await serve(aWorld());
+    const made = await api.post(POLICIES, {
+      metadata: { name: "p" },
+      spec: { minNodes: 1 },
+      status: { phase: "forged" },
+    });
+    expect(made.body["status"]).toBeUndefined();
+    expect(made.body["metadata"]?.["generation"]).toBe(1);
+    const wrote = await api.merge(`${POLICIES}/p/status`, {
+      spec: { minNodes: 9 },
+      status: { observedGeneration: 1 },
+    });
+    expect(wrote.body).toMatchObject({
+      spec: { minNodes: 1 },
+      status: { observedGeneration: 1 },
+      metadata: { generation: 1 },
+    });
+    const spec = await api.merge(`${POLICIES}/p`, {
+      spec: { minNodes: 2 },
+      status: { observedGeneration: 7 },
+    });
+    expect(spec.body).toMatchObject({
+      spec: { minNodes: 2 },
+      status: { observedGeneration: 1 },
+      metadata: { generation: 2 },
+    });
+  });
+
+  test("of a policy are compared and set by version", async () => {
+    const { api } = await serve(aWorld());
+    const { body } = await api.post(POLICIES, { metadata: { name: "p" }, spec: {} });
+    const next = { ...body, status: { term: 1 } };
+    expect((await api.put(`${POLICIES}/p/status`, next)).code).toBe(200);
+    expect((await api.put(`${POLICIES}/p/status`, next)).code).toBe(409);
+    expect((await api.get(`${POLICIES}/p/status`)).body["status"]).toEqual({ term: 1 });
+  });
+});
+
+describe("scale", () => {
+  test("shows and sets the size, with compare-and-set", async () => {
+    const world = aWorld();
+    const { api } = await serve(world);
+    const scale = await api.get(`${GROUP}/scale`);
+    expect(scale.body).toMatchObject({
+      kind: "Scale",
+      apiVersion: "autoscaling/v1",
+      spec: { replicas: 0 },
+      status: { replicas: 0 },
+    });
+    const { resourceVersion } = scale.body["metadata"] ?? {};
+    expect(
+      (await api.merge(`${GROUP}/scale`, { metadata: { resourceVersion }, spec: { replicas: 2 } })).body[
+        "spec"
+      ],
+    ).toEqual({ replicas: 2 });
+    expect(
+      (await api.merge(`${GROUP}/scale`, { metadata: { resourceVersion }, spec: { replicas: 3 } })).code,
+    ).toBe(409);
+    expect((await api.merge(`${GROUP}/scale`, { spec: { replicas: -1 } })).code).toBe(422);
+    expect((await api.merge(`${GROUP}/scale`, { spec: { replicas: 1.5 } })).code).toBe(422);
+    const current = await api.get(`${GROUP}/scale`);
+    expect((await api.put(`${GROUP}/scale`, { ...current.body, spec: { replicas: 1 } })).code).toBe(200);
+    expect(
+      world.list("machines").filter(({ metadata }) => metadata.deletionTimestamp === undefined),
+    ).toHaveLength(1);
+    expect((await api.get(`${GROUP}/scale`)).body["status"]).toMatchObject({
+      replicas: 1,
+      selector: `${CLUSTER_API.deploymentName}=spot-a`,
+    });
+    expect((await api.get(`${NODES}/n1/scale`)).code).toBe(404);
+  });
+
+  test("by a marked machine and one less takes that machine", async () => {
+    const world = aRunningWorld(3);
+    const { api } = await serve(world);
+    const chosen = world.list("machines")[1]?.metadata.name ?? "";
+    const machine = `/apis/cluster.x-k8s.io/v1beta1/namespaces/default/machines/${chosen}`;
+    await api.merge(machine, { metadata: { annotations: { [CLUSTER_API.deleteMachine]: "true" } } });
+    await api.merge(`${GROUP}/scale`, { spec: { replicas: 2 } });
+    expect((await api.get(machine)).code).toBe(404);
+  });
+});
+
+describe("eviction", () => {
+  const evict = (name: string, deleteOptions: object = {}): object => ({
+    apiVersion: "policy/v1",
+    kind: "Eviction",
+    metadata: { name, namespace: "default" },
+    deleteOptions,
+  });
+
+  async function serving(
+    budgets: readonly number[],
+  ): Promise<{ world: World; api: Connection; pod: string; uid: string }> {
+    const world = aRunningWorld(1);
+    world.submitService({ name: "serve", replicas: 2, gpus: 1 });
+    forward(world, 2_000);
+    const { api } = await serve(world);
+    for (const [at, minAvailable] of budgets.entries()) {
+      const spec = { minAvailable, selector: { matchLabels: { app: "serve" } } };
+      await api.post("/apis/policy/v1/namespaces/default/poddisruptionbudgets", {
+        metadata: { name: `b${at}` },
+        spec,
+      });
+    }
+    const { name = "", uid = "" } = world.list("pods")[0]?.metadata ?? {};
+    return { world, api, pod: name, uid };
+  }
+
+  test("is accepted with the grace that it names", async () => {
+    const { world, api, pod, uid } = await serving([1]);
+    const done = await api.post(
+      `${PODS}/${pod}/eviction`,
+      evict(pod, { gracePeriodSeconds: 9, preconditions: { uid } }),
+    );
+    expect(done).toMatchObject({ code: 201, body: { kind: "Status", status: "Success" } });
+    expect(world.get("pods", { namespace: "default", name: pod })?.metadata.deletionGracePeriodSeconds).toBe(
+      9,
+    );
+  });
+
+  test("is refused by a budget with 429, its cause, and no Retry-After", async () => {
+    const { api, pod } = await serving([2]);
+    const refused = await api.post(`${PODS}/${pod}/eviction`, evict(pod));
+    expect(refused).toMatchObject({ code: 429, retryAfter: null, body: { reason: "TooManyRequests" } });
+    expect(refused.body["details"]?.["causes"]).toEqual([
+      {
+        reason: "DisruptionBudget",
+        message: "The disruption budget b0 needs 2 healthy pods and has 2 currently",
+      },
+    ]);
+  });
+
+  test("answers 500 under several budgets, 404 and 409 for another pod, 400 for another name", async () => {
+    const { api, pod } = await serving([1, 1]);
+    expect((await api.post(`${PODS}/${pod}/eviction`, evict(pod))).body).toMatchObject({
+      code: 500,
+      message: expect.stringContaining("more than one PodDisruptionBudget") as string,
+    });
+    expect((await api.post(`${PODS}/gone/eviction`, evict("gone"))).code).toBe(404);
+    expect(
+      (await api.post(`${PODS}/${pod}/eviction`, evict(pod, { preconditions: { uid: "other" } }))).code,
+    ).toBe(409);
+    expect((await api.post(`${PODS}/${pod}/eviction`, evict("other"))).code).toBe(400);
+    expect(
+      (await api.post(`${PODS}/${pod}/eviction`, { ...evict(pod), apiVersion: "policy/v1beta1" })).code,
+    ).toBe(400);
+  });
+
+  test("in a dry run shows the answer and leaves the pod", async () => {
+    const { world, api, pod } = await serving([1]);
+    expect((await api.post(`${PODS}/${pod}/eviction`, evict(pod, { dryRun: ["All"] }))).code).toBe(201);
+    expect(
+      world.get("pods", { namespace: "default", name: pod })?.metadata.deletionTimestamp,
+    ).toBeUndefined();
+  });
+
+  test("is forbidden in a namespace that is going away", async () => {
+    const { world, api, pod } = await serving([]);
+    world.put("namespaces", { metadata: { name: "default" }, status: { phase: "Terminating" } });
+    expect((await api.post(`${PODS}/${pod}/eviction`, evict(pod))).body).toMatchObject({
+      code: 403,
+      details: { causes: [{ reason: "NamespaceTerminating" }] },
+    });
+  });
+
+  test("and deletion know a pod by its uid, and a graceful deletion leaves it terminating", async () => {
+    const { api, pod, uid } = await serving([]);
+    expect((await api.delete(`${PODS}/${pod}`, { preconditions: { uid: "other" } })).code).toBe(409);
+    const { body } = await api.delete(`${PODS}/${pod}?gracePeriodSeconds=20`, { preconditions: { uid } });
+    expect(body["metadata"]).toMatchObject({ deletionGracePeriodSeconds: 20 });
+    expect((await api.delete(`${PODS}/${pod}`, { gracePeriodSeconds: 0 })).code).toBe(200);
+    expect((await api.get(`${PODS}/${pod}`)).code).toBe(404);
+  });
+});
