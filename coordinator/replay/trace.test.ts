@@ -41,14 +41,14 @@ describe("parseJobTrace()", () => {
     expect(() => parseJobTrace(text, "t.csv")).toThrow(message);
   });
 
-  test.each(["philly-2017-10-05", "philly-2017-10-24"])(
+  test.each(["philly-2017-10-05", "philly-2017-10-24", "philly-2017-10-24-short"])(
     "reads the slice %s that ships with the repository",
     (name) => {
       const jobs = parseJobTrace(
         readFileSync(new URL(`../../test/traces/${name}.csv`, import.meta.url), "utf8"),
         name,
       );
-      expect(jobs.length).toBeGreaterThan(60);
+      expect(jobs.length).toBeGreaterThan(15);
       expect(Math.max(...jobs.map((job) => job.gpus))).toBeLessThanOrEqual(8);
     },
   );

@@ -3,8 +3,8 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 import { AGENT_NODE_FLAGS } from "../../agent/flags.ts";
@@ -59,8 +59,8 @@ export async function startAgent(options: AgentStart): Promise<AgentProcess> {
   const child = spawn(process.execPath, [...AGENT_NODE_FLAGS, entry], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
+    // Nothing of our own environment: the agent gets the settings that are named here and no others.
     env: {
-      ...(process.env["PATH"] === undefined ? {} : { PATH: process.env["PATH"] }),
       NODE_NAME: options.node,
       GPUAS_KUBECONFIG: options.kubeconfig,
       GPUAS_NATS_SERVERS: options.nats,
@@ -138,7 +138,9 @@ async function untilReady(agent: AgentProcess): Promise<void> {
   const giveUpAt = performance.now() + READY_WITHIN_MS;
   for (;;) {
     const [answer, over] = await Promise.race([
-      fetch(new URL("/readyz", agent.url)).then(async (page) => [{ ok: page.ok, body: await page.text() }, false] as const),
+      fetch(new URL("/readyz", agent.url)).then(
+        async (page) => [{ ok: page.ok, body: await page.text() }, false] as const,
+      ),
       agent.exited.then(() => [{ ok: false, body: "ended" }, true] as const),
     ]);
     if (answer.ok) return;
@@ -163,5 +165,8 @@ function parseLine(text: string): LogLine {
 }
 
 function lastLines(logs: readonly LogLine[]): string {
-  return logs.slice(-15).map((line) => JSON.stringify(line)).join("\n");
+  return logs
+    .slice(-15)
+    .map((line) => JSON.stringify(line))
+    .join("\n");
 }

@@ -8,8 +8,8 @@ import { reservePlaces } from "../../coordinator/decide/replace.ts";
 import type { Rule } from "../../coordinator/decide/rule.ts";
 import { sane } from "../../coordinator/decide/sane.ts";
 import { candidateOf, contextOf } from "../../coordinator/decide/shrink.ts";
-import { createSteps } from "../../coordinator/decide/steps.ts";
 import type { Snapshot } from "../../coordinator/decide/snapshot.ts";
+import { createSteps } from "../../coordinator/decide/steps.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
 
 /** What the rule says of the node named; `node` has to belong to a pool. */
@@ -19,8 +19,13 @@ export function verdict(rule: Rule, input: Snapshot, name = "n1"): Reason | null
   const fleet = assemble(snapshot);
   const pool = fleet.pools.find((other) => other.nodes.some((state) => state.name === name));
   const state = pool?.nodes.find((other) => other.name === name);
-  if (pool === undefined || state === undefined) throw new Error(`node ${name} belongs to no pool in this test`);
-  const timers = remember(fleet, snapshot).nodes[name] ?? { idleSince: null, lastReportAt: null, emptySince: null };
+  if (pool === undefined || state === undefined)
+    throw new Error(`node ${name} belongs to no pool in this test`);
+  const timers = remember(fleet, snapshot).nodes[name] ?? {
+    idleSince: null,
+    lastReportAt: null,
+    emptySince: null,
+  };
   const packing = createPacking(fleet, snapshot.pods);
   reservePlaces(packing);
   growForPods(packing);

@@ -47,7 +47,6 @@ export async function startCoordinator(options: CoordinatorStart): Promise<Coord
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
-      ...(process.env["PATH"] === undefined ? {} : { PATH: process.env["PATH"] }),
       GPUAS_KUBECONFIG: options.kubeconfig,
       GPUAS_NATS_SERVERS: options.nats,
       GPUAS_METRICS_HOST: "127.0.0.1",
@@ -84,7 +83,8 @@ export async function startCoordinator(options: CoordinatorStart): Promise<Coord
         const found = logs.find(fits);
         if (found === undefined && !ended) return;
         watchers.delete(watcher);
-        if (found === undefined) reject(new Error(`the coordinator ended without that line:\n${lastLines(logs)}`));
+        if (found === undefined)
+          reject(new Error(`the coordinator ended without that line:\n${lastLines(logs)}`));
         else resolve(found);
       };
       watchers.add(watcher);
@@ -108,7 +108,13 @@ export async function startCoordinator(options: CoordinatorStart): Promise<Coord
     line,
     metric: async (name, ...parts) => {
       const page = await (await fetch(new URL("/metrics", url))).text();
-      const series = page.split("\n").find((row) => (row.startsWith(`${name}{`) || row.startsWith(`${name} `)) && parts.every((part) => row.includes(part)));
+      const series = page
+        .split("\n")
+        .find(
+          (row) =>
+            (row.startsWith(`${name}{`) || row.startsWith(`${name} `)) &&
+            parts.every((part) => row.includes(part)),
+        );
       return series === undefined ? null : Number(series.slice(series.lastIndexOf(" ") + 1));
     },
   };
@@ -121,11 +127,15 @@ export interface CtlResult {
 }
 
 /** Runs gpuasctl to its end. */
-export async function gpuasctl(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CtlResult> {
+export async function gpuasctl(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<CtlResult> {
   const child = spawn(process.execPath, ["coordinator/ctl.ts", ...args], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...(process.env["PATH"] === undefined ? {} : { PATH: process.env["PATH"] }), HOME: ROOT, ...env },
+    // Nobody's own kubeconfig may be found.
+    env: { HOME: ROOT, ...env },
   });
   const closed = once(child, "close");
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);

@@ -29,7 +29,9 @@ export async function eventually<T>(
     }
     if (performance.now() > giveUpAt) {
       const last = failure instanceof Error ? `: ${failure.message}` : "";
-      throw new Error(`not within ${withinMs} ms: ${look.toString().slice(0, 200)}${last}\n${describe?.() ?? ""}`);
+      throw new Error(
+        `not within ${withinMs} ms: ${look.toString().slice(0, 200)}${last}\n${describe?.() ?? ""}`,
+      );
     }
     await delay(LOOK_MS);
   }

@@ -27,7 +27,11 @@ export function node(name: string, options: NodeOptions = {}): NodeInput {
   const { pool = "spot", gpus = 8, cpu = 96_000, ageMs = 86_400_000 } = options;
   return {
     name,
-    labels: { [NODE_LABEL.hostname]: name, ...(pool === null ? {} : { [NODE_LABEL.pool]: pool }), ...options.labels },
+    labels: {
+      [NODE_LABEL.hostname]: name,
+      ...(pool === null ? {} : { [NODE_LABEL.pool]: pool }),
+      ...options.labels,
+    },
     annotations: options.annotations ?? {},
     taints: options.taints ?? [],
     unschedulable: options.unschedulable ?? false,
@@ -57,12 +61,18 @@ export function reported(options: ReportOptions = {}): Telemetry {
   return {
     kind: "reported",
     receivedAt: epochMs(at - ageMs),
-    gpus: Array.from({ length: gpus }, (_, index) => ({ uuid: `GPU-${index}`, mean60: mean === null ? null : ratio(mean) })),
+    gpus: Array.from({ length: gpus }, (_, index) => ({
+      uuid: `GPU-${index}`,
+      mean60: mean === null ? null : ratio(mean),
+    })),
     since: options.since ?? [digest(at - ageMs, options)],
   };
 }
 
-export function digest(at: number, options: Pick<ReportOptions, "busiest" | "peak" | "coverage" | "mean"> = {}): ReportDigest {
+export function digest(
+  at: number,
+  options: Pick<ReportOptions, "busiest" | "peak" | "coverage" | "mean"> = {},
+): ReportDigest {
   const { busiest = options.mean ?? 0, peak = busiest, coverage = 1 } = options;
   return {
     at: epochMs(at),
@@ -76,7 +86,14 @@ export function drainState(options: Partial<DrainState> = {}): NodeInput["drainS
   return {
     kind: "value",
     value: {
-      ...{ v: 1, id: "drain-1", cause: "request", source: "coordinator", phase: "started", replace: false, cordonedByUs: true },
+      v: 1,
+      id: "drain-1",
+      cause: "request",
+      source: "coordinator",
+      phase: "started",
+      replace: false,
+      cordonedByUs: true,
+
       seenAt: NOW,
       deadline: NOW + 600_000,
       ...options,

@@ -2,7 +2,13 @@
 // has the defaults that a real policy gets from its schema, cooldowns and windows included.
 
 import { EMPTY_JOURNAL } from "../../coordinator/decide/snapshot.ts";
-import type { GroupReading, InstanceInput, Journal, PolicyInput, PoolInput } from "../../coordinator/decide/snapshot.ts";
+import type {
+  GroupReading,
+  InstanceInput,
+  Journal,
+  PolicyInput,
+  PoolInput,
+} from "../../coordinator/decide/snapshot.ts";
 import { policySpecSchema } from "../../shared/contract/policy.ts";
 import type { MoveState, NodePoolSpec, PolicySpec } from "../../shared/contract/policy.ts";
 import type { CapacityType } from "../../shared/model/node.ts";
@@ -32,12 +38,39 @@ export interface BuiltPool {
 }
 
 export function pool(name: string, options: PoolOptions = {}): BuiltPool {
-  const { capacityType = "spot", gpus = 8, size, labels = {}, taints = [], minSize = 0, maxSize = 20, priority = 0 } = options;
-  const allocatable = { cpu: "96", memory: "1000Gi", pods: "110", ...(gpus === null || gpus === 0 ? {} : { "nvidia.com/gpu": String(gpus) }) };
+  const {
+    capacityType = "spot",
+    gpus = 8,
+    size,
+    labels = {},
+    taints = [],
+    minSize = 0,
+    maxSize = 20,
+    priority = 0,
+  } = options;
+  const allocatable = {
+    cpu: "96",
+    memory: "1000Gi",
+    pods: "110",
+    ...(gpus === null || gpus === 0 ? {} : { "nvidia.com/gpu": String(gpus) }),
+  };
   return {
     spec: {
-      ...{ name, capacityType, minSize, maxSize, priority, labels, taints },
-      group: { scale: { apiVersion: "cluster.x-k8s.io/v1beta1", kind: "MachineDeployment", name, namespace: "machines" } },
+      name,
+      capacityType,
+      minSize,
+      maxSize,
+      priority,
+      labels,
+      taints,
+      group: {
+        scale: {
+          apiVersion: "cluster.x-k8s.io/v1beta1",
+          kind: "MachineDeployment",
+          name,
+          namespace: "machines",
+        },
+      },
       ...(gpus === null ? {} : { template: { allocatable } }),
     },
     input: {
@@ -62,7 +95,11 @@ export function policy(options: PolicyOptions = {}): ValidPolicyInput {
   return {
     kind: "valid",
     name,
-    spec: policySpecSchema.parse({ provider: "custom", ...spec, nodePools: pools.map((built) => built.spec) }),
+    spec: policySpecSchema.parse({
+      provider: "custom",
+      ...spec,
+      nodePools: pools.map((built) => built.spec),
+    }),
     pools: pools.map((built) => built.input),
     journal: { ...EMPTY_JOURNAL, ...journal },
   };
@@ -72,7 +109,12 @@ export function policy(options: PolicyOptions = {}): ValidPolicyInput {
 export function move(now: number, options: Partial<MoveState> & { readonly agoMs?: number }): MoveState {
   const { agoMs = 0, ...fields } = options;
   return {
-    ...{ key: "demo/spot/grow/test", kind: "grow", pool: "spot", from: 0, to: 1, phase: "intended" },
+    key: "demo/spot/grow/test",
+    kind: "grow",
+    pool: "spot",
+    from: 0,
+    to: 1,
+    phase: "intended",
     at: new Date(epochMs(now - agoMs)).toISOString(),
     ...fields,
   };

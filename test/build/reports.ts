@@ -9,7 +9,10 @@ import { systemClock } from "../../shared/runtime/clock.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { connectNats } from "../../shared/runtime/nats.ts";
 
-export function aReport(node: string, overrides: Partial<GpuReport> & { readonly utilization?: number } = {}): GpuReport {
+export function aReport(
+  node: string,
+  overrides: Partial<GpuReport> & { readonly utilization?: number } = {},
+): GpuReport {
   const { utilization = 0, ...rest } = overrides;
   const known = (value: number) => ({ mean: value, max: value, p95: value, cov: 1, age: 100 });
   return {
@@ -41,11 +44,25 @@ export interface ReportFeed {
 }
 
 /** A report of each node every half second, with the utilisation that the function gives. */
-export function feedReports(natsUrl: string, nodes: () => readonly string[], utilization: (node: string) => number = () => 0): ReportFeed {
-  const nats = connectNats({ servers: [natsUrl], name: "reports", log: createLogSink().log, clock: systemClock, random: seededRandom(1) });
+export function feedReports(
+  natsUrl: string,
+  nodes: () => readonly string[],
+  utilization: (node: string) => number = () => 0,
+): ReportFeed {
+  const nats = connectNats({
+    servers: [natsUrl],
+    name: "reports",
+    log: createLogSink().log,
+    clock: systemClock,
+    random: seededRandom(1),
+  });
   let seq = 0;
   const timer = setInterval(() => {
-    for (const node of nodes()) nats.publishLatest(subjectFor("report", node), encode<"report">(aReport(node, { seq: seq++, utilization: utilization(node) })));
+    for (const node of nodes())
+      nats.publishLatest(
+        subjectFor("report", node),
+        encode<"report">(aReport(node, { seq: seq++, utilization: utilization(node) })),
+      );
   }, 500);
   return {
     stop: async () => {

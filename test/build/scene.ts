@@ -36,7 +36,10 @@ export interface Scene {
   /** Requests of one program that change something, oldest first. */
   writesBy(agent: "coordinator" | "agent"): readonly AuditEntry[];
   /** Waits with what the coordinators logged as the explanation of a failure. */
-  until<T>(look: () => T | null | undefined | false | Promise<T | null | undefined | false>, options?: EventuallyOptions): Promise<T>;
+  until<T>(
+    look: () => T | null | undefined | false | Promise<T | null | undefined | false>,
+    options?: EventuallyOptions,
+  ): Promise<T>;
   /** Hands over what has to end with the scene. */
   also(end: () => Promise<unknown>): void;
   [Symbol.asyncDispose](): Promise<void>;
@@ -57,19 +60,32 @@ export function aQuickPool(overrides: Partial<PoolShape> = {}): PoolShape {
 }
 
 /** A pool of a policy that sizes the MachineDeployment of the same name. */
-export function poolSpec(name: string, overrides: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
+export function poolSpec(
+  name: string,
+  overrides: Readonly<Record<string, unknown>> = {},
+): Readonly<Record<string, unknown>> {
   return {
     name,
     capacityType: "spot",
     maxSize: 5,
-    group: { scale: { apiVersion: "cluster.x-k8s.io/v1beta1", kind: "MachineDeployment", name, namespace: "default" } },
+    group: {
+      scale: {
+        apiVersion: "cluster.x-k8s.io/v1beta1",
+        kind: "MachineDeployment",
+        name,
+        namespace: "default",
+      },
+    },
     template: { allocatable: { cpu: "96", memory: "1000Gi", pods: "110", [GPU_RESOURCE]: "8" } },
     ...overrides,
   };
 }
 
 /** Every window at its shortest: what a scenario is about, it sets. */
-export function policySpec(pools: readonly Readonly<Record<string, unknown>>[], overrides: Readonly<Record<string, unknown>> = {}) {
+export function policySpec(
+  pools: readonly Readonly<Record<string, unknown>>[],
+  overrides: Readonly<Record<string, unknown>> = {},
+) {
   return {
     provider: "custom",
     pendingPodTimeoutSeconds: 0,
@@ -85,7 +101,14 @@ export function policySpec(pools: readonly Readonly<Record<string, unknown>>[], 
 
 export async function openScene(options: Partial<WorldOptions> = {}): Promise<Scene> {
   const dir = await mkdtemp(join(tmpdir(), "scene-"));
-  const world = createWorld({ start: systemClock.now(), seed: 1, pools: [aQuickPool()], heartbeatMs: null, startDelayMs: millis(50), ...options });
+  const world = createWorld({
+    start: systemClock.now(),
+    seed: 1,
+    pools: [aQuickPool()],
+    heartbeatMs: null,
+    startDelayMs: millis(50),
+    ...options,
+  });
   const server = await startWorldServer({ world, clock: systemClock, token: "scene" });
   const nats = await startNats();
   const kubeconfig = join(dir, "kubeconfig");
@@ -104,7 +127,14 @@ export async function openScene(options: Partial<WorldOptions> = {}): Promise<Sc
         nats: nats.url,
         waitFor: "leading",
         ...start,
-        env: { GPUAS_CYCLE_INTERVAL: "500ms", GPUAS_LEASE_DURATION: "2s", GPUAS_LEASE_RENEW: "1400ms", GPUAS_LEASE_RETRY: "300ms", GPUAS_MEMORY_WAIT: "500ms", ...start.env },
+        env: {
+          GPUAS_CYCLE_INTERVAL: "500ms",
+          GPUAS_LEASE_DURATION: "2s",
+          GPUAS_LEASE_RENEW: "1400ms",
+          GPUAS_LEASE_RETRY: "300ms",
+          GPUAS_MEMORY_WAIT: "500ms",
+          ...start.env,
+        },
       });
       coordinators.push(process);
       return process;
@@ -122,12 +152,17 @@ export async function openScene(options: Partial<WorldOptions> = {}): Promise<Sc
       });
     },
     status: (name = "gpus") => parsePolicyStatus(world.get("autoscalingpolicies", { name })?.status),
-    size: (pool) => world.get("machinedeployments", { namespace: "default", name: pool })?.spec.replicas ?? -1,
+    size: (pool) =>
+      world.get("machinedeployments", { namespace: "default", name: pool })?.spec.replicas ?? -1,
     writesBy: (agent) =>
-      server.audit.filter(({ method, userAgent, status }) => method !== "GET" && userAgent.includes(agent) && status >= 200 && status < 300),
+      server.audit.filter(
+        ({ method, userAgent, status }) =>
+          method !== "GET" && userAgent.includes(agent) && status >= 200 && status < 300,
+      ),
     until: async (look, waiting = {}) =>
       await eventually(look, {
-        describe: () => `${JSON.stringify(scene.status()?.pools)}\n${coordinators.map(({ logs }) => lastLines(logs, 25)).join("\n--\n")}`,
+        describe: () =>
+          `${JSON.stringify(scene.status()?.pools)}\n${coordinators.map(({ logs }) => lastLines(logs, 25)).join("\n--\n")}`,
         ...waiting,
       }),
     also: (end) => {

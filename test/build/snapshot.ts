@@ -1,6 +1,7 @@
 // Snapshots for tests of decisions, complete and frozen to their depth, so that a decision that changes its input
 // fails; and the usual questions to a plan.
 
+import type { Decision, Grow, Move, Replace, Shrink } from "../../coordinator/decide/plan.ts";
 import { EMPTY_MEMORY } from "../../coordinator/decide/snapshot.ts";
 import type {
   BudgetInput,
@@ -13,7 +14,6 @@ import type {
   PoolInput,
   Snapshot,
 } from "../../coordinator/decide/snapshot.ts";
-import type { Decision, Grow, Move, Replace, Shrink } from "../../coordinator/decide/plan.ts";
 import { NODE_LABEL } from "../../shared/model/names.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import { MINUTE, NOW } from "./now.ts";
@@ -58,13 +58,20 @@ function withGroup(pool: PoolInput, nodes: readonly NodeInput[]): PoolInput {
     group: isUnsaid ? { kind: "known", size: own.length, chosenRemoval: true } : pool.group,
     instances:
       pool.instances === FROM_NODES
-        ? own.map((node) => ({ id: `i-${node.name}`, node: node.name, state: node.ready === "ready" ? ("ready" as const) : ("booting" as const) }))
+        ? own.map((node) => ({
+            id: `i-${node.name}`,
+            node: node.name,
+            state: node.ready === "ready" ? ("ready" as const) : ("booting" as const),
+          }))
         : pool.instances,
   };
 }
 
 /** A memory of a moment ago, in which the named nodes have been idle or empty for so long. */
-export function memory(nodes: Readonly<Record<string, { readonly idleMs?: number; readonly emptyMs?: number }>>, at: number = NOW): Memory {
+export function memory(
+  nodes: Readonly<Record<string, { readonly idleMs?: number; readonly emptyMs?: number }>>,
+  at: number = NOW,
+): Memory {
   const timers = Object.entries(nodes).map(([name, { idleMs, emptyMs }]): [string, NodeMemory] => [
     name,
     {
@@ -78,15 +85,24 @@ export function memory(nodes: Readonly<Record<string, { readonly idleMs?: number
 
 export function notice(node: string, options: Partial<NoticeInput> = {}): NoticeInput {
   return {
-    ...{ id: `notice-${node}`, node, source: "aws", replace: true, drained: false },
+    id: `notice-${node}`,
+    node,
+    source: "aws",
+    replace: true,
+    drained: false,
     seenAt: epochMs(NOW - 1_000),
     deadline: epochMs(NOW + 2 * MINUTE),
     ...options,
   };
 }
 
-export function movesOf<K extends Move["kind"]>(decision: Decision, kind: K): readonly Extract<Move, { readonly kind: K }>[] {
-  return decision.plan.moves.filter((move): move is Extract<Move, { readonly kind: K }> => move.kind === kind);
+export function movesOf<K extends Move["kind"]>(
+  decision: Decision,
+  kind: K,
+): readonly Extract<Move, { readonly kind: K }>[] {
+  return decision.plan.moves.filter(
+    (move): move is Extract<Move, { readonly kind: K }> => move.kind === kind,
+  );
 }
 
 export const grows = (decision: Decision): readonly Grow[] => movesOf(decision, "grow");
@@ -102,7 +118,9 @@ export function holdCodes(decision: Decision, pool = "spot", name = "demo"): rea
 
 /** Why a pod has no place, by code. */
 export function unplacedCodes(decision: Decision, pod: string): readonly string[] {
-  return decision.plan.unplaced.filter((entry) => entry.pod === `default/${pod}`).flatMap((entry) => entry.because.map(({ code }) => code));
+  return decision.plan.unplaced
+    .filter((entry) => entry.pod === `default/${pod}`)
+    .flatMap((entry) => entry.because.map(({ code }) => code));
 }
 
 export function freeze<T>(value: T): T {

@@ -4,20 +4,29 @@
 
 import type { World } from "../../coordinator/replay/world.ts";
 import type { LedgerEntry } from "../../coordinator/replay/world-core.ts";
-import { POLICY } from "../../shared/model/names.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { gpusUsedOn, poolOf, waitingPods } from "./cluster.ts";
-import { GPUS_PER_NODE } from "./scene.ts";
+import { GPUS_PER_NODE, ON_DEMAND_POOL, SPOT_POOL } from "./scene.ts";
 
 export interface Narrator {
   say(text: string): void;
-  /** Tells what the ledger has gained since the last call. */
+  /** Takes up what the ledger has gained, and tells what is old enough. */
   follow(): void;
   /** One line with the state of the fleet. */
   progress(expectedS: number): void;
+  /** Tells all that is left. */
+  finish(): void;
   /** Everything that was said, for `--json`. */
-  readonly lines: readonly { readonly at: EpochMs; readonly text: string }[];
+  readonly lines: readonly Line[];
 }
+
+export interface Line {
+  readonly at: EpochMs;
+  readonly text: string;
+}
+
+/** Lines wait so long, so that they come out in order and the coordinator has written why it did what it did. */
+const HELD_BACK_MS = 600;
 
 export function createNarrator(options: {
   readonly world: World;
@@ -26,34 +35,56 @@ export function createNarrator(options: {
   readonly print: (line: string) => void;
 }): Narrator {
   const { world, startedAt, now, print } = options;
-  const lines: { at: EpochMs; text: string }[] = [];
-  let told = 0;
+  const lines: Line[] = [];
+  const waiting: { readonly at: EpochMs; readonly text: () => string }[] = [];
+  let read = 0;
+  let arrived = { jobs: 0, gpus: 0 };
 
-  const sayAt = (at: EpochMs, text: string): void => {
-    lines.push({ at, text });
-    print(`${clockFace(at, startedAt)}  ${text}`);
+  const tell = (until: number): void => {
+    waiting.sort((one, other) => one.at - other.at);
+    while (waiting[0] !== undefined && waiting[0].at <= until) {
+      const { at, text } = waiting[0];
+      waiting.shift();
+      const line = { at, text: text() };
+      lines.push(line);
+      print(`${clockFace(at, startedAt)}  ${line.text}`);
+    }
+  };
+  const follow = (until: number): void => {
+    for (const fact of world.ledger.slice(read)) {
+      if (fact.kind === "job-submitted") arrived = { jobs: arrived.jobs + 1, gpus: arrived.gpus + fact.gpus };
+      const text = sentenceOf(fact, world);
+      if (text !== null) waiting.push({ at: fact.at, text });
+    }
+    read = world.ledger.length;
+    tell(until);
   };
 
   return {
     lines,
-    say: (text) => sayAt(now(), text),
-    follow: () => {
-      const fresh = world.ledger.slice(told);
-      told = world.ledger.length;
-      for (const { at, text } of sentences(fresh, world)) sayAt(at, text);
-    },
+    say: (text) => waiting.push({ at: now(), text: () => text }),
+    follow: () => follow(now() - HELD_BACK_MS),
+    finish: () => follow(Infinity),
     progress: (expectedS) => {
-      const passedS = Math.round((now() - startedAt) / 1000);
-      const nodes = world.list("nodes");
-      const inPool = (pool: string): number => nodes.filter((node) => poolOf(node) === pool).length;
-      const used = nodes.reduce((sum, node) => sum + gpusUsedOn(world, node.metadata.name), 0);
-      const share = Math.min(99, Math.round((100 * passedS) / expectedS));
-      sayAt(
-        now(),
-        `· ${share} %: ${inPool("spot")} spot + ${inPool("on-demand")} on-demand nodes, ${used} of ${nodes.length * GPUS_PER_NODE} GPUs in use, ${waitingPods(world).length} pods wait`,
-      );
+      const share = Math.min(99, Math.round((now() - startedAt) / 10 / expectedS));
+      const news = arrived.jobs === 0 ? "" : `${counted(arrived.jobs, "job")} arrived for ${counted(arrived.gpus, "GPU")}; `;
+      const text = `· ${share} %: ${news}${stateOf(world)}`;
+      arrived = { jobs: 0, gpus: 0 };
+      waiting.push({ at: now(), text: () => text });
     },
   };
+}
+
+function stateOf(world: World): string {
+  const nodes = world.list("nodes");
+  const inPool = (pool: string): number => nodes.filter((node) => poolOf(node) === pool).length;
+  const used = nodes.reduce((sum, node) => sum + gpusUsedOn(world, node.metadata.name), 0);
+  const size = `${inPool(SPOT_POOL)} spot + ${inPool(ON_DEMAND_POOL)} on-demand nodes`;
+  return `${size}, ${used} of ${nodes.length * GPUS_PER_NODE} GPUs in use, ${counted(waitingPods(world).length, "pod")} waiting`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** Seconds of the demo, and the trace's own clock at a minute a second. */
@@ -63,33 +94,19 @@ function clockFace(at: EpochMs, startedAt: EpochMs): string {
   return `${passed.toFixed(1).padStart(6)} s  [trace ${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}]`;
 }
 
-function sentences(facts: readonly LedgerEntry[], world: World): readonly { readonly at: EpochMs; readonly text: string }[] {
-  const told: { at: EpochMs; text: string }[] = [];
-  const arrivals = facts.filter((fact) => fact.kind === "job-submitted");
-  if (arrivals.length > 0) {
-    const gpus = arrivals.reduce((sum, job) => sum + job.gpus, 0);
-    const at = arrivals[0]?.at;
-    if (at !== undefined) told.push({ at, text: `${arrivals.length} job${arrivals.length === 1 ? "" : "s"} arrived for ${gpus} GPU${gpus === 1 ? "" : "s"}` });
-  }
-  for (const fact of facts) {
-    const text = sentence(fact, world);
-    if (text !== null) told.push({ at: fact.at, text });
-  }
-  return told;
-}
-
-function sentence(fact: LedgerEntry, world: World): string | null {
+/** What to say of a fact, evaluated when it is said; null for facts that nobody needs to hear. */
+function sentenceOf(fact: LedgerEntry, world: World): (() => string) | null {
   switch (fact.kind) {
     case "size-changed":
-      return `${fact.pool}: ${fact.from} → ${fact.to} nodes${whySize(fact.pool, world)}`;
+      return () => `${fact.pool}: ${fact.from} → ${fact.to} nodes${whySize(fact.pool, world)}`;
     case "node-ready":
-      return `${fact.node} is ready`;
+      return () => `${fact.node} is ready`;
     case "node-removed":
-      return `${fact.node} is gone`;
+      return () => `${fact.node} is gone`;
     case "machine-failed":
-      return `machine ${fact.machine} of ${fact.pool} failed: ${fact.why}`;
+      return () => `machine ${fact.machine} of ${fact.pool} failed: ${fact.why}`;
     case "pod-evicted":
-      return `${fact.pod} (${fact.evictionPriority ?? "medium"}) is evicted with ${Math.round(fact.graceMs / 1000)} s of grace`;
+      return () => `${fact.pod} (${fact.evictionPriority ?? "medium"}) is evicted with ${Math.round(fact.graceMs / 1000)} s of grace`;
     default:
       return null;
   }
@@ -101,5 +118,5 @@ function whySize(pool: string, world: World): string {
     | { readonly kind?: string; readonly status?: { readonly lastScalingAction?: string; readonly lastScalingReason?: string } }
     | undefined;
   const reason = policy?.status?.lastScalingReason;
-  return reason === undefined || policy?.status?.lastScalingAction?.includes(pool) !== true ? "" : ` (${POLICY.kind}: ${reason})`;
+  return reason === undefined || policy?.status?.lastScalingAction?.includes(pool) !== true ? "" : `: ${reason}`;
 }

@@ -2,12 +2,14 @@
 // an agent for each node; the trace and the script on top; then the checks. Everything that is started is
 // stopped again, newest first, however the run ends.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { TraceJob } from "../../coordinator/replay/trace.ts";
 import { createWorld } from "../../coordinator/replay/world.ts";
+import type { World } from "../../coordinator/replay/world.ts";
 import { elapsed, millis } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
@@ -67,13 +69,16 @@ export async function runDemo(options: {
   const doubleDir = await buildDouble();
   const policy = loadPolicy();
   const clock = systemClock;
-  const world = createWorld({ start: clock.now(), seed, pools: POOLS, startDelayMs: millis(300), recreateDelayMs: millis(200), historyLimit: 20_000 });
+  const world = createWorld({ start: clock.now(), seed, pools: POOLS, startDelayMs: millis(300), historyLimit: 20_000 });
   world.put("autoscalingpolicies", policy.object);
-  const server = started(await startWorldServer({ world, clock }), (each) => each.close());
+  const server = started(await startWorldServer({ world, clock, token: randomUUID() }), (each) => each.close());
+  const change = (make: (world: World) => void): void => server.change(make);
+  const kubeconfig = join(dir, "kubeconfig");
+  await writeFile(kubeconfig, server.kubeconfig(), { mode: 0o600 });
   print(`nats-server at ${nats.url}, simulated cluster at ${server.url}`);
 
   // 2. The coordinator, before there is anything to decide.
-  started(await startCoordinator({ kubeconfig: server.kubeconfigPath, nats: nats.url }), (each) => each.stop());
+  started(await startCoordinator({ kubeconfig, nats: nats.url, from: "bundle", waitFor: "leading" }), (each) => each.stop());
   print("coordinator is ready; the trace begins");
   signal.throwIfAborted();
 
@@ -82,7 +87,7 @@ export async function runDemo(options: {
   const utilization = new Map<string, number>();
   const addJob = (job: DemoJob): void => {
     utilization.set(job.spec.id, job.utilization);
-    world.submitJob(job.spec);
+    change((cluster) => cluster.submitJob(job.spec));
   };
   for (const job of jobsOf(trace, startedAt, seed)) addJob(job);
   const lastArrivalMs = Math.max(...jobsOf(trace, startedAt, seed).map((job) => (job.spec.at ?? startedAt) - startedAt));
@@ -93,7 +98,7 @@ export async function runDemo(options: {
       now: clock.now,
       scenarioDir: dir,
       utilizationOf: (job) => utilization.get(job) ?? 0,
-      start: (node, scenario) => startAgent({ node, kubeconfig: server.kubeconfigPath, nats: nats.url, doubleDir, scenario }),
+      start: (node, scenario) => startAgent({ node, kubeconfig, nats: nats.url, doubleDir, scenario, waitFor: "listening" }),
       onTrouble: narrator.say,
     }),
     (each) => each.stop(),
@@ -103,7 +108,7 @@ export async function runDemo(options: {
   const either = AbortSignal.any([signal, ended.signal]);
   let scriptEndedAt: EpochMs | null = null;
   const script = runScript(
-    { world, clock, narrator, seed, sabotage, nats, killAgent: fleet.kill, addJob, signal: either },
+    { world, change, clock, narrator, seed, sabotage, nats, killAgent: fleet.kill, addJob, signal: either },
     startedAt,
     record,
   ).then(() => {
@@ -154,6 +159,7 @@ export async function runDemo(options: {
     fleet.follow();
     narrator.follow();
   }
+  narrator.finish();
   const evidence = collect();
   return { events: narrator.lines, startedAt, figures: figuresOf(evidence), checks: runChecks(evidence) };
 }

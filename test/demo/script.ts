@@ -19,14 +19,17 @@ import type { DemoJob, Priority } from "./workload.ts";
 
 /** No drill in the first seconds: the fleet has to be busy. */
 const DRILL_NOT_BEFORE_MS = 20_000;
-/** From here on any spot node with a pod will do; what it lacks is added, and said. */
+/** From here on any busy spot node will do. */
 const DRILL_AT_LATEST_MS = 55_000;
 const DRILL_LENGTH_MS = 60_000;
 const NATS_AWAY_MS = 12_000;
 const LOOK_EVERY = millis(250);
 
 export interface Stagehands {
+  /** To look at. */
   readonly world: World;
+  /** Changes the world from outside, as its API server would see it. */
+  readonly change: (make: (world: World) => void) => void;
   readonly clock: Clock;
   readonly narrator: Narrator;
   readonly seed: number;
@@ -46,7 +49,7 @@ export interface ScriptRecord {
 
 /** Runs the acts one after the other; returns when the last is over. */
 export async function runScript(hands: Stagehands, startedAt: EpochMs, record: ScriptRecord): Promise<void> {
-  const { world, clock, narrator, sabotage, signal } = hands;
+  const { world, change, clock, narrator, sabotage, signal } = hands;
   if (sabotage === "placed") submitImpossible(hands);
 
   // 1. A spot node gets a drill while it is busy.
@@ -55,7 +58,7 @@ export async function runScript(hands: Stagehands, startedAt: EpochMs, record: S
   const companions = await addCompanions(hands, node);
   record.drill = startDrill(hands, node);
   await podsGone(hands, record.drill);
-  for (const companion of companions) world.cancelJob(companion);
+  for (const companion of companions) change((each) => each.cancelJob(companion));
   await clock.sleep(millis(2000), signal);
   endDrill(hands, node);
 
@@ -83,9 +86,8 @@ function spotNodeFor(world: World, passed: Millis): string | null {
     .filter((node) => poolOf(node) === SPOT_POOL && isUsable(node) && gpusUsedOn(world, node.metadata.name) > 0)
     .map((node) => node.metadata.name)
     .toSorted((a, b) => classesOn(world, b).size - classesOn(world, a).size || gpusUsedOn(world, b) - gpusUsedOn(world, a));
-  const needed = busy.filter((name) => gpusUsedOn(world, name) > freeGpusElsewhere(world, name));
-  const all = needed.find((name) => classesOn(world, name).size >= 3);
-  return all ?? (passed > DRILL_AT_LATEST_MS ? (needed[0] ?? busy[0] ?? null) : null);
+  const needed = busy.find((name) => gpusUsedOn(world, name) > freeGpusElsewhere(world, name));
+  return needed ?? (passed > DRILL_AT_LATEST_MS ? (busy[0] ?? null) : null);
 }
 
 /**
@@ -113,20 +115,22 @@ async function addCompanions({ addJob, world, clock, narrator, seed, signal }: S
   return companions;
 }
 
-function startDrill({ world, clock, narrator, sabotage }: Stagehands, name: string): DrillRecord {
+function startDrill({ world, change, clock, narrator, sabotage }: Stagehands, name: string): DrillRecord {
   const deadline = epochMs(clock.now() + DRILL_LENGTH_MS);
   const pods = podsOn(world, name);
   const count = (wanted: string): number => pods.filter((pod) => evictionClass(pod).class === wanted).length;
   narrator.say(
     `DRILL on ${name}: ${DRILL_LENGTH_MS / 1000} s, replacement wanted; on it ${count("low")} low, ${count("medium")} medium, ${count("high")} high`,
   );
-  annotate(world, name, {
-    [NODE_ANNOTATION.interruptionWarning]: "true",
-    [NODE_ANNOTATION.terminationTime]: new Date(deadline).toISOString(),
-    ...(sabotage === "replaced" ? {} : { [NODE_ANNOTATION.drillReplace]: "true" }),
-  });
   const record: DrillRecord = { node: name, pool: SPOT_POOL, at: clock.now(), deadline, pods: pods.map((pod) => pod.metadata.uid ?? "") };
-  if (sabotage === "order") evictHighFirst(world, name);
+  change((cluster) => {
+    if (sabotage === "order") evictHighFirst(cluster, name);
+    annotate(cluster, name, {
+      [NODE_ANNOTATION.interruptionWarning]: "true",
+      [NODE_ANNOTATION.terminationTime]: new Date(deadline).toISOString(),
+      ...(sabotage === "replaced" ? {} : { [NODE_ANNOTATION.drillReplace]: "true" }),
+    });
+  });
   return record;
 }
 
@@ -137,24 +141,23 @@ async function podsGone({ world, clock, narrator, signal }: Stagehands, drill: D
   narrator.say(left() === 0 ? `${drill.node} is drained` : `the deadline passed with ${left()} pods left on ${drill.node}`);
 }
 
-function endDrill({ world, narrator }: Stagehands, name: string): void {
+function endDrill({ world, change, narrator }: Stagehands, name: string): void {
+  if (world.get("nodes", { name }) === null) return;
   const { interruptionWarning, terminationTime, drillReplace } = NODE_ANNOTATION;
-  if (annotate(world, name, { [interruptionWarning]: null, [terminationTime]: null, [drillReplace]: null })) {
-    narrator.say(`the drill on ${name} is over: its annotation goes, its agent uncordons it`);
-  }
+  narrator.say(`the drill on ${name} is over: its annotation goes, its agent uncordons it`);
+  change((cluster) => annotate(cluster, name, { [interruptionWarning]: null, [terminationTime]: null, [drillReplace]: null }));
 }
 
 /** Sets and, with null, removes annotations as a person with kubectl would. */
-function annotate(world: World, name: string, changes: Readonly<Record<string, string | null>>): boolean {
-  const node: Node | null = world.get("nodes", { name });
-  if (node === null) return false;
+function annotate(world: World, name: string, changes: Readonly<Record<string, string | null>>): void {
+  const node = world.get("nodes", { name });
+  if (node === null) return;
   const annotations = { ...node.metadata.annotations };
   for (const [key, value] of Object.entries(changes)) {
     if (value === null) delete annotations[key];
     else annotations[key] = value;
   }
   world.put("nodes", { ...node, metadata: { ...node.metadata, annotations } });
-  return true;
 }
 
 /** Breaks `placed`: a job that no node can hold. */
@@ -173,14 +176,14 @@ function evictHighFirst(world: World, name: string): void {
 }
 
 /** Breaks `limits`: somebody else writes a size beyond the pool's maximum. */
-function growBeyond({ world, narrator }: Stagehands): void {
+function growBeyond({ change, narrator }: Stagehands): void {
   narrator.say("SABOTAGE: somebody sets the on-demand pool to 5, its maximum is 4");
-  world.scale({ namespace: "default", name: ON_DEMAND_POOL }, 5);
+  change((world) => world.scale({ namespace: "default", name: ON_DEMAND_POOL }, 5));
 }
 
 /** Breaks `stale`: a busy node is taken away while its agent is dead. */
 async function removeBlindly(hands: Stagehands): Promise<void> {
-  const { world, narrator, clock, signal } = hands;
+  const { world, change, narrator, clock, signal } = hands;
   const find = (): Node | undefined => world.list("nodes").find((node) => isUsable(node) && podsOn(world, node.metadata.name).length > 0);
   let victim = find();
   while (victim === undefined) {
@@ -193,18 +196,22 @@ async function removeBlindly(hands: Stagehands): Promise<void> {
   if (machine === undefined || group === undefined) return;
   narrator.say(`SABOTAGE: the agent of ${name} is killed and the node taken away with pods on it`);
   await hands.killAgent(name);
-  const annotations = { ...machine.metadata.annotations, [CLUSTER_API.deleteMachine]: "sabotage" };
-  world.put("machines", { ...machine, metadata: { ...machine.metadata, annotations } });
-  const size = world.get("machinedeployments", { namespace: "default", name: group })?.spec?.replicas ?? 0;
-  world.scale({ namespace: "default", name: group }, size - 1);
+  change((cluster) => {
+    const annotations = { ...machine.metadata.annotations, [CLUSTER_API.deleteMachine]: "sabotage" };
+    cluster.put("machines", { ...machine, metadata: { ...machine.metadata, annotations } });
+    const size = cluster.get("machinedeployments", { namespace: "default", name: group })?.spec?.replicas ?? 0;
+    cluster.scale({ namespace: "default", name: group }, size - 1);
+  });
 }
 
 /** Breaks `orphans`: a machine that belongs to nobody and never becomes a node. */
-function leaveMachine({ world, narrator }: Stagehands): void {
+function leaveMachine({ change, narrator }: Stagehands): void {
   narrator.say("SABOTAGE: a machine is left behind that belongs to no group");
-  world.put("machines", {
-    metadata: { name: "left-behind", namespace: "default" },
-    spec: { clusterName: "demo" },
-    status: { phase: "Provisioning" },
-  });
+  change((world) =>
+    world.put("machines", {
+      metadata: { name: "left-behind", namespace: "default" },
+      spec: { clusterName: "demo" },
+      status: { phase: "Provisioning" },
+    }),
+  );
 }

@@ -1,0 +1,459 @@
+import { describe, expect, test } from "vitest";
+
+import type { DrainReport } from "../../shared/contract/drain-report.ts";
+import type { DrainState } from "../../shared/contract/node-marks.ts";
+import type { NoticeMessage } from "../../shared/contract/notice.ts";
+import type { Pod } from "../../shared/model/kube.ts";
+import { POD_ANNOTATION } from "../../shared/model/names.ts";
+import { seededRandom } from "../../shared/model/random.ts";
+import { epochMs, millis } from "../../shared/model/units.ts";
+import { AppError } from "../../shared/runtime/errors.ts";
+import type { EvictionOutcome, EvictionRequest } from "../../shared/runtime/kube/evict.ts";
+import { createLogSink } from "../../shared/runtime/log.ts";
+import { createFakeClock, settle } from "../../test/build/clock.ts";
+import { graceAt, planDrain, startsOf } from "../assess/drain-plan.ts";
+import type { Marks } from "./cordon.ts";
+import { createDrainer } from "./drain.ts";
+import type { DrainOrder } from "./order.ts";
+
+interface PodOptions {
+  readonly priority?: string;
+  readonly graceS?: number;
+  readonly owner?: string;
+}
+
+function pod(name: string, { priority, graceS = 30, owner = "ReplicaSet" }: PodOptions = {}): Pod {
+  return {
+    metadata: {
+      name,
+      namespace: "team-a",
+      uid: `uid-${name}`,
+      ...(priority === undefined ? {} : { annotations: { [POD_ANNOTATION.evictionPriority]: priority } }),
+      ownerReferences: [{ apiVersion: "v1", kind: owner, name: "owner", uid: "owner", controller: true }],
+    },
+    spec: { containers: [{ name: "main" }], terminationGracePeriodSeconds: graceS },
+    status: { phase: "Running" },
+  };
+}
+
+interface Sent extends EvictionRequest {
+  readonly atMs: number;
+}
+
+/** A node whose API server answers as told; pods leave `goneAfterMs` after their eviction. */
+function setUp(options: {
+  readonly pods: readonly Pod[];
+  readonly answer?: (request: EvictionRequest, attempt: number) => EvictionOutcome | AppError;
+  readonly goneAfterMs?: number | null;
+  readonly markMs?: number;
+  readonly answerMs?: number;
+}) {
+  const clock = createFakeClock();
+  const startedAt = clock.now();
+  const present = new Map(options.pods.map((one) => [one.metadata.uid ?? "", one]));
+  const sent: Sent[] = [];
+  const attempts = new Map<string, number>();
+  const notices: Omit<NoticeMessage, "v" | "node">[] = [];
+  const reports: Omit<DrainReport, "v" | "node">[] = [];
+  const marks: Marks[] = [];
+  const outcomes: string[] = [];
+  const trouble: string[] = [];
+  const { goneAfterMs = 1000 } = options;
+  const { log } = createLogSink();
+
+  const drainer = createDrainer({
+    marker: {
+      pending: false,
+      want: async (wanted) => {
+        marks.push(wanted);
+        await clock.sleep(millis(options.markMs ?? 20));
+        return "written";
+      },
+    },
+    news: {
+      notice: (message) => notices.push(message),
+      drain: (report) => reports.push(report),
+      pod: (one, outcome) => outcomes.push(`${one.name} ${outcome}`),
+      severalBudgets: (one) => trouble.push(`${one.name} several budgets`),
+      unknownPriority: (one) => trouble.push(`${one.name} ${one.unknownPriority}`),
+      marked: () => undefined,
+    },
+    pods: { synced: true, values: () => [...present.values()] },
+    self: null,
+    evict: async (request) => {
+      sent.push({ ...request, atMs: clock.now() - startedAt });
+      if (options.answerMs !== undefined) await clock.sleep(millis(options.answerMs));
+      const attempt = (attempts.get(request.name) ?? 0) + 1;
+      attempts.set(request.name, attempt);
+      const answer = options.answer?.(request, attempt) ?? { kind: "accepted" };
+      if (answer instanceof AppError) throw answer;
+      if (answer.kind === "accepted" && goneAfterMs !== null) {
+        void clock.sleep(millis(goneAfterMs)).then(() => leave(request.uid));
+      }
+      return answer;
+    },
+    plan: planDrain,
+    starts: startsOf,
+    grace: graceAt,
+    clock,
+    random: seededRandom(1),
+    log,
+  });
+  const leave = (uid: string): void => {
+    present.delete(uid);
+    drainer.podsChanged();
+  };
+  const order = (noticeS: number, more: Partial<DrainOrder> = {}): DrainOrder => ({
+    id: "drill-1",
+    cause: "notice",
+    source: "drill",
+    seenAt: clock.now(),
+    deadline: epochMs(clock.now() + noticeS * 1000),
+    replace: false,
+    ...more,
+  });
+  return {
+    clock,
+    drainer,
+    sent,
+    notices,
+    reports,
+    marks,
+    outcomes,
+    trouble,
+    order,
+    leave,
+    arrive: (one: Pod) => {
+      present.set(one.metadata.uid ?? "", one);
+      drainer.podsChanged();
+    },
+    phases: () =>
+      reports.map((report) =>
+        report.class === undefined ? report.phase : `${report.phase} ${report.class}`,
+      ),
+  };
+}
+
+const THREE = [pod("train", { priority: "high" }), pod("web"), pod("batch", { priority: "low" })];
+
+describe("createDrainer()", () => {
+  test("says it, marks the node, then moves pods by class and says when they are gone", async () => {
+    const { clock, drainer, sent, phases, notices, marks, order, outcomes } = setUp({
+      pods: THREE,
+      goneAfterMs: 60_000,
+    });
+    drainer.follow(order(120));
+    await clock.advance(20_000);
+    expect(sent.map((one) => one.name)).toEqual(["batch", "web", "train"]);
+    expect(sent.map((one) => one.atMs)).toEqual([20, 5_000, 8_000]);
+    expect(sent.every((one) => one.uid === `uid-${one.name}`)).toBe(true);
+    expect(drainer.busy).toBe(true);
+    await clock.advance(60_000);
+    expect(phases()).toEqual(["started", "wave low", "wave medium", "wave high", "drained"]);
+    expect(notices).toEqual([
+      expect.objectContaining({ phase: "seen", pods: { low: 1, medium: 1, high: 1, system: 0 } }),
+    ]);
+    expect(marks.map((one) => one?.phase)).toEqual(["started", "drained"]);
+    expect(outcomes).toEqual(["batch evicted", "web evicted", "train evicted"]);
+    expect(drainer.busy).toBe(false);
+  });
+
+  test("a class that is gone lets the next one start at once", async () => {
+    const { clock, drainer, sent, order } = setUp({ pods: THREE, goneAfterMs: 500 });
+    drainer.follow(order(120));
+    await clock.advance(3_000);
+    expect(sent.map((one) => [one.name, one.atMs])).toEqual([
+      ["batch", 20],
+      ["web", 520],
+      ["train", 1_020],
+    ]);
+  });
+
+  test("with 30 s all are asked at once, in order, ten at a time", async () => {
+    const pods = Array.from({ length: 30 }, (_, i) =>
+      pod(`pod-${String(i).padStart(2, "0")}`, { priority: ["high", "low", "medium"][i % 3] ?? "low" }),
+    );
+    const classes: Record<string, string> = Object.fromEntries(
+      pods.map((one) => [
+        one.metadata.name,
+        one.metadata.annotations?.[POD_ANNOTATION.evictionPriority] ?? "",
+      ]),
+    );
+    const { clock, drainer, sent, order } = setUp({ pods });
+    drainer.follow(order(30));
+    await clock.advance(200);
+    expect(sent.map((one) => classes[one.name])).toEqual(
+      ["low", "medium", "high"].flatMap((each) => Array.from({ length: 10 }, () => each)),
+    );
+  });
+
+  test("a slow API server holds the next class up by a fraction of a second and no longer", async () => {
+    const { clock, drainer, sent, order } = setUp({ pods: THREE, answerMs: 2_000 });
+    drainer.follow(order(30));
+    await clock.advance(1_000);
+    expect(sent.map((one) => [one.name, one.atMs])).toEqual([
+      ["batch", 20],
+      ["web", 170],
+      ["train", 320],
+    ]);
+  });
+
+  test("evictions wait for the marks, and no longer than a second", async () => {
+    const { clock, drainer, sent, order } = setUp({ pods: THREE, markMs: 60_000 });
+    drainer.follow(order(30));
+    await clock.advance(990);
+    expect(sent).toEqual([]);
+    await clock.advance(100);
+    expect(sent).toHaveLength(3);
+  });
+
+  test("leaves DaemonSet pods alone", async () => {
+    const { clock, drainer, sent, phases, order } = setUp({ pods: [pod("cni", { owner: "DaemonSet" })] });
+    drainer.follow(order(30));
+    await clock.advance(100);
+    expect(sent).toEqual([]);
+    expect(phases()).toEqual(["started", "drained"]);
+  });
+
+  test("a pod that a budget blocks is asked again each second until the budget allows it", async () => {
+    const { clock, drainer, sent, phases, order, reports } = setUp({
+      pods: [pod("web")],
+      answer: (_, attempt) =>
+        attempt < 4
+          ? { kind: "budget-blocked", retryAfterMs: millis(10_000), message: "" }
+          : { kind: "accepted" },
+    });
+    drainer.follow(order(30));
+    await clock.advance(5_000);
+    expect(sent).toHaveLength(4);
+    const gaps = sent.slice(1).map((one, i) => one.atMs - (sent[i]?.atMs ?? 0));
+    expect(gaps.every((gap) => gap >= 800 && gap <= 1_201)).toBe(true);
+    expect(phases().at(-1)).toBe("drained");
+    expect(reports.at(-1)?.counts).toEqual({ evicted: 1, gone: 1, blocked: 0, waiting: 0 });
+  });
+
+  test("a pod that stays blocked is never deleted, and the last word counts it", async () => {
+    const { clock, drainer, phases, reports, outcomes, order, sent } = setUp({
+      pods: [pod("web"), pod("batch", { priority: "low" })],
+      answer: ({ name }) =>
+        name === "web" ? { kind: "budget-blocked", retryAfterMs: null, message: "" } : { kind: "accepted" },
+    });
+    drainer.follow(order(30));
+    await clock.advance(40_000);
+    expect(phases().at(-1)).toBe("final");
+    expect(reports.at(-1)?.counts).toEqual({ evicted: 1, gone: 1, blocked: 1, waiting: 0 });
+    expect(outcomes).toContain("web remaining");
+    // Nothing is asked after the deadline.
+    expect(Math.max(...sent.map((one) => one.atMs))).toBeLessThan(30_000);
+    expect(drainer.busy).toBe(false);
+  });
+
+  test("a node that really goes gives high pods all the time and says its last word before the end", async () => {
+    const { clock, drainer, sent, phases, order } = setUp({
+      pods: [pod("train", { priority: "high" }), pod("web")],
+      answer: ({ name }) =>
+        name === "web" ? { kind: "budget-blocked", retryAfterMs: null, message: "" } : { kind: "accepted" },
+      goneAfterMs: null,
+    });
+    drainer.follow(order(120, { source: "aws" }));
+    // 115 s are usable, and the last of them is for the last word.
+    await clock.advance(113_900);
+    expect(phases()).not.toContain("final");
+    await clock.advance(200);
+    expect(phases().at(-1)).toBe("final");
+    expect(sent.find((one) => one.name === "train")).toMatchObject({ graceSeconds: 107, atMs: 8_000 });
+  });
+
+  test("several budgets on one pod are reported once", async () => {
+    const { clock, drainer, trouble, order } = setUp({
+      pods: [pod("web")],
+      answer: () => ({ kind: "several-budgets", message: "" }),
+    });
+    drainer.follow(order(30));
+    await clock.advance(20_000);
+    expect(trouble).toEqual(["web several budgets"]);
+  });
+
+  test.each<[string, EvictionOutcome | AppError]>([
+    ["gone", { kind: "gone" }],
+    ["replaced under the same name", { kind: "replaced" }],
+  ])("a pod that is %s is done", async (_, answer) => {
+    const { clock, drainer, sent, phases, order } = setUp({ pods: [pod("web")], answer: () => answer });
+    drainer.follow(order(30));
+    await clock.advance(5_000);
+    expect(sent).toHaveLength(1);
+    expect(phases().at(-1)).toBe("drained");
+  });
+
+  test.each<[string, EvictionOutcome | AppError]>([
+    ["does not answer", new AppError("timeout", "no answer")],
+    ["is away", new AppError("unavailable", "refused")],
+    ["denies", new AppError("denied", "no right")],
+    ["has too much to do", { kind: "throttled", retryAfterMs: millis(30_000) }],
+  ])("an API server that %s is asked again within 1.2 s", async (_, answer) => {
+    const { clock, drainer, sent, phases, order } = setUp({
+      pods: [pod("web")],
+      answer: (__, attempt) => (attempt === 1 ? answer : { kind: "accepted" }),
+    });
+    drainer.follow(order(30));
+    await clock.advance(3_000);
+    expect(sent).toHaveLength(2);
+    expect(phases().at(-1)).toBe("drained");
+  });
+
+  test("a pod that arrives during the drain leaves too, and one that ends by itself is not counted", async () => {
+    const { clock, drainer, sent, reports, outcomes, order, arrive, leave } = setUp({
+      pods: [pod("web"), pod("short")],
+      answer: ({ name }) =>
+        name === "short" ? { kind: "budget-blocked", retryAfterMs: null, message: "" } : { kind: "accepted" },
+      goneAfterMs: 10_000,
+    });
+    drainer.follow(order(30));
+    await clock.advance(1_500);
+    leave("uid-short");
+    arrive(pod("late", { priority: "low" }));
+    await clock.advance(12_000);
+    expect(sent.map((one) => one.name)).toContain("late");
+    expect(outcomes).toContain("short left");
+    expect(reports.at(-1)).toMatchObject({
+      phase: "drained",
+      counts: { evicted: 2, gone: 2, blocked: 0, waiting: 0 },
+    });
+  });
+
+  test("an unknown priority leaves with medium and is reported", async () => {
+    const { clock, drainer, trouble, reports, order } = setUp({ pods: [pod("typo", { priority: "hihg" })] });
+    drainer.follow(order(30));
+    await clock.advance(100);
+    expect(trouble).toEqual(["typo hihg"]);
+    expect(reports.find((report) => report.phase === "wave")?.class).toBe("medium");
+  });
+
+  test("a cancelled drill sends nothing more, says so and takes the marks back", async () => {
+    const { clock, drainer, sent, phases, notices, marks, order } = setUp({ pods: THREE, goneAfterMs: null });
+    drainer.follow(order(120));
+    await clock.advance(1_000);
+    drainer.undo();
+    await clock.advance(60_000);
+    expect(sent.map((one) => one.name)).toEqual(["batch"]);
+    expect(phases()).toEqual(["started", "wave low", "cancelled"]);
+    expect(notices.map((message) => message.phase)).toEqual(["seen", "cancelled"]);
+    expect(marks.at(-1)).toBeNull();
+    expect(drainer.state).toBeNull();
+  });
+
+  test("an earlier deadline is adopted and a later one is not", async () => {
+    const { clock, drainer, notices, marks, order } = setUp({ pods: THREE, goneAfterMs: null });
+    const first = order(120);
+    drainer.follow(first);
+    await clock.advance(100);
+    drainer.follow({ ...first, deadline: epochMs(first.deadline + 60_000) });
+    drainer.follow({ ...first, deadline: epochMs(first.deadline - 90_000) });
+    drainer.follow({ ...first, deadline: epochMs(first.deadline - 90_000) });
+    await clock.advance(100);
+    expect(notices.map((message) => [message.phase, message.deadline - first.deadline])).toEqual([
+      ["seen", 0],
+      ["superseded", -90_000],
+    ]);
+    expect(marks.at(-1)?.deadline).toBe(first.deadline - 90_000);
+  });
+
+  test("the same order again changes nothing", async () => {
+    const { clock, drainer, reports, order } = setUp({ pods: [], goneAfterMs: null });
+    const first = order(120);
+    for (let i = 0; i < 3; i++) {
+      drainer.follow(first);
+      await clock.advance(100);
+    }
+    expect(reports.map((report) => report.phase)).toEqual(["started", "drained"]);
+  });
+
+  test("a notice takes over from a request", async () => {
+    const { clock, drainer, phases, marks, order } = setUp({ pods: [pod("web")], goneAfterMs: null });
+    drainer.follow(order(600, { id: "shrink-1", cause: "request", source: "coordinator" }));
+    await clock.advance(100);
+    drainer.follow(order(30));
+    await clock.advance(100);
+    expect(phases().slice(-3)).toEqual(["cancelled", "started", "wave medium"]);
+    expect(marks.at(-1)).toMatchObject({ id: "drill-1", cause: "notice" });
+  });
+
+  test("a refusal is said with its reading and moves nobody", async () => {
+    const { clock, drainer, sent, reports, marks, order } = setUp({ pods: THREE });
+    const reading = { gpu: "GPU-1", p95: 0.9, threshold: 0.05, detail: "busy" };
+    drainer.refuse(order(600, { id: "shrink-1", cause: "request", source: "coordinator" }), reading);
+    await clock.advance(10_000);
+    expect(sent).toEqual([]);
+    expect(reports).toEqual([expect.objectContaining({ phase: "refused", reading })]);
+    expect(marks).toEqual([expect.objectContaining({ phase: "refused", reading })]);
+  });
+
+  describe("after a restart", () => {
+    const left = (order: DrainOrder, phase: DrainState["phase"]): DrainState => ({
+      v: 1,
+      ...order,
+      phase,
+      cordonedByUs: true,
+    });
+
+    test("goes on with the same id, start and deadline", async () => {
+      const { clock, drainer, sent, marks, order } = setUp({ pods: THREE, goneAfterMs: null });
+      const before = order(120);
+      await clock.advance(20_000);
+      drainer.adopt(left(before, "started"));
+      drainer.follow(before);
+      await clock.advance(1_000);
+      // 20 s after the notice all barriers have passed.
+      expect(sent.map((one) => one.name)).toEqual(["batch", "web", "train"]);
+      expect(marks[0]).toMatchObject({
+        id: before.id,
+        seenAt: before.seenAt,
+        deadline: before.deadline,
+        phase: "started",
+      });
+    });
+
+    test("a drain whose cause went meanwhile is undone without evicting anybody", async () => {
+      const { clock, drainer, sent, phases, marks, order } = setUp({ pods: THREE });
+      drainer.adopt(left(order(120), "started"));
+      drainer.undo();
+      await clock.advance(5_000);
+      expect(sent).toEqual([]);
+      expect(phases()).toEqual(["cancelled"]);
+      expect(marks).toEqual([null]);
+    });
+
+    test("a deadline that passed meanwhile ends the drain", async () => {
+      const { clock, drainer, sent, phases, order } = setUp({ pods: THREE });
+      const before = order(30);
+      await clock.advance(60_000);
+      drainer.adopt(left(before, "started"));
+      drainer.follow(before);
+      await clock.advance(5_000);
+      expect(sent).toEqual([]);
+      expect(phases()).toEqual(["started", "final"]);
+    });
+
+    test("a drain that had ended is kept as it is", async () => {
+      const { clock, drainer, phases, order } = setUp({ pods: [] });
+      const before = order(120);
+      drainer.adopt(left(before, "drained"));
+      drainer.follow(before);
+      await clock.advance(200_000);
+      expect(phases()).toEqual([]);
+      expect(drainer.busy).toBe(false);
+    });
+  });
+
+  test("a stopping agent leaves the marks and the pods to the next one", async () => {
+    const { clock, drainer, sent, marks, phases, order } = setUp({ pods: THREE, goneAfterMs: null });
+    drainer.follow(order(120));
+    await clock.advance(100);
+    drainer.leave();
+    await clock.advance(60_000);
+    await settle();
+    expect(sent).toHaveLength(1);
+    expect(marks.map((one) => one?.phase)).toEqual(["started"]);
+    expect(phases()).toEqual(["started", "wave low"]);
+  });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, test } from "vitest";
+
+import type { GpuSource, Window } from "../../shared/model/gpu.ts";
+import { bytes, millis, ratio } from "../../shared/model/units.ts";
+import { idleness, sourceDetail } from "./idle.ts";
+import type { GpuView } from "./view.ts";
+
+const UNKNOWN: Window = { kind: "unknown", because: "no-samples" };
+
+function window(p95: number, coverage = 1): Window {
+  return { kind: "known", mean: p95, max: p95, p95, coverage: ratio(coverage), ageMs: millis(300) };
+}
+
+function gpu(index: number, w10: Window, state: GpuView["state"] = "present"): GpuView {
+  return {
+    identity: {
+      index,
+      uuid: `GPU-${index}`,
+      name: { kind: "value", value: "NVIDIA H100 80GB HBM3" },
+      busId: { kind: "value", value: "0000:3b:00.0" },
+      memoryTotalBytes: { kind: "value", value: bytes(85_899_345_920) },
+    },
+    state,
+    utilization: { w10, w60: w10, w600: w10 },
+    memoryUsedBytes: UNKNOWN,
+    temperatureCelsius: UNKNOWN,
+    powerWatts: UNKNOWN,
+  };
+}
+
+const ready: GpuSource = { state: "ready", driver: "580.95.05", gpus: [] };
+
+describe("idleness()", () => {
+  test("idle when every GPU is below the threshold, with the busiest as the reading", () => {
+    const answer = idleness({ source: ready, gpus: [gpu(0, window(0)), gpu(1, window(0.03))] }, 0.05);
+    expect(answer).toMatchObject({ kind: "idle", reading: { gpu: "GPU-1", p95: 0.03, threshold: 0.05 } });
+  });
+
+  test("one busy GPU of eight is enough", () => {
+    const gpus = Array.from({ length: 8 }, (_, i) => gpu(i, window(i === 5 ? 0.9 : 0)));
+    const answer = idleness({ source: ready, gpus }, 0.05);
+    expect(answer).toMatchObject({ kind: "not-idle", reading: { gpu: "GPU-5", p95: 0.9 } });
+    expect(answer.reading.detail).toContain("GPU 5 is the busiest of 8: p95 90 %");
+  });
+
+  test("at the threshold is not below it", () => {
+    expect(idleness({ source: ready, gpus: [gpu(0, window(0.05))] }, 0.05).kind).toBe("not-idle");
+  });
+
+  test.each<[string, GpuView, string]>([
+    ["no samples", gpu(2, UNKNOWN), "unknown (no-samples)"],
+    ["an unsupported reading", gpu(2, { kind: "unknown", because: "unsupported" }), "unknown (unsupported)"],
+    ["a lost GPU", gpu(2, window(0), "lost"), "lost from the bus"],
+    ["a thin window", gpu(2, window(0, 0.5)), "only 50 %"],
+  ])("%s is not idle and says so", (_, view, detail) => {
+    const answer = idleness({ source: ready, gpus: [gpu(0, window(0)), view] }, 0.05);
+    expect(answer).toMatchObject({ kind: "not-idle", reading: { gpu: "GPU-2", p95: null } });
+    expect(answer.reading.detail).toContain(detail);
+  });
+
+  test.each<GpuSource>([
+    { state: "starting" },
+    { state: "library-missing", detail: "libnvidia-ml.so.1: cannot open shared object file" },
+    { state: "driver-not-loaded", code: 9 },
+    { state: "no-device", driver: "580.95.05" },
+    { state: "hung", call: "nvmlDeviceGetTemperature", gpu: 3, forMs: millis(4000) },
+    { state: "failed", call: "nvmlInit_v2", code: 999, detail: "unknown error" },
+  ])("a source that is $state is not idle, even with quiet windows from before", (source) => {
+    const answer = idleness({ source, gpus: [gpu(0, window(0))] }, 0.05);
+    expect(answer).toMatchObject({ kind: "not-idle", reading: { p95: null, detail: sourceDetail(source) } });
+  });
+
+  test("a node without GPUs says so", () => {
+    expect(idleness({ source: ready, gpus: [] }, 0.05).reading.detail).toContain("no GPU");
+  });
+});

@@ -1,0 +1,95 @@
+// The node's last word before a voluntary drain: is every GPU idle now, by the agent's own readings? What is
+// not known is not idle, and the answer carries the reading that decided.
+
+import type { LiveReading } from "../../shared/contract/drain-report.ts";
+import type { GpuSource } from "../../shared/model/gpu.ts";
+import type { GpuView, NodeView } from "./view.ts";
+
+/** Below this share of the last 10 s nothing is concluded. */
+export const ENOUGH_COVERAGE = 0.9;
+
+export type Idleness =
+  | { readonly kind: "idle"; readonly reading: LiveReading }
+  | { readonly kind: "not-idle"; readonly reading: LiveReading };
+
+/** Idle when each GPU's p95 over the last 10 s is known, well covered and below `threshold` (0..1). */
+export function idleness(view: NodeView, threshold: number): Idleness {
+  if (view.source.state !== "ready") {
+    return {
+      kind: "not-idle",
+      reading: { gpu: "", p95: null, threshold, detail: sourceDetail(view.source) },
+    };
+  }
+  if (view.gpus.length === 0) {
+    return {
+      kind: "not-idle",
+      reading: {
+        gpu: "",
+        p95: null,
+        threshold,
+        detail: "the driver lists no GPU on this node, so nothing says that it is idle",
+      },
+    };
+  }
+  const unknown = view.gpus.map((gpu) => unknownReading(gpu, threshold)).find((reading) => reading !== null);
+  if (unknown !== undefined) return { kind: "not-idle", reading: unknown };
+
+  const busiest = view.gpus.toSorted((a, b) => p95Of(b) - p95Of(a))[0];
+  const p95 = busiest === undefined ? Number.NaN : p95Of(busiest);
+  const reading: LiveReading = {
+    gpu: busiest?.identity.uuid ?? "",
+    p95,
+    threshold,
+    detail: `GPU ${busiest?.identity.index ?? "?"} is the busiest of ${view.gpus.length}: p95 ${percent(p95)} over the last 10 s, idle is below ${percent(threshold)}`,
+  };
+  return { kind: p95 < threshold ? "idle" : "not-idle", reading };
+}
+
+function p95Of(gpu: GpuView): number {
+  const { w10 } = gpu.utilization;
+  return w10.kind === "known" ? w10.p95 : Number.POSITIVE_INFINITY;
+}
+
+/** The reading that says why nothing can be concluded about this GPU; null when its window can be used. */
+function unknownReading(gpu: GpuView, threshold: number): LiveReading | null {
+  const { index, uuid } = gpu.identity;
+  const { w10 } = gpu.utilization;
+  const because = (detail: string): LiveReading => ({
+    gpu: uuid,
+    p95: null,
+    threshold,
+    detail: `GPU ${index}: ${detail}`,
+  });
+  if (gpu.state === "lost") return because("lost from the bus");
+  if (w10.kind === "unknown") return because(`utilisation is unknown (${w10.because})`);
+  if (w10.coverage < ENOUGH_COVERAGE) {
+    return because(
+      `only ${percent(w10.coverage)} of the last 10 s was seen, ${percent(ENOUGH_COVERAGE)} is needed`,
+    );
+  }
+  return null;
+}
+
+/** For people: what is wrong with the source of readings. */
+export function sourceDetail(source: GpuSource): string {
+  switch (source.state) {
+    case "starting":
+      return "the first reading is not there yet";
+    case "ready":
+      return `driver ${source.driver}`;
+    case "library-missing":
+      return `the NVML library cannot be loaded: ${source.detail}`;
+    case "driver-not-loaded":
+      return `the driver is not loaded (code ${source.code})`;
+    case "no-device":
+      return `driver ${source.driver} shows no GPU`;
+    case "hung":
+      return `${source.call}${source.gpu === null ? "" : ` on GPU ${source.gpu}`} has not returned for ${Math.round(source.forMs / 1000)} s`;
+    case "failed":
+      return `${source.call} failed with code ${source.code}: ${source.detail}`;
+  }
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`;
+}

@@ -1,0 +1,57 @@
+// Reads an instant as RFC 3339 writes it, strictly: the platform's own parser accepts "1" and "March", and a
+// drill whose time was mistyped must be refused instead of guessed.
+
+import { epochMs } from "../../shared/model/units.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+
+const FORM = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+const DAY_MS = 86_400_000;
+
+/** Null when `text` is not an RFC 3339 instant since 1970. */
+export function parseInstant(text: string): EpochMs | null {
+  const match = FORM.exec(text.trim());
+  if (match === null) return null;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  // 60 is a leap second, which ends where the next minute begins.
+  if (hour > 23 || minute > 59 || second > 60 || month < 1 || month > 12) return null;
+  if (day < 1 || day > daysInMonth(year, month)) return null;
+  const offsetMinutes = offsetOf(match[8] ?? "Z");
+  if (offsetMinutes === null) return null;
+
+  const fractionMs = Math.floor(Number(match[7] ?? 0) * 1000);
+  const minutes = hour * 60 + minute - offsetMinutes;
+  const at = daysSince1970(year, month, day) * DAY_MS + minutes * 60_000 + second * 1000 + fractionMs;
+  return at < 0 ? null : epochMs(at);
+}
+
+function offsetOf(zone: string): number | null {
+  if (zone === "Z" || zone === "z") return 0;
+  const hours = Number(zone.slice(1, 3));
+  const minutes = Number(zone.slice(4, 6));
+  if (hours > 23 || minutes > 59) return null;
+  return (zone.startsWith("-") ? -1 : 1) * (hours * 60 + minutes);
+}
+
+function isLeap(year: number): boolean {
+  return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+}
+
+function daysInMonth(year: number, month: number): number {
+  if (month === 2) return isLeap(year) ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+}
+
+function daysSince1970(year: number, month: number, day: number): number {
+  const before = year - 1;
+  const leapDays = (y: number): number => Math.floor(y / 4) - Math.floor(y / 100) + Math.floor(y / 400);
+  let days = (year - 1970) * 365 + leapDays(before) - leapDays(1969);
+  for (let m = 1; m < month; m++) days += daysInMonth(year, m);
+  return days + day - 1;
+}

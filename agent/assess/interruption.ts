@@ -1,0 +1,145 @@
+// From the marks on the node to the one notice that counts. A drill is an annotation that a person sets; it is
+// read strictly, keeps its id for as long as it lasts, takes over an earlier deadline and never a later one, and
+// ends when the annotation goes. Metadata of the clouds joins here as further sources.
+
+import type { DrainState } from "../../shared/contract/node-marks.ts";
+import type { Notice } from "../../shared/model/interruption.ts";
+import { NODE_ANNOTATION } from "../../shared/model/names.ts";
+import { after, epochMs, millis } from "../../shared/model/units.ts";
+import type { EpochMs, Millis } from "../../shared/model/units.ts";
+import { parseInstant } from "./instant.ts";
+
+/** The notice of a drill that names no time. */
+const DEFAULT_LEAD = millis(120_000);
+/** A time that has passed by no more than this is a slow clock or a slow hand, and gives a short drill. */
+const PAST_AT_MOST = millis(60_000);
+const SHORT_LEAD = millis(15_000);
+
+export interface InterruptionInput {
+  readonly node: string;
+  readonly annotations: Readonly<Record<string, string>> | undefined;
+  readonly now: EpochMs;
+  /** The notice that is being acted on, from memory or, after a restart, from the node. */
+  readonly previous: Notice | null;
+  /** Whether the drill annotation acts here. */
+  readonly drills: boolean;
+}
+
+/** Why a drill that somebody asked for is not held. */
+export type Ignored =
+  | { readonly code: "unparsable-time"; readonly value: string }
+  | { readonly code: "time-past"; readonly value: string; readonly byMs: Millis }
+  | { readonly code: "drills-disabled" }
+  | { readonly code: "foreign-source"; readonly value: string };
+
+export type Interruption =
+  | { readonly kind: "none" }
+  | { readonly kind: "ignored"; readonly ignored: Ignored }
+  | {
+      readonly kind: "notice";
+      readonly change: "new" | "same" | "earlier";
+      readonly notice: Notice;
+      readonly ignored: Ignored | null;
+    }
+  | { readonly kind: "cancelled"; readonly notice: Notice };
+
+export function interruptionOf(input: InterruptionInput): Interruption {
+  const { annotations, previous, drills } = input;
+  // 1. Is a drill asked for? A mark that names a cloud is not ours to believe: only metadata that this process
+  //    has read itself makes a notice real.
+  const asked = annotations?.[NODE_ANNOTATION.interruptionWarning] === "true";
+  const source = annotations?.[NODE_ANNOTATION.interruptionSource];
+  if (!asked || !drills) {
+    if (previous !== null) return { kind: "cancelled", notice: previous };
+    return asked ? { kind: "ignored", ignored: { code: "drills-disabled" } } : { kind: "none" };
+  }
+  if (previous === null && source !== undefined && source !== "drill") {
+    return { kind: "ignored", ignored: { code: "foreign-source", value: source } };
+  }
+
+  // 2. When does the node go? A time that cannot be used does not end a drill that is under way.
+  const time = drillTime(annotations?.[NODE_ANNOTATION.terminationTime], input.now);
+  if (previous !== null) return continued(previous, time);
+  if (time.kind === "unusable") return { kind: "ignored", ignored: time.ignored };
+
+  // 3. A new drill.
+  return {
+    kind: "notice",
+    change: "new",
+    notice: {
+      id: drillId(input.node, time.named ?? input.now),
+      source: "drill",
+      seenAt: input.now,
+      deadline: time.deadline,
+      replace: annotations?.[NODE_ANNOTATION.drillReplace] === "true",
+    },
+    ignored: null,
+  };
+}
+
+/** What a restarted agent goes on with: the notice that its drain-state keeps. */
+export function noticeFromState(state: Omit<DrainState, "cordonedByUs">): Notice | null {
+  if (state.cause !== "notice" || state.source === "coordinator") return null;
+  if (state.phase === "cancelled" || state.phase === "refused") return null;
+  return {
+    id: state.id,
+    source: state.source,
+    seenAt: epochMs(state.seenAt),
+    deadline: epochMs(state.deadline),
+    replace: state.replace,
+  };
+}
+
+/** For people, in events and logs: what was wrong and what would be right. */
+export function ignoredDetail(ignored: Ignored): string {
+  switch (ignored.code) {
+    case "unparsable-time":
+      return `${NODE_ANNOTATION.terminationTime} is ${JSON.stringify(ignored.value.slice(0, 64))}, which is not an RFC 3339 instant such as 2026-01-31T12:00:00Z; remove it for a drill of 120 s`;
+    case "time-past":
+      return `${NODE_ANNOTATION.terminationTime} ${ignored.value.slice(0, 64)} passed ${Math.round(ignored.byMs / 1000)} s ago; give a time to come`;
+    case "drills-disabled":
+      return `drills are switched off on this node; ${NODE_ANNOTATION.interruptionWarning} has no effect`;
+    case "foreign-source":
+      return `${NODE_ANNOTATION.interruptionSource} says ${JSON.stringify(ignored.value.slice(0, 64))}, and this agent has read no such notice; remove it to hold a drill`;
+  }
+}
+
+/** A drill under way: only a usable, earlier time changes it. That its own time passes is its course. */
+function continued(previous: Notice, time: DrillTime): Interruption {
+  if (time.kind === "unusable") {
+    const ignored = time.ignored.code === "unparsable-time" ? time.ignored : null;
+    return { kind: "notice", change: "same", notice: previous, ignored };
+  }
+  if (time.named === null || time.named >= previous.deadline || time.deadline >= previous.deadline) {
+    return { kind: "notice", change: "same", notice: previous, ignored: null };
+  }
+  return {
+    kind: "notice",
+    change: "earlier",
+    notice: { ...previous, deadline: time.deadline },
+    ignored: null,
+  };
+}
+
+type DrillTime =
+  | { readonly kind: "usable"; readonly named: EpochMs | null; readonly deadline: EpochMs }
+  | { readonly kind: "unusable"; readonly ignored: Ignored };
+
+function drillTime(text: string | undefined, now: EpochMs): DrillTime {
+  if (text === undefined || text === "")
+    return { kind: "usable", named: null, deadline: after(now, DEFAULT_LEAD) };
+  const named = parseInstant(text);
+  if (named === null) return { kind: "unusable", ignored: { code: "unparsable-time", value: text } };
+  if (named > now) return { kind: "usable", named, deadline: named };
+  const byMs = millis(now - named);
+  if (byMs > PAST_AT_MOST) return { kind: "unusable", ignored: { code: "time-past", value: text, byMs } };
+  return { kind: "usable", named, deadline: after(now, SHORT_LEAD) };
+}
+
+/**
+ * The same drill read again, by this process or the next, has the same id: it is made of the node and of the
+ * time that was named, or else of the time when it was first seen, which drain-state keeps.
+ */
+function drillId(node: string, at: EpochMs): string {
+  return `drill-${node}-${Math.floor(at / 1000).toString(36)}`;
+}

@@ -1,0 +1,276 @@
+import { describe, expect, test } from "vitest";
+
+import type { DrainState } from "../shared/contract/node-marks.ts";
+import type { Node } from "../shared/model/kube.ts";
+import { NODE_ANNOTATION } from "../shared/model/names.ts";
+import { millis } from "../shared/model/units.ts";
+import { createLogSink } from "../shared/runtime/log.ts";
+import { createPulse } from "../shared/runtime/stream.ts";
+import { createFakeClock } from "../test/build/clock.ts";
+import type { Drainer } from "./act/drain.ts";
+import { stateOf } from "./act/order.ts";
+import type { StateToWrite } from "./act/order.ts";
+import { runLoop } from "./loop.ts";
+
+/** A loop on a node whose annotations, GPUs and drain the test sets. */
+function setUp(
+  options: {
+    readonly podsSynced?: boolean;
+    readonly drills?: boolean;
+    readonly annotations?: Record<string, string>;
+  } = {},
+) {
+  const clock = createFakeClock();
+  const startedAt = clock.monotonic();
+  const pulse = createPulse(clock);
+  const did: string[] = [];
+  const news: string[] = [];
+  const sentAtMs: number[] = [];
+  const world = {
+    node: { metadata: { name: "gpu-1", annotations: options.annotations ?? {} } } as Node | undefined,
+    podsSynced: options.podsSynced ?? true,
+    busy: false,
+    broken: false,
+    revision: 0,
+    state: null as StateToWrite | null,
+  };
+  let following: string | null = null;
+  const drainer: Drainer = {
+    get state() {
+      return world.state;
+    },
+    get busy() {
+      return world.busy;
+    },
+    adopt: (state) => {
+      did.push(`adopt ${state.id}`);
+      world.state = state;
+    },
+    follow: (order) => {
+      if (following === order.id) return;
+      following = order.id;
+      did.push(`follow ${order.cause}`);
+      world.state = stateOf(order, "started");
+      world.busy = true;
+    },
+    refuse: (order, reading) => {
+      did.push(`refuse ${order.id}: ${reading.detail}`);
+      world.state = stateOf(order, "refused");
+    },
+    undo: () => {
+      did.push("undo");
+      following = null;
+      world.state = null;
+      world.busy = false;
+    },
+    podsChanged: () => undefined,
+    settled: async () => undefined,
+    leave: () => did.push("leave"),
+  };
+  const stop = new AbortController();
+  const lasting = new AbortController();
+  const ended = runLoop({
+    node: "gpu-1",
+    drills: options.drills ?? true,
+    reportIntervalMs: millis(5_000),
+    shutdownGraceMs: millis(60_000),
+    sight: {
+      view: () => ({ source: { state: "starting" }, gpus: [] }),
+      get revision() {
+        return world.revision;
+      },
+    },
+    ownNode: () => world.node,
+    podsSynced: () => world.podsSynced,
+    drainer,
+    reporter: {
+      send: () => {
+        if (world.broken) throw new Error("broken");
+        sentAtMs.push(clock.monotonic() - startedAt);
+        return true;
+      },
+    },
+    news: {
+      drillIgnored: (ignored) => news.push(ignored.code),
+      requestMalformed: () => news.push("request malformed"),
+      requestAnswered: (answer) => news.push(answer),
+      reported: () => undefined,
+    },
+    pulse,
+    clock,
+    // Half an interval before the first report.
+    random: () => 0.5,
+    log: createLogSink().log,
+    signal: stop.signal,
+    lasting: lasting.signal,
+  });
+  const annotate = async (annotations: Record<string, string>): Promise<void> => {
+    world.node = { metadata: { name: "gpu-1", annotations } };
+    pulse.trigger();
+    await clock.advance(10);
+  };
+  return { clock, did, news, sentAtMs, world, stop, ended, pulse, annotate };
+}
+
+const DRILL = { [NODE_ANNOTATION.interruptionWarning]: "true" };
+const requested = (id: string): Record<string, string> => ({
+  [NODE_ANNOTATION.drainRequest]: JSON.stringify({
+    v: 1,
+    id,
+    deadline: Date.UTC(2027, 0, 1),
+    reason: "idle",
+    idleBelow: 0.05,
+  }),
+});
+
+describe("runLoop()", () => {
+  test("reports by the schedule and not later and later", async () => {
+    const { clock, sentAtMs } = setUp();
+    await clock.advance(20_000);
+    expect(sentAtMs).toEqual([2_500, 7_500, 12_500, 17_500]);
+  });
+
+  test("reports a change at once, and a burst of changes once each 200 ms", async () => {
+    const { clock, sentAtMs, world, pulse } = setUp();
+    await clock.advance(3_000);
+    for (let i = 0; i < 5; i++) {
+      world.revision++;
+      pulse.trigger();
+      await clock.advance(20);
+    }
+    await clock.advance(1_000);
+    expect(sentAtMs).toEqual([2_500, 3_000, 3_200]);
+  });
+
+  test("a stage that fails takes no other one with it", async () => {
+    const { clock, did, sentAtMs, world, annotate } = setUp();
+    world.broken = true;
+    await clock.advance(3_000);
+    await annotate(DRILL);
+    world.broken = false;
+    await clock.advance(10_000);
+    expect(did).toEqual(["follow notice"]);
+    expect(sentAtMs.length).toBeGreaterThan(0);
+  });
+
+  test("follows a drill, ignores its repetition, and undoes it when it ends", async () => {
+    const { did, annotate } = setUp();
+    await annotate(DRILL);
+    await annotate({ ...DRILL, other: "change" });
+    await annotate({});
+    expect(did).toEqual(["follow notice", "undo"]);
+  });
+
+  test("says once that a drill is ignored, and again when it was asked for again", async () => {
+    const { did, news, annotate, clock } = setUp({ drills: false });
+    await annotate(DRILL);
+    await clock.advance(60_000);
+    await annotate({ ...DRILL, other: "change" });
+    expect(news).toEqual(["drills-disabled"]);
+    await annotate({});
+    await annotate(DRILL);
+    expect(news).toEqual(["drills-disabled", "drills-disabled"]);
+    expect(did).toEqual([]);
+  });
+
+  test("says once that a drill in the past is ignored, although it lies further back each time", async () => {
+    const { news, annotate, clock } = setUp();
+    const drill = { ...DRILL, [NODE_ANNOTATION.terminationTime]: "2025-12-31T23:00:00Z" };
+    await annotate(drill);
+    await clock.advance(30_000);
+    await annotate({ ...drill, other: "change" });
+    expect(news).toEqual(["time-past"]);
+  });
+
+  test("answers a request once, from its own reading", async () => {
+    const { did, news, annotate } = setUp();
+    await annotate(requested("shrink-1"));
+    await annotate({ ...requested("shrink-1"), other: "change" });
+    expect(did).toEqual(["refuse shrink-1: the first reading is not there yet"]);
+    expect(news).toEqual(["refused"]);
+  });
+
+  test("takes up what an earlier process left before it does anything", async () => {
+    const left: DrainState = {
+      v: 1,
+      id: "drill-gpu-1-abc",
+      cause: "notice",
+      source: "drill",
+      phase: "started",
+      seenAt: Date.UTC(2026, 0, 1) - 5_000,
+      deadline: Date.UTC(2026, 0, 1) + 60_000,
+      replace: false,
+      cordonedByUs: true,
+    };
+    const { clock, did, world } = setUp({
+      annotations: { ...DRILL, [NODE_ANNOTATION.drainState]: JSON.stringify(left) },
+    });
+    await clock.advance(100);
+    expect(did).toEqual(["adopt drill-gpu-1-abc", "follow notice"]);
+    expect(world.state).toMatchObject({ id: left.id, seenAt: left.seenAt, deadline: left.deadline });
+  });
+
+  test("undoes what an earlier process left when its cause has gone meanwhile", async () => {
+    const left = {
+      v: 1,
+      id: "x",
+      cause: "notice",
+      source: "drill",
+      phase: "drained",
+      seenAt: 1,
+      deadline: 2,
+      replace: false,
+      cordonedByUs: true,
+    };
+    const { clock, did } = setUp({ annotations: { [NODE_ANNOTATION.drainState]: JSON.stringify(left) } });
+    await clock.advance(100);
+    expect(did).toEqual(["adopt x", "undo"]);
+  });
+
+  test("waits a second for the pods to be known, and no longer", async () => {
+    const { clock, did } = setUp({ podsSynced: false, annotations: DRILL });
+    await clock.advance(900);
+    expect(did).toEqual([]);
+    await clock.advance(200);
+    expect(did).toEqual(["follow notice"]);
+  });
+
+  test("does nothing about a node that is not registered, and reports all the same", async () => {
+    const { clock, did, sentAtMs, world } = setUp();
+    world.node = undefined;
+    await clock.advance(10_000);
+    expect(did).toEqual([]);
+    expect(sentAtMs).toHaveLength(2);
+  });
+
+  test("stops at once when asked and no drain is under way", async () => {
+    const { clock, stop, ended, did } = setUp();
+    await clock.advance(100);
+    stop.abort();
+    await clock.advance(10);
+    await ended;
+    expect(did).toEqual(["leave"]);
+  });
+
+  test("goes on with a drain when asked to stop, until it is over", async () => {
+    const { clock, stop, ended, did, world, pulse, annotate } = setUp();
+    await annotate(DRILL);
+    stop.abort();
+    await clock.advance(30_000);
+    expect(did).toEqual(["follow notice"]);
+    world.busy = false;
+    pulse.trigger();
+    await clock.advance(10);
+    await ended;
+    expect(did).toEqual(["follow notice", "leave"]);
+  });
+
+  test("leaves a drain to the next agent when its own grace is over", async () => {
+    const { clock, stop, ended, did, annotate } = setUp();
+    await annotate(DRILL);
+    stop.abort();
+    await clock.advance(60_100);
+    await ended;
+    expect(did).toEqual(["follow notice", "leave"]);
+  });
+});

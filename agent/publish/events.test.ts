@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { decode } from "../../shared/contract/codec.ts";
+import { STREAM } from "../../shared/model/names.ts";
+import { seededRandom } from "../../shared/model/random.ts";
+import { bytes, millis } from "../../shared/model/units.ts";
+import { systemClock } from "../../shared/runtime/clock.ts";
+import { AppError } from "../../shared/runtime/errors.ts";
+import { createLogSink } from "../../shared/runtime/log.ts";
+import { ensureStream } from "../../shared/runtime/nats-jetstream.ts";
+import { connectNats } from "../../shared/runtime/nats.ts";
+import type { Nats } from "../../shared/runtime/nats.ts";
+import { createFakeClock } from "../../test/build/clock.ts";
+import { startNats } from "../../test/build/nats.ts";
+import type { NatsServer } from "../../test/build/nats.ts";
+import { createEventPublisher } from "./events.ts";
+
+const NOTICE = {
+  id: "drill-1",
+  phase: "seen",
+  source: "drill",
+  seenAt: 1000,
+  deadline: 121_000,
+  replace: false,
+  pods: { low: 1, medium: 2, high: 3, system: 0 },
+} as const;
+const REPORT = {
+  id: "drill-1",
+  cause: "notice",
+  source: "drill",
+  phase: "started",
+  at: 1000,
+  deadline: 121_000,
+  counts: { evicted: 0, gone: 0, blocked: 0, waiting: 6 },
+} as const;
+
+describe("createEventPublisher() with a NATS that comes and goes", () => {
+  function setUp() {
+    const clock = createFakeClock();
+    const stored: { subject: string; id: string }[] = [];
+    const server = { away: true };
+    const stop = new AbortController();
+    const dropped: string[] = [];
+    const publishEvent: Nats["publishEvent"] = async (subject, _, id) => {
+      if (server.away) throw new AppError("unavailable", "NATS is away");
+      stored.push({ subject, id });
+      return { seq: stored.length, duplicate: false };
+    };
+    const publisher = createEventPublisher({
+      nats: { publishEvent },
+      node: "gpu-1.sim",
+      subjectRoot: "gpuas.v1",
+      clock,
+      random: seededRandom(1),
+      log: createLogSink().log,
+      onSent: () => undefined,
+      onDropped: (kind) => dropped.push(kind),
+      signal: stop.signal,
+    });
+    return { clock, stored, server, stop, publisher, dropped };
+  }
+
+  test("keeps the order of what happened and sends it when NATS is back", async () => {
+    const { clock, stored, server, publisher } = setUp();
+    publisher.notice(NOTICE);
+    publisher.drain(REPORT);
+    publisher.drain({ ...REPORT, phase: "wave", class: "low" });
+    await clock.advance(10_000);
+    expect(publisher.waiting).toBe(3);
+    server.away = false;
+    await clock.advance(2_000);
+    await publisher.flushed();
+    expect(stored).toEqual([
+      { subject: "gpuas.v1.notice.gpu-1_sim", id: "drill-1/seen" },
+      { subject: "gpuas.v1.drain.gpu-1_sim", id: "drill-1/started" },
+      { subject: "gpuas.v1.drain.gpu-1_sim", id: "drill-1/wave/low" },
+    ]);
+  });
+
+  test("the same phase again while it waits is one message", async () => {
+    const { clock, publisher } = setUp();
+    publisher.notice(NOTICE);
+    publisher.drain(REPORT);
+    publisher.drain(REPORT);
+    await clock.advance(1_000);
+    expect(publisher.waiting).toBe(2);
+  });
+
+  test("holds 64 and gives up the oldest", async () => {
+    const { clock, publisher, dropped } = setUp();
+    for (let i = 0; i < 70; i++) publisher.drain({ ...REPORT, id: `drain-${i}` });
+    await clock.advance(1_000);
+    expect(publisher.waiting).toBe(64);
+    expect(dropped).toHaveLength(6);
+  });
+
+  test("ends with its signal", async () => {
+    const { clock, publisher, stop } = setUp();
+    publisher.notice(NOTICE);
+    await clock.advance(100);
+    stop.abort(new Error("over"));
+    await publisher.ended;
+  });
+});
+
+describe("createEventPublisher() with a real nats-server", () => {
+  let server: NatsServer;
+  let nats: Nats;
+  const { log } = createLogSink();
+  const over = new AbortController();
+
+  beforeAll(async () => {
+    server = await startNats();
+    nats = connectNats({
+      servers: [server.url],
+      name: "test",
+      log,
+      clock: systemClock,
+      random: seededRandom(1),
+    });
+    await nats.whenConnected(over.signal);
+  }, 60_000);
+  afterAll(async () => {
+    over.abort();
+    await nats.close();
+    await server.remove();
+  });
+
+  test("the stream stores each message once, under the id of its phase", async () => {
+    await ensureStream(nats, {
+      name: STREAM,
+      subjects: ["gpuas.v1.notice.*", "gpuas.v1.drain.*"],
+      maxAgeMs: millis(3_600_000),
+      maxBytes: bytes(1024 * 1024),
+    });
+    const seen: { subject: string; data: Uint8Array }[] = [];
+    const listening = new AbortController();
+    const reading = (async () => {
+      for await (const message of nats.subscribe("gpuas.v1.*.gpu-1_sim", { signal: listening.signal }))
+        seen.push(message);
+    })();
+    const stop = new AbortController();
+    const sent: string[] = [];
+    const publisher = createEventPublisher({
+      nats,
+      node: "gpu-1.sim",
+      subjectRoot: "gpuas.v1",
+      clock: systemClock,
+      random: seededRandom(1),
+      log,
+      onSent: (kind) => sent.push(kind),
+      onDropped: () => undefined,
+      signal: stop.signal,
+    });
+    publisher.notice(NOTICE);
+    publisher.drain(REPORT);
+    await publisher.flushed();
+    const again = await nats.publishEvent("gpuas.v1.notice.gpu-1_sim", new Uint8Array(), "drill-1/seen");
+    expect(again.duplicate).toBe(true);
+    expect(sent).toEqual(["notice", "drain"]);
+    const decoded = seen
+      .slice(0, 2)
+      .map(({ subject, data }, i) => decode(i === 0 ? "notice" : "drain", subject, data).kind);
+    expect(decoded).toEqual(["message", "message"]);
+    stop.abort();
+    listening.abort();
+    await reading;
+  });
+});

@@ -1,0 +1,135 @@
+// Notices and drain reports to the stream that keeps them. Publishing never makes a drain wait: a message is
+// handed over and then sent in the background until the stream has it, under an id by which a repetition is
+// recognised. While NATS is away messages wait here, in order; the annotations and Events on the node are the
+// second way on which the same news travel.
+
+import { encode } from "../../shared/contract/codec.ts";
+import { drainMessageId } from "../../shared/contract/drain-report.ts";
+import type { DrainReport } from "../../shared/contract/drain-report.ts";
+import { noticeMessageId } from "../../shared/contract/notice.ts";
+import type { NoticeMessage } from "../../shared/contract/notice.ts";
+import { subjectFor } from "../../shared/contract/subjects.ts";
+import type { Random } from "../../shared/model/random.ts";
+import { millis } from "../../shared/model/units.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
+import { describe } from "../../shared/runtime/errors.ts";
+import type { Log } from "../../shared/runtime/log.ts";
+import { createQuietLog } from "../../shared/runtime/log.ts";
+import type { Nats } from "../../shared/runtime/nats.ts";
+
+export interface EventPublisher {
+  notice(message: Omit<NoticeMessage, "v" | "node">): void;
+  drain(report: Omit<DrainReport, "v" | "node">): void;
+  /** Messages that the stream does not have yet. */
+  readonly waiting: number;
+  /** Resolves when none waits. */
+  flushed(): Promise<void>;
+  /** Ends with the signal. */
+  readonly ended: Promise<void>;
+}
+
+export interface EventPublisherOptions {
+  readonly nats: Pick<Nats, "publishEvent">;
+  readonly node: string;
+  readonly subjectRoot: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly onSent: (kind: "notice" | "drain") => void;
+  /** The oldest message went because too many wait. */
+  readonly onDropped: (kind: "notice" | "drain") => void;
+  readonly signal: AbortSignal;
+}
+
+interface Pending {
+  readonly kind: "notice" | "drain";
+  readonly subject: string;
+  readonly id: string;
+  readonly data: Uint8Array;
+}
+
+/** One drain makes about ten messages. */
+const WAITING_AT_MOST = 64;
+const RETRY_MS = 500;
+
+export function createEventPublisher(options: EventPublisherOptions): EventPublisher {
+  const { node, subjectRoot, nats, clock, random, signal } = options;
+  const subjects = {
+    notice: subjectFor("notice", node, subjectRoot),
+    drain: subjectFor("drain", node, subjectRoot),
+  };
+  const waiting: Pending[] = [];
+  const quiet = createQuietLog(options.log, clock);
+  let wake: (() => void) | null = null;
+  let empty = Promise.withResolvers<void>();
+  empty.resolve();
+
+  const add = (kind: Pending["kind"], id: string, data: Uint8Array): void => {
+    if (waiting.length === 0) empty = Promise.withResolvers<void>();
+    // The same phase of the same event again: the newest says it best.
+    const same = waiting.findIndex((one) => one.kind === kind && one.id === id);
+    const pending = { kind, subject: subjects[kind], id, data };
+    if (same > 0) waiting[same] = pending;
+    else waiting.push(pending);
+    if (waiting.length > WAITING_AT_MOST) {
+      const dropped = waiting.shift();
+      if (dropped !== undefined) options.onDropped(dropped.kind);
+    }
+    wake?.();
+  };
+
+  const run = async (): Promise<void> => {
+    while (!signal.aborted) {
+      const next = waiting[0];
+      if (next === undefined) {
+        await untilWoken((set) => (wake = set), signal);
+        continue;
+      }
+      try {
+        await nats.publishEvent(next.subject, next.data, next.id);
+        if (waiting[0] === next) waiting.shift();
+        options.onSent(next.kind);
+        if (waiting.length === 0) empty.resolve();
+      } catch (error) {
+        if (signal.aborted) return;
+        quiet.log(
+          `event ${describe(error)}`,
+          "warn",
+          { error, subject: next.subject },
+          "event not stored yet, trying again",
+        );
+        await clock.sleep(millis(RETRY_MS * (0.8 + 0.4 * random())), signal).catch(() => {});
+      }
+    }
+  };
+
+  return {
+    notice: (message) => {
+      const full: NoticeMessage = { v: 1, node, ...message };
+      add("notice", noticeMessageId(full), encode<"notice">(full));
+    },
+    drain: (report) => {
+      const full: DrainReport = { v: 1, node, ...report };
+      add("drain", drainMessageId(full), encode<"drain">(full));
+    },
+    get waiting() {
+      return waiting.length;
+    },
+    flushed: () => empty.promise,
+    ended: run(),
+  };
+}
+
+/** Resolves when the function given to `arm` is called or the signal fires. */
+async function untilWoken(arm: (wake: (() => void) | null) => void, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = (): void => {
+    resolve();
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  arm(stop);
+  if (signal.aborted) resolve();
+  await promise;
+  arm(null);
+  signal.removeEventListener("abort", stop);
+}
