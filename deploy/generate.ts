@@ -4,7 +4,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { z } from "zod";
+import * as z from "zod";
 
 import { AGENT_METRICS } from "../agent/publish/metrics.ts";
 import { AGENT_SETTINGS } from "../agent/settings.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 
 import { createMetrics, defineMetrics, metricsTable } from "../shared/runtime/metrics.ts";
 import { defineSettings, settingsTable } from "../shared/runtime/settings.ts";

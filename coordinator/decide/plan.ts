@@ -71,7 +71,12 @@ export interface Hold {
 
 export interface PolicyFigures {
   readonly policy: string;
-  readonly pools: readonly { readonly pool: string; readonly size: number | null; readonly ready: number; readonly booting: number }[];
+  readonly pools: readonly {
+    readonly pool: string;
+    readonly size: number | null;
+    readonly ready: number;
+    readonly booting: number;
+  }[];
   /** Mean over the GPUs that report, 0..1; null when none does. */
   readonly utilization: number | null;
   readonly pendingPods: number;

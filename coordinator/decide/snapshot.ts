@@ -14,7 +14,9 @@ export interface Snapshot {
   readonly v: 1;
   readonly at: EpochMs;
   /** `since`: the moment from which every watch has been complete. Nothing is removed while unsynced. */
-  readonly sync: { readonly kind: "synced"; readonly since: EpochMs } | { readonly kind: "unsynced"; readonly missing: readonly string[] };
+  readonly sync:
+    | { readonly kind: "synced"; readonly since: EpochMs }
+    | { readonly kind: "unsynced"; readonly missing: readonly string[] };
   readonly policies: readonly PolicyInput[];
   readonly nodes: readonly NodeInput[];
   /** Every pod that is not finished, bound or not. */
@@ -32,7 +34,12 @@ export type PolicyInput =
       readonly pools: readonly PoolInput[];
       readonly journal: Journal;
     }
-  | { readonly kind: "invalid"; readonly name: string; readonly problems: readonly string[]; readonly pools: readonly string[] };
+  | {
+      readonly kind: "invalid";
+      readonly name: string;
+      readonly problems: readonly string[];
+      readonly pools: readonly string[];
+    };
 
 /** One entry for each pool of the spec, in its order. */
 export interface PoolInput {
@@ -71,7 +78,11 @@ export interface NodeInput {
 
 /** What the node's agent has said. Times are receipts on the coordinator's clock, so skew does not matter. */
 export type Telemetry =
-  | { readonly kind: "unknown"; readonly because: "never-reported" | "source-not-ready"; readonly detail: string }
+  | {
+      readonly kind: "unknown";
+      readonly because: "never-reported" | "source-not-ready";
+      readonly detail: string;
+    }
   | {
       readonly kind: "reported";
       readonly receivedAt: EpochMs;
@@ -161,6 +172,13 @@ export interface Memory {
   readonly shapes: Readonly<Record<string, NodeShape>>;
   /** `<policy>` → since when the mean utilisation has been over the threshold. */
   readonly hotSince: Readonly<Record<string, EpochMs>>;
+  /** `<policy>/<pool>` → nodes asked for and not here, and since when that number has not changed. Absent: none. */
+  readonly launches?: Readonly<Record<string, LaunchMemory>>;
+}
+
+export interface LaunchMemory {
+  readonly missing: number;
+  readonly since: EpochMs;
 }
 
 export interface NodeMemory {
@@ -171,6 +189,7 @@ export interface NodeMemory {
 }
 
 export interface NodeShape {
+  /** What is left for workloads: a real node's allocatable less what its DaemonSet and static pods request. */
   readonly allocatable: Resources;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];

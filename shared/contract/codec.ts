@@ -2,7 +2,7 @@
 // that does not fit, or a sender that speaks for another node. A refusal is a value with its reason, for the
 // reader to count; nothing here throws on input.
 
-import { z } from "zod";
+import * as z from "zod";
 
 import { drainReportSchema } from "./drain-report.ts";
 import type { DrainReport } from "./drain-report.ts";

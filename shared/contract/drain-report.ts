@@ -1,7 +1,7 @@
 // How a drain goes, phase by phase, with counts that add up: every pod that the drain covers is evicted,
 // blocked or waiting.
 
-import { z } from "zod";
+import * as z from "zod";
 
 import { DRAIN_PHASES, NOTICE_SOURCES } from "../model/interruption.ts";
 import { EVICTION_CLASSES } from "../model/pod.ts";

@@ -1,7 +1,7 @@
 // What an agent says about its node's GPUs, every 5 s and at once when something changes. Windows, not
 // samples: the reader gets mean, maximum and p95 with the share of the span that was really seen.
 
-import { z } from "zod";
+import * as z from "zod";
 
 /** A window's numbers: `cov` is the share of the span that has samples, `age` that of the newest in ms. */
 const knownWindow = z.object({

@@ -1,7 +1,7 @@
 // The two JSON values that stand in a node's annotations: what the coordinator asks of an agent, and how far
 // the agent's drain has got. They work with NATS away, and they are how a restarted agent resumes.
 
-import { z } from "zod";
+import * as z from "zod";
 
 import { DRAIN_PHASES, NOTICE_SOURCES } from "../model/interruption.ts";
 import { liveReadingSchema } from "./drain-report.ts";

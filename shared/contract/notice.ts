@@ -1,7 +1,7 @@
 // An interruption as its agent saw it: seen, cancelled, or superseded by an earlier deadline. Kept by
 // JetStream; the message id is event id and phase, so a retry is not a second notice.
 
-import { z } from "zod";
+import * as z from "zod";
 
 import { NOTICE_SOURCES } from "../model/interruption.ts";
 

@@ -3,7 +3,7 @@
 // coordinator continues. Objects are plain, not strict, in the schema that becomes the CRD; unknown fields
 // are refused by `parsePolicy`, since a misspelt limit that is silently ignored is a limit that does not hold.
 
-import { z } from "zod";
+import * as z from "zod";
 
 import { CAPACITY_TYPES } from "../model/node.ts";
 import { parseQuantity } from "../model/quantity.ts";

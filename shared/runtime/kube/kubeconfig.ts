@@ -5,7 +5,7 @@
 import { dirname, resolve } from "node:path";
 
 import { parse } from "yaml";
-import { prettifyError, z } from "zod";
+import * as z from "zod";
 
 import type { Clock } from "../clock.ts";
 import { AppError, describe } from "../errors.ts";
@@ -97,7 +97,7 @@ function readFields(text: string, path: string): z.infer<typeof kubeconfig> {
   }
   const read = kubeconfig.safeParse(fields);
   if (read.success) return read.data;
-  throw new AppError("settings", `cannot use ${path} as a kubeconfig: ${prettifyError(read.error)}`);
+  throw new AppError("settings", `cannot use ${path} as a kubeconfig: ${z.prettifyError(read.error)}`);
 }
 
 function named<T extends { readonly name: string }>(

@@ -1,0 +1,69 @@
+// The one decision: what to change about each pool, or why not, from one snapshot. Synchronous and total: the same
+// snapshot gives the same plan, here and in replay, and no data makes it throw. Each step is a file of its own and
+// leaves to the next what limits and board still allow, in the order of precedence.
+
+import { epochMs } from "../../shared/model/units.ts";
+import { figuresOf } from "./figures.ts";
+import { assemble } from "./fleet.ts";
+import { holdFloors } from "./floors.ts";
+import { growForPods, growMoves } from "./grow.ts";
+import { holdsOf, holdsOfUnreadable, holdsWithoutTime, unplacedOf } from "./holds.ts";
+import { remember } from "./memory.ts";
+import { createPacking } from "./packing.ts";
+import type { Packing } from "./packing.ts";
+import type { Decision, Move } from "./plan.ts";
+import { releaseMoves, replaceMoves, reservePlaces } from "./replace.ts";
+import { sane } from "./sane.ts";
+import { shrink } from "./shrink.ts";
+import { EMPTY_MEMORY } from "./snapshot.ts";
+import type { Memory, Snapshot } from "./snapshot.ts";
+import { createSteps } from "./steps.ts";
+import type { Steps } from "./steps.ts";
+import { growForUtilization } from "./utilization.ts";
+
+export function decide(input: Snapshot): Decision {
+  const made = sane(input);
+  if (made === null) return withoutTime(input);
+  const { snapshot, unreadable } = made;
+
+  // 1. Who owns which node, what each pool has and what is coming; what is remembered of it.
+  const fleet = assemble(snapshot);
+  const memory = remember(fleet, snapshot);
+
+  // 2. Which pods count, and the room that is there.
+  const packing = createPacking(fleet, snapshot.pods);
+  const steps = createSteps();
+
+  // 3. What is added, in the order of precedence.
+  const additions = add(packing, memory, steps);
+
+  // 4. Machines that are lost leave their groups; then nodes that nobody needs.
+  const releases = releaseMoves(fleet, steps);
+  const shrinking = shrink(packing, snapshot.budgets, memory, steps);
+
+  // 5. Every pool and every pod is answered.
+  const moves = [...additions, ...releases, ...shrinking.moves];
+  const holds = [...holdsOf(packing, moves, shrinking.stays), ...holdsOfUnreadable(snapshot.policies)];
+  const unplaced = [...unplacedOf(packing), ...unreadable];
+  return {
+    plan: { at: snapshot.at, moves, holds, unplaced, figures: figuresOf(packing, snapshot.pods, memory) },
+    memory,
+  };
+}
+
+/** Notices first, then pods that wait, then floors, then use; nothing while a list may lack nodes or pods. */
+function add(packing: Packing, memory: Memory, steps: Steps): readonly Move[] {
+  if (packing.fleet.sync.kind === "unsynced") return [];
+  reservePlaces(packing);
+  growForPods(packing);
+  const floors = holdFloors(packing);
+  const heat = growForUtilization(packing, memory.hotSince);
+  return [...replaceMoves(packing, steps), ...growMoves(packing, { floors, heat }, steps)];
+}
+
+function withoutTime(input: Snapshot): Decision {
+  return {
+    plan: { at: epochMs(0), moves: [], holds: holdsWithoutTime(input), unplaced: [], figures: [] },
+    memory: EMPTY_MEMORY,
+  };
+}

@@ -1,0 +1,37 @@
+// A node with pods goes only after every GPU of it has been below the threshold for `idleSeconds` without a gap.
+// When its agent has just said no, that is the reason to show.
+
+import { elapsed, millis, ratio } from "../../../shared/model/units.ts";
+import { refusalOf } from "../idle.ts";
+import type { Rule } from "../rule.ts";
+import type { Telemetry } from "../snapshot.ts";
+
+export const idleWindow: Rule = {
+  name: "idle-window",
+  veto: ({ pool, state, timers, empty }, { packing }) => {
+    if (empty) return null;
+    const { at } = packing.fleet;
+    const node = state.name;
+    const forMs = timers.idleSince === null ? millis(0) : elapsed(timers.idleSince, at);
+    const needMs = millis(pool.spec.idleSeconds * 1000);
+    if (timers.idleSince !== null && forMs >= needMs) return null;
+    const refusedAt = refusalOf(state, pool);
+    if (refusedAt !== null && elapsed(refusedAt, at) <= needMs) {
+      return {
+        code: "agent-refused",
+        node,
+        detail: "its agent refused, or the last try to remove it failed",
+      };
+    }
+    const busiest = busiestOf(state.node.telemetry);
+    if (timers.idleSince === null && busiest !== null) {
+      return { code: "busy", node, busiest: ratio(busiest), threshold: ratio(pool.spec.scaleDownThreshold) };
+    }
+    return { code: "idle-too-short", node, forMs, needMs };
+  },
+};
+
+/** The highest sample of the newest report; null when nothing came since the last decision. */
+function busiestOf(telemetry: Telemetry): number | null {
+  return telemetry.kind === "reported" ? (telemetry.since.at(-1)?.peak ?? null) : null;
+}

@@ -1,0 +1,23 @@
+// A node goes by its own name or not at all: lowering a number would let the group pick the victim.
+
+import type { Rule } from "../rule.ts";
+
+export const removable: Rule = {
+  name: "removable",
+  veto: ({ pool, state }) => {
+    const { group } = pool.input;
+    if (pool.blocked !== null && pool.blocked.code !== "spot-disabled") return pool.blocked;
+    if (group.kind !== "known")
+      return { code: "node-not-removable", node: state.name, detail: "its group cannot be read" };
+    if (!group.chosenRemoval) {
+      return {
+        code: "node-not-removable",
+        node: state.name,
+        detail: "its group cannot remove a chosen member",
+      };
+    }
+    return state.instance === null
+      ? { code: "node-not-removable", node: state.name, detail: "its group does not list it" }
+      : null;
+  },
+};
