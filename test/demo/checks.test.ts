@@ -15,9 +15,29 @@ function life(uid: string, priority: string, evictedAt: number): readonly Ledger
     at(1, { kind: "pod-created", ...pod(uid), owner: `Job/${uid}`, gpus: 1, evictionPriority: priority }),
     at(2, { kind: "pod-scheduled", ...pod(uid), node: "spot-1" }),
     at(3, { kind: "pod-started", ...pod(uid), node: "spot-1" }),
-    at(evictedAt, { kind: "pod-evicted", ...pod(uid), node: "spot-1", evictionPriority: priority, graceMs: 10_000 }),
-    at(evictedAt, { kind: "pod-stopping", ...pod(uid), node: "spot-1", graceMs: 10_000, killAt: epochMs((evictedAt + 10) * 1000) }),
-    at(evictedAt + 2, { kind: "pod-exited", ...pod(uid), node: "spot-1", why: "clean", ranMs: 0, keptMs: 0, warnedMs: 2000 }),
+    at(evictedAt, {
+      kind: "pod-evicted",
+      ...pod(uid),
+      node: "spot-1",
+      evictionPriority: priority,
+      graceMs: 10_000,
+    }),
+    at(evictedAt, {
+      kind: "pod-stopping",
+      ...pod(uid),
+      node: "spot-1",
+      graceMs: 10_000,
+      killAt: epochMs((evictedAt + 10) * 1000),
+    }),
+    at(evictedAt + 2, {
+      kind: "pod-exited",
+      ...pod(uid),
+      node: "spot-1",
+      why: "clean",
+      ranMs: 0,
+      keptMs: 0,
+      warnedMs: 2000,
+    }),
     at(evictedAt + 2, { kind: "pod-removed", ...pod(uid), node: "spot-1" }),
   ];
 }
@@ -52,7 +72,13 @@ function good(): Evidence {
       emptyMs: 5000,
       idleMs: 10_000,
     },
-    drill: { node: "spot-1", pool: "spot", at: epochMs(30_000), deadline: epochMs(90_000), pods: ["a", "b", "c"] },
+    drill: {
+      node: "spot-1",
+      pool: "spot",
+      at: epochMs(30_000),
+      deadline: epochMs(90_000),
+      pods: ["a", "b", "c"],
+    },
     natsAway: [],
     agents: { "spot-2": [{ from: epochMs(2000), to: null }] },
     nodes: [{ metadata: { name: "spot-1" } }],
@@ -72,7 +98,10 @@ const without = (evidence: Evidence, drop: (entry: LedgerEntry) => boolean): Evi
   ...evidence,
   ledger: evidence.ledger.filter((entry) => !drop(entry)),
 });
-const withFacts = (evidence: Evidence, ...facts: readonly LedgerEntry[]): Evidence => ({ ...evidence, ledger: [...evidence.ledger, ...facts] });
+const withFacts = (evidence: Evidence, ...facts: readonly LedgerEntry[]): Evidence => ({
+  ...evidence,
+  ledger: [...evidence.ledger, ...facts],
+});
 
 describe("runChecks()", () => {
   test("holds all of them on a run that went as it should", () => {
@@ -81,7 +110,13 @@ describe("runChecks()", () => {
   });
 
   test("placed fails when a pod never started", () => {
-    const waiting = at(40, { kind: "pod-created", ...pod("z"), owner: "Job/z", gpus: 1, evictionPriority: null });
+    const waiting = at(40, {
+      kind: "pod-created",
+      ...pod("z"),
+      owner: "Job/z",
+      gpus: 1,
+      evictionPriority: null,
+    });
     expect(failing(withFacts(good(), waiting))).toEqual(["placed"]);
   });
 
@@ -91,12 +126,41 @@ describe("runChecks()", () => {
   });
 
   test.each<[string, Evidence]>([
-    ["a high pod left before a medium one", { ...good(), ledger: good().ledger.map((entry) => (entry.kind === "pod-evicted" && entry.uid === "c" ? { ...entry, at: epochMs(30_100) } : entry)).toSorted((a, b) => a.at - b.at) }],
+    [
+      "a high pod left before a medium one",
+      {
+        ...good(),
+        ledger: good()
+          .ledger.map((entry) =>
+            entry.kind === "pod-evicted" && entry.uid === "c" ? { ...entry, at: epochMs(30_100) } : entry,
+          )
+          .toSorted((a, b) => a.at - b.at),
+      },
+    ],
     ["a class was not there", without(good(), (entry) => "uid" in entry && entry.uid === "b")],
-    ["a pod was deleted without an eviction", without(good(), (entry) => entry.kind === "pod-evicted" && entry.uid === "c")],
-    ["a pod was killed", { ...good(), ledger: good().ledger.map((entry) => (entry.kind === "pod-exited" && entry.uid === "a" ? { ...entry, why: "killed" } : entry)) }],
+    [
+      "a pod was deleted without an eviction",
+      without(good(), (entry) => entry.kind === "pod-evicted" && entry.uid === "c"),
+    ],
+    [
+      "a pod was killed",
+      {
+        ...good(),
+        ledger: good().ledger.map((entry) =>
+          entry.kind === "pod-exited" && entry.uid === "a" ? { ...entry, why: "killed" } : entry,
+        ),
+      },
+    ],
     ["a pod is still there", without(good(), (entry) => entry.kind === "pod-exited" && entry.uid === "c")],
-    ["a pod was given more than the notice has", { ...good(), ledger: good().ledger.map((entry) => (entry.kind === "pod-stopping" ? { ...entry, killAt: epochMs(91_000) } : entry)) }],
+    [
+      "a pod was given more than the notice has",
+      {
+        ...good(),
+        ledger: good().ledger.map((entry) =>
+          entry.kind === "pod-stopping" ? { ...entry, killAt: epochMs(91_000) } : entry,
+        ),
+      },
+    ],
   ])("order fails when %s", (_, evidence) => {
     expect(failing(evidence)).toContain("order");
   });
@@ -118,7 +182,9 @@ describe("runChecks()", () => {
     const busy = at(20, { kind: "pod-scheduled", ...pod("x"), node: "spot-2" });
     expect(failing(withFacts(good(), busy))).toEqual([]);
     expect(failing({ ...withFacts(good(), busy), agents: {} })).toEqual(["stale"]);
-    expect(failing({ ...withFacts(good(), busy), natsAway: [{ from: epochMs(40_000), to: epochMs(45_000) }] })).toEqual(["stale"]);
+    expect(
+      failing({ ...withFacts(good(), busy), natsAway: [{ from: epochMs(40_000), to: epochMs(45_000) }] }),
+    ).toEqual(["stale"]);
   });
 
   test("stale lets an empty node go whatever its agent says", () => {
@@ -127,17 +193,53 @@ describe("runChecks()", () => {
 
   test.each<[string, Partial<Evidence>]>([
     ["a cordon", { nodes: [{ metadata: { name: "n" }, spec: { unschedulable: true } }] }],
-    ["a taint", { nodes: [{ metadata: { name: "n" }, spec: { taints: [{ key: "gpu-autoscaler.io/scale-down", effect: "NoSchedule" }] } }] }],
-    ["a drain request", { nodes: [{ metadata: { name: "n", annotations: { "gpu-autoscaler.io/drain-request": "{}" } } }] }],
+    [
+      "a taint",
+      {
+        nodes: [
+          {
+            metadata: { name: "n" },
+            spec: { taints: [{ key: "gpu-autoscaler.io/scale-down", effect: "NoSchedule" }] },
+          },
+        ],
+      },
+    ],
+    [
+      "a drain request",
+      { nodes: [{ metadata: { name: "n", annotations: { "gpu-autoscaler.io/drain-request": "{}" } } }] },
+    ],
     ["a machine without a node", { machines: [{ metadata: { name: "m" } }] }],
-    ["a machine in deletion", { machines: [{ metadata: { name: "m", deletionTimestamp: "x" }, status: { nodeRef: { name: "n" } } }] }],
-    ["a marked machine", { machines: [{ metadata: { name: "m", annotations: { "cluster.x-k8s.io/delete-machine": "x" } }, status: { nodeRef: { name: "n" } } }] }],
+    [
+      "a machine in deletion",
+      { machines: [{ metadata: { name: "m", deletionTimestamp: "x" }, status: { nodeRef: { name: "n" } } }] },
+    ],
+    [
+      "a marked machine",
+      {
+        machines: [
+          {
+            metadata: { name: "m", annotations: { "cluster.x-k8s.io/delete-machine": "x" } },
+            status: { nodeRef: { name: "n" } },
+          },
+        ],
+      },
+    ],
   ])("orphans fails on %s left behind", (_, change) => {
     expect(failing({ ...good(), ...change })).toEqual(["orphans"]);
   });
 
   test.each<[string, Evidence]>([
-    ["late", { ...good(), ledger: good().ledger.map((entry) => (entry.kind === "size-changed" && entry.pool === "on-demand" ? { ...entry, at: epochMs(31_200) } : entry)) }],
+    [
+      "late",
+      {
+        ...good(),
+        ledger: good().ledger.map((entry) =>
+          entry.kind === "size-changed" && entry.pool === "on-demand"
+            ? { ...entry, at: epochMs(31_200) }
+            : entry,
+        ),
+      },
+    ],
     ["never", without(good(), (entry) => entry.kind === "size-changed" && entry.pool === "on-demand")],
   ])("replaced fails when the replacement was asked for %s", (_, evidence) => {
     expect(failing(evidence)).toEqual(["replaced"]);

@@ -1,8 +1,8 @@
 // The table at the end: what the run cost and how long its pods waited, counted from the world's books.
 
+import { replacementOf } from "./checks.ts";
 import { factsOf } from "./evidence.ts";
 import type { Evidence } from "./evidence.ts";
-import { replacementOf } from "./checks.ts";
 import { PACE } from "./workload.ts";
 
 export interface DemoFigures {
@@ -24,14 +24,30 @@ export interface DemoFigures {
 export function figuresOf(evidence: Evidence): DemoFigures {
   const { ledger, drill, endedAt } = evidence;
   const waits = waitsS(evidence).toSorted((a, b) => a - b);
-  const evictions = factsOf(ledger, "pod-evicted").filter((fact) => drill?.pods.includes(fact.uid) === true && fact.at >= drill.at);
+  const evictions = factsOf(ledger, "pod-evicted").filter(
+    (fact) => drill?.pods.includes(fact.uid) === true && fact.at >= drill.at,
+  );
   const exits = factsOf(ledger, "pod-exited").filter((fact) => drill?.pods.includes(fact.uid) === true);
-  const sinceNotice = (at: number | undefined): number | null => (drill === null || at === undefined ? null : (at - drill.at) / 1000);
-  const drained = exits.length > 0 && exits.length === drill?.pods.length ? Math.max(...exits.map((exit) => exit.at)) : undefined;
+  const sinceNotice = (at: number | undefined): number | null =>
+    drill === null || at === undefined ? null : (at - drill.at) / 1000;
+  const drained =
+    exits.length > 0 && exits.length === drill?.pods.length
+      ? Math.max(...exits.map((exit) => exit.at))
+      : undefined;
 
-  const heldMs = spansOf(factsOf(ledger, "node-added"), factsOf(ledger, "node-removed"), (fact) => fact.node, endedAt);
+  const heldMs = spansOf(
+    factsOf(ledger, "node-added"),
+    factsOf(ledger, "node-removed"),
+    (fact) => fact.node,
+    endedAt,
+  );
   const gpus = new Map(factsOf(ledger, "pod-created").map((fact) => [fact.uid, fact.gpus]));
-  const usedMs = spansOf(factsOf(ledger, "pod-started"), factsOf(ledger, "pod-exited"), (fact) => fact.uid, endedAt);
+  const usedMs = spansOf(
+    factsOf(ledger, "pod-started"),
+    factsOf(ledger, "pod-exited"),
+    (fact) => fact.uid,
+    endedAt,
+  );
   const hours = (ms: number): number => (ms * PACE) / 3_600_000;
   return {
     podsPlaced: factsOf(ledger, "pod-started").length,
@@ -78,8 +94,10 @@ function quantile(sorted: readonly number[], share: number): number | null {
 
 export function figureRows(figures: DemoFigures): readonly (readonly [string, string])[] {
   const s = (value: number | null): string => (value === null ? "–" : `${value.toFixed(2)} s`);
-  const minutes = (value: number | null): string => (value === null ? "–" : `${value.toFixed(1)} s (${value.toFixed(1)} min of trace)`);
-  const share = figures.gpuHoursHeld > 0 ? ` (${Math.round((100 * figures.gpuHoursUsed) / figures.gpuHoursHeld)} %)` : "";
+  const minutes = (value: number | null): string =>
+    value === null ? "–" : `${value.toFixed(1)} s (${value.toFixed(1)} min of trace)`;
+  const share =
+    figures.gpuHoursHeld > 0 ? ` (${Math.round((100 * figures.gpuHoursUsed) / figures.gpuHoursHeld)} %)` : "";
   return [
     ["pods placed", String(figures.podsPlaced)],
     ["wait p50", minutes(figures.waitP50S)],
@@ -88,6 +106,9 @@ export function figureRows(figures: DemoFigures): readonly (readonly [string, st
     ["notice → first eviction", s(figures.noticeToFirstEvictionS)],
     ["notice → drained", s(figures.noticeToDrainedS)],
     ["replacement requested after", s(figures.replacementAfterS)],
-    ["GPU-hours held / used", `${figures.gpuHoursHeld.toFixed(1)} / ${figures.gpuHoursUsed.toFixed(1)}${share}, in hours of the trace`],
+    [
+      "GPU-hours held / used",
+      `${figures.gpuHoursHeld.toFixed(1)} / ${figures.gpuHoursUsed.toFixed(1)}${share}, in hours of the trace`,
+    ],
   ];
 }

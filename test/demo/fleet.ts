@@ -55,14 +55,19 @@ export function createFleet(options: FleetOptions): Fleet {
   const launch = (node: string, member: Member): void => {
     (lives[node] ??= []).push({ from: now(), to: null });
     member.agent = options.start(node, member.scenario);
-    member.agent.catch((error: unknown) => options.onTrouble(`the agent of ${node} did not start: ${String(error)}`));
-    void member.agent.then(async (agent) => {
-      const code = await agent.exited;
-      endLife(node);
-      if (!members.has(node) || member.banned) return;
-      options.onTrouble(`the agent of ${node} ended with ${code}; it is started again`);
-      launch(node, member);
-    }, () => endLife(node));
+    member.agent.catch((error: unknown) =>
+      options.onTrouble(`the agent of ${node} did not start: ${String(error)}`),
+    );
+    void member.agent.then(
+      async (agent) => {
+        const code = await agent.exited;
+        endLife(node);
+        if (!members.has(node) || member.banned) return;
+        options.onTrouble(`the agent of ${node} ended with ${code}; it is started again`);
+        launch(node, member);
+      },
+      () => endLife(node),
+    );
   };
 
   const leave = async (node: string): Promise<void> => {
@@ -83,7 +88,13 @@ export function createFleet(options: FleetOptions): Fleet {
         let member = members.get(node);
         if (member === undefined) {
           const scenario = join(options.scenarioDir, `${node}.scenario`);
-          member = { scenario, agent: null, told: "", held: Array.from({ length: GPUS_PER_NODE }, () => null), banned: false };
+          member = {
+            scenario,
+            agent: null,
+            told: "",
+            held: Array.from({ length: GPUS_PER_NODE }, () => null),
+            banned: false,
+          };
           members.set(node, member);
           tell(world, node, member, options.utilizationOf);
           launch(node, member);
@@ -115,7 +126,11 @@ function tell(world: World, node: string, member: Member, utilizationOf: (job: s
   const percent = Array.from({ length: GPUS_PER_NODE }, () => 0);
   for (const pod of pods) {
     const uid = pod.metadata.uid ?? "";
-    for (let missing = gpusOf(pod) - member.held.filter((each) => each === uid).length; missing > 0; missing -= 1) {
+    for (
+      let missing = gpusOf(pod) - member.held.filter((each) => each === uid).length;
+      missing > 0;
+      missing -= 1
+    ) {
       const free = member.held.indexOf(null);
       if (free >= 0) member.held[free] = uid;
     }

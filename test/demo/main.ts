@@ -19,10 +19,20 @@ async function main(args: readonly string[]): Promise<number> {
 
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
-  print("gpu-autoscaler demo: one second is one minute of the trace, and the policy's windows are the product's divided by 60");
-  print(`trace ${options.traceFile.split("/").at(-1)}: ${trace.length} jobs; priorities and utilisation are drawn with seed ${options.seed}`);
+  print(
+    "gpu-autoscaler demo: one second is one minute of the trace, and the policy's windows are the product's divided by 60",
+  );
+  print(
+    `trace ${options.traceFile.split("/").at(-1)}: ${trace.length} jobs; priorities and utilisation are drawn with seed ${options.seed}`,
+  );
   try {
-    const run = await runDemo({ trace, seed: options.seed, sabotage: options.sabotage, print, signal: stop.signal });
+    const run = await runDemo({
+      trace,
+      seed: options.seed,
+      sabotage: options.sabotage,
+      print,
+      signal: stop.signal,
+    });
     report(run, options);
     return run.checks.every((check) => check.held) ? 0 : 1;
   } catch (error) {
@@ -44,13 +54,18 @@ function report(run: DemoRun, options: DemoOptions): void {
   print("");
   for (const [name, value] of figureRows(run.figures)) print(`${name.padEnd(28)} ${value}`);
   print("");
-  for (const check of run.checks) print(`${check.held ? "held  " : "FAILED"} ${check.name.padEnd(9)} ${check.detail}`);
+  for (const check of run.checks)
+    print(`${check.held ? "held  " : "FAILED"} ${check.name.padEnd(9)} ${check.detail}`);
   if (options.jsonFile === null) return;
   const json = {
     trace: options.traceFile,
     seed: options.seed,
     broken: options.sabotage,
-    events: run.events.map(({ at, text }) => ({ at: new Date(at).toISOString(), afterS: (at - run.startedAt) / 1000, text })),
+    events: run.events.map(({ at, text }) => ({
+      at: new Date(at).toISOString(),
+      afterS: (at - run.startedAt) / 1000,
+      text,
+    })),
     table: run.figures,
     checks: run.checks,
   };

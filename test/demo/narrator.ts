@@ -2,8 +2,8 @@
 // ledger, not the programs' logs; the sentence behind a change of size is the coordinator's own, from the
 // policy's status.
 
-import type { World } from "../../coordinator/replay/world.ts";
 import type { LedgerEntry } from "../../coordinator/replay/world-core.ts";
+import type { World } from "../../coordinator/replay/world.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { gpusUsedOn, poolOf, waitingPods } from "./cluster.ts";
 import { GPUS_PER_NODE, ON_DEMAND_POOL, SPOT_POOL } from "./scene.ts";
@@ -67,7 +67,10 @@ export function createNarrator(options: {
     finish: () => follow(Infinity),
     progress: (expectedS) => {
       const share = Math.min(99, Math.round((now() - startedAt) / 10 / expectedS));
-      const news = arrived.jobs === 0 ? "" : `${counted(arrived.jobs, "job")} arrived for ${counted(arrived.gpus, "GPU")}; `;
+      const news =
+        arrived.jobs === 0
+          ? ""
+          : `${counted(arrived.jobs, "job")} arrived for ${counted(arrived.gpus, "GPU")}; `;
       const text = `· ${share} %: ${news}${stateOf(world)}`;
       arrived = { jobs: 0, gpus: 0 };
       waiting.push({ at: now(), text: () => text });
@@ -106,7 +109,8 @@ function sentenceOf(fact: LedgerEntry, world: World): (() => string) | null {
     case "machine-failed":
       return () => `machine ${fact.machine} of ${fact.pool} failed: ${fact.why}`;
     case "pod-evicted":
-      return () => `${fact.pod} (${fact.evictionPriority ?? "medium"}) is evicted with ${Math.round(fact.graceMs / 1000)} s of grace`;
+      return () =>
+        `${fact.pod} (${fact.evictionPriority ?? "medium"}) is evicted with ${Math.round(fact.graceMs / 1000)} s of grace`;
     default:
       return null;
   }
@@ -115,8 +119,13 @@ function sentenceOf(fact: LedgerEntry, world: World): (() => string) | null {
 /** The coordinator's last sentence on this pool, when it has written one. */
 function whySize(pool: string, world: World): string {
   const policy = world.list("autoscalingpolicies")[0] as
-    | { readonly kind?: string; readonly status?: { readonly lastScalingAction?: string; readonly lastScalingReason?: string } }
+    | {
+        readonly kind?: string;
+        readonly status?: { readonly lastScalingAction?: string; readonly lastScalingReason?: string };
+      }
     | undefined;
   const reason = policy?.status?.lastScalingReason;
-  return reason === undefined || policy?.status?.lastScalingAction?.includes(pool) !== true ? "" : `: ${reason}`;
+  return reason === undefined || policy?.status?.lastScalingAction?.includes(pool) !== true
+    ? ""
+    : `: ${reason}`;
 }

@@ -4,11 +4,18 @@ import { parseOptions } from "./options.ts";
 
 describe("parseOptions()", () => {
   test("has a seed and a trace when nothing is said", () => {
-    expect(parseOptions([], "t.csv")).toEqual({ sabotage: null, jsonFile: null, traceFile: "t.csv", seed: 1 });
+    expect(parseOptions([], "t.csv")).toEqual({
+      sabotage: null,
+      jsonFile: null,
+      traceFile: "t.csv",
+      seed: 1,
+    });
   });
 
   test("takes every word of the usage", () => {
-    expect(parseOptions(["--break", "order", "--seed", "7", "--trace", "x.csv", "--json", "o.json"], "t.csv")).toEqual({
+    expect(
+      parseOptions(["--break", "order", "--seed", "7", "--trace", "x.csv", "--json", "o.json"], "t.csv"),
+    ).toEqual({
       sabotage: "order",
       jsonFile: "o.json",
       traceFile: "x.csv",

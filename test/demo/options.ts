@@ -23,7 +23,8 @@ export function parseOptions(args: readonly string[], defaultTrace: string): Dem
   for (let at = 0; at < args.length; at += 2) {
     const word = args[at] ?? "";
     const value = args[at + 1];
-    if (!["--trace", "--seed", "--json", "--break"].includes(word)) throw usage(`unknown word ${JSON.stringify(word)}`);
+    if (!["--trace", "--seed", "--json", "--break"].includes(word))
+      throw usage(`unknown word ${JSON.stringify(word)}`);
     if (value === undefined) throw usage(`${word} needs a value`);
     if (word === "--trace") traceFile = value;
     if (word === "--json") jsonFile = value;

@@ -64,21 +64,34 @@ export async function runDemo(options: {
   };
 
   // 1. The ground: a folder, NATS, the NVML double, the cluster with its policy.
-  const dir = started(await mkdtemp(join(tmpdir(), "gpu-autoscaler-demo-")), (path) => rm(path, { recursive: true, force: true }));
+  const dir = started(await mkdtemp(join(tmpdir(), "gpu-autoscaler-demo-")), (path) =>
+    rm(path, { recursive: true, force: true }),
+  );
   const nats = started(await startNats(), (server) => server.remove());
   const doubleDir = await buildDouble();
   const policy = loadPolicy();
   const clock = systemClock;
-  const world = createWorld({ start: clock.now(), seed, pools: POOLS, startDelayMs: millis(300), historyLimit: 20_000 });
+  const world = createWorld({
+    start: clock.now(),
+    seed,
+    pools: POOLS,
+    startDelayMs: millis(300),
+    historyLimit: 20_000,
+  });
   world.put("autoscalingpolicies", policy.object);
-  const server = started(await startWorldServer({ world, clock, token: randomUUID() }), (each) => each.close());
+  const server = started(await startWorldServer({ world, clock, token: randomUUID() }), (each) =>
+    each.close(),
+  );
   const change = (make: (world: World) => void): void => server.change(make);
   const kubeconfig = join(dir, "kubeconfig");
   await writeFile(kubeconfig, server.kubeconfig(), { mode: 0o600 });
   print(`nats-server at ${nats.url}, simulated cluster at ${server.url}`);
 
   // 2. The coordinator, before there is anything to decide.
-  started(await startCoordinator({ kubeconfig, nats: nats.url, from: "bundle", waitFor: "leading" }), (each) => each.stop());
+  started(
+    await startCoordinator({ kubeconfig, nats: nats.url, from: "bundle", waitFor: "leading" }),
+    (each) => each.stop(),
+  );
   print("coordinator is ready; the trace begins");
   signal.throwIfAborted();
 
@@ -90,7 +103,9 @@ export async function runDemo(options: {
     change((cluster) => cluster.submitJob(job.spec));
   };
   for (const job of jobsOf(trace, startedAt, seed)) addJob(job);
-  const lastArrivalMs = Math.max(...jobsOf(trace, startedAt, seed).map((job) => (job.spec.at ?? startedAt) - startedAt));
+  const lastArrivalMs = Math.max(
+    ...jobsOf(trace, startedAt, seed).map((job) => (job.spec.at ?? startedAt) - startedAt),
+  );
   const narrator = createNarrator({ world, startedAt, now: clock.now, print });
   const fleet = started(
     createFleet({
@@ -98,7 +113,8 @@ export async function runDemo(options: {
       now: clock.now,
       scenarioDir: dir,
       utilizationOf: (job) => utilization.get(job) ?? 0,
-      start: (node, scenario) => startAgent({ node, kubeconfig, nats: nats.url, doubleDir, scenario, waitFor: "listening" }),
+      start: (node, scenario) =>
+        startAgent({ node, kubeconfig, nats: nats.url, doubleDir, scenario, waitFor: "listening" }),
       onTrouble: narrator.say,
     }),
     (each) => each.stop(),
@@ -121,7 +137,12 @@ export async function runDemo(options: {
     const passed = elapsed(startedAt, clock.now());
     if (passed > LONGEST_MS) return true;
     const quiet = scriptEndedAt !== null && elapsed(scriptEndedAt, clock.now()) > QUIET_AFTER_SCRIPT_MS;
-    return quiet && passed > lastArrivalMs + 1000 && world.openJobs().length === 0 && waitingPods(world).length === 0;
+    return (
+      quiet &&
+      passed > lastArrivalMs + 1000 &&
+      world.openJobs().length === 0 &&
+      waitingPods(world).length === 0
+    );
   };
   let progressAt = 0;
   while (!isOver()) {
@@ -153,7 +174,8 @@ export async function runDemo(options: {
     gpusPerNode: GPUS_PER_NODE,
   });
   const closing = clock.now();
-  const unsettled = (): boolean => runChecks(collect()).some((check) => check.name === "orphans" && !check.held);
+  const unsettled = (): boolean =>
+    runChecks(collect()).some((check) => check.name === "orphans" && !check.held);
   while (unsettled() && elapsed(closing, clock.now()) < SETTLE_MS) {
     await clock.sleep(FOLLOW_EVERY, signal);
     fleet.follow();

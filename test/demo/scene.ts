@@ -38,9 +38,12 @@ export interface DemoPolicy {
 
 /** @throws AppError `bad-input` when the file is no valid policy. */
 export function loadPolicy(): DemoPolicy {
-  const object = parse(readFileSync(new URL("./policy.yaml", import.meta.url), "utf8")) as KubeObject & { readonly spec: unknown };
+  const object = parse(readFileSync(new URL("./policy.yaml", import.meta.url), "utf8")) as KubeObject & {
+    readonly spec: unknown;
+  };
   const parsed = parsePolicy(object.spec);
-  if (parsed.kind === "invalid") throw new AppError("bad-input", `policy.yaml: ${parsed.problems.join("; ")}`);
+  if (parsed.kind === "invalid")
+    throw new AppError("bad-input", `policy.yaml: ${parsed.problems.join("; ")}`);
   const { spec } = parsed;
   return {
     object,

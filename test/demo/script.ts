@@ -3,24 +3,26 @@
 // check has to notice.
 
 import type { World } from "../../coordinator/replay/world.ts";
-import { CLUSTER_API, NODE_ANNOTATION } from "../../shared/model/names.ts";
 import type { Node } from "../../shared/model/kube.ts";
+import { CLUSTER_API, NODE_ANNOTATION } from "../../shared/model/names.ts";
 import { evictionClass } from "../../shared/model/pod.ts";
 import { elapsed, epochMs, millis } from "../../shared/model/units.ts";
-import type { EpochMs, Millis } from "../../shared/model/units.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import type { CheckName } from "./checks.ts";
 import { classesOn, freeGpusElsewhere, gpusUsedOn, isUsable, podsOn, poolOf } from "./cluster.ts";
 import type { DrillRecord, Span } from "./evidence.ts";
 import type { Narrator } from "./narrator.ts";
-import { ON_DEMAND_POOL, SPOT_POOL } from "./scene.ts";
+import { GPUS_PER_NODE, ON_DEMAND_POOL, SPOT_POOL } from "./scene.ts";
 import { demoJob } from "./workload.ts";
 import type { DemoJob, Priority } from "./workload.ts";
 
 /** No drill in the first seconds: the fleet has to be busy. */
 const DRILL_NOT_BEFORE_MS = 20_000;
-/** From here on any busy spot node will do. */
-const DRILL_AT_LATEST_MS = 55_000;
+/** From here on any busy spot node will do; the rest of the fleet is filled first, so that a replacement is needed. */
+const DRILL_ANYWAY_MS = 40_000;
+/** From here on the script brings work of its own when the trace has left the fleet idle. */
+const OWN_WORK_MS = 60_000;
 const DRILL_LENGTH_MS = 60_000;
 const NATS_AWAY_MS = 12_000;
 const LOOK_EVERY = millis(250);
@@ -49,12 +51,11 @@ export interface ScriptRecord {
 
 /** Runs the acts one after the other; returns when the last is over. */
 export async function runScript(hands: Stagehands, startedAt: EpochMs, record: ScriptRecord): Promise<void> {
-  const { world, change, clock, narrator, sabotage, signal } = hands;
+  const { change, clock, narrator, sabotage, signal } = hands;
   if (sabotage === "placed") submitImpossible(hands);
 
   // 1. A spot node gets a drill while it is busy.
-  let node: string | null = null;
-  while ((node = spotNodeFor(world, elapsed(startedAt, clock.now()))) === null) await clock.sleep(LOOK_EVERY, signal);
+  const node = await busySpotNode(hands, startedAt);
   const companions = await addCompanions(hands, node);
   record.drill = startDrill(hands, node);
   await podsGone(hands, record.drill);
@@ -78,23 +79,81 @@ export async function runScript(hands: Stagehands, startedAt: EpochMs, record: S
   if (sabotage === "orphans") leaveMachine(hands);
 }
 
-/** A busy spot node whose pods would not fit elsewhere, so that a replacement is needed; null while there is none. */
-function spotNodeFor(world: World, passed: Millis): string | null {
-  if (passed < DRILL_NOT_BEFORE_MS) return null;
-  const busy = world
+/**
+ * The busiest spot node, at a moment when its pods would not fit elsewhere, so that a replacement is needed.
+ * Where the trace does not give such a moment, the script makes one, and says so.
+ */
+async function busySpotNode(hands: Stagehands, startedAt: EpochMs): Promise<string> {
+  const { world, clock, signal } = hands;
+  let filled = false;
+  let ownWork = false;
+  for (;;) {
+    await clock.sleep(LOOK_EVERY, signal);
+    const passed = elapsed(startedAt, clock.now());
+    if (passed < DRILL_NOT_BEFORE_MS) continue;
+    const busy = busySpotNodes(world);
+    const needed = busy.find((name) => gpusUsedOn(world, name) > freeGpusElsewhere(world, name));
+    if (needed !== undefined) return needed;
+    if (!filled && passed > DRILL_ANYWAY_MS && busy[0] !== undefined && noneBooting(world)) {
+      fillElsewhere(hands, busy[0]);
+      filled = true;
+    }
+    if (!ownWork && passed > OWN_WORK_MS && busy.length === 0) {
+      hands.narrator.say(
+        "the trace has left the fleet idle; the script adds one job for 4 GPUs to have something to drill",
+      );
+      hands.addJob(
+        demoJob({ id: "own-work", gpus: 4, durationMs: 60_000, priority: "high", seed: hands.seed }),
+      );
+      ownWork = true;
+    }
+  }
+}
+
+/** Spot nodes with GPUs in use, those with most classes and most GPUs first. */
+function busySpotNodes(world: World): readonly string[] {
+  return world
     .list("nodes")
-    .filter((node) => poolOf(node) === SPOT_POOL && isUsable(node) && gpusUsedOn(world, node.metadata.name) > 0)
+    .filter(
+      (node) => poolOf(node) === SPOT_POOL && isUsable(node) && gpusUsedOn(world, node.metadata.name) > 0,
+    )
     .map((node) => node.metadata.name)
-    .toSorted((a, b) => classesOn(world, b).size - classesOn(world, a).size || gpusUsedOn(world, b) - gpusUsedOn(world, a));
-  const needed = busy.find((name) => gpusUsedOn(world, name) > freeGpusElsewhere(world, name));
-  return needed ?? (passed > DRILL_AT_LATEST_MS ? (busy[0] ?? null) : null);
+    .toSorted(
+      (a, b) =>
+        classesOn(world, b).size - classesOn(world, a).size || gpusUsedOn(world, b) - gpusUsedOn(world, a),
+    );
+}
+
+function noneBooting(world: World): boolean {
+  const usable = world.list("nodes").filter(isUsable).length;
+  return (
+    world.list("machines").filter((machine) => machine.metadata.deletionTimestamp === undefined).length <=
+    usable
+  );
+}
+
+/** For each other node one job of the size of its free GPUs. */
+function fillElsewhere({ world, narrator, addJob, seed }: Stagehands, than: string): void {
+  const free = world
+    .list("nodes")
+    .filter((node) => node.metadata.name !== than && isUsable(node))
+    .map((node) => GPUS_PER_NODE - gpusUsedOn(world, node.metadata.name))
+    .filter((gpus) => gpus > 0);
+  for (const [at, gpus] of free.entries()) {
+    addJob(demoJob({ id: `filler-${at}`, gpus, durationMs: 20_000, priority: "medium", seed }));
+  }
+  const total = free.reduce((sum, gpus) => sum + gpus, 0);
+  narrator.say(`the other nodes have room for the pods of ${than}; fillers take ${total} GPUs, so that a drill needs a new node`);
 }
 
 /**
  * Small jobs without GPUs, one of each class, on the node: a trace has no priorities, and a real pod of a class
  * may end by itself in the very second of the drill.
  */
-async function addCompanions({ addJob, world, clock, narrator, seed, signal }: Stagehands, node: string): Promise<readonly string[]> {
+async function addCompanions(
+  { addJob, world, clock, narrator, seed, signal }: Stagehands,
+  node: string,
+): Promise<readonly string[]> {
   const classes: readonly Priority[] = ["low", "medium", "high"];
   const companions = classes.map((priority) => {
     const job = demoJob({
@@ -108,44 +167,66 @@ async function addCompanions({ addJob, world, clock, narrator, seed, signal }: S
     addJob(job);
     return job.spec.id;
   });
-  narrator.say(`three small pods without GPUs join ${node}, one of each priority, so that each class is there`);
-  while (companions.some((id) => !podsOn(world, node).some((pod) => pod.metadata.name.startsWith(id) && pod.status?.phase === "Running"))) {
+  narrator.say(
+    `three small pods without GPUs join ${node}, one of each priority, so that each class is there`,
+  );
+  while (
+    companions.some(
+      (id) =>
+        !podsOn(world, node).some(
+          (pod) => pod.metadata.name.startsWith(id) && pod.status?.phase === "Running",
+        ),
+    )
+  ) {
     await clock.sleep(millis(100), signal);
   }
   return companions;
 }
 
-function startDrill({ world, change, clock, narrator, sabotage }: Stagehands, name: string): DrillRecord {
-  const deadline = epochMs(clock.now() + DRILL_LENGTH_MS);
+function startDrill({ world, change, narrator, sabotage }: Stagehands, name: string): DrillRecord {
   const pods = podsOn(world, name);
   const count = (wanted: string): number => pods.filter((pod) => evictionClass(pod).class === wanted).length;
-  narrator.say(
-    `DRILL on ${name}: ${DRILL_LENGTH_MS / 1000} s, replacement wanted; on it ${count("low")} low, ${count("medium")} medium, ${count("high")} high`,
-  );
-  const record: DrillRecord = { node: name, pool: SPOT_POOL, at: clock.now(), deadline, pods: pods.map((pod) => pod.metadata.uid ?? "") };
+  const load = `${count("low")} low, ${count("medium")} medium, ${count("high")} high`;
+  let at = world.now;
   change((cluster) => {
+    // The world's own instant: its clock and ours differ by the time that it took to start.
+    at = cluster.now;
     if (sabotage === "order") evictHighFirst(cluster, name);
     annotate(cluster, name, {
       [NODE_ANNOTATION.interruptionWarning]: "true",
-      [NODE_ANNOTATION.terminationTime]: new Date(deadline).toISOString(),
+      [NODE_ANNOTATION.terminationTime]: new Date(at + DRILL_LENGTH_MS).toISOString(),
       ...(sabotage === "replaced" ? {} : { [NODE_ANNOTATION.drillReplace]: "true" }),
     });
   });
-  return record;
+  narrator.say(`DRILL on ${name}: ${DRILL_LENGTH_MS / 1000} s, replacement wanted; on it ${load}`);
+  return {
+    node: name,
+    pool: SPOT_POOL,
+    at,
+    deadline: epochMs(at + DRILL_LENGTH_MS),
+    pods: pods.map((pod) => pod.metadata.uid ?? ""),
+  };
 }
 
 /** Until every pod that the drill found is gone, or the deadline has passed. */
 async function podsGone({ world, clock, narrator, signal }: Stagehands, drill: DrillRecord): Promise<void> {
-  const left = (): number => podsOn(world, drill.node).filter((pod) => drill.pods.includes(pod.metadata.uid ?? "")).length;
+  const left = (): number =>
+    podsOn(world, drill.node).filter((pod) => drill.pods.includes(pod.metadata.uid ?? "")).length;
   while (left() > 0 && clock.now() < drill.deadline) await clock.sleep(LOOK_EVERY, signal);
-  narrator.say(left() === 0 ? `${drill.node} is drained` : `the deadline passed with ${left()} pods left on ${drill.node}`);
+  narrator.say(
+    left() === 0
+      ? `${drill.node} is drained`
+      : `the deadline passed with ${left()} pods left on ${drill.node}`,
+  );
 }
 
 function endDrill({ world, change, narrator }: Stagehands, name: string): void {
   if (world.get("nodes", { name }) === null) return;
   const { interruptionWarning, terminationTime, drillReplace } = NODE_ANNOTATION;
   narrator.say(`the drill on ${name} is over: its annotation goes, its agent uncordons it`);
-  change((cluster) => annotate(cluster, name, { [interruptionWarning]: null, [terminationTime]: null, [drillReplace]: null }));
+  change((cluster) =>
+    annotate(cluster, name, { [interruptionWarning]: null, [terminationTime]: null, [drillReplace]: null }),
+  );
 }
 
 /** Sets and, with null, removes annotations as a person with kubectl would. */
@@ -184,7 +265,8 @@ function growBeyond({ change, narrator }: Stagehands): void {
 /** Breaks `stale`: a busy node is taken away while its agent is dead. */
 async function removeBlindly(hands: Stagehands): Promise<void> {
   const { world, change, narrator, clock, signal } = hands;
-  const find = (): Node | undefined => world.list("nodes").find((node) => isUsable(node) && podsOn(world, node.metadata.name).length > 0);
+  const find = (): Node | undefined =>
+    world.list("nodes").find((node) => isUsable(node) && podsOn(world, node.metadata.name).length > 0);
   let victim = find();
   while (victim === undefined) {
     await clock.sleep(LOOK_EVERY, signal);
@@ -199,7 +281,8 @@ async function removeBlindly(hands: Stagehands): Promise<void> {
   change((cluster) => {
     const annotations = { ...machine.metadata.annotations, [CLUSTER_API.deleteMachine]: "sabotage" };
     cluster.put("machines", { ...machine, metadata: { ...machine.metadata, annotations } });
-    const size = cluster.get("machinedeployments", { namespace: "default", name: group })?.spec?.replicas ?? 0;
+    const size =
+      cluster.get("machinedeployments", { namespace: "default", name: group })?.spec?.replicas ?? 0;
     cluster.scale({ namespace: "default", name: group }, size - 1);
   });
 }

@@ -2,9 +2,9 @@
 // trace says when a job came, how long it ran and on how many GPUs. It does not say how urgent it was or how
 // busy it kept its GPUs; both are drawn here from the job's name and the seed, and the output says so.
 
-import type { JobSpec } from "../../coordinator/replay/world-options.ts";
-import { randomStream } from "../../coordinator/replay/world-core.ts";
 import type { TraceJob } from "../../coordinator/replay/trace.ts";
+import { randomStream } from "../../coordinator/replay/world-core.ts";
+import type { JobSpec } from "../../coordinator/replay/world-options.ts";
 import { after, millis, seconds } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 

@@ -1,0 +1,246 @@
+import { describe, expect, test } from "vitest";
+
+import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import { POLICY } from "../../shared/model/names.ts";
+import { epochMs, millis } from "../../shared/model/units.ts";
+import { AppError } from "../../shared/runtime/errors.ts";
+import { createLogSink } from "../../shared/runtime/log.ts";
+import { createFakeClock } from "../../test/build/clock.ts";
+import { policy, pool } from "../../test/build/policy.ts";
+import type { PolicyOptions } from "../../test/build/policy.ts";
+import { snapshot } from "../../test/build/snapshot.ts";
+import { aWorldClient } from "../../test/build/world-client.ts";
+import type { WorldClient } from "../../test/build/world-client.ts";
+import type { NodeGroup } from "../cloud/group.ts";
+import type { Move, Plan } from "../decide/plan.ts";
+import { createActuator } from "./actuator.ts";
+import { createCallLimits } from "./context.ts";
+import type { ActContext } from "./context.ts";
+import { createJournal } from "./journal.ts";
+
+/** Groups in memory that note what is asked of them, with the status in the API as it was at that moment. */
+function setup(made: WorldClient, options: PolicyOptions = {}) {
+  const { client, server, world } = made;
+  server.change((changed) =>
+    changed.put("autoscalingpolicies", {
+      apiVersion: POLICY.apiVersion,
+      kind: POLICY.kind,
+      metadata: { name: "demo" },
+      spec: {},
+    }),
+  );
+  const written = (): PolicyStatus | undefined =>
+    world.get("autoscalingpolicies", { name: "demo" })?.status as PolicyStatus | undefined;
+  const journal = createJournal({ client, onUnreadable: () => {} });
+  const actuator = createActuator({ journal, allowedGrowth: () => 100 });
+  const clock = createFakeClock();
+  const log = createLogSink();
+  const calls: { readonly call: string; readonly phases: readonly string[] }[] = [];
+  const sizes = new Map<string, number>();
+  const state = { refuse: null as AppError | null, leftMs: 10_000 };
+  let whenCalled: () => unknown = () => {};
+
+  const groupOf = (name: string): NodeGroup => {
+    const note = (call: string): void =>
+      void calls.push({ call, phases: written()?.moves.map(({ key, phase }) => `${key} ${phase}`) ?? [] });
+    return {
+      chosenRemoval: true,
+      read: async () => ({ size: sizes.get(name) ?? 2, version: "1" }),
+      resize: async (to) => {
+        note(`${name} to ${to}`);
+        whenCalled();
+        if (state.refuse !== null) throw state.refuse;
+        sizes.set(name, to);
+      },
+      removeInstance: async (id, seen) => {
+        note(`${name} without ${id}`);
+        sizes.set(name, seen.size - 1);
+      },
+      keepInstance: async () => {},
+      contains: async () => true,
+    };
+  };
+  const context: ActContext = {
+    client,
+    clock,
+    random: () => 0.5,
+    log: log.log,
+    groupOf: (_, name) => groupOf(name),
+    drainTimeoutMs: millis(60_000),
+    call: createCallLimits({
+      signal: new AbortController().signal,
+      validForMs: () => millis(state.leftMs),
+      callDeadlineMs: millis(2_000),
+    }),
+  };
+  const input = policy({
+    pools: ["a", "b", "c"].map((name) => pool(name, { size: 2, instances: [] })),
+    ...options,
+  });
+  const act = async (...moves: readonly Move[]) => {
+    const plan: Plan = { at: epochMs(clock.now()), moves, holds: [], unplaced: [], figures: [] };
+    return await actuator.act(plan, snapshot({ at: clock.now(), policies: [input] }), context);
+  };
+  const onCall = (run: () => unknown): void => void (whenCalled = run);
+  return { act, calls, clock, log, onCall, sizes, state, written };
+}
+
+function aGrow(name: string, overrides: Partial<Extract<Move, { kind: "grow" }>> = {}): Move {
+  return {
+    kind: "grow",
+    key: `demo/${name}/grow/x`,
+    policy: "demo",
+    pool: name,
+    from: 2,
+    to: 3,
+    because: [],
+    pods: [],
+    ...overrides,
+  };
+}
+
+const REPLACE: Move = {
+  kind: "replace",
+  key: "demo/b/replace/i",
+  policy: "demo",
+  pool: "b",
+  from: 2,
+  to: 3,
+  because: [],
+  pods: [],
+  notice: "i",
+  node: "n",
+};
+const RELEASE: Move = {
+  kind: "release",
+  key: "demo/c/release/i",
+  policy: "demo",
+  pool: "c",
+  from: 2,
+  to: 1,
+  because: [],
+  node: "n",
+  instance: "m",
+};
+
+describe("createActuator()", () => {
+  test("calls replacements first, then growth, then releases, whatever the order of the plan", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls } = setup(made);
+    await act(RELEASE, aGrow("a"), REPLACE);
+    expect(calls.map(({ call }) => call)).toEqual(["b to 3", "a to 3", "c without m"]);
+  });
+
+  test("has the intent in the policy's status before the call, and the outcome after it", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, written } = setup(made);
+    await act(aGrow("a"));
+    expect(calls).toEqual([{ call: "a to 3", phases: ["demo/a/grow/x intended"] }]);
+    expect(written()?.moves).toMatchObject([{ key: "demo/a/grow/x", phase: "applied", from: 2, to: 3 }]);
+  });
+
+  test("calls nothing when the intent cannot be written", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, log } = setup(made);
+    made.server.faults.set({ kind: "status", code: 503, match: { method: "PUT" } });
+    expect(await act(aGrow("a"))).toEqual([]);
+    expect(calls).toEqual([]);
+    expect(log.lines.map(({ message }) => message)).toEqual([
+      "cannot write down what is to be done, so nothing is done",
+    ]);
+  });
+
+  test("finds out in the next cycle how a move ended whose outcome could not be written", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, onCall, written } = setup(made);
+    // From the call on, the status takes no more writes.
+    onCall(() => made.server.faults.set({ kind: "status", code: 503, match: { method: "PUT" } }));
+    await act(aGrow("a"));
+    expect(written()?.moves).toMatchObject([{ phase: "intended" }]);
+
+    made.server.faults.clear();
+    await act();
+    expect(written()?.moves).toMatchObject([{ phase: "applied", from: 2, to: 3 }]);
+    expect(written()?.additions).toMatchObject([{ nodes: 1 }]);
+    expect(calls).toHaveLength(1);
+  });
+
+  test("answers one notice once, however often the plan asks", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls } = setup(made);
+    await act(REPLACE);
+    await act({ ...REPLACE, from: 3, to: 4 });
+    expect(calls.map(({ call }) => call)).toEqual(["b to 3"]);
+  });
+
+  test("waits longer after each failure before it tries a move again", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, clock, state, written } = setup(made);
+    state.refuse = new AppError("denied", "no rights");
+    for (let second = 0; second < 30; second++) {
+      await act(aGrow("a"));
+      await clock.advance(1_000);
+    }
+    expect(calls.length).toBeGreaterThan(2);
+    expect(calls.length).toBeLessThan(8);
+    expect(written()?.moves).toMatchObject([{ phase: "failed", detail: "no rights" }]);
+    expect(written()).not.toHaveProperty("lastScaleUpTime");
+    state.refuse = null;
+    await clock.advance(60_000);
+    await act(aGrow("a"));
+    expect(written()?.moves).toMatchObject([{ phase: "applied" }]);
+  });
+
+  test("lets one pool's failure hold up no other pool", async () => {
+    await using made = await aWorldClient(0);
+    const { act, sizes, state } = setup(made);
+    state.refuse = new AppError("denied", "no rights");
+    const failed = await act(aGrow("a"));
+    state.refuse = null;
+    const done = await act(aGrow("a"), aGrow("b"));
+    expect(failed.map(({ outcome }) => outcome.kind)).toEqual(["failed"]);
+    expect(done.map(({ move, outcome }) => `${move.pool} ${outcome.kind}`)).toEqual(["b applied"]);
+    expect(sizes.get("b")).toBe(3);
+  });
+
+  test.each([{ mode: "Recommend" }, { enabled: false }] as const)(
+    "leaves a policy with %j alone altogether",
+    async (options) => {
+      await using made = await aWorldClient(0);
+      const { act, calls } = setup(made, options);
+      expect(await act(aGrow("a"), REPLACE, RELEASE)).toEqual([]);
+      expect(calls).toEqual([]);
+      expect(made.server.audit.filter(({ method }) => method !== "GET")).toEqual([]);
+    },
+  );
+
+  test("begins nothing when leadership is about to end", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, state } = setup(made);
+    state.leftMs = 50;
+    expect(await act(aGrow("a"))).toEqual([]);
+    expect(calls).toEqual([]);
+    expect(made.server.audit.filter(({ method }) => method !== "GET")).toEqual([]);
+  });
+});
+
+describe("createCallLimits()", () => {
+  const signal = new AbortController().signal;
+
+  test("gives a call no more time than is left of the lease", () => {
+    const call = createCallLimits({ signal, validForMs: () => millis(700), callDeadlineMs: millis(5_000) });
+    expect(call().deadlineMs).toBe(700);
+  });
+
+  test("gives it its own deadline when the lease lasts longer", () => {
+    const call = createCallLimits({ signal, validForMs: () => millis(9_000), callDeadlineMs: millis(5_000) });
+    expect(call().deadlineMs).toBe(5_000);
+  });
+
+  test("refuses when leadership has ended", () => {
+    const ended = AbortSignal.abort(new AppError("conflict", "the lease is lost"));
+    expect(() =>
+      createCallLimits({ signal: ended, validForMs: () => millis(9_000), callDeadlineMs: millis(5_000) })(),
+    ).toThrow("the lease is lost");
+  });
+});

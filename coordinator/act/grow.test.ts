@@ -1,0 +1,165 @@
+import { describe, expect, test } from "vitest";
+
+import { millis } from "../../shared/model/units.ts";
+import { AppError } from "../../shared/runtime/errors.ts";
+import { createLogSink } from "../../shared/runtime/log.ts";
+import { createFakeClock } from "../../test/build/clock.ts";
+import type { NodeGroup } from "../cloud/group.ts";
+import type { Grow } from "../decide/plan.ts";
+import type { ActContext } from "./context.ts";
+import { grow } from "./grow.ts";
+
+/** A group in memory that keeps the contract, with a hand in between where a test wants one. */
+function aGroup(size: number, onResize: (group: { size: number; version: number }) => void = () => {}) {
+  const state = { size, version: 1, writes: 0 };
+  const group: NodeGroup = {
+    chosenRemoval: true,
+    read: async () => ({ size: state.size, version: String(state.version) }),
+    resize: async (to, seen) => {
+      state.writes++;
+      onResize(state);
+      if (seen.version !== String(state.version)) throw new AppError("conflict", "the group has changed");
+      state.size = to;
+      state.version++;
+    },
+    removeInstance: async () => {
+      throw new AppError("bug", "not asked for here");
+    },
+    keepInstance: async () => {},
+    contains: async () => true,
+  };
+  return { group, state };
+}
+
+function aContext(): ActContext {
+  return {
+    client: NO_CLIENT,
+    clock: createFakeClock(),
+    random: () => 0.5,
+    log: createLogSink().log,
+    groupOf: () => null,
+    drainTimeoutMs: millis(1_000),
+    call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),
+  };
+}
+
+const unexpected = async (): Promise<never> => {
+  throw new AppError("bug", "growing needs no Kubernetes call of its own");
+};
+const NO_CLIENT = { get: unexpected, list: unexpected, mergePatch: unexpected };
+
+const plenty = { take: (_size: number, wanted: number) => wanted, giveBack: () => {} };
+const MOVE: Grow = {
+  kind: "grow",
+  key: "p/a/grow/x",
+  policy: "p",
+  pool: "a",
+  from: 2,
+  to: 5,
+  because: [],
+  pods: [],
+};
+
+describe("grow()", () => {
+  test("raises the group to the size that was decided", async () => {
+    const { group, state } = aGroup(2);
+    expect(await grow(MOVE, group, plenty, aContext())).toEqual({ kind: "applied", from: 2, to: 5 });
+    expect(state.size).toBe(5);
+  });
+
+  test.each([5, 7])("adds nothing to a group that somebody has raised to %i", async (size) => {
+    const { group, state } = aGroup(size);
+    expect(await grow(MOVE, group, plenty, aContext())).toEqual({ kind: "reached", size });
+    expect(state.writes).toBe(0);
+  });
+
+  test("adds only what is missing when somebody has raised the group in part", async () => {
+    const { group, state } = aGroup(4);
+    await grow(MOVE, group, plenty, aContext());
+    expect(state.size).toBe(5);
+  });
+
+  test("never adds more than was decided when the group has become smaller", async () => {
+    const { group, state } = aGroup(0);
+    expect(await grow(MOVE, group, plenty, aContext())).toMatchObject({ kind: "applied", from: 0, to: 3 });
+    expect(state.size).toBe(3);
+  });
+
+  test("adds what limits leave and says that it was cut", async () => {
+    const { group } = aGroup(2);
+    const outcome = await grow(MOVE, group, { take: () => 1, giveBack: () => {} }, aContext());
+    expect(outcome).toEqual({
+      kind: "applied",
+      from: 2,
+      to: 3,
+      detail: "2 fewer than decided: limits at the time of the call",
+    });
+  });
+
+  test("writes nothing when limits leave no room", async () => {
+    const { group, state } = aGroup(2);
+    expect(await grow(MOVE, group, { take: () => 0, giveBack: () => {} }, aContext())).toMatchObject({
+      kind: "failed",
+    });
+    expect(state.writes).toBe(0);
+  });
+
+  test("reads again after a conflict and does not count the other hand's nodes twice", async () => {
+    let hands = 1;
+    const { group, state } = aGroup(2, (other) => {
+      if (hands-- <= 0) return;
+      other.size = 4;
+      other.version++;
+    });
+    expect(await grow(MOVE, group, plenty, aContext())).toEqual({ kind: "applied", from: 4, to: 5 });
+    expect(state.size).toBe(5);
+  });
+
+  test("gives up, and gives back what it took, when somebody writes at each attempt", async () => {
+    let taken = 0;
+    const budget = {
+      take: (_size: number, wanted: number) => ((taken += wanted), wanted),
+      giveBack: (nodes: number) => void (taken -= nodes),
+    };
+    const { group, state } = aGroup(2, (other) => void other.version++);
+    expect(await grow(MOVE, group, budget, aContext())).toMatchObject({ kind: "failed" });
+    expect(taken).toBe(0);
+    expect(state.size).toBe(2);
+  });
+
+  test("finds a write whose answer was lost", async () => {
+    const { group, state } = aGroup(2);
+    const lossy: NodeGroup = {
+      ...group,
+      resize: async (...args) => {
+        await group.resize(...args);
+        throw new AppError("timeout", "no answer");
+      },
+    };
+    expect(await grow(MOVE, lossy, plenty, aContext())).toEqual({ kind: "applied", from: 2, to: 5 });
+    expect(state.writes).toBe(1);
+  });
+
+  test("leaves a write unsettled that may still arrive", async () => {
+    const { group } = aGroup(2);
+    const slow: NodeGroup = {
+      ...group,
+      resize: async () => {
+        throw new AppError("timeout", "no answer");
+      },
+    };
+    expect(await grow(MOVE, slow, plenty, aContext())).toMatchObject({ kind: "unsettled" });
+  });
+
+  test("does not write a size that it could not read", async () => {
+    const { group, state } = aGroup(2);
+    const blind: NodeGroup = {
+      ...group,
+      read: async () => {
+        throw new AppError("unavailable", "the API is away");
+      },
+    };
+    await expect(grow(MOVE, blind, plenty, aContext())).rejects.toThrow("the API is away");
+    expect(state.writes).toBe(0);
+  });
+});

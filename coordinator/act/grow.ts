@@ -1,0 +1,87 @@
+// Raises a group to the size that was decided, and never beyond what limits allow at the moment of the call: the
+// group is read again, the target is cut, and the write counts only if nobody changed the group in between. A
+// size that stands already is somebody's work, and adding to it would be a second time.
+
+import { describe, kindOf } from "../../shared/runtime/errors.ts";
+import type { GroupState, NodeGroup } from "../cloud/group.ts";
+import type { Grow, Replace } from "../decide/plan.ts";
+import type { ActContext } from "./context.ts";
+import type { Outcome } from "./moves.ts";
+
+/** Takes `wanted` nodes out of what limits leave; what is not used is given back. */
+export interface GrowthBudget {
+  take(size: number, wanted: number): number;
+  giveBack(nodes: number): void;
+}
+
+/** Somebody else writes the same group; three times in a row means a fight, which is for people to end. */
+const ATTEMPTS = 3;
+
+export async function grow(
+  move: Grow | Replace,
+  group: NodeGroup,
+  budget: GrowthBudget,
+  context: ActContext,
+): Promise<Outcome> {
+  for (let attempt = 1; ; attempt++) {
+    // 1. What is there now.
+    const seen = await group.read(context.call());
+    if (seen.size >= move.to) return { kind: "reached", size: seen.size };
+
+    // 2. Never more than was decided, never more than is allowed.
+    const wanted = Math.min(move.to - seen.size, move.to - move.from);
+    const granted = budget.take(seen.size, wanted);
+    if (granted < 1)
+      return {
+        kind: "failed",
+        detail: `limits leave no room above size ${seen.size} at the time of the call`,
+      };
+    const to = seen.size + granted;
+
+    // 3. The call.
+    try {
+      await group.resize(to, seen, context.call());
+      return applied(seen, to, wanted - granted);
+    } catch (error) {
+      const settled = await settle(group, seen, to, error, context);
+      if (settled !== null) {
+        if (settled.kind === "failed") budget.giveBack(granted);
+        return settled;
+      }
+      budget.giveBack(granted);
+      if (attempt >= ATTEMPTS)
+        return {
+          kind: "failed",
+          detail: `the group changed at each of ${attempt} attempts: ${describe(error)}`,
+        };
+    }
+  }
+}
+
+/** What a failed write has done. Null: nothing, and it may be tried again. */
+async function settle(
+  group: NodeGroup,
+  seen: GroupState,
+  to: number,
+  error: unknown,
+  context: ActContext,
+): Promise<Outcome | null> {
+  const kind = kindOf(error);
+  if (kind === "bug") throw error;
+  if (kind !== "conflict" && kind !== "timeout" && kind !== "unavailable")
+    return { kind: "failed", detail: describe(error) };
+  // A connection that broke after the request repeats it, and the second one conflicts with the first: read before concluding.
+  const now = await group.read(context.call()).catch(() => null);
+  if (now?.size === to) return applied(seen, to, 0);
+  if (kind === "conflict" && now !== null) return null;
+  return { kind: "unsettled", detail: describe(error) };
+}
+
+function applied(seen: GroupState, to: number, cut: number): Outcome {
+  return {
+    kind: "applied",
+    from: seen.size,
+    to,
+    ...(cut > 0 ? { detail: `${cut} fewer than decided: limits at the time of the call` } : {}),
+  };
+}

@@ -1,0 +1,179 @@
+import { describe, expect, test } from "vitest";
+
+import { epochMs } from "../../shared/model/units.ts";
+import type { Grow, Shrink } from "../decide/plan.ts";
+import {
+  EMPTY_STATUS,
+  inFlight,
+  journalOf,
+  MAX_MOVES,
+  moveHash,
+  withIntents,
+  withOutcomes,
+} from "./moves.ts";
+
+const AT = epochMs(Date.UTC(2026, 5, 1));
+const later = (ms: number) => epochMs(AT + ms);
+
+function aGrow(overrides: Partial<Grow> = {}): Grow {
+  return {
+    kind: "grow",
+    key: "p/a/grow/pending/2",
+    policy: "p",
+    pool: "a",
+    from: 1,
+    to: 3,
+    because: [],
+    pods: [],
+    ...overrides,
+  };
+}
+
+function aShrink(overrides: Partial<Shrink> = {}): Shrink {
+  return {
+    kind: "shrink",
+    key: "p/a/shrink/n1",
+    policy: "p",
+    pool: "a",
+    from: 3,
+    to: 2,
+    because: [],
+    node: "n1",
+    instance: "m1",
+    how: "empty",
+    ...overrides,
+  };
+}
+
+describe("withIntents()", () => {
+  test("writes down what is about to be done", () => {
+    const status = withIntents(EMPTY_STATUS, [aShrink()], AT);
+    expect(status.moves).toEqual([
+      {
+        key: "p/a/shrink/n1",
+        kind: "shrink",
+        pool: "a",
+        node: "n1",
+        instance: "m1",
+        from: 3,
+        to: 2,
+        phase: "intended",
+        at: "2026-06-01T00:00:00.000Z",
+      },
+    ]);
+  });
+
+  test("leaves a move of the same key that is in flight as it is", () => {
+    const once = withIntents(EMPTY_STATUS, [aGrow()], AT);
+    expect(withIntents(once, [aGrow()], later(5_000))).toBe(once);
+  });
+
+  test("replaces one that has ended", () => {
+    const failed = withOutcomes(
+      withIntents(EMPTY_STATUS, [aGrow()], AT),
+      [{ key: aGrow().key, outcome: { kind: "failed", detail: "no" } }],
+      AT,
+    );
+    const again = withIntents(failed, [aGrow()], later(1));
+    expect(again.moves.map(({ phase }) => phase)).toEqual(["intended"]);
+  });
+
+  test("keeps the list bounded, and never drops what is in flight", () => {
+    let status = withIntents(EMPTY_STATUS, [aGrow({ key: "first" })], AT);
+    for (let i = 0; i < 2 * MAX_MOVES; i++) {
+      const key = `k${i}`;
+      status = withOutcomes(
+        withIntents(status, [aGrow({ key })], AT),
+        [{ key, outcome: { kind: "failed", detail: "no" } }],
+        AT,
+      );
+    }
+    expect(status.moves).toHaveLength(MAX_MOVES);
+    expect(status.moves.filter(inFlight).map(({ key }) => key)).toEqual(["first"]);
+    expect(status.moves.at(-1)?.key).toBe(`k${2 * MAX_MOVES - 1}`);
+  });
+});
+
+describe("withOutcomes()", () => {
+  const intended = withIntents(EMPTY_STATUS, [aGrow(), aShrink()], AT);
+
+  test("starts the up-cooldown and counts the nodes when a growth is done", () => {
+    const status = withOutcomes(
+      intended,
+      [{ key: aGrow().key, outcome: { kind: "applied", from: 1, to: 3 } }],
+      later(10),
+    );
+    const journal = journalOf(status);
+    expect(journal.lastUpAt).toEqual({ a: later(10) });
+    expect(journal.lastDownAt).toEqual({});
+    expect(journal.additions).toEqual([{ at: later(10), nodes: 2 }]);
+  });
+
+  test.each([
+    ["failed", { kind: "failed", detail: "denied" } as const],
+    ["reached already", { kind: "reached", size: 3 } as const],
+    ["not settled", { kind: "unsettled", detail: "time-out" } as const],
+  ])("starts no cooldown when a growth is %s", (_, outcome) => {
+    const journal = journalOf(withOutcomes(intended, [{ key: aGrow().key, outcome }], later(10)));
+    expect(journal.lastUpAt).toEqual({});
+    expect(journal.additions).toEqual([]);
+  });
+
+  test("counts a replacement for the rate and starts no cooldown with it", () => {
+    const move = { ...aGrow(), kind: "replace" as const, notice: "i", node: "n" };
+    const status = withOutcomes(
+      withIntents(EMPTY_STATUS, [move], AT),
+      [{ key: move.key, outcome: { kind: "applied", from: 1, to: 2 } }],
+      AT,
+    );
+    expect(journalOf(status)).toMatchObject({ lastUpAt: {}, additions: [{ nodes: 1 }] });
+  });
+
+  test("starts the down-cooldown when a removal is done", () => {
+    const status = withOutcomes(
+      intended,
+      [{ key: aShrink().key, outcome: { kind: "applied", from: 3, to: 2 } }],
+      later(10),
+    );
+    expect(journalOf(status).lastDownAt).toEqual({ a: later(10) });
+  });
+
+  test("keeps a drain's age from its intent", () => {
+    const status = withOutcomes(
+      intended,
+      [{ key: aShrink().key, outcome: { kind: "draining", detail: "waiting" } }],
+      later(60_000),
+    );
+    expect(status.moves.find(({ key }) => key === aShrink().key)).toMatchObject({
+      phase: "draining",
+      at: "2026-06-01T00:00:00.000Z",
+    });
+  });
+
+  test("forgets additions that are older than the rate looks back", () => {
+    const first = withOutcomes(
+      intended,
+      [{ key: aGrow().key, outcome: { kind: "applied", from: 1, to: 3 } }],
+      AT,
+    );
+    const second = withOutcomes(
+      withIntents(first, [aGrow({ key: "b" })], later(600_001)),
+      [{ key: "b", outcome: { kind: "applied", from: 3, to: 4 } }],
+      later(600_001),
+    );
+    expect(journalOf(second).additions).toEqual([{ at: later(600_001), nodes: 1 }]);
+  });
+
+  test("ignores the end of a move that nobody began", () => {
+    expect(withOutcomes(intended, [{ key: "unknown", outcome: { kind: "failed", detail: "x" } }], AT)).toBe(
+      intended,
+    );
+  });
+});
+
+describe("moveHash()", () => {
+  test("fits a label's value and tells keys apart", () => {
+    expect(moveHash("p/a/shrink/n1")).toMatch(/^[0-9a-f]{12}$/);
+    expect(moveHash("p/a/shrink/n1")).not.toBe(moveHash("p/a/shrink/n2"));
+  });
+});

@@ -1,0 +1,206 @@
+// What the journal in a policy's status says, and how it changes: an intent before the call, its outcome after.
+// Pure: status in, status out. Cooldowns begin with completed moves that changed something, never with a
+// failure or with a target that somebody else had reached already.
+
+import { createHash } from "node:crypto";
+
+import type { MoveState, PolicyStatus } from "../../shared/contract/policy.ts";
+import { epochMs } from "../../shared/model/units.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+import type { Move } from "../decide/plan.ts";
+import type { Journal } from "../decide/snapshot.ts";
+
+/** Moves kept; those in flight are never dropped. */
+export const MAX_MOVES = 50;
+/** Additions are kept as long as the rate looks back. */
+const ADDITIONS_MS = 10 * 60_000;
+
+export const EMPTY_STATUS: PolicyStatus = {
+  currentNodes: 0,
+  desiredNodes: 0,
+  spotNodes: 0,
+  onDemandNodes: 0,
+  reservedNodes: 0,
+  pendingPods: 0,
+  spotInterruptions: 0,
+  conditions: [],
+  pools: [],
+  moves: [],
+  additions: [],
+  interruptions: [],
+};
+
+/**
+ * How a move ended, or that it has not. `applied`: done, and it changed something. `reached`: the target stood
+ * already. `unsettled`: nobody knows yet; the next cycle reads the group and finds out.
+ */
+export type Outcome =
+  | { readonly kind: "applied"; readonly from: number; readonly to: number; readonly detail?: string }
+  | { readonly kind: "reached"; readonly size: number }
+  | { readonly kind: "draining"; readonly detail: string }
+  | { readonly kind: "failed"; readonly detail: string }
+  | { readonly kind: "unsettled"; readonly detail: string };
+
+export interface Settled {
+  readonly key: string;
+  readonly outcome: Outcome;
+}
+
+export function inFlight(move: MoveState): boolean {
+  return move.phase === "intended" || move.phase === "draining";
+}
+
+/** Writes down what is about to be done. A move of the same key that is in flight stays as it is. */
+export function withIntents(status: PolicyStatus, moves: readonly Move[], at: EpochMs): PolicyStatus {
+  const pending = new Set(status.moves.filter(inFlight).map(({ key }) => key));
+  const fresh = moves.filter(({ key }) => !pending.has(key)).map((move) => intentOf(move, at));
+  const keys = new Set(fresh.map(({ key }) => key));
+  if (fresh.length === 0) return status;
+  return { ...status, moves: bounded([...status.moves.filter(({ key }) => !keys.has(key)), ...fresh]) };
+}
+
+/** Writes down how moves ended, with what follows for cooldowns and rates. */
+export function withOutcomes(status: PolicyStatus, settled: readonly Settled[], at: EpochMs): PolicyStatus {
+  let next = status;
+  for (const { key, outcome } of settled) {
+    const move = next.moves.find((candidate) => candidate.key === key && inFlight(candidate));
+    if (move !== undefined) next = withOutcome(next, move, outcome, at);
+  }
+  return next;
+}
+
+/** The journal as decisions read it. An instant that cannot be read is left out. */
+export function journalOf(status: PolicyStatus): Journal {
+  const times = (field: "lastUpAt" | "lastDownAt"): Record<string, EpochMs> =>
+    Object.fromEntries(status.pools.flatMap((pool) => pair(pool.name, pool[field])));
+  return {
+    moves: status.moves,
+    lastUpAt: times("lastUpAt"),
+    lastDownAt: times("lastDownAt"),
+    additions: status.additions.flatMap(({ at, nodes }) => {
+      const parsed = parseInstant(at);
+      return parsed === null ? [] : [{ at: parsed, nodes }];
+    }),
+  };
+}
+
+/** Short, the same for the same key, and fit for a label's value. */
+export function moveHash(key: string): string {
+  return createHash("sha256").update(key).digest("hex").slice(0, 12);
+}
+
+export function instantText(at: EpochMs): string {
+  return new Date(at).toISOString();
+}
+
+export function parseInstant(text: string | undefined): EpochMs | null {
+  const parsed = text === undefined ? Number.NaN : Date.parse(text);
+  return Number.isNaN(parsed) || parsed < 0 ? null : epochMs(parsed);
+}
+
+function intentOf(move: Move, at: EpochMs): MoveState {
+  return {
+    key: move.key,
+    kind: move.kind,
+    pool: move.pool,
+    ...("node" in move ? { node: move.node } : {}),
+    ...("instance" in move ? { instance: move.instance } : {}),
+    from: move.from,
+    to: move.to,
+    phase: "intended",
+    at: instantText(at),
+  };
+}
+
+function withOutcome(status: PolicyStatus, move: MoveState, outcome: Outcome, at: EpochMs): PolicyStatus {
+  switch (outcome.kind) {
+    case "unsettled":
+      return withMove(status, { ...move, detail: outcome.detail });
+    case "draining":
+      return withMove(status, { ...move, phase: "draining", detail: outcome.detail });
+    case "failed":
+      return withMove(status, { ...move, phase: "failed", at: instantText(at), detail: outcome.detail });
+    case "reached":
+      return withMove(status, {
+        ...move,
+        phase: "applied",
+        at: instantText(at),
+        detail: `the group had ${outcome.size} already`,
+      });
+    case "applied": {
+      const { from, to, detail } = outcome;
+      const done: MoveState = {
+        ...move,
+        from,
+        to,
+        phase: "applied",
+        at: instantText(at),
+        ...(detail === undefined ? {} : { detail }),
+      };
+      return withConsequences(withMove(status, done), done, at);
+    }
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/**
+ * A replacement counts for the rate but starts no cooldown: it restores what the pool had, and the demand that
+ * comes next must not wait for it. A release is the cloud's doing, not a decision to have less.
+ */
+function withConsequences(status: PolicyStatus, move: MoveState, at: EpochMs): PolicyStatus {
+  const added = Math.max(0, move.to - move.from);
+  const additions = status.additions.filter(
+    (addition) => (parseInstant(addition.at) ?? 0) > at - ADDITIONS_MS,
+  );
+  const text = instantText(at);
+  switch (move.kind) {
+    case "grow":
+      return {
+        ...withPool(status, move.pool, { lastUpAt: text }),
+        lastScaleUpTime: text,
+        additions: [...additions, { at: text, nodes: added }],
+      };
+    case "replace":
+      return { ...status, lastScaleUpTime: text, additions: [...additions, { at: text, nodes: added }] };
+    case "shrink":
+      return { ...withPool(status, move.pool, { lastDownAt: text }), lastScaleDownTime: text, additions };
+    case "release":
+      return { ...status, additions };
+    default:
+      return move.kind satisfies never;
+  }
+}
+
+function withPool(
+  status: PolicyStatus,
+  name: string,
+  change: { readonly lastUpAt?: string; readonly lastDownAt?: string },
+): PolicyStatus {
+  const known = status.pools.some((pool) => pool.name === name);
+  const pools = known ? status.pools : [...status.pools, { name, ready: 0, booting: 0 }];
+  return { ...status, pools: pools.map((pool) => (pool.name === name ? { ...pool, ...change } : pool)) };
+}
+
+/** The newest last, so that what is dropped first is what ended longest ago. */
+function withMove(status: PolicyStatus, move: MoveState): PolicyStatus {
+  const others = status.moves.filter(({ key }) => key !== move.key);
+  if (move.phase !== "applied" && move.phase !== "failed") {
+    return { ...status, moves: status.moves.map((known) => (known.key === move.key ? move : known)) };
+  }
+  return { ...status, moves: bounded([...others, move]) };
+}
+
+function bounded(moves: readonly MoveState[]): MoveState[] {
+  let spare = moves.length - MAX_MOVES;
+  return moves.filter((move) => {
+    if (spare <= 0 || inFlight(move)) return true;
+    spare--;
+    return false;
+  });
+}
+
+function pair(name: string, text: string | undefined): readonly (readonly [string, EpochMs])[] {
+  const at = parseInstant(text);
+  return at === null ? [] : [[name, at]];
+}

@@ -1,0 +1,125 @@
+// Finishes what was begun before this cycle: drains that agents work on, and calls whose end nobody saw, because
+// a process died or an answer was lost. The truth is read from the group and from the node's marks; the journal
+// only says where to look. Nothing here is started anew: what turns out not to have happened is decided again.
+
+import type { MoveState } from "../../shared/contract/policy.ts";
+import { describe } from "../../shared/runtime/errors.ts";
+import type { NodeGroup } from "../cloud/group.ts";
+import type { NodeInput } from "../decide/snapshot.ts";
+import type { ActContext } from "./context.ts";
+import { drainProgress, isRequestOf, withdrawDrain } from "./drain-request.ts";
+import type { Outcome } from "./moves.ts";
+import { restoreNode } from "./retire.ts";
+import { attempt, takeInstance } from "./shrink.ts";
+import type { Removal, RemovalBudget } from "./shrink.ts";
+
+export interface InFlight {
+  readonly move: MoveState;
+  /** The node's own words; undefined when it has left, or when the move has none. */
+  readonly node: NodeInput | undefined;
+  readonly underNotice: boolean;
+  /** Null when the policy no longer says how to reach it. */
+  readonly group: NodeGroup | null;
+  /** Why the policy must not act any more; null when it may. */
+  readonly stopped: string | null;
+}
+
+/** Null: still going, nothing to write. */
+export async function settle(
+  found: InFlight,
+  budget: RemovalBudget,
+  context: ActContext,
+): Promise<Outcome | null> {
+  const { move } = found;
+  const adding = move.kind === "grow" || move.kind === "replace";
+  if (adding) return await settleGrowth(found, context);
+  if (move.phase === "draining") return await settleDrain(found, budget, context);
+  return await settleRemoval(found, context);
+}
+
+async function settleGrowth({ move, group }: InFlight, context: ActContext): Promise<Outcome> {
+  if (group === null) return { kind: "failed", detail: "the pool has no group any more" };
+  const { size } = await group.read(context.call());
+  if (size >= move.to)
+    return { kind: "applied", from: move.from, to: move.to, detail: "found done after an interruption" };
+  return { kind: "failed", detail: `found undone at size ${size} after an interruption` };
+}
+
+async function settleRemoval(found: InFlight, context: ActContext): Promise<Outcome> {
+  const { move, node, group } = found;
+  // 1. The intent was to ask the agent, and the request stands: it goes on as a drain.
+  const request = node?.drainRequest.kind === "value" ? node.drainRequest.value.id : null;
+  if (request !== null && isRequestOf(request, move.key))
+    return { kind: "draining", detail: "the request stands on the node" };
+
+  // 2. The member is going: done, by us or by somebody else.
+  if (group !== null && move.instance !== undefined) {
+    if (!(await group.contains(move.instance, context.call()))) {
+      return { kind: "applied", from: move.from, to: move.to, detail: "found done after an interruption" };
+    }
+    await group.keepInstance(move.instance, context.call());
+  }
+
+  // 3. It is not: leave no trace.
+  if (move.node !== undefined) await restoreNode(context, move.node);
+  return { kind: "failed", detail: found.stopped ?? "found undone after an interruption" };
+}
+
+async function settleDrain(
+  found: InFlight,
+  budget: RemovalBudget,
+  context: ActContext,
+): Promise<Outcome | null> {
+  const { move, node, group } = found;
+  const removal = removalOf(move);
+  if (removal === null)
+    return { kind: "failed", detail: "the journal does not name the node and its instance" };
+  if (found.stopped !== null || group === null) {
+    await withdrawDrain(context, removal.node);
+    return { kind: "failed", detail: found.stopped ?? "the pool has no group any more" };
+  }
+
+  const progress = drainProgress(node, move, found.underNotice, context.clock.now());
+  switch (progress.kind) {
+    case "going":
+      return progress.detail === move.detail ? null : { kind: "draining", detail: progress.detail };
+    case "over":
+      if (node === undefined && !(await group.contains(removal.instance, context.call()))) {
+        return {
+          kind: "applied",
+          from: move.from,
+          to: move.to,
+          detail: "the instance left during the drain",
+        };
+      }
+      await withdrawDrain(context, removal.node);
+      return { kind: "failed", detail: progress.detail };
+    case "drained": {
+      const outcome = await attempt(async () => await takeInstance(removal, group, budget, context));
+      // A call that nobody saw the end of is looked at again; the node stays empty and closed meanwhile.
+      if (outcome.kind === "unsettled") return null;
+      if (outcome.kind === "failed") await withdrawDrain(context, removal.node);
+      return outcome;
+    }
+    default:
+      return progress satisfies never;
+  }
+}
+
+function removalOf({ key, node, instance }: MoveState): Removal | null {
+  return node === undefined || instance === undefined ? null : { key, node, instance };
+}
+
+/** What cannot be read now is read again in the next cycle. */
+export async function settleOrWait(
+  found: InFlight,
+  budget: RemovalBudget,
+  context: ActContext,
+): Promise<Outcome | null> {
+  try {
+    return await settle(found, budget, context);
+  } catch (error) {
+    context.log.warn({ move: found.move.key, error }, "cannot find out how a move ended; trying again");
+    return { kind: found.move.phase === "draining" ? "draining" : "unsettled", detail: describe(error) };
+  }
+}

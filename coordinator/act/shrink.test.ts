@@ -1,0 +1,192 @@
+import { describe, expect, test } from "vitest";
+
+import { seededRandom } from "../../shared/model/random.ts";
+import { after, millis } from "../../shared/model/units.ts";
+import { systemClock } from "../../shared/runtime/clock.ts";
+import { createDiscovery } from "../../shared/runtime/kube/resources.ts";
+import { createLogSink } from "../../shared/runtime/log.ts";
+import { aWorldClient } from "../../test/build/world-client.ts";
+import type { WorldClient } from "../../test/build/world-client.ts";
+import { createScaleGroup } from "../cloud/scale.ts";
+import type { ActContext } from "./context.ts";
+import { retirementOf } from "./retire.ts";
+import { removeEmpty, takeInstance } from "./shrink.ts";
+
+const TARGET = {
+  apiVersion: "cluster.x-k8s.io/v1beta1",
+  kind: "MachineDeployment",
+  name: "spot-a",
+  namespace: "default",
+};
+const yes = { take: () => true, giveBack: () => {} };
+const no = { take: () => false, giveBack: () => {} };
+
+function parts({ client, world }: WorldClient) {
+  const context: ActContext = {
+    client,
+    clock: systemClock,
+    random: seededRandom(1),
+    log: createLogSink().log,
+    groupOf: () => null,
+    drainTimeoutMs: millis(1_000),
+    call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),
+  };
+  const group = createScaleGroup({
+    client,
+    discover: createDiscovery(client),
+    target: TARGET,
+    defaultNamespace: "default",
+  });
+  const machine = world.list("machines")[0];
+  const node = machine?.status?.nodeRef?.name ?? "";
+  return {
+    context,
+    group,
+    removal: { key: `p/spot-a/shrink/${node}`, node, instance: machine?.metadata.name ?? "" },
+  };
+}
+
+function sizeOf({ world }: WorldClient): number | undefined {
+  return world.get("machinedeployments", { namespace: "default", name: "spot-a" })?.spec.replicas;
+}
+
+function machineNames({ world }: WorldClient): readonly string[] {
+  return world.list("machines").map(({ metadata }) => metadata.name);
+}
+
+function marksOf({ world }: WorldClient, name: string) {
+  const node = world.get("nodes", { name });
+  return {
+    unschedulable: node?.spec?.unschedulable === true,
+    taints: (node?.spec?.taints ?? []).map(({ key }) => key),
+  };
+}
+
+const CLEAN = { unschedulable: false, taints: [] };
+
+describe("removeEmpty()", () => {
+  test("closes the node, marks its machine and lowers the group by that one", async () => {
+    await using made = await aWorldClient(3);
+    const { context, group, removal } = parts(made);
+    expect(await removeEmpty(removal, group, yes, context)).toEqual({ kind: "applied", from: 3, to: 2 });
+    expect(sizeOf(made)).toBe(2);
+    const [closing, ...rest] = made.server.audit.filter(({ method }) => method === "PATCH");
+    expect(closing).toMatchObject({
+      resource: "nodes",
+      body: {
+        spec: {
+          unschedulable: true,
+          taints: [{ key: "gpu-autoscaler.io/scale-down", effect: "NoSchedule" }],
+        },
+      },
+    });
+    expect(rest.map(({ resource }) => resource)).toEqual(["machines", "machinedeployments"]);
+    made.server.step(after(made.world.now, millis(1_000)));
+    expect(machineNames(made)).toHaveLength(2);
+    expect(machineNames(made)).not.toContain(removal.instance);
+  });
+
+  test("undoes everything when a pod stands on the node", async () => {
+    await using made = await aWorldClient(1);
+    const { context, group, removal } = parts(made);
+    made.server.change((world) => world.submitJob({ id: "late", gpus: 1, durationMs: millis(60_000) }));
+    const outcome = await removeEmpty(removal, group, yes, context);
+    expect(outcome).toMatchObject({ kind: "failed" });
+    expect(outcome.kind === "failed" && outcome.detail).toMatch(/^pod default\/late.* is on the node now$/);
+    expect(marksOf(made, removal.node)).toEqual(CLEAN);
+    expect(sizeOf(made)).toBe(1);
+  });
+
+  test("does not count pods of the node itself", async () => {
+    await using made = await aWorldClient(1);
+    const { context, group, removal } = parts(made);
+    made.server.change((world) => world.addDaemonSet({ name: "agent" }));
+    expect(await removeEmpty(removal, group, yes, context)).toMatchObject({ kind: "applied" });
+  });
+
+  test("undoes everything when a minimum stands against it at the call", async () => {
+    await using made = await aWorldClient(1);
+    const { context, group, removal } = parts(made);
+    expect(await removeEmpty(removal, group, no, context)).toMatchObject({
+      kind: "failed",
+      detail: expect.stringContaining("minimum") as string,
+    });
+    expect(marksOf(made, removal.node)).toEqual(CLEAN);
+    expect(made.world.list("machines")[0]?.metadata.annotations ?? {}).toEqual({});
+  });
+
+  test("undoes mark and cordon when the group refuses the lower number", async () => {
+    await using made = await aWorldClient(1);
+    const { context, group, removal } = parts(made);
+    made.server.faults.set({ kind: "status", code: 403, match: { method: "PATCH", pathIncludes: "/scale" } });
+    expect(await removeEmpty(removal, group, yes, context)).toMatchObject({
+      kind: "failed",
+      detail: expect.stringContaining("403") as string,
+    });
+    expect(marksOf(made, removal.node)).toEqual(CLEAN);
+    expect(made.world.list("machines")[0]?.metadata.annotations ?? {}).toEqual({});
+    expect(sizeOf(made)).toBe(1);
+  });
+
+  test("leaves a cordon that somebody else had set", async () => {
+    await using made = await aWorldClient(1);
+    const { context, group, removal } = parts(made);
+    await made.client.mergePatch(
+      { group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false },
+      { name: removal.node },
+      { spec: { unschedulable: true } },
+    );
+    await removeEmpty(removal, group, no, context);
+    expect(marksOf(made, removal.node).unschedulable).toBe(true);
+    expect(retirementOf(made.world.get("nodes", { name: removal.node })?.spec?.taints)).toBeNull();
+  });
+
+  test("reads again after a conflict and still takes the chosen machine", async () => {
+    await using made = await aWorldClient(3);
+    const { context, group, removal } = parts(made);
+    made.server.faults.set({
+      kind: "status",
+      code: 409,
+      match: { method: "PATCH", pathIncludes: "/scale" },
+      times: 1,
+    });
+    expect(await removeEmpty(removal, group, yes, context)).toEqual({ kind: "applied", from: 3, to: 2 });
+    made.server.step(after(made.world.now, millis(1_000)));
+    expect(machineNames(made)).not.toContain(removal.instance);
+  });
+
+  test("finds a removal whose answer was lost", async () => {
+    await using made = await aWorldClient(3);
+    const { context, group, removal } = parts(made);
+    made.server.faults.set({
+      kind: "cut",
+      when: "after",
+      match: { method: "PATCH", pathIncludes: "/scale" },
+      times: 2,
+    });
+    expect(await removeEmpty(removal, group, yes, context)).toEqual({ kind: "applied", from: 3, to: 2 });
+    expect(sizeOf(made)).toBe(2);
+  });
+
+  test("leaves mark and cordon while nobody knows whether the number has fallen", async () => {
+    await using made = await aWorldClient(2);
+    const { context, group, removal } = parts(made);
+    made.server.faults.set({ kind: "silence", match: { method: "PATCH", pathIncludes: "/scale" } });
+    expect(await removeEmpty(removal, group, yes, context)).toMatchObject({ kind: "unsettled" });
+    expect(marksOf(made, removal.node).unschedulable).toBe(true);
+    const marked = made.world
+      .list("machines")
+      .filter(({ metadata }) => metadata.annotations?.["cluster.x-k8s.io/delete-machine"] !== undefined);
+    expect(marked.map(({ metadata }) => metadata.name)).toEqual([removal.instance]);
+  });
+});
+
+describe("takeInstance()", () => {
+  test("finds that the instance is going already and lowers nothing more", async () => {
+    await using made = await aWorldClient(3);
+    const { context, group, removal } = parts(made);
+    await takeInstance(removal, group, yes, context);
+    expect(await takeInstance(removal, group, yes, context)).toEqual({ kind: "reached", size: 2 });
+    expect(sizeOf(made)).toBe(2);
+  });
+});

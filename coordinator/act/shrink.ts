@@ -1,0 +1,93 @@
+// Takes one chosen node out of its group. An empty node is closed to new pods first and looked at once more, live;
+// if a pod has come, or any step fails, everything is undone. A node with pods is emptied by its own agent before
+// it comes here. The minimum is checked against the group as it is at the moment of the call.
+
+import { isDaemonPod, isFinished, isMirrorPod, podKey } from "../../shared/model/pod.ts";
+import { AppError, describe, kindOf } from "../../shared/runtime/errors.ts";
+import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
+import type { NodeGroup } from "../cloud/group.ts";
+import type { ActContext } from "./context.ts";
+import type { Outcome } from "./moves.ts";
+import { restoreNode, retireNode } from "./retire.ts";
+
+/** Whether the pool may have one less than `size`, with what other removals have taken already. */
+export interface RemovalBudget {
+  take(size: number): boolean;
+  giveBack(): void;
+}
+
+export interface Removal {
+  readonly key: string;
+  readonly node: string;
+  readonly instance: string;
+}
+
+/** Somebody else writes the same group; three times in a row means a fight, which is for people to end. */
+const ATTEMPTS = 3;
+
+/** Closes an empty node, makes sure that it is empty, and takes it. */
+export async function removeEmpty(
+  move: Removal,
+  group: NodeGroup,
+  budget: RemovalBudget,
+  context: ActContext,
+): Promise<Outcome> {
+  const outcome = await attempt(async () => {
+    await retireNode(context, move.node, move.key);
+    const pod = await firstPodOn(move.node, context);
+    if (pod !== null) return { kind: "failed", detail: `pod ${pod} is on the node now` };
+    return await takeInstance(move, group, budget, context);
+  });
+  // What cannot be undone now is found by its taint and undone by the next cycle (leftovers.ts).
+  if (outcome.kind === "failed") await restoreNode(context, move.node).catch(() => {});
+  return outcome;
+}
+
+/** Lowers the group by exactly this instance. */
+export async function takeInstance(
+  move: Removal,
+  group: NodeGroup,
+  budget: RemovalBudget,
+  context: ActContext,
+): Promise<Outcome> {
+  for (let number = 1; ; number++) {
+    const seen = await group.read(context.call());
+    if (!(await group.contains(move.instance, context.call()))) return { kind: "reached", size: seen.size };
+    if (!budget.take(seen.size))
+      return {
+        kind: "failed",
+        detail: `a minimum stands against less than ${seen.size} at the time of the call`,
+      };
+    try {
+      await group.removeInstance(move.instance, seen, context.call());
+      return { kind: "applied", from: seen.size, to: seen.size - 1 };
+    } catch (error) {
+      const kind = kindOf(error);
+      if (kind === "timeout" || kind === "unavailable") return { kind: "unsettled", detail: describe(error) };
+      budget.giveBack();
+      if (kind !== "conflict" || number >= ATTEMPTS) return { kind: "failed", detail: describe(error) };
+    }
+  }
+}
+
+/** An error before anything was asked of the group is a failure with nothing to settle. */
+export async function attempt(action: () => Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof AppError) || error.kind === "bug") throw error;
+    return { kind: "failed", detail: describe(error) };
+  }
+}
+
+async function firstPodOn(node: string, context: ActContext): Promise<string | null> {
+  const { items } = await context.client.list(
+    RESOURCE.pods,
+    { fieldSelector: `spec.nodeName=${node}` },
+    context.call(),
+  );
+  const pod = items.find(
+    (candidate) => !isDaemonPod(candidate) && !isMirrorPod(candidate) && !isFinished(candidate),
+  );
+  return pod === undefined ? null : podKey(pod);
+}

@@ -1,0 +1,30 @@
+// When a plan is due to change by the passing of time alone: a pod has waited long enough, a cooldown ends, a
+// node has been empty for its window. Nobody sends an event for that, so whoever runs the decision asks here
+// when to run it again.
+
+import type { Reason } from "../../shared/model/reasons.ts";
+import { millis } from "../../shared/model/units.ts";
+import type { Millis } from "../../shared/model/units.ts";
+import type { Plan } from "./plan.ts";
+
+/** The shortest time after which a reason of the plan no longer holds; null when none ends by itself. */
+export function changesAfterMs(plan: Plan): Millis | null {
+  const answers = [...plan.holds, ...plan.unplaced];
+  const left = answers.flatMap(({ because }) => because.map(leftMs)).filter((ms) => ms !== null);
+  return left.length === 0 ? null : millis(Math.max(0, Math.min(...left)));
+}
+
+function leftMs(reason: Reason): number | null {
+  switch (reason.code) {
+    case "cooldown":
+    case "after-add":
+      return reason.leftMs;
+    case "pod-waits":
+      return reason.needMs - reason.ageMs;
+    case "empty-too-short":
+    case "idle-too-short":
+      return reason.needMs - reason.forMs;
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,104 @@
+// One cycle: observe, decide, act, report. A stage that fails is logged and counted, and the next cycle goes on;
+// a replica that does not lead never comes here. When a cycle begins is wake.ts's business.
+
+import type { Millis } from "../shared/model/units.ts";
+import type { Clock } from "../shared/runtime/clock.ts";
+import type { Log } from "../shared/runtime/log.ts";
+import type { Actuator, Done } from "./act/actuator.ts";
+import { createCallLimits } from "./act/context.ts";
+import type { ActContext, CallLimits } from "./act/context.ts";
+import type { Decision } from "./decide/plan.ts";
+import { EMPTY_MEMORY } from "./decide/snapshot.ts";
+import type { Memory, Snapshot } from "./decide/snapshot.ts";
+import type { MemoryKeeper } from "./observe/memory.ts";
+import type { Observer } from "./observe/snapshot.ts";
+import type { CoordinatorMetrics } from "./report/metrics.ts";
+import type { Reporter } from "./report/reporter.ts";
+import type { Wake } from "./wake.ts";
+
+export interface LoopParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: CoordinatorMetrics;
+  readonly wake: Wake;
+  readonly observer: Observer;
+  readonly decide: (snapshot: Snapshot) => Decision;
+  /** The decision has seen all reports up to then. */
+  readonly decided: (at: Snapshot["at"]) => void;
+  readonly memory: MemoryKeeper;
+  readonly memoryWaitMs: Millis;
+  readonly actuator: Actuator;
+  readonly act: Omit<ActContext, "call">;
+  readonly callDeadlineMs: Millis;
+  readonly reporter: Reporter;
+}
+
+/** Runs cycles until leadership ends. */
+export async function runCycles(
+  parts: LoopParts,
+  signal: AbortSignal,
+  validForMs: () => Millis,
+): Promise<void> {
+  const call = createCallLimits({ signal, validForMs, callDeadlineMs: parts.callDeadlineMs });
+  let memory = (await parts.memory.read(parts.memoryWaitMs, signal)) ?? EMPTY_MEMORY;
+  for (;;) {
+    await parts.wake.next(signal);
+    if (parts.observer.listed()) memory = await cycle({ ...parts, signal }, memory, call);
+  }
+}
+
+async function cycle(
+  parts: LoopParts & { readonly signal: AbortSignal },
+  memory: Memory,
+  call: () => CallLimits,
+): Promise<Memory> {
+  const { clock, metrics, observer, decide, actuator, reporter } = parts;
+  const begunMs = clock.monotonic();
+
+  // 1. Observe: what is known at this moment, frozen.
+  const at = clock.now();
+  const snapshot = await stage(parts, "observe", () => observer.snapshot(at, memory));
+  if (snapshot === null) return memory;
+
+  // 2. Decide: a function of that and nothing else.
+  const decision = await stage(parts, "decide", () => decide(snapshot));
+  if (decision === null) return memory;
+  parts.decided(at);
+  parts.memory.keep(decision.memory);
+
+  // 3. Act: finish what was begun, then what was decided.
+  const done: readonly Done[] =
+    (await stage(
+      parts,
+      "act",
+      async () => await actuator.act(decision.plan, snapshot, { ...parts.act, call }),
+    )) ?? [];
+
+  // 4. Report: to status, events and metrics.
+  await stage(parts, "report", async () => {
+    await reporter.report({ snapshot, plan: decision.plan, done }, call);
+  });
+  metrics.observe("gpu_autoscaler_reconcile_duration_seconds", {}, (clock.monotonic() - begunMs) / 1000);
+  metrics.set("gpu_autoscaler_last_reconcile_timestamp", {}, clock.now() / 1000);
+  return decision.memory;
+}
+
+/** Null when it failed. What ends because leadership ended is no failure, and ends the loop. */
+async function stage<T>(
+  { log, metrics, clock, signal }: LoopParts & { readonly signal: AbortSignal },
+  phase: string,
+  run: () => T | Promise<T>,
+): Promise<T | null> {
+  const begunMs = clock.monotonic();
+  try {
+    return await run();
+  } catch (error) {
+    if (signal.aborted) throw error;
+    metrics.inc("gpu_autoscaler_reconcile_errors_total", {});
+    log.error(
+      { phase, error, ms: Math.round(clock.monotonic() - begunMs) },
+      "stage failed; the next cycle goes on",
+    );
+    return null;
+  }
+}

@@ -1,0 +1,250 @@
+// The coordinator's process: reads settings, builds the parts in the order in which they depend on each other,
+// and runs them until a signal. Wiring only; what each part promises stands in its own file.
+
+import type { ScaleGroup } from "../shared/contract/policy.ts";
+import { FIELD_MANAGER, KV_BUCKET } from "../shared/model/names.ts";
+import { seededRandom } from "../shared/model/random.ts";
+import { bytes, millis } from "../shared/model/units.ts";
+import type { EpochMs } from "../shared/model/units.ts";
+import { startAdmin } from "../shared/runtime/admin.ts";
+import { systemClock as clock } from "../shared/runtime/clock.ts";
+import { describe, ERROR_KINDS, kindOf } from "../shared/runtime/errors.ts";
+import { createEventRecorder } from "../shared/runtime/kube/events.ts";
+import { createDiscovery } from "../shared/runtime/kube/resources.ts";
+import { createLog, createQuietLog } from "../shared/runtime/log.ts";
+import { createMetrics } from "../shared/runtime/metrics.ts";
+import { openBucket } from "../shared/runtime/nats-kv.ts";
+import { runProgram } from "../shared/runtime/process.ts";
+import type { Program } from "../shared/runtime/process.ts";
+import { effectiveSettings, loadSettings, readEnvironment } from "../shared/runtime/settings.ts";
+import { createActuator } from "./act/actuator.ts";
+import type { ValidPolicy } from "./act/context.ts";
+import { createJournal } from "./act/journal.ts";
+import { journalOf } from "./act/moves.ts";
+import { createAllowedGrowth } from "./bounds.ts";
+import { createScaleGroup, hasMachines, machinesOf } from "./cloud/scale.ts";
+import { connectKubernetes, connectToNats } from "./connect.ts";
+import { decide } from "./decide/decide.ts";
+import { identityOf, leadWhenElected } from "./leader.ts";
+import { runCycles } from "./loop.ts";
+import { createCluster } from "./observe/cluster.ts";
+import { createFleet } from "./observe/fleet.ts";
+import { createGroups } from "./observe/groups.ts";
+import { createMemoryKeeper } from "./observe/memory.ts";
+import { receiveEvents, receiveReports } from "./observe/messages.ts";
+import { createNotices } from "./observe/notices.ts";
+import { createPolicies } from "./observe/policies.ts";
+import { createObserver } from "./observe/snapshot.ts";
+import { LIVE_CHECKS, readyChecks } from "./probes.ts";
+import { COORDINATOR_METRICS } from "./report/metrics.ts";
+import { createReporter } from "./report/reporter.ts";
+import { COORDINATOR_SETTINGS } from "./settings.ts";
+import { createTasks } from "./tasks.ts";
+import { createWake } from "./wake.ts";
+
+const settings = readSettings();
+const { values } = settings;
+const log = createLog({ level: values.logLevel, base: { part: "coordinator" } });
+await runProgram({ name: "coordinator", log, main: run });
+
+async function run(program: Program): Promise<void> {
+  log.info({ settings: effectiveSettings(COORDINATOR_SETTINGS, settings) }, "starting");
+  const random = seededRandom(process.pid ^ clock.now());
+  const quiet = createQuietLog(log, clock);
+  const metrics = createMetrics(COORDINATOR_METRICS);
+  const tasks = createTasks(program.signal);
+
+  // 1. The two sides we talk to.
+  const client = await connectKubernetes(values, clock);
+  program.onStop("kubernetes", () => client.close());
+  const nats = connectToNats(values, { log, clock, random });
+  program.onStop("nats", async () => await nats.close());
+  metrics.set("gpu_autoscaler_nats_connected", {}, 0);
+  nats.onState(({ kind }) => {
+    metrics.set("gpu_autoscaler_nats_connected", {}, kind === "connected" ? 1 : 0);
+  });
+
+  // 2. Observe.
+  const wake = createWake({
+    clock,
+    gapMs: millis(100),
+    batchMs: values.batchWindow,
+    beatMs: values.cycleInterval,
+  });
+  const refused = (kind: string, reason: string, detail: string): void => {
+    metrics.inc("gpu_autoscaler_messages_refused_total", { kind, reason });
+    quiet.log(`${kind} ${reason}`, "warn", { reason, subject: kind, error: detail }, "message refused");
+  };
+  const unreadable = (kind: string, name: string, detail: string): void => {
+    metrics.inc("gpu_autoscaler_objects_unreadable_total", { kind });
+    quiet.log(
+      `${kind} ${name}`,
+      "warn",
+      { resource: kind, name, reason: detail },
+      "cannot read a part of an object",
+    );
+  };
+  const watch = {
+    client,
+    clock,
+    random,
+    log,
+    onTrouble: (kind: string): void => {
+      metrics.inc("gpu_autoscaler_watch_errors_total", { kind });
+    },
+  };
+  const news = (): void => {
+    wake.trigger("other");
+  };
+  const { subjectRoot } = values;
+  const fleet = createFleet({
+    now: () => clock.now(),
+    subjectRoot,
+    onRefused: (code, detail) => refused("report", code, detail),
+    onTurn: news,
+  });
+  const notices = createNotices({
+    now: () => clock.now(),
+    subjectRoot,
+    onRefused: refused,
+    onNotice: () => wake.trigger("urgent"),
+  });
+  const journal = createJournal({
+    client,
+    onUnreadable: (policy) => unreadable("status", policy, "its journal is begun anew"),
+  });
+  const cluster = createCluster({
+    watch,
+    onProblem: ({ kind, name, detail }) => unreadable(kind, name, detail),
+    onChange: (what) => wake.trigger(what),
+  });
+  const policies = createPolicies({
+    watch,
+    onObject: (object) => journal.seen(object),
+    onGone: (name) => journal.gone(name),
+    onChange: news,
+  });
+  const discover = createDiscovery(client);
+  const defaultNamespace = client.namespace;
+  const groupOf = (target: ScaleGroup) =>
+    createScaleGroup({ client, discover, target, defaultNamespace, onWritten: () => groups.touched(target) });
+  const groups = createGroups({
+    watch,
+    clock,
+    discover,
+    defaultNamespace,
+    groupOf,
+    hasMachines,
+    machinesOf,
+    isNodeReady: (node) => cluster.isReady(node),
+    onChange: news,
+    spawn: (name, task) => tasks.spawn(name, task),
+  });
+  const observer = createObserver({
+    cluster,
+    policies,
+    fleet,
+    notices,
+    groups,
+    journalOf: (policy) => journalOf(journal.status(policy)),
+  });
+  for (const watched of [...cluster.watches, policies.watch])
+    tasks.spawn(`watch of ${watched.name}`, async (signal) => await watched.run(signal));
+  const messages = { nats, subjectRoot, fleet, notices, clock, random, log };
+  tasks.spawn("reports", async (signal) => await receiveReports({ ...messages, signal }));
+  tasks.spawn("events", async (signal) => await receiveEvents({ ...messages, signal }));
+  const bucket = openBucket(nats, {
+    name: KV_BUCKET.memory,
+    maxBytes: bytes(64 * 1024 * 1024),
+    clock,
+    log,
+    random,
+  });
+  const memory = createMemoryKeeper({
+    bucket,
+    whenConnected: async (signal) => await nats.whenConnected(signal),
+    clock,
+    log,
+  });
+  tasks.spawn("memory", async (signal) => await memory.run(signal));
+
+  // 3. Probes and metrics.
+  let leading = false;
+  const admin = await startAdmin({
+    host: values.metricsHost,
+    port: values.metricsPort,
+    log,
+    metrics: async () => await metrics.text(),
+    live: LIVE_CHECKS,
+    ready: readyChecks({ observer, nats, isLeading: () => leading, clock }),
+  });
+  program.onStop("admin", async () => await admin.close());
+  log.info({ url: admin.url }, "listening");
+
+  // 4. Decide, act, report: as long as we lead.
+  const actuator = createActuator({ journal, allowedGrowth: createAllowedGrowth() });
+  const record = createEventRecorder({ client, component: FIELD_MANAGER.coordinator, clock });
+  const identityOfPolicy = (name: string) =>
+    policies.list().find((policy) => policy.name === name) ?? { uid: undefined, generation: undefined };
+  const reporter = createReporter({
+    metrics,
+    record,
+    log,
+    changeStatus: async (policy, change, call) => await journal.change(policy, change, call),
+    identityOf: identityOfPolicy,
+  });
+  const groupOfPool = (policy: ValidPolicy, pool: string) => {
+    const target = policy.spec.nodePools.find(({ name }) => name === pool)?.group?.scale;
+    return target === undefined ? null : groupOf(target);
+  };
+  const cycleParts = {
+    decided: (at: EpochMs) => fleet.decided(at),
+    memoryWaitMs: values.memoryWait,
+    callDeadlineMs: values.callDeadline,
+    act: { client, clock, random, log, drainTimeoutMs: values.drainTimeout, groupOf: groupOfPool },
+  };
+  const election = {
+    client,
+    identity: identityOf(values.identity, process.pid, random),
+    namespace: values.namespace ?? client.namespace,
+    leaseName: values.leaseName,
+    leaseMs: values.leaseDuration,
+    renewMs: values.leaseRenew,
+    retryMs: values.leaseRetry,
+    clock,
+    random,
+    log,
+    onLeading: (now: boolean) => {
+      leading = now;
+      metrics.set("gpu_autoscaler_leader", {}, now ? 1 : 0);
+    },
+  };
+  tasks.spawn("leader", async (signal) => {
+    await leadWhenElected(election, signal, async (leaderSignal, leadership) => {
+      const parts = {
+        ...cycleParts,
+        clock,
+        log,
+        metrics,
+        wake,
+        observer,
+        decide,
+        memory,
+        actuator,
+        reporter,
+      };
+      await runCycles(parts, leaderSignal, () => leadership.validForMs());
+    });
+  });
+
+  await tasks.finished;
+}
+
+function readSettings() {
+  try {
+    return loadSettings(COORDINATOR_SETTINGS, readEnvironment(), process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`coordinator: ${describe(error)}\n`);
+    return process.exit(ERROR_KINDS[kindOf(error)].exitCode);
+  }
+}

@@ -1,0 +1,149 @@
+import { describe, expect, test } from "vitest";
+
+import { encode } from "../../shared/contract/codec.ts";
+import type { GpuReport } from "../../shared/contract/gpu-report.ts";
+import { subjectFor } from "../../shared/contract/subjects.ts";
+import { SUBJECT_ROOT } from "../../shared/model/names.ts";
+import { epochMs } from "../../shared/model/units.ts";
+import { aReport } from "../../test/build/reports.ts";
+import { createFleet, digestOf, MAX_DIGESTS } from "./fleet.ts";
+
+const START = Date.UTC(2026, 5, 1);
+
+function aFleet() {
+  const state = { now: START, refused: [] as string[], turns: [] as string[] };
+  const fleet = createFleet({
+    now: () => epochMs(state.now),
+    subjectRoot: SUBJECT_ROOT,
+    onRefused: (code) => state.refused.push(code),
+    onTurn: (node) => state.turns.push(node),
+  });
+  const send = (report: GpuReport, subject = subjectFor("report", report.node)): void =>
+    fleet.accept(subject, encode<"report">(report));
+  return { fleet, state, send };
+}
+
+describe("createFleet()", () => {
+  test("says that a node never reported", () => {
+    expect(aFleet().fleet.telemetry("n1")).toMatchObject({ kind: "unknown", because: "never-reported" });
+  });
+
+  test("dates a report by its receipt on our own clock, whatever the agent's clock says", () => {
+    const { fleet, send } = aFleet();
+    send(aReport("n1", { at: START - 3_600_000, utilization: 0.25 }));
+    expect(fleet.telemetry("n1")).toMatchObject({
+      kind: "reported",
+      receivedAt: START,
+      gpus: [{ mean60: 0.25 }],
+      since: [{ at: START, busiest: 0.25, peak: 0.25, coverage: 1 }],
+    });
+  });
+
+  test("keeps every report since the last decision, and only those", () => {
+    const { fleet, state, send } = aFleet();
+    for (const utilization of [0, 0.9, 0]) {
+      send(aReport("n1", { utilization }));
+      state.now += 5_000;
+    }
+    const telemetry = fleet.telemetry("n1");
+    expect(telemetry.kind === "reported" && telemetry.since.map(({ busiest }) => busiest)).toEqual([
+      0, 0.9, 0,
+    ]);
+    fleet.decided(epochMs(START + 5_000));
+    const after = fleet.telemetry("n1");
+    expect(after.kind === "reported" && after.since.map(({ at }) => at)).toEqual([START + 10_000]);
+  });
+
+  test("stays bounded while nobody decides, and loses no blip by it", () => {
+    const { fleet, state, send } = aFleet();
+    send(aReport("n1", { utilization: 0.95 }));
+    for (let i = 0; i < 3 * MAX_DIGESTS; i++) {
+      state.now += 5_000;
+      send(aReport("n1"));
+    }
+    const telemetry = fleet.telemetry("n1");
+    const since = telemetry.kind === "reported" ? telemetry.since : [];
+    expect(since).toHaveLength(MAX_DIGESTS);
+    expect(since[0]).toMatchObject({ busiest: 0.95, peak: 0.95 });
+  });
+
+  test("says why a node's GPUs cannot be read, and restarts idleness by a digest without a number", () => {
+    const { fleet, send, state } = aFleet();
+    send(aReport("n1"));
+    send(aReport("n1", { source: { state: "hung", detail: "nvmlDeviceGetUtilizationRates on GPU 2" } }));
+    expect(fleet.telemetry("n1")).toEqual({
+      kind: "unknown",
+      because: "source-not-ready",
+      detail: "hung: nvmlDeviceGetUtilizationRates on GPU 2",
+    });
+    expect(state.turns).toEqual(["n1", "n1"]);
+    send(aReport("n1"));
+    const telemetry = fleet.telemetry("n1");
+    expect(telemetry.kind === "reported" && telemetry.since.map(({ busiest }) => busiest)).toEqual([
+      0,
+      null,
+      0,
+    ]);
+  });
+
+  test("counts what it refuses and keeps what it knew", () => {
+    const { fleet, state, send } = aFleet();
+    send(aReport("n1", { utilization: 0.5 }));
+    send(aReport("n2"), subjectFor("report", "n1"));
+    fleet.accept(subjectFor("report", "n1"), new Uint8Array([1, 2, 3]));
+    expect(state.refused).toEqual(["wrong-sender", "not-json"]);
+    expect(fleet.telemetry("n1")).toMatchObject({ gpus: [{ mean60: 0.5 }] });
+  });
+
+  test("forgets a node that the cluster does not have, but not at once", () => {
+    const { fleet, state, send } = aFleet();
+    send(aReport("early"));
+    fleet.keepOnly(new Set());
+    expect(fleet.telemetry("early").kind).toBe("reported");
+    state.now += 60_001;
+    fleet.keepOnly(new Set());
+    expect(fleet.telemetry("early").kind).toBe("unknown");
+  });
+});
+
+describe("digestOf()", () => {
+  const [gpu] = aReport("n1").gpus;
+  if (gpu === undefined) throw new Error("a report has a GPU");
+  const at = epochMs(START);
+
+  test("knows nothing when one GPU of several cannot tell", () => {
+    const blind = {
+      ...gpu,
+      uuid: "b",
+      utilization: { ...gpu.utilization, w10: { unknown: "unsupported" as const } },
+    };
+    expect(digestOf(aReport("n1", { gpus: [gpu, blind] }), at)).toEqual({
+      at,
+      busiest: null,
+      peak: null,
+      coverage: 0,
+    });
+  });
+
+  test("takes a lost GPU for unknown, not for idle", () => {
+    expect(digestOf(aReport("n1", { gpus: [{ ...gpu, state: "lost" }] }), at).busiest).toBeNull();
+  });
+
+  test("takes a node without GPUs for unknown, not for idle", () => {
+    expect(digestOf(aReport("n1", { gpus: [] }), at)).toEqual({ at, busiest: null, peak: null, coverage: 0 });
+  });
+
+  test("takes the busiest GPU and the thinnest window", () => {
+    const busy = {
+      ...gpu,
+      uuid: "b",
+      utilization: { ...gpu.utilization, w10: { mean: 0.1, max: 0.9, p95: 0.4, cov: 0.5, age: 0 } },
+    };
+    expect(digestOf(aReport("n1", { gpus: [gpu, busy] }), at)).toEqual({
+      at,
+      busiest: 0.4,
+      peak: 0.9,
+      coverage: 0.5,
+    });
+  });
+});

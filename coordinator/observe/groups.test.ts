@@ -1,0 +1,202 @@
+import { describe, expect, test } from "vitest";
+
+import { seededRandom } from "../../shared/model/random.ts";
+import { after, millis, ratio } from "../../shared/model/units.ts";
+import { AppError } from "../../shared/runtime/errors.ts";
+import { createDiscovery } from "../../shared/runtime/kube/resources.ts";
+import { createLogSink } from "../../shared/runtime/log.ts";
+import { createFakeClock, settle } from "../../test/build/clock.ts";
+import { eventually } from "../../test/build/eventually.ts";
+import { aQuickPool } from "../../test/build/scene.ts";
+import { aWorldClient } from "../../test/build/world-client.ts";
+import type { WorldClient } from "../../test/build/world-client.ts";
+import type { NodeGroup } from "../cloud/group.ts";
+import { createScaleGroup, hasMachines, machinesOf } from "../cloud/scale.ts";
+import { createGroups } from "./groups.ts";
+import type { GroupsOptions } from "./groups.ts";
+
+const STATIC_POOL = { apiVersion: "karpenter.sh/v1", kind: "NodePool", name: "gpu" };
+const DEPLOYMENT = {
+  apiVersion: "cluster.x-k8s.io/v1beta1",
+  kind: "MachineDeployment",
+  name: "spot-a",
+  namespace: "default",
+};
+
+function setup({ client }: WorldClient, overrides: Partial<GroupsOptions> = {}) {
+  const clock = createFakeClock();
+  const stop = new AbortController();
+  const running: Promise<void>[] = [];
+  const state = { changes: 0, size: 2 as number | AppError };
+  const group: NodeGroup = {
+    ...createScaleGroup({
+      client,
+      discover: createDiscovery(client),
+      target: STATIC_POOL,
+      defaultNamespace: "default",
+    }),
+    read: async () => {
+      if (state.size instanceof AppError) throw state.size;
+      return { size: state.size, version: "1" };
+    },
+  };
+  const groups = createGroups({
+    watch: { client, clock, random: seededRandom(1), log: createLogSink().log, onTrouble: () => {} },
+    clock,
+    discover: createDiscovery(client),
+    defaultNamespace: "default",
+    groupOf: () => group,
+    hasMachines,
+    machinesOf,
+    isNodeReady: () => true,
+    onChange: () => void state.changes++,
+    spawn: (_, task) => void running.push(task(stop.signal).catch(() => {})),
+    ...overrides,
+  });
+  const end = async (): Promise<void> => {
+    stop.abort();
+    await Promise.all(running);
+  };
+  return { groups, clock, state, end };
+}
+
+describe("a target that is polled", () => {
+  test("is unknown until it was read, and removes nothing by name", async () => {
+    await using made = await aWorldClient();
+    const { groups, state, end } = setup(made);
+    expect(groups.reading(STATIC_POOL).group).toMatchObject({ kind: "unknown" });
+    await settle();
+    expect(groups.reading(STATIC_POOL)).toEqual({
+      group: { kind: "known", size: 2, chosenRemoval: false },
+      instances: [],
+    });
+    expect(state.changes).toBe(1);
+    await end();
+  });
+
+  test("is read again after ten seconds, and at once when we have written", async () => {
+    await using made = await aWorldClient();
+    const { groups, clock, state, end } = setup(made);
+    groups.reading(STATIC_POOL);
+    await settle();
+    state.size = 3;
+    await clock.advance(9_999);
+    expect(groups.reading(STATIC_POOL).group).toMatchObject({ size: 2 });
+    await clock.advance(1);
+    expect(groups.reading(STATIC_POOL).group).toMatchObject({ size: 3 });
+    state.size = 4;
+    groups.touched(STATIC_POOL);
+    await settle();
+    expect(groups.reading(STATIC_POOL).group).toMatchObject({ size: 4 });
+    await end();
+  });
+
+  test("becomes unknown when it cannot be read for half a minute, not before", async () => {
+    await using made = await aWorldClient();
+    const { groups, clock, state, end } = setup(made);
+    groups.reading(STATIC_POOL);
+    await settle();
+    state.size = new AppError("unavailable", "503");
+    await clock.advance(30_000);
+    expect(groups.reading(STATIC_POOL).group).toMatchObject({ kind: "known", size: 2 });
+    await clock.advance(1_000);
+    expect(groups.reading(STATIC_POOL).group).toEqual({
+      kind: "unknown",
+      detail: "its size was last read 31 s ago",
+    });
+    await end();
+  });
+
+  test("is missing when the server does not have it", async () => {
+    await using made = await aWorldClient();
+    const { groups, state, end } = setup(made);
+    state.size = new AppError("not-found", "there is no NodePool gpu");
+    groups.reading(STATIC_POOL);
+    await settle();
+    expect(groups.reading(STATIC_POOL).group).toEqual({
+      kind: "missing",
+      detail: "there is no NodePool gpu",
+    });
+    await end();
+  });
+});
+
+describe("a MachineDeployment", () => {
+  test("shows its size and each machine with its node", async () => {
+    await using made = await aWorldClient(1);
+    const { groups, end } = setup(made);
+    groups.reading(DEPLOYMENT);
+    const reading = await eventually(() =>
+      groups.reading(DEPLOYMENT).group.kind === "known" ? groups.reading(DEPLOYMENT) : null,
+    );
+    const machine = made.world.list("machines")[0];
+    expect(reading).toEqual({
+      group: { kind: "known", size: 1, chosenRemoval: true },
+      instances: [{ id: machine?.metadata.name, node: machine?.status?.nodeRef?.name, state: "ready" }],
+    });
+    await end();
+  });
+
+  test.each([
+    ["booting", { bootMs: millis(3_600_000), readyMs: millis(0) }],
+    ["failed", { bootMs: millis(0), readyMs: millis(0), bootFailureRate: ratio(1) }],
+  ] as const)("says that a machine is %s", async (state, shape) => {
+    await using made = await aWorldClient(1, { pools: [aQuickPool({ replicas: 1, ...shape })] });
+    const { groups, end } = setup(made);
+    groups.reading(DEPLOYMENT);
+    const instances = await eventually(() =>
+      groups.reading(DEPLOYMENT).instances.length === 1 ? groups.reading(DEPLOYMENT).instances : null,
+    );
+    expect(instances).toMatchObject([{ node: null, state }]);
+    await end();
+  });
+
+  test("says that a machine is leaving while its pods still go", async () => {
+    await using made = await aWorldClient(1);
+    const { groups, end } = setup(made);
+    made.server.change((world) => world.submitJob({ id: "train", gpus: 8, durationMs: millis(600_000) }));
+    made.server.step(after(made.world.now, millis(5_000)));
+    made.server.change((world) => world.scale({ namespace: "default", name: "spot-a" }, 0));
+    const leaving = await eventually(() =>
+      groups.reading(DEPLOYMENT).instances.find(({ state }) => state === "leaving"),
+    );
+    expect(leaving.node).not.toBeNull();
+    await end();
+  });
+
+  test("that is paused has no size to decide on", async () => {
+    await using made = await aWorldClient(1);
+    const { groups, end } = setup(made);
+    made.server.change((world) => {
+      const deployment = world.get("machinedeployments", { namespace: "default", name: "spot-a" });
+      if (deployment === null) throw new Error("no deployment");
+      world.put("machinedeployments", {
+        ...deployment,
+        metadata: { ...deployment.metadata, annotations: { "cluster.x-k8s.io/paused": "" } },
+      });
+    });
+    const paused = await eventually(() => {
+      const { group } = groups.reading(DEPLOYMENT);
+      return group.kind === "unknown" && group.detail.includes("paused") ? group : null;
+    });
+    expect(paused.detail).toContain("MachineDeployment spot-a is paused");
+    await end();
+  });
+
+  test("of another name is missing", async () => {
+    await using made = await aWorldClient(1);
+    const { groups, end } = setup(made);
+    const other = { ...DEPLOYMENT, name: "other" };
+    expect(
+      (
+        await eventually(() =>
+          groups.reading(other).group.kind === "missing" ? groups.reading(other) : null,
+        )
+      ).group,
+    ).toEqual({
+      kind: "missing",
+      detail: "there is no MachineDeployment default/other",
+    });
+    await end();
+  });
+});

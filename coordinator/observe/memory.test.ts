@@ -1,0 +1,97 @@
+import { describe, expect, test } from "vitest";
+
+import { epochMs, millis } from "../../shared/model/units.ts";
+import { AppError } from "../../shared/runtime/errors.ts";
+import { createLogSink } from "../../shared/runtime/log.ts";
+import { createFakeClock } from "../../test/build/clock.ts";
+import { EMPTY_MEMORY } from "../decide/snapshot.ts";
+import type { Memory } from "../decide/snapshot.ts";
+import { createMemoryKeeper } from "./memory.ts";
+
+const MEMORY: Memory = {
+  ...EMPTY_MEMORY,
+  at: epochMs(1_000),
+  nodes: { n1: { idleSince: epochMs(500), lastReportAt: epochMs(900), emptySince: null } },
+  launches: { "p/a": { missing: 1, since: epochMs(100) } },
+};
+
+/** A bucket in memory that keeps the contract, and can be away. */
+function aBucket() {
+  const state = { away: false, puts: 0, value: null as Uint8Array | null };
+  const check = (): void => {
+    if (state.away) throw new AppError("unavailable", "NATS is away");
+  };
+  return {
+    state,
+    bucket: {
+      get: async () => {
+        check();
+        return state.value === null ? null : { value: state.value, revision: 1 };
+      },
+      put: async (_key: string, value: Uint8Array) => {
+        check();
+        state.puts++;
+        state.value = value;
+        return state.puts;
+      },
+    },
+  };
+}
+
+function setup(connected = true) {
+  const clock = createFakeClock();
+  const { bucket, state } = aBucket();
+  const whenConnected = async (signal: AbortSignal): Promise<void> => {
+    if (!connected) await clock.sleep(millis(3_600_000), signal);
+  };
+  const keeper = createMemoryKeeper({ bucket, whenConnected, clock, log: createLogSink().log });
+  return { clock, state, keeper, signal: new AbortController().signal };
+}
+
+describe("createMemoryKeeper()", () => {
+  test("gives back what was kept", async () => {
+    const { clock, keeper, state, signal } = setup();
+    const stop = new AbortController();
+    const running = keeper.run(stop.signal);
+    keeper.keep(MEMORY);
+    stop.abort();
+    await running;
+    expect(state.puts).toBe(1);
+    expect(await keeper.read(millis(2_000), signal)).toEqual(MEMORY);
+    expect(clock.sleeping()).toBe(0);
+  });
+
+  test("knows nothing when nothing was kept", async () => {
+    const { keeper, signal } = setup();
+    expect(await keeper.read(millis(2_000), signal)).toBeNull();
+  });
+
+  test("does not wait for NATS longer than it may", async () => {
+    const { clock, keeper, signal } = setup(false);
+    const reading = keeper.read(millis(2_000), signal);
+    await clock.untilSleeping(2_000);
+    await clock.advance(2_000);
+    expect(await reading).toBeNull();
+  });
+
+  test("takes what it cannot read for lost", async () => {
+    const { keeper, state, signal } = setup();
+    state.value = new TextEncoder().encode("not gzip");
+    expect(await keeper.read(millis(2_000), signal)).toBeNull();
+  });
+
+  test("writes again what could not be written, and the newest of it", async () => {
+    const { clock, keeper, state, signal } = setup();
+    const stop = new AbortController();
+    const running = keeper.run(stop.signal);
+    state.away = true;
+    keeper.keep(EMPTY_MEMORY);
+    await clock.untilSleeping(2_000);
+    await clock.advance(2_000);
+    keeper.keep(MEMORY);
+    state.away = false;
+    stop.abort();
+    await running;
+    expect(await keeper.read(millis(2_000), signal)).toEqual(MEMORY);
+  });
+});

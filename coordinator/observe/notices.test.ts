@@ -1,0 +1,181 @@
+import { describe, expect, test } from "vitest";
+
+import { encode } from "../../shared/contract/codec.ts";
+import type { DrainReport } from "../../shared/contract/drain-report.ts";
+import type { DrainState } from "../../shared/contract/node-marks.ts";
+import type { NoticeMessage } from "../../shared/contract/notice.ts";
+import { subjectFor } from "../../shared/contract/subjects.ts";
+import { SUBJECT_ROOT } from "../../shared/model/names.ts";
+import { epochMs } from "../../shared/model/units.ts";
+import { AFTER_DEADLINE_MS, createNotices } from "./notices.ts";
+
+const START = Date.UTC(2026, 5, 1);
+
+function aSetup() {
+  const state = { now: START, woken: 0, refused: [] as string[] };
+  const notices = createNotices({
+    now: () => epochMs(state.now),
+    subjectRoot: SUBJECT_ROOT,
+    onRefused: (kind, code) => state.refused.push(`${kind} ${code}`),
+    onNotice: () => void state.woken++,
+  });
+  const notice = (overrides: Partial<NoticeMessage> = {}): void => {
+    const message: NoticeMessage = {
+      v: 1,
+      node: "n1",
+      id: "i",
+      phase: "seen",
+      source: "aws",
+      seenAt: START,
+      deadline: START + 120_000,
+      replace: true,
+      pods: { low: 0, medium: 0, high: 0, system: 0 },
+      ...overrides,
+    };
+    notices.accept(subjectFor("notice", message.node), encode<"notice">(message));
+  };
+  const drain = (overrides: Partial<DrainReport> = {}): void => {
+    const message: DrainReport = {
+      v: 1,
+      node: "n1",
+      id: "i",
+      cause: "notice",
+      source: "aws",
+      phase: "drained",
+      at: START,
+      deadline: START + 120_000,
+      counts: { evicted: 0, gone: 0, blocked: 0, waiting: 0 },
+      ...overrides,
+    };
+    notices.accept(subjectFor("drain", message.node), encode<"drain">(message));
+  };
+  const current = (nodes = [aNode()]) => notices.current(nodes, epochMs(state.now));
+  return { notices, state, notice, drain, current };
+}
+
+function aNode(
+  overrides: {
+    readonly name?: string;
+    readonly createdAt?: number;
+    readonly drain?: Partial<DrainState>;
+  } = {},
+) {
+  const { name = "n1", createdAt = START - 3_600_000, drain } = overrides;
+  const value: DrainState = {
+    v: 1,
+    id: "i",
+    cause: "notice",
+    source: "aws",
+    phase: "started",
+    seenAt: START,
+    deadline: START + 120_000,
+    replace: true,
+    cordonedByUs: true,
+    ...drain,
+  };
+  return {
+    name,
+    createdAt: epochMs(createdAt),
+    drainState: drain === undefined ? ({ kind: "none" } as const) : ({ kind: "value", value } as const),
+  };
+}
+
+describe("createNotices()", () => {
+  test("tells a notice once, whichever channels bring it, and wakes the loop", () => {
+    const { notice, current, state } = aSetup();
+    notice();
+    notice();
+    expect(current([aNode({ drain: {} })])).toEqual([
+      {
+        id: "i",
+        node: "n1",
+        source: "aws",
+        seenAt: START,
+        deadline: START + 120_000,
+        replace: true,
+        drained: false,
+      },
+    ]);
+    expect(state.woken).toBe(1);
+  });
+
+  test("knows a notice by the node's mark alone", () => {
+    expect(aSetup().current([aNode({ drain: { id: "by-mark" } })])).toMatchObject([
+      { id: "by-mark", node: "n1" },
+    ]);
+  });
+
+  test("takes no voluntary drain for a notice", () => {
+    expect(aSetup().current([aNode({ drain: { cause: "request", source: "coordinator" } })])).toEqual([]);
+  });
+
+  test("moves a deadline closer and never away", () => {
+    const { notice, current } = aSetup();
+    notice();
+    notice({ phase: "superseded", deadline: START + 30_000 });
+    notice({ phase: "superseded", deadline: START + 300_000 });
+    expect(current()[0]?.deadline).toBe(START + 30_000);
+  });
+
+  test("ends with its cancellation, also when the other channel still shows it", () => {
+    const { notice, current } = aSetup();
+    notice({ source: "drill" });
+    notice({ source: "drill", phase: "cancelled" });
+    expect(current([aNode({ drain: { source: "drill" } })])).toEqual([]);
+  });
+
+  test("is drained when the agent says so, and when the node is gone", () => {
+    const { notice, drain, current } = aSetup();
+    notice();
+    notice({ id: "other", node: "n2" });
+    drain();
+    expect(current([aNode()]).map(({ id, drained }) => [id, drained])).toEqual([
+      ["i", true],
+      ["other", true],
+    ]);
+  });
+
+  test("understands a drain report that comes before its notice", () => {
+    const { notice, drain, current } = aSetup();
+    drain();
+    notice();
+    expect(current()).toMatchObject([{ drained: true }]);
+  });
+
+  test("is not drained by the deadline alone", () => {
+    const { notice, drain, current } = aSetup();
+    notice();
+    drain({ phase: "final" });
+    expect(current()).toMatchObject([{ drained: false }]);
+  });
+
+  test("is over some minutes after its deadline", () => {
+    const { notice, current, state } = aSetup();
+    notice();
+    state.now = START + 120_000 + AFTER_DEADLINE_MS;
+    expect(current()).toHaveLength(1);
+    state.now += 1;
+    expect(current()).toEqual([]);
+  });
+
+  test("does not stick to a newer machine of the same name", () => {
+    const { notice, current } = aSetup();
+    notice();
+    expect(current([aNode({ createdAt: START + 60_000 })])).toEqual([]);
+  });
+
+  test("does not wake the loop for what is long over, as a restart reads a whole day", () => {
+    const { notice, state, current } = aSetup();
+    state.now = START + 20 * 3_600_000;
+    notice();
+    expect(state.woken).toBe(0);
+    expect(current()).toEqual([]);
+  });
+
+  test("counts what it refuses", () => {
+    const { notices, state } = aSetup();
+    notices.accept(subjectFor("notice", "n1"), new Uint8Array([0]));
+    notices.accept(subjectFor("drain", "n1"), new TextEncoder().encode('{"v":2}'));
+    expect(state.refused).toEqual(["notice not-json", "drain unknown-version"]);
+  });
+});

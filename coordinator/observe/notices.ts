@@ -1,0 +1,137 @@
+// Interruptions of nodes, from two channels that may each be late or silent: the event stream and the agent's
+// mark on its node. One id is one interruption whatever brought it; the deadline only moves closer. An entry
+// ends when it was cancelled, when its machine is long gone, or when the node's name belongs to a newer machine.
+
+import { decode } from "../../shared/contract/codec.ts";
+import type { DrainReport } from "../../shared/contract/drain-report.ts";
+import type { NoticeMessage } from "../../shared/contract/notice.ts";
+import { parseSubject } from "../../shared/contract/subjects.ts";
+import type { NoticeSource } from "../../shared/model/interruption.ts";
+import { elapsed, epochMs } from "../../shared/model/units.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+import type { NodeInput, NoticeInput } from "../decide/snapshot.ts";
+
+/** How long after its deadline an interruption still counts: machines outlive their deadline by minutes, not more. */
+export const AFTER_DEADLINE_MS = 10 * 60_000;
+/** Entries kept in all; above it the one whose deadline is oldest goes. */
+const MAX_NOTICES = 5_000;
+
+export interface Notices {
+  /** Takes one message of the event stream as it came. */
+  accept(subject: string, data: Uint8Array): void;
+  /** Merges in what the nodes' own marks say and returns what counts now. */
+  current(
+    nodes: readonly Pick<NodeInput, "name" | "createdAt" | "drainState">[],
+    now: EpochMs,
+  ): readonly NoticeInput[];
+}
+
+export interface NoticesOptions {
+  readonly now: () => EpochMs;
+  readonly subjectRoot: string;
+  readonly onRefused: (kind: "notice" | "drain", code: string, detail: string) => void;
+  /** An interruption was seen or withdrawn: a cycle is wanted at once. */
+  readonly onNotice: () => void;
+}
+
+interface Entry {
+  readonly node: string;
+  readonly source: NoticeSource;
+  readonly seenAt: EpochMs;
+  readonly deadline: EpochMs;
+  readonly replace: boolean;
+  readonly drained: boolean;
+  readonly cancelled: boolean;
+}
+
+export function createNotices({ now, subjectRoot, onRefused, onNotice }: NoticesOptions): Notices {
+  const entries = new Map<string, Entry>();
+  /** Phases that came before their notice, as after a restart in the middle of the stream. */
+  const ahead = new Map<string, "drained" | "cancelled">();
+
+  function put(id: string, next: Entry): void {
+    entries.set(id, next);
+    if (entries.size <= MAX_NOTICES) return;
+    const [oldest] = [...entries].sort(([, a], [, b]) => a.deadline - b.deadline)[0] ?? [];
+    if (oldest !== undefined) entries.delete(oldest);
+  }
+
+  function acceptNotice(message: NoticeMessage): void {
+    const before = entries.get(message.id);
+    const early = ahead.get(message.id);
+    const seen = {
+      node: message.node,
+      source: message.source,
+      seenAt: epochMs(message.seenAt),
+      deadline: epochMs(Math.min(before?.deadline ?? Infinity, message.deadline)),
+      replace: message.replace || before?.replace === true,
+      drained: before?.drained === true || early === "drained",
+      cancelled: before?.cancelled === true || message.phase === "cancelled" || early === "cancelled",
+    };
+    ahead.delete(message.id);
+    put(message.id, seen);
+    if (before === undefined || before.cancelled !== seen.cancelled || before.deadline !== seen.deadline) {
+      if (!isOver(seen, now())) onNotice();
+    }
+  }
+
+  function acceptDrain(message: DrainReport): void {
+    if (message.cause !== "notice" || (message.phase !== "drained" && message.phase !== "cancelled")) return;
+    const before = entries.get(message.id);
+    if (before === undefined) {
+      if (ahead.size < MAX_NOTICES) ahead.set(message.id, message.phase);
+      return;
+    }
+    entries.set(message.id, { ...before, [message.phase]: true });
+    onNotice();
+  }
+
+  return {
+    accept: (subject, data) => {
+      const kind = parseSubject(subject, subjectRoot)?.kind === "drain" ? "drain" : "notice";
+      const decoded = decode(kind, subject, data, subjectRoot);
+      if (decoded.kind === "refused") onRefused(kind, decoded.code, decoded.detail);
+      else if (isDrain(decoded.message)) acceptDrain(decoded.message);
+      else acceptNotice(decoded.message);
+    },
+    current: (nodes, at) => {
+      const byName = new Map(nodes.map((node) => [node.name, node]));
+      for (const { name, drainState } of nodes) {
+        if (drainState.kind !== "value") continue;
+        const { id, cause, source, phase, seenAt, deadline, replace } = drainState.value;
+        if (cause !== "notice" || source === "coordinator") continue;
+        const before = entries.get(id);
+        put(id, {
+          node: name,
+          source,
+          seenAt: epochMs(seenAt),
+          deadline: epochMs(Math.min(before?.deadline ?? Infinity, deadline)),
+          replace: replace || before?.replace === true,
+          drained: before?.drained === true || phase === "drained",
+          cancelled: before?.cancelled === true || phase === "cancelled",
+        });
+      }
+      const counting: NoticeInput[] = [];
+      for (const [id, entry] of entries) {
+        const node = byName.get(entry.node);
+        if (isOver(entry, at) || (node !== undefined && node.createdAt > entry.seenAt)) {
+          // A cancelled one is kept until its deadline is long past: the other channel may bring it again.
+          if (elapsed(entry.deadline, at) > AFTER_DEADLINE_MS) entries.delete(id);
+          continue;
+        }
+        const { cancelled: _, ...input } = entry;
+        counting.push({ id, ...input, drained: entry.drained || node === undefined });
+      }
+      for (const id of ahead.keys()) if (entries.has(id)) ahead.delete(id);
+      return counting;
+    },
+  };
+}
+
+function isDrain(message: NoticeMessage | DrainReport): message is DrainReport {
+  return "counts" in message;
+}
+
+function isOver(entry: Entry, at: EpochMs): boolean {
+  return entry.cancelled || elapsed(entry.deadline, at) > AFTER_DEADLINE_MS;
+}

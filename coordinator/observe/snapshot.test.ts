@@ -1,0 +1,114 @@
+import { describe, expect, test } from "vitest";
+
+import { SUBJECT_ROOT } from "../../shared/model/names.ts";
+import { seededRandom } from "../../shared/model/random.ts";
+import { epochMs } from "../../shared/model/units.ts";
+import { systemClock as clock } from "../../shared/runtime/clock.ts";
+import { createLogSink } from "../../shared/runtime/log.ts";
+import { eventually } from "../../test/build/eventually.ts";
+import { aWorldClient } from "../../test/build/world-client.ts";
+import type { WorldClient } from "../../test/build/world-client.ts";
+import { EMPTY_JOURNAL, EMPTY_MEMORY } from "../decide/snapshot.ts";
+import { createCluster } from "./cluster.ts";
+import { createFleet } from "./fleet.ts";
+import { createNotices } from "./notices.ts";
+import { createPolicies } from "./policies.ts";
+import { createObserver } from "./snapshot.ts";
+
+function setup({ client }: WorldClient) {
+  const stop = new AbortController();
+  const now = () => clock.now();
+  const watch = { client, clock, random: seededRandom(1), log: createLogSink().log, onTrouble: () => {} };
+  const cluster = createCluster({ watch, onProblem: () => {}, onChange: () => {} });
+  const policies = createPolicies({ watch, onObject: () => {}, onGone: () => {}, onChange: () => {} });
+  const observer = createObserver({
+    cluster,
+    policies,
+    fleet: createFleet({ now, subjectRoot: SUBJECT_ROOT, onRefused: () => {}, onTurn: () => {} }),
+    notices: createNotices({ now, subjectRoot: SUBJECT_ROOT, onRefused: () => {}, onNotice: () => {} }),
+    groups: { reading: () => ({ group: { kind: "none" }, instances: [] }), touched: () => {} },
+    journalOf: () => EMPTY_JOURNAL,
+  });
+  const running = [...cluster.watches, policies.watch].map(async (watched) => await watched.run(stop.signal));
+  const end = async (): Promise<void> => {
+    stop.abort();
+    await Promise.all(running);
+  };
+  return { observer, end };
+}
+
+function isFrozen(value: unknown): boolean {
+  return (
+    typeof value !== "object" ||
+    value === null ||
+    (Object.isFrozen(value) && Object.values(value).every(isFrozen))
+  );
+}
+
+describe("createObserver()", () => {
+  test("gives a snapshot that is frozen to its depth and is nothing but JSON", async () => {
+    await using made = await aWorldClient(2);
+    made.server.change((world) => world.submitService({ name: "web", replicas: 1 }));
+    const { observer, end } = setup(made);
+    await eventually(() => observer.listed());
+    const taken = observer.snapshot(clock.now(), EMPTY_MEMORY);
+    expect(taken.nodes).toHaveLength(2);
+    expect(taken.pods.length).toBeGreaterThan(0);
+    expect(isFrozen(taken)).toBe(true);
+    expect(JSON.parse(JSON.stringify(taken))).toEqual(taken);
+    await end();
+  });
+
+  test("names what is not listed yet, and is not synced before", async () => {
+    await using made = await aWorldClient(1);
+    made.server.faults.set({ kind: "silence", match: { pathIncludes: "/pods" } });
+    const { observer, end } = setup(made);
+    await eventually(() => observer.missing(clock.now()).length === 1);
+    expect(observer.listed()).toBe(false);
+    expect(observer.snapshot(clock.now(), EMPTY_MEMORY).sync).toEqual({
+      kind: "unsynced",
+      missing: ["pods: not listed yet"],
+    });
+    await end();
+  });
+
+  test("is not synced while a watch has been silent for long, and synced anew from when it is back", async () => {
+    await using made = await aWorldClient(1);
+    const { observer, end } = setup(made);
+    await eventually(() => observer.listed());
+    const before = clock.now();
+    expect(observer.snapshot(before, EMPTY_MEMORY).sync).toEqual({ kind: "synced", since: before });
+
+    made.server.faults.set({ kind: "status", code: 503, match: { pathIncludes: "/nodes" } });
+    made.server.cutAll();
+    const later = await eventually(() =>
+      observer.missing(epochMs(clock.now() + 20_000)).length > 0 ? epochMs(clock.now() + 20_000) : null,
+    );
+    expect(observer.snapshot(later, EMPTY_MEMORY).sync).toMatchObject({ kind: "unsynced" });
+
+    made.server.faults.clear();
+    await eventually(() => observer.missing(epochMs(clock.now() + 20_000)).length === 0);
+    const back = clock.now();
+    expect(observer.snapshot(back, EMPTY_MEMORY).sync).toEqual({ kind: "synced", since: back });
+    await end();
+  });
+
+  test("gives a budget with the pods that it selects, and allows nothing before its controller has looked", async () => {
+    await using made = await aWorldClient(1);
+    made.server.change((world) => {
+      world.submitService({ name: "web", replicas: 2, labels: { app: "web" } });
+      world.put("poddisruptionbudgets", {
+        apiVersion: "policy/v1",
+        kind: "PodDisruptionBudget",
+        metadata: { name: "web", namespace: "default" },
+        spec: { maxUnavailable: 1, selector: { matchLabels: { app: "web" } } },
+      });
+    });
+    const { observer, end } = setup(made);
+    await eventually(() => observer.listed());
+    const [budget] = observer.snapshot(clock.now(), EMPTY_MEMORY).budgets;
+    expect(budget).toMatchObject({ key: "default/web" });
+    expect(budget?.pods).toHaveLength(2);
+    await end();
+  });
+});

@@ -1,0 +1,76 @@
+// Puts together what all sources know at one moment, frozen, and says what is missing instead of guessing. It
+// reads memory only: a snapshot costs no call.
+
+import type { EpochMs } from "../../shared/model/units.ts";
+import type { Journal, Memory, PolicyInput, Snapshot } from "../decide/snapshot.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Fleet } from "./fleet.ts";
+import { deepFreeze } from "./freeze.ts";
+import type { Groups } from "./groups.ts";
+import type { Notices } from "./notices.ts";
+import type { Policies, Policy } from "./policies.ts";
+import { incompleteness } from "./watched.ts";
+
+export interface Sources {
+  readonly cluster: Cluster;
+  readonly policies: Policies;
+  readonly fleet: Fleet;
+  readonly notices: Notices;
+  readonly groups: Groups;
+  readonly journalOf: (policy: string) => Journal;
+}
+
+export interface Observer {
+  /** Whether every watch has brought its first list. Before that, half a list would look like half a cluster. */
+  listed(): boolean;
+  /** What keeps the picture from being complete; empty: complete. */
+  missing(now: EpochMs): readonly string[];
+  snapshot(now: EpochMs, memory: Memory): Snapshot;
+}
+
+export function createObserver(sources: Sources): Observer {
+  const { cluster, policies, fleet, notices, groups, journalOf } = sources;
+  const watches = [...cluster.watches, policies.watch];
+  /** Since when every watch has been complete at each look. */
+  let completeSince: EpochMs | null = null;
+
+  function missing(now: EpochMs): readonly string[] {
+    return watches.flatMap((watched) => incompleteness(watched, now) ?? []);
+  }
+
+  function policyInput({ name, parsed, pools }: Policy): PolicyInput {
+    if (parsed.kind === "invalid") return { kind: "invalid", name, problems: parsed.problems, pools };
+    const inputs = parsed.spec.nodePools.map((pool) => ({
+      name: pool.name,
+      ...groups.reading(pool.group?.scale),
+    }));
+    return { kind: "valid", name, spec: parsed.spec, pools: inputs, journal: journalOf(name) };
+  }
+
+  return {
+    listed: () => watches.every(({ store }) => store.synced),
+    missing,
+    snapshot: (now, memory) => {
+      const lacking = missing(now);
+      if (lacking.length > 0) completeSince = null;
+      else completeSince ??= now;
+
+      const nodes = cluster.nodes();
+      fleet.keepOnly(new Set(nodes.map(({ name }) => name)));
+      return deepFreeze({
+        v: 1,
+        at: now,
+        sync:
+          completeSince === null
+            ? { kind: "unsynced", missing: lacking }
+            : { kind: "synced", since: completeSince },
+        policies: policies.list().map(policyInput),
+        nodes: nodes.map((node) => ({ ...node, telemetry: fleet.telemetry(node.name) })),
+        pods: cluster.pods(),
+        budgets: cluster.budgets(),
+        notices: notices.current(nodes, now),
+        memory,
+      } satisfies Snapshot);
+    },
+  };
+}

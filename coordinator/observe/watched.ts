@@ -1,0 +1,63 @@
+// One watch with its store, and how far both can be trusted. Every store of the coordinator is made here, so
+// that "complete" means the same for all.
+
+import type { KubeObject } from "../../shared/model/kube.ts";
+import type { Random } from "../../shared/model/random.ts";
+import { elapsed } from "../../shared/model/units.ts";
+import type { EpochMs, Millis } from "../../shared/model/units.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
+import type { ErrorKind } from "../../shared/runtime/errors.ts";
+import type { Watcher } from "../../shared/runtime/kube/client.ts";
+import type { Resource } from "../../shared/runtime/kube/resources.ts";
+import { createObjectStore, runStore } from "../../shared/runtime/kube/store.ts";
+import type { ObjectStore } from "../../shared/runtime/kube/store.ts";
+import { watch } from "../../shared/runtime/kube/watch.ts";
+import type { WatchEvent } from "../../shared/runtime/kube/watch.ts";
+import type { Log } from "../../shared/runtime/log.ts";
+
+export interface WatchDeps {
+  readonly client: Watcher;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Pick<Log, "info" | "warn">;
+  readonly onTrouble: (kind: ErrorKind) => void;
+}
+
+export interface Watched<T extends KubeObject> {
+  /** For messages: "pods". */
+  readonly name: string;
+  readonly store: ObjectStore<T>;
+  /** Ends with the signal. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createWatched<T extends KubeObject>(
+  resource: Resource<T>,
+  deps: WatchDeps,
+  onChange: (event: WatchEvent<T>) => void,
+): Watched<T> {
+  const store = createObjectStore<T>({ onChange });
+  return {
+    name: resource.plural,
+    store,
+    run: async (signal) => {
+      const { client, clock, random, log, onTrouble } = deps;
+      await runStore(watch(client, resource, {}, { clock, random, signal, log, onTrouble }), store);
+    },
+  };
+}
+
+/** A watch that broke is usually back within seconds; longer than this and its store is not taken for complete. */
+export const STALE_MS: Millis = 15_000 as Millis;
+
+/** Null: complete. Else what a person should know. */
+export function incompleteness(
+  watched: Pick<Watched<KubeObject>, "name" | "store">,
+  now: EpochMs,
+): string | null {
+  const { store, name } = watched;
+  if (!store.synced) return `${name}: not listed yet`;
+  if (store.staleSince === null) return null;
+  const ageMs = elapsed(store.staleSince, now);
+  return ageMs > STALE_MS ? `${name}: nothing heard for ${Math.round(ageMs / 1000)} s` : null;
+}

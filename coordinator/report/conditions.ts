@@ -1,0 +1,106 @@
+// The conditions of a policy: whether it is valid, whether it acts, which pools have no group, and which nodes two
+// policies want. A transition is a change of status, not of words; conditions of types that are not ours stay.
+
+import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import { CONDITION } from "../../shared/model/names.ts";
+import type { Reason } from "../../shared/model/reasons.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+import type { PolicyInput } from "../decide/snapshot.ts";
+import { sentence } from "./explain.ts";
+
+type Condition = PolicyStatus["conditions"][number];
+type Verdict = Pick<Condition, "type" | "status" | "reason" | "message">;
+type ValidPolicy = Extract<PolicyInput, { kind: "valid" }>;
+type InvalidPolicy = Extract<PolicyInput, { kind: "invalid" }>;
+
+/** Overlaps named in a message; more would make it unreadable. */
+const MAX_NAMED = 5;
+
+/** `because`: every reason that this cycle gives for the policy's pools. */
+export function verdictsOf(policy: PolicyInput, because: readonly Reason[]): readonly Verdict[] {
+  if (policy.kind === "invalid") return verdictsOfInvalid(policy);
+  return [
+    { type: CONDITION.valid, status: "True", reason: "Accepted", message: "the spec is valid" },
+    activity(policy),
+    groups(policy),
+    overlap(because.filter(({ code }) => code === "overlap" || code === "group-shared")),
+  ];
+}
+
+function verdictsOfInvalid({ problems }: InvalidPolicy): readonly Verdict[] {
+  return [
+    { type: CONDITION.valid, status: "False", reason: "InvalidSpec", message: problems.join("; ") },
+    {
+      type: CONDITION.active,
+      status: "False",
+      reason: "InvalidSpec",
+      message: "nothing is done until the policy is valid",
+    },
+  ];
+}
+
+function activity({ spec }: ValidPolicy): Verdict {
+  const type = CONDITION.active;
+  if (!spec.enabled) return { type, status: "False", reason: "Disabled", message: "enabled is false" };
+  if (spec.mode === "Act")
+    return { type, status: "True", reason: "Acting", message: "moves are carried out" };
+  return {
+    type,
+    status: "False",
+    reason: "Recommend",
+    message: "mode is Recommend: decided and reported, nothing touched",
+  };
+}
+
+function groups({ pools }: ValidPolicy): Verdict {
+  const without = pools.filter(({ group }) => group.kind === "none").map(({ name }) => name);
+  const missing = pools.flatMap(({ name, group }) =>
+    group.kind === "missing" ? [`${name}: ${group.detail}`] : [],
+  );
+  const type = CONDITION.noGroup;
+  if (without.length === 0 && missing.length === 0) {
+    return { type, status: "False", reason: "GroupsFound", message: "every pool has its group" };
+  }
+  const problems = [
+    ...(without.length === 0 ? [] : [`nodePools without group: ${without.join(", ")}`]),
+    ...missing,
+  ];
+  return {
+    type,
+    status: "True",
+    reason: without.length > 0 ? "PoolWithoutGroup" : "GroupMissing",
+    message: problems.join("; "),
+  };
+}
+
+function overlap(reasons: readonly Reason[]): Verdict {
+  const type = CONDITION.overlap;
+  if (reasons.length === 0)
+    return {
+      type,
+      status: "False",
+      reason: "NoOverlap",
+      message: "no node or group belongs to two policies",
+    };
+  const named = [...new Set(reasons.map((reason) => sentence(reason)))].slice(0, MAX_NAMED);
+  return { type, status: "True", reason: "TwoPoliciesOwnNode", message: named.join("; ") };
+}
+
+export function withVerdicts(
+  conditions: readonly Condition[],
+  verdicts: readonly Verdict[],
+  { at, generation }: { readonly at: EpochMs; readonly generation: number | undefined },
+): Condition[] {
+  const ours = verdicts.map((verdict) => {
+    const before = conditions.find(({ type }) => type === verdict.type);
+    const lastTransitionTime =
+      before?.status === verdict.status ? before.lastTransitionTime : new Date(at).toISOString();
+    return {
+      ...verdict,
+      lastTransitionTime,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+    };
+  });
+  const known: ReadonlySet<string> = new Set(Object.values(CONDITION));
+  return [...conditions.filter(({ type }) => !known.has(type)), ...ours];
+}

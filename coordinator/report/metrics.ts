@@ -1,0 +1,229 @@
+// The coordinator's metrics: the table from which the reference page is made, and the one place that turns a
+// cycle into values. A value that is not known has no sample. Names follow the guides that operators have
+// dashboards for; labels are added where the guides name none and a pool matters.
+
+import type { CapacityType } from "../../shared/model/node.ts";
+import { CAPACITY_TYPES } from "../../shared/model/node.ts";
+import { defineMetrics } from "../../shared/runtime/metrics.ts";
+import type { Metrics } from "../../shared/runtime/metrics.ts";
+import type { Plan } from "../decide/plan.ts";
+import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
+import type { MoveReport } from "./move-report.ts";
+
+const POOL = { policy: "name of the AutoscalingPolicy", pool: "name of the pool in its policy" };
+const CAPACITY = { capacity_type: "spot, on-demand or reserved" };
+const ACTION = { action: "grow, shrink, replace or release" };
+
+export const COORDINATOR_METRICS = defineMetrics({
+  gpu_autoscaler_scaling_actions_total: {
+    type: "counter",
+    help: "Moves that ended: success is true when the group changed as decided.",
+    labels: { ...ACTION, ...CAPACITY, success: "true or false" },
+  },
+  gpu_autoscaler_scaling_duration_seconds: {
+    type: "histogram",
+    help: "Time of the calls of one move, from reading the group to its answer.",
+    labels: ACTION,
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128],
+  },
+  gpu_autoscaler_node_count: {
+    type: "gauge",
+    help: "Nodes of the pools that are in the cluster and Ready.",
+    labels: CAPACITY,
+  },
+  gpu_autoscaler_desired_node_count: {
+    type: "gauge",
+    help: "Sum of the sizes that the groups of all pools are asked to have, as last read.",
+    labels: {},
+  },
+  gpu_autoscaler_cluster_utilization: {
+    type: "gauge",
+    help: "Mean utilisation of the GPUs that report, from 0 to 1; absent when none does.",
+    labels: {},
+  },
+  gpu_autoscaler_pending_pods: {
+    type: "gauge",
+    help: "GPU pods that count as demand and have no node.",
+    labels: {},
+  },
+  gpu_autoscaler_underutilized_nodes: {
+    type: "gauge",
+    help: "Nodes below the policy's scaleDownThreshold.",
+    labels: {},
+  },
+  gpu_autoscaler_nodes_unknown: {
+    type: "gauge",
+    help: "Nodes whose telemetry is missing or too old to decide on.",
+    labels: {},
+  },
+  gpu_autoscaler_spot_interruptions_total: {
+    type: "counter",
+    help: "Interruption notices seen, drills left out.",
+    labels: {},
+  },
+  gpu_autoscaler_spot_termination_warnings: {
+    type: "gauge",
+    help: "Nodes under an interruption notice now, drills included.",
+    labels: {},
+  },
+  gpu_autoscaler_scale_up_cooldown_remaining_seconds: {
+    type: "gauge",
+    help: "Time until the pool may grow again; 0 when it may.",
+    labels: POOL,
+  },
+  gpu_autoscaler_scale_down_cooldown_remaining_seconds: {
+    type: "gauge",
+    help: "Time until the pool may shrink again; 0 when it may.",
+    labels: POOL,
+  },
+  gpu_autoscaler_decision_total: {
+    type: "counter",
+    help: "Answers of the decision: one for each move and each hold, by the first reason.",
+    labels: { ...POOL, action: "grow, shrink, replace, release or hold", reason: "reason code" },
+  },
+  gpu_autoscaler_reconcile_errors_total: {
+    type: "counter",
+    help: "Cycles in which a stage failed.",
+    labels: {},
+  },
+  gpu_autoscaler_reconcile_duration_seconds: {
+    type: "histogram",
+    help: "Time of one cycle, from the snapshot to the report.",
+    labels: {},
+    buckets: [0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24],
+  },
+  gpu_autoscaler_last_reconcile_timestamp: {
+    type: "gauge",
+    help: "When the last complete cycle ended, in seconds since 1970.",
+    labels: {},
+  },
+  gpu_autoscaler_messages_refused_total: {
+    type: "counter",
+    help: "NATS messages that were refused.",
+    labels: {
+      kind: "report, notice or drain",
+      reason: "why: malformed, unknown-version, wrong-sender and others",
+    },
+  },
+  gpu_autoscaler_objects_unreadable_total: {
+    type: "counter",
+    help: "Kubernetes objects with a part that cannot be read; they are left out or held to be full.",
+    labels: { kind: "node, pod, budget or status" },
+  },
+  gpu_autoscaler_watch_errors_total: {
+    type: "counter",
+    help: "Broken watches and lists of the Kubernetes API.",
+    labels: { kind: "kind of the error" },
+  },
+  gpu_autoscaler_nats_connected: { type: "gauge", help: "1 while connected to NATS, else 0.", labels: {} },
+  gpu_autoscaler_leader: { type: "gauge", help: "1 while this replica leads, else 0.", labels: {} },
+});
+
+export type CoordinatorMetrics = Metrics<typeof COORDINATOR_METRICS>;
+
+/** The state of the fleet and of the decision, as of one cycle. */
+export function recordCycle(metrics: CoordinatorMetrics, snapshot: Snapshot, plan: Plan): void {
+  const figures = plan.figures;
+  metrics.set("gpu_autoscaler_pending_pods", {}, total(figures.map(({ pendingPods }) => pendingPods)));
+  metrics.set(
+    "gpu_autoscaler_underutilized_nodes",
+    {},
+    total(figures.map(({ underutilizedNodes }) => underutilizedNodes)),
+  );
+  metrics.set("gpu_autoscaler_nodes_unknown", {}, total(figures.map(({ unknownNodes }) => unknownNodes)));
+  metrics.set(
+    "gpu_autoscaler_spot_termination_warnings",
+    {},
+    new Set(snapshot.notices.map(({ node }) => node)).size,
+  );
+
+  const sizes = figures.flatMap(({ pools }) => pools.flatMap(({ size }) => (size === null ? [] : [size])));
+  metrics.setAll(
+    "gpu_autoscaler_desired_node_count",
+    sizes.length === 0 ? [] : [{ labels: {}, value: total(sizes) }],
+  );
+  const means = meanUtilization(snapshot);
+  metrics.setAll("gpu_autoscaler_cluster_utilization", means === null ? [] : [{ labels: {}, value: means }]);
+
+  metrics.setAll(
+    "gpu_autoscaler_node_count",
+    CAPACITY_TYPES.map((type) => ({
+      labels: { capacity_type: type },
+      value: readyNodes(snapshot, plan, type),
+    })),
+  );
+  metrics.setAll("gpu_autoscaler_scale_up_cooldown_remaining_seconds", cooldowns(plan, "upCooldownMs"));
+  metrics.setAll("gpu_autoscaler_scale_down_cooldown_remaining_seconds", cooldowns(plan, "downCooldownMs"));
+
+  for (const { policy, pool, kind, because } of plan.moves)
+    countDecision(metrics, policy, pool, kind, because);
+  for (const { policy, pool, because } of plan.holds) countDecision(metrics, policy, pool, "hold", because);
+}
+
+export function recordMove(metrics: CoordinatorMetrics, snapshot: Snapshot, done: MoveReport): void {
+  const { outcome, move } = done;
+  if (outcome.kind !== "applied" && outcome.kind !== "failed") return;
+  const success = outcome.kind === "applied" ? "true" : "false";
+  const capacity = capacityOf(snapshot, done.policy, move.pool);
+  if (capacity !== null)
+    metrics.inc("gpu_autoscaler_scaling_actions_total", {
+      action: move.kind,
+      capacity_type: capacity,
+      success,
+    });
+  metrics.observe("gpu_autoscaler_scaling_duration_seconds", { action: move.kind }, done.ms / 1000);
+}
+
+export function capacityOf(snapshot: Snapshot, policy: string, pool: string): CapacityType | null {
+  const found = snapshot.policies.find((candidate) => candidate.name === policy);
+  return found?.kind === "valid"
+    ? (found.spec.nodePools.find(({ name }) => name === pool)?.capacityType ?? null)
+    : null;
+}
+
+/** Over all nodes that report, whether a policy owns them or not: each GPU counts once. */
+function meanUtilization(snapshot: Snapshot): number | null {
+  const means = snapshot.nodes.flatMap(({ telemetry }) =>
+    telemetry.kind === "reported" && snapshot.at - telemetry.receivedAt <= FRESH_MS
+      ? telemetry.gpus.flatMap(({ mean60 }) => (mean60 === null ? [] : [mean60]))
+      : [],
+  );
+  return means.length === 0 ? null : total(means) / means.length;
+}
+
+/** As old as a report may be for a decision. */
+const FRESH_MS = 15_000;
+
+function readyNodes(snapshot: Snapshot, plan: Plan, type: CapacityType): number {
+  return total(
+    plan.figures.flatMap(({ policy, pools }) =>
+      pools.map(({ pool, ready }) => (capacityOf(snapshot, policy, pool) === type ? ready : 0)),
+    ),
+  );
+}
+
+function cooldowns(plan: Plan, field: "upCooldownMs" | "downCooldownMs") {
+  return plan.figures.flatMap((figures) =>
+    Object.entries(figures[field]).map(([pool, ms]) => ({
+      labels: { policy: figures.policy, pool },
+      value: ms / 1000,
+    })),
+  );
+}
+
+function countDecision(
+  metrics: CoordinatorMetrics,
+  policy: string,
+  pool: string,
+  action: string,
+  because: PolicyReasons,
+): void {
+  metrics.inc("gpu_autoscaler_decision_total", { policy, pool, action, reason: because[0]?.code ?? "none" });
+}
+
+type PolicyReasons = Plan["holds"][number]["because"];
+export type ValidPolicy = Extract<PolicyInput, { kind: "valid" }>;
+
+function total(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}

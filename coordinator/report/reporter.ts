@@ -1,0 +1,110 @@
+// Tells the outside what a cycle found and did: metrics at once, the status of each policy when it says something
+// new, events for moves. Nothing here can change what was decided; what cannot be told is told by the next cycle.
+
+import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+import { kindOf } from "../../shared/runtime/errors.ts";
+import type { EventRecorder } from "../../shared/runtime/kube/events.ts";
+import type { Log } from "../../shared/runtime/log.ts";
+import type { Plan } from "../decide/plan.ts";
+import type { Snapshot } from "../decide/snapshot.ts";
+import { reportMoves } from "./events.ts";
+import type { ReportCall } from "./events.ts";
+import { recordCycle, recordMove } from "./metrics.ts";
+import type { CoordinatorMetrics } from "./metrics.ts";
+import type { MoveReport } from "./move-report.ts";
+import { nextStatus } from "./status.ts";
+
+/** One cycle, after its acts. */
+export interface Cycle {
+  readonly snapshot: Snapshot;
+  readonly plan: Plan;
+  readonly done: readonly MoveReport[];
+}
+
+export interface Reporter {
+  report(cycle: Cycle, call: () => ReportCall): Promise<void>;
+}
+
+export interface ReporterOptions {
+  readonly metrics: CoordinatorMetrics;
+  readonly record: EventRecorder;
+  readonly log: Log;
+  /** The one writer of a policy's status. Returns the status that stands then. */
+  readonly changeStatus: (
+    policy: string,
+    change: (status: PolicyStatus) => PolicyStatus,
+    call: ReportCall,
+  ) => Promise<PolicyStatus>;
+  readonly identityOf: (policy: string) => {
+    readonly uid: string | undefined;
+    readonly generation: number | undefined;
+  };
+}
+
+/** Notices whose count is remembered; one that comes again after so many others counts again. */
+const MAX_COUNTED = 1_000;
+
+export function createReporter({
+  metrics,
+  record,
+  log,
+  changeStatus,
+  identityOf,
+}: ReporterOptions): Reporter {
+  const writtenAt = new Map<string, EpochMs>();
+  const counted = new Set<string>();
+
+  return {
+    report: async ({ snapshot, plan, done }, call) => {
+      // 1. Metrics, which cost no call.
+      recordCycle(metrics, snapshot, plan);
+      for (const one of done) recordMove(metrics, snapshot, one);
+      countInterruptions(snapshot);
+
+      // 2. Status of each policy, beside each other: a policy that hangs holds up no other.
+      await Promise.all(
+        snapshot.policies.map(async (policy) => await reportStatus(policy, { snapshot, plan, done }, call())),
+      );
+
+      // 3. Events.
+      await reportMoves(done, plan, (policy) => identityOf(policy).uid, call(), { record, log });
+    },
+  };
+
+  async function reportStatus(
+    policy: Snapshot["policies"][number],
+    cycle: Cycle,
+    call: ReportCall,
+  ): Promise<void> {
+    const { generation } = identityOf(policy.name);
+    let wrote = false;
+    const change = (status: PolicyStatus): PolicyStatus => {
+      const next = nextStatus(status, {
+        ...cycle,
+        policy,
+        generation,
+        writtenAt: writtenAt.get(policy.name) ?? null,
+      });
+      wrote = next !== status;
+      return next;
+    };
+    try {
+      await changeStatus(policy.name, change, call);
+      if (wrote || !writtenAt.has(policy.name)) writtenAt.set(policy.name, cycle.plan.at);
+    } catch (error) {
+      call.signal.throwIfAborted();
+      // Deleted between the snapshot and now.
+      if (kindOf(error) !== "not-found") log.warn({ policy: policy.name, error }, "cannot write the status");
+    }
+  }
+
+  function countInterruptions(snapshot: Snapshot): void {
+    for (const { id, source } of snapshot.notices) {
+      if (source === "drill" || counted.has(id)) continue;
+      counted.add(id);
+      if (counted.size > MAX_COUNTED) counted.delete(counted.values().next().value ?? id);
+      metrics.inc("gpu_autoscaler_spot_interruptions_total", {});
+    }
+  }
+}

@@ -1,0 +1,118 @@
+// Status as text for a terminal: one block for each policy, one line for each pool with its decision under it.
+// Pure; what is not known is shown as a dash, never as 0.
+
+import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+
+export interface PolicyLines {
+  readonly name: string;
+  readonly generation: number | null;
+  readonly pools: readonly { readonly name: string; readonly minSize: number; readonly maxSize: number }[];
+  /** Null: none has been written, or it cannot be read. */
+  readonly status: PolicyStatus | null;
+}
+
+export interface NoticeLine {
+  readonly node: string;
+  readonly cause: string;
+  readonly source: string;
+  readonly phase: string;
+  readonly deadline: string;
+}
+
+export function statusText(
+  policies: readonly PolicyLines[],
+  notices: readonly NoticeLine[],
+  now: EpochMs,
+): string {
+  const blocks =
+    policies.length === 0
+      ? ["No AutoscalingPolicy in the cluster."]
+      : policies.map((policy) => policyText(policy, now));
+  if (notices.length > 0) {
+    const rows = notices.map((notice) => [
+      notice.node,
+      notice.cause,
+      notice.source,
+      notice.phase,
+      leftText(notice.deadline, now),
+    ]);
+    blocks.push(
+      `Nodes that are being emptied\n${table([["node", "cause", "source", "phase", "left"], ...rows])}`,
+    );
+  }
+  return blocks.join("\n\n");
+}
+
+function policyText({ name, generation, pools, status }: PolicyLines, now: EpochMs): string {
+  if (status === null)
+    return `Policy ${name}\n  no status yet: no coordinator has looked at it, or its status cannot be read`;
+  const lag =
+    generation !== null && status.observedGeneration !== undefined && status.observedGeneration < generation;
+  const parts = [
+    `Policy ${name}  ${conditionsText(status)}${lag ? "  (a newer spec has not been looked at yet)" : ""}`,
+    `  GPU pods that wait ${status.pendingPods}, utilisation ${percent(status.averageGPUUtilization)}, nodes ${status.currentNodes} of ${status.desiredNodes}`,
+    table([
+      ["pool", "size", "ready", "booting", "min", "max", "up in", "down in", "decision"],
+      ...status.pools.map((pool) => {
+        const limits = pools.find((candidate) => candidate.name === pool.name);
+        return [
+          pool.name,
+          number(pool.size),
+          number(pool.ready),
+          number(pool.booting),
+          number(limits?.minSize),
+          number(limits?.maxSize),
+          leftText(pool.upCooldownEndsAt, now),
+          leftText(pool.downCooldownEndsAt, now),
+          pool.decision ?? "-",
+        ];
+      }),
+    ]),
+    ...status.pools.flatMap((pool) =>
+      (pool.because ?? []).map(({ code, sentence }) => `  ${pool.name}: ${sentence} [${code}]`),
+    ),
+    ...status.conditions
+      .filter(isTrouble)
+      .map(({ type, reason, message }) => `  ! ${type} ${reason}: ${message}`),
+    ...status.moves
+      .filter(({ phase }) => phase === "intended" || phase === "draining")
+      .map(
+        (move) =>
+          `  in flight: ${move.kind} ${move.pool} ${move.node ?? ""} ${move.from} -> ${move.to}, ${move.phase}${move.detail === undefined ? "" : `: ${move.detail}`}`,
+      ),
+  ];
+  return parts.join("\n");
+}
+
+function conditionsText(status: PolicyStatus): string {
+  return status.conditions.map(({ type, status: value }) => `${type}=${value}`).join(" ");
+}
+
+/** Valid and Active are good when True, the others when False. */
+function isTrouble({ type, status }: PolicyStatus["conditions"][number]): boolean {
+  return type === "Valid" || type === "Active" ? status !== "True" : status === "True";
+}
+
+function number(value: number | null | undefined): string {
+  return value === null || value === undefined ? "-" : String(value);
+}
+
+function percent(value: number | undefined): string {
+  return value === undefined ? "not known" : `${Math.round(value * 100)} %`;
+}
+
+function leftText(until: string | undefined, now: EpochMs): string {
+  if (until === undefined) return "-";
+  const seconds = Math.ceil((Date.parse(until) - now) / 1000);
+  return seconds > 0 ? `${seconds} s` : "now";
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? "").length)),
+  );
+  return rows
+    .map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd())
+    .join("\n");
+}

@@ -1,0 +1,282 @@
+import { describe, expect, test } from "vitest";
+
+import { policyStatusSchema } from "../../shared/contract/policy.ts";
+import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import { epochMs, millis, ratio } from "../../shared/model/units.ts";
+import { node } from "../../test/build/node.ts";
+import { MINUTE, NOW, SECOND } from "../../test/build/now.ts";
+import { policy, pool } from "../../test/build/policy.ts";
+import { notice, snapshot } from "../../test/build/snapshot.ts";
+import { EMPTY_STATUS } from "../act/moves.ts";
+import type { Hold, Plan, PolicyFigures } from "../decide/plan.ts";
+import type { PolicyInput } from "../decide/snapshot.ts";
+import type { MoveReport } from "./move-report.ts";
+import { nextStatus } from "./status.ts";
+
+const FIGURES: PolicyFigures = {
+  policy: "demo",
+  pools: [{ pool: "spot", size: 3, ready: 2, booting: 1 }],
+  utilization: 0.42,
+  pendingPods: 4,
+  underutilizedNodes: 1,
+  unknownNodes: 0,
+  upCooldownMs: { spot: 90 * SECOND },
+  downCooldownMs: { spot: 0 },
+};
+
+function hold(because: Hold["because"]): Hold {
+  return { policy: "demo", pool: "spot", because };
+}
+
+function aPlan(overrides: Partial<Plan> = {}): Plan {
+  return {
+    at: epochMs(NOW),
+    moves: [],
+    holds: [hold([{ code: "nothing-to-do" }])],
+    unplaced: [],
+    figures: [FIGURES],
+    ...overrides,
+  };
+}
+
+function next(
+  status: PolicyStatus,
+  plan = aPlan(),
+  options: {
+    readonly policy?: PolicyInput;
+    readonly writtenAt?: number | null;
+    readonly done?: readonly MoveReport[];
+  } = {},
+): PolicyStatus {
+  const { writtenAt = plan.at } = options;
+  return nextStatus(status, {
+    policy: options.policy ?? policy(),
+    generation: 3,
+    plan,
+    done: options.done ?? [],
+    snapshot: snapshot({
+      at: plan.at,
+      nodes: [node("n1")],
+      notices: [notice("n1", { id: "real", source: "aws" }), notice("n1", { id: "drill", source: "drill" })],
+    }),
+    writtenAt: writtenAt === null ? null : epochMs(writtenAt),
+  });
+}
+
+const condition = (status: PolicyStatus, type: string) =>
+  status.conditions.find((candidate) => candidate.type === type);
+
+describe("nextStatus()", () => {
+  test("shows sizes, the decision and when cooldowns end, in the form that the schema has", () => {
+    const status = next(EMPTY_STATUS);
+    expect(policyStatusSchema.safeParse(status).success).toBe(true);
+    expect(status).toMatchObject({
+      observedGeneration: 3,
+      currentNodes: 2,
+      desiredNodes: 3,
+      spotNodes: 2,
+      onDemandNodes: 0,
+      averageGPUUtilization: 0.42,
+      pendingPods: 4,
+    });
+    expect(status.pools).toMatchObject([
+      {
+        name: "spot",
+        size: 3,
+        ready: 2,
+        booting: 1,
+        decision: "hold",
+        because: [{ code: "nothing-to-do" }],
+        upCooldownEndsAt: new Date(NOW + 90_000).toISOString(),
+      },
+    ]);
+    expect(status.pools[0]).not.toHaveProperty("downCooldownEndsAt");
+  });
+
+  test("leaves out what is not known instead of writing 0", () => {
+    const status = next(
+      EMPTY_STATUS,
+      aPlan({
+        figures: [
+          { ...FIGURES, utilization: null, pools: [{ pool: "spot", size: null, ready: 0, booting: 0 }] },
+        ],
+      }),
+    );
+    expect(status).not.toHaveProperty("averageGPUUtilization");
+    expect(status.pools[0]).not.toHaveProperty("size");
+  });
+
+  test("is the same object when the next cycle says the same", () => {
+    const first = next(EMPTY_STATUS);
+    expect(
+      next(
+        first,
+        aPlan({
+          at: epochMs(NOW + 10 * SECOND),
+          figures: [{ ...FIGURES, upCooldownMs: { spot: 80 * SECOND } }],
+        }),
+        { writtenAt: NOW },
+      ),
+    ).toBe(first);
+  });
+
+  test("is the same object when only ages in sentences have moved, until they are half a minute old", () => {
+    const waits = (forMs: number) => [
+      hold([{ code: "empty-too-short", node: "n1", forMs: millis(forMs), needMs: millis(300_000) }]),
+    ];
+    const first = next(EMPTY_STATUS, aPlan({ holds: waits(1_000) }));
+    const soon = aPlan({
+      at: epochMs(NOW + 10 * SECOND),
+      holds: waits(11_000),
+      figures: [{ ...FIGURES, upCooldownMs: { spot: 80 * SECOND } }],
+    });
+    expect(next(first, soon, { writtenAt: NOW })).toBe(first);
+    const late = aPlan({
+      at: epochMs(NOW + 30 * SECOND),
+      holds: waits(31_000),
+      figures: [{ ...FIGURES, upCooldownMs: { spot: 60 * SECOND } }],
+    });
+    expect(next(first, late, { writtenAt: NOW })).not.toBe(first);
+  });
+
+  test("changes at once when the reason is another one", () => {
+    const first = next(EMPTY_STATUS);
+    const other = next(first, aPlan({ holds: [hold([{ code: "at-maximum", scope: "pool", maximum: 3 }])] }), {
+      writtenAt: NOW,
+    });
+    expect(other.pools[0]?.because?.map(({ code }) => code)).toEqual(["at-maximum"]);
+  });
+
+  test("passes the journal through untouched", () => {
+    const journal = {
+      moves: [
+        {
+          key: "k",
+          kind: "grow" as const,
+          pool: "spot",
+          from: 1,
+          to: 2,
+          phase: "intended" as const,
+          at: "2026-01-01T00:00:00.000Z",
+        },
+      ],
+      additions: [{ at: "2026-01-01T00:00:00.000Z", nodes: 2 }],
+    };
+    const pools = [
+      {
+        name: "spot",
+        ready: 0,
+        booting: 0,
+        lastUpAt: "2026-01-01T00:00:00.000Z",
+        lastDownAt: "2026-01-01T00:00:00.000Z",
+      },
+    ];
+    const status = next({ ...EMPTY_STATUS, ...journal, pools });
+    expect(status).toMatchObject(journal);
+    expect(status.pools[0]).toMatchObject({
+      lastUpAt: "2026-01-01T00:00:00.000Z",
+      lastDownAt: "2026-01-01T00:00:00.000Z",
+    });
+  });
+
+  test("dates a condition by its change of status, and keeps conditions of others", () => {
+    const theirs = {
+      type: "Theirs",
+      status: "True" as const,
+      reason: "R",
+      message: "m",
+      lastTransitionTime: "2020-01-01T00:00:00.000Z",
+    };
+    const first = next({ ...EMPTY_STATUS, conditions: [theirs] });
+    const since = condition(first, "Active")?.lastTransitionTime;
+    const later = aPlan({ at: epochMs(NOW + MINUTE) });
+    const recommends = next(first, later, { policy: policy({ mode: "Recommend" }) });
+    expect(condition(recommends, "Active")).toMatchObject({
+      status: "False",
+      reason: "Recommend",
+      lastTransitionTime: new Date(NOW + MINUTE).toISOString(),
+    });
+    expect(condition(recommends, "Valid")?.lastTransitionTime).toBe(since);
+    expect(condition(recommends, "Theirs")).toEqual(theirs);
+  });
+
+  test("says what is wrong with an invalid policy and keeps the sizes that were known", () => {
+    const first = next(EMPTY_STATUS);
+    const invalid = next(
+      first,
+      aPlan({ figures: [], holds: [hold([{ code: "policy-invalid", problems: ["spec.maxNodes: 0"] }])] }),
+      {
+        policy: {
+          kind: "invalid",
+          name: "demo",
+          problems: ["spec.maxNodes: 0 is too small"],
+          pools: ["spot"],
+        },
+      },
+    );
+    expect(condition(invalid, "Valid")).toMatchObject({
+      status: "False",
+      message: "spec.maxNodes: 0 is too small",
+    });
+    expect(invalid.pools).toMatchObject([{ size: 3, ready: 2, because: [{ code: "policy-invalid" }] }]);
+  });
+
+  test("names pools without a group and groups that are missing", () => {
+    const input = policy({
+      pools: [
+        pool("spot", { group: { kind: "none" } }),
+        pool("od", { group: { kind: "missing", detail: "no such object" } }),
+      ],
+    });
+    expect(condition(next(EMPTY_STATUS, aPlan(), { policy: input }), "NoGroup")).toMatchObject({
+      status: "True",
+      message: "nodePools without group: spot; od: no such object",
+    });
+  });
+
+  test("counts real interruptions of the policy's own nodes once, and drills never", () => {
+    const owner = policy({
+      pools: [pool("spot", { size: 1, instances: [{ id: "m1", node: "n1", state: "ready" }] })],
+    });
+    const first = next(EMPTY_STATUS, aPlan(), { policy: owner });
+    expect(first.interruptions.map(({ id }) => id)).toEqual(["real"]);
+    expect(next(first, aPlan(), { policy: owner, writtenAt: NOW - MINUTE }).spotInterruptions).toBe(1);
+  });
+
+  test("calls an action only what was carried out", () => {
+    const move = {
+      kind: "grow" as const,
+      key: "k",
+      policy: "demo",
+      pool: "spot",
+      from: 1,
+      to: 3,
+      because: [{ code: "below-minimum" as const, scope: "pool" as const, size: 1, minimum: 3 }],
+      pods: [],
+    };
+    const plan = aPlan({ moves: [move], holds: [] });
+    const report = (kind: "applied" | "failed"): MoveReport => ({
+      policy: "demo",
+      move: { ...move, to: 2 },
+      outcome: { kind },
+      ms: millis(5),
+    });
+    expect(next(EMPTY_STATUS, plan, { done: [report("failed")] })).not.toHaveProperty("lastScalingAction");
+    expect(next(EMPTY_STATUS, plan, { done: [report("applied")] })).toMatchObject({
+      lastScalingAction: "grow spot from 1 to 2",
+      lastScalingReason: expect.stringContaining("3") as string,
+    });
+  });
+
+  test("stays bounded when a pool has many reasons", () => {
+    const many = Array.from({ length: 40 }, (_, i) => ({
+      code: "busy" as const,
+      node: `n${i}`,
+      busiest: ratio(0.9),
+      threshold: ratio(0.2),
+    }));
+    const because = next(EMPTY_STATUS, aPlan({ holds: [hold(many)] })).pools[0]?.because ?? [];
+    expect(because).toHaveLength(12);
+    expect(because.at(-1)).toEqual({ code: "more", sentence: "29 more reasons" });
+  });
+});

@@ -1,0 +1,243 @@
+// A policy's status for people and tools: sizes, what was decided and why, cooldown ends, conditions. Pure: the
+// status that stands and one cycle give the next status, or the same one when only clocks have moved. What the
+// journal keeps in the same object (moves, additions, last times) passes through untouched.
+
+import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import type { Reason } from "../../shared/model/reasons.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+import type { Hold, Move, Plan, PolicyFigures } from "../decide/plan.ts";
+import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
+import { verdictsOf, withVerdicts } from "./conditions.ts";
+import { sentence } from "./explain.ts";
+import type { MoveReport } from "./move-report.ts";
+
+type PoolStatus = PolicyStatus["pools"][number];
+
+/** The status object is bounded: reasons of one pool beyond this are left out, the last entry saying how many. */
+const MAX_REASONS = 12;
+/** Sentences carry ages and shares that change in each cycle; so old they may get before they are written again. */
+const DRIFT_MS = 30_000;
+const DAY_MS = 24 * 3600_000;
+
+export interface StatusInput {
+  readonly policy: PolicyInput;
+  readonly generation: number | undefined;
+  readonly plan: Plan;
+  readonly snapshot: Snapshot;
+  /** What this cycle carried out. */
+  readonly done: readonly MoveReport[];
+  /** When this status was last written by us; null: never since the start. */
+  readonly writtenAt: EpochMs | null;
+}
+
+/** The next status; `status` itself when it says the same already. */
+export function nextStatus(status: PolicyStatus, input: StatusInput): PolicyStatus {
+  const next =
+    input.policy.kind === "valid"
+      ? validStatus(status, input.policy, input)
+      : invalidStatus(status, input.policy, input);
+  const drifted = input.writtenAt === null || input.plan.at - input.writtenAt >= DRIFT_MS;
+  const same = drifted ? sameJson(status, next) : sameJson(withoutDrift(status), withoutDrift(next));
+  return same ? status : next;
+}
+
+function validStatus(
+  status: PolicyStatus,
+  policy: Extract<PolicyInput, { kind: "valid" }>,
+  input: StatusInput,
+): PolicyStatus {
+  const { plan, snapshot, generation } = input;
+  const figures = plan.figures.find((candidate) => candidate.policy === policy.name);
+  const answers = answersOf(plan, policy.name);
+  const pools = policy.spec.nodePools.map(({ name }) =>
+    poolStatus(name, status, figures, answers.get(name), plan.at),
+  );
+  const byType = (type: string): number =>
+    policy.spec.nodePools.reduce(
+      (sum, pool) =>
+        pool.capacityType === type ? sum + (pools.find(({ name }) => name === pool.name)?.ready ?? 0) : sum,
+      0,
+    );
+  const interruptions = interruptionsOf(status, policy, snapshot);
+  const {
+    averageGPUUtilization: _utilization,
+    lastScalingAction: _action,
+    lastScalingReason: _reason,
+    observedGeneration: _generation,
+    ...kept
+  } = status;
+  return {
+    ...kept,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    currentNodes: pools.reduce((sum, { ready }) => sum + ready, 0),
+    desiredNodes: pools.reduce((sum, { size, ready, booting }) => sum + (size ?? ready + booting), 0),
+    spotNodes: byType("spot"),
+    onDemandNodes: byType("on-demand"),
+    reservedNodes: byType("reserved"),
+    ...(typeof figures?.utilization === "number"
+      ? { averageGPUUtilization: Math.round(figures.utilization * 1000) / 1000 }
+      : {}),
+    pendingPods: figures?.pendingPods ?? 0,
+    ...lastAction(status, input, policy.name),
+    spotInterruptions: interruptions.length,
+    interruptions: [...interruptions],
+    pools,
+    conditions: withVerdicts(status.conditions, verdictsOf(policy, reasonsOf(answers)), {
+      at: plan.at,
+      generation,
+    }),
+  };
+}
+
+/** Sizes and journal stay as they were last known; only the verdict on the policy is new. */
+function invalidStatus(
+  status: PolicyStatus,
+  policy: Extract<PolicyInput, { kind: "invalid" }>,
+  input: StatusInput,
+): PolicyStatus {
+  const answers = answersOf(input.plan, policy.name);
+  return {
+    ...status,
+    ...(input.generation === undefined ? {} : { observedGeneration: input.generation }),
+    pools: status.pools.map((pool) => ({ ...pool, ...decisionOf(answers.get(pool.name)) })),
+    conditions: withVerdicts(status.conditions, verdictsOf(policy, []), {
+      at: input.plan.at,
+      generation: input.generation,
+    }),
+  };
+}
+
+interface Answer {
+  readonly moves: readonly Move[];
+  readonly holds: readonly Hold[];
+}
+
+function answersOf(plan: Plan, policy: string): ReadonlyMap<string, Answer> {
+  const answers = new Map<string, { moves: Move[]; holds: Hold[] }>();
+  const at = (pool: string) => {
+    const known = answers.get(pool) ?? { moves: [], holds: [] };
+    answers.set(pool, known);
+    return known;
+  };
+  for (const move of plan.moves) if (move.policy === policy) at(move.pool).moves.push(move);
+  for (const hold of plan.holds) if (hold.policy === policy) at(hold.pool).holds.push(hold);
+  return answers;
+}
+
+function reasonsOf(answers: ReadonlyMap<string, Answer>): readonly Reason[] {
+  return [...answers.values()].flatMap(({ moves, holds }) =>
+    [...moves, ...holds].flatMap(({ because }) => because),
+  );
+}
+
+function poolStatus(
+  name: string,
+  status: PolicyStatus,
+  figures: PolicyFigures | undefined,
+  answer: Answer | undefined,
+  at: EpochMs,
+): PoolStatus {
+  const before = status.pools.find((pool) => pool.name === name);
+  const figure = figures?.pools.find(({ pool }) => pool === name);
+  const up = endsAt(before?.upCooldownEndsAt, figures?.upCooldownMs[name], at);
+  const down = endsAt(before?.downCooldownEndsAt, figures?.downCooldownMs[name], at);
+  return {
+    name,
+    ...(figure === undefined || figure.size === null ? {} : { size: figure.size }),
+    ready: figure?.ready ?? 0,
+    booting: figure?.booting ?? 0,
+    ...(before?.lastUpAt === undefined ? {} : { lastUpAt: before.lastUpAt }),
+    ...(before?.lastDownAt === undefined ? {} : { lastDownAt: before.lastDownAt }),
+    ...(up === null ? {} : { upCooldownEndsAt: up }),
+    ...(down === null ? {} : { downCooldownEndsAt: down }),
+    ...decisionOf(answer),
+  };
+}
+
+function decisionOf(answer: Answer | undefined): Pick<PoolStatus, "decision" | "because"> {
+  if (answer === undefined) return {};
+  const reasons = [...answer.moves, ...answer.holds].flatMap(({ because }) => because);
+  const shown = reasons
+    .slice(0, reasons.length > MAX_REASONS ? MAX_REASONS - 1 : MAX_REASONS)
+    .map((reason) => ({ code: reason.code, sentence: sentence(reason) }));
+  const left = reasons.length - shown.length;
+  return {
+    decision: answer.moves[0]?.kind ?? "hold",
+    because: left > 0 ? [...shown, { code: "more", sentence: `${left} more reasons` }] : shown,
+  };
+}
+
+/** In whole seconds, and the one that stands when it is the same within two: cycles do not fall on seconds. */
+function endsAt(before: string | undefined, leftMs: number | undefined, at: EpochMs): string | null {
+  if (leftMs === undefined || leftMs <= 0) return null;
+  const end = Math.round((at + leftMs) / 1000) * 1000;
+  if (before !== undefined && Math.abs(Date.parse(before) - end) <= 2000) return before;
+  return new Date(end).toISOString();
+}
+
+/** Of moves that were carried out; what was only decided, or failed, is no action. */
+function lastAction(
+  status: PolicyStatus,
+  { plan, done }: StatusInput,
+  policy: string,
+): Pick<PolicyStatus, "lastScalingAction" | "lastScalingReason"> {
+  const last = done.findLast((report) => report.policy === policy && report.outcome.kind === "applied");
+  if (last === undefined) {
+    return {
+      ...(status.lastScalingAction === undefined ? {} : { lastScalingAction: status.lastScalingAction }),
+      ...(status.lastScalingReason === undefined ? {} : { lastScalingReason: status.lastScalingReason }),
+    };
+  }
+  const { key, kind, pool, from, to } = last.move;
+  const reason = plan.moves.find((move) => move.key === key)?.because[0];
+  const words = reason === undefined ? last.outcome.detail : sentence(reason);
+  return {
+    lastScalingAction: `${kind} ${pool} from ${from} to ${to}`,
+    ...(words === undefined ? {} : { lastScalingReason: words }),
+  };
+}
+
+/** Real notices on the policy's nodes in the last 24 h. Instances are few; the ids keep one from counting twice. */
+function interruptionsOf(
+  status: PolicyStatus,
+  policy: Extract<PolicyInput, { kind: "valid" }>,
+  snapshot: Snapshot,
+): PolicyStatus["interruptions"] {
+  const recent = status.interruptions.filter(({ at }) => Date.parse(at) > snapshot.at - DAY_MS);
+  const nodes = new Set(
+    policy.pools.flatMap(({ instances }) => instances.flatMap(({ node }) => (node === null ? [] : [node]))),
+  );
+  const fresh = snapshot.notices.filter(
+    ({ id, node, source }) =>
+      source !== "drill" && nodes.has(node) && !recent.some((known) => known.id === id),
+  );
+  return [...recent, ...fresh.map(({ id, seenAt }) => ({ id, at: new Date(seenAt).toISOString() }))].slice(
+    -200,
+  );
+}
+
+/** The status less what only clocks and windows move. */
+function withoutDrift(status: PolicyStatus): unknown {
+  const { averageGPUUtilization, lastScalingReason: _, ...rest } = status;
+  return {
+    ...rest,
+    utilizationKnown: averageGPUUtilization !== undefined,
+    pools: status.pools.map((pool) => ({ ...pool, because: pool.because?.map(({ code }) => code) })),
+  };
+}
+
+function sameJson(a: unknown, b: unknown): boolean {
+  return JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));
+}
+
+/** Keys in order, because the server gives an object back in its own. */
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, inner]) => inner !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, canonical(inner)]),
+  );
+}

@@ -1,0 +1,152 @@
+// Every setting of the coordinator, one row each. What policies decide (limits, windows, cooldowns) is not
+// here: it lives in the AutoscalingPolicy objects.
+
+import { LEASE_NAME, SUBJECT_ROOT } from "../shared/model/names.ts";
+import { LOG_LEVELS } from "../shared/runtime/log.ts";
+import { defineSettings } from "../shared/runtime/settings.ts";
+
+export const COORDINATOR_SETTINGS = defineSettings({
+  kubeconfig: {
+    env: "GPUAS_KUBECONFIG",
+    kind: "path",
+    default: null,
+    sentence: "Kubeconfig file; without it the service account of the pod is used.",
+  },
+  kubeContext: {
+    env: "GPUAS_KUBE_CONTEXT",
+    kind: "string",
+    default: null,
+    sentence: "Context of the kubeconfig; without it its current context.",
+  },
+  kubernetesHost: {
+    env: "KUBERNETES_SERVICE_HOST",
+    kind: "string",
+    default: null,
+    sentence: "Set by Kubernetes in every pod: host of the API server.",
+  },
+  kubernetesPort: {
+    env: "KUBERNETES_SERVICE_PORT",
+    kind: "integer",
+    default: "443",
+    min: "1",
+    max: "65535",
+    sentence: "Set by Kubernetes in every pod: port of the API server.",
+  },
+  identity: {
+    env: "POD_NAME",
+    kind: "string",
+    default: null,
+    sentence: "Name of this replica in the lease; without it host name and process id.",
+  },
+  namespace: {
+    env: "POD_NAMESPACE",
+    kind: "string",
+    default: null,
+    sentence: "Namespace of the lease; without it that of the kubeconfig or service account.",
+  },
+  leaseName: {
+    env: "GPUAS_LEASE_NAME",
+    kind: "string",
+    default: LEASE_NAME,
+    sentence: "Name of the lease that elects the leader.",
+  },
+  leaseDuration: {
+    env: "GPUAS_LEASE_DURATION",
+    kind: "duration",
+    default: "10s",
+    min: "1s",
+    sentence: "How long a leader that has gone silent is still taken for alive.",
+  },
+  leaseRenew: {
+    env: "GPUAS_LEASE_RENEW",
+    kind: "duration",
+    default: "7s",
+    min: "500ms",
+    sentence: "A leader that could not renew for so long stops acting; shorter than the lease.",
+  },
+  leaseRetry: {
+    env: "GPUAS_LEASE_RETRY",
+    kind: "duration",
+    default: "1500ms",
+    min: "100ms",
+    sentence: "Pause between two attempts to take or renew the lease.",
+  },
+  natsServers: {
+    env: "GPUAS_NATS_SERVERS",
+    kind: "list",
+    default: "nats://127.0.0.1:4222",
+    sentence: "NATS servers, separated by commas.",
+  },
+  natsTokenFile: {
+    env: "GPUAS_NATS_TOKEN_FILE",
+    kind: "path",
+    default: null,
+    sentence: "File with the token for NATS, read again for each connection; without it none is sent.",
+  },
+  subjectRoot: {
+    env: "GPUAS_SUBJECT_ROOT",
+    kind: "string",
+    default: SUBJECT_ROOT,
+    sentence: "First part of every NATS subject; the agents' must be the same.",
+  },
+  memoryWait: {
+    env: "GPUAS_MEMORY_WAIT",
+    kind: "duration",
+    default: "2s",
+    max: "30s",
+    sentence: "How long a new leader waits for the idle timers in NATS before it starts without them.",
+  },
+  cycleInterval: {
+    env: "GPUAS_CYCLE_INTERVAL",
+    kind: "duration",
+    default: "10s",
+    min: "100ms",
+    max: "60s",
+    sentence: "Longest pause between two cycles when nothing happens.",
+  },
+  batchWindow: {
+    env: "GPUAS_BATCH_WINDOW",
+    kind: "duration",
+    default: "200ms",
+    max: "10s",
+    sentence:
+      "How long news is gathered before a cycle, counted from the first; interruption notices do not wait.",
+  },
+  callDeadline: {
+    env: "GPUAS_CALL_DEADLINE",
+    kind: "duration",
+    default: "5s",
+    min: "500ms",
+    max: "60s",
+    sentence:
+      "Longest wait for one answer of the API server or a cloud when acting; never longer than what is left of the lease.",
+  },
+  drainTimeout: {
+    env: "GPUAS_DRAIN_TIMEOUT",
+    kind: "duration",
+    default: "15m",
+    min: "1s",
+    sentence: "How long an agent may take to empty a node that is to go; after that the node stays.",
+  },
+  metricsHost: {
+    env: "GPUAS_METRICS_HOST",
+    kind: "string",
+    default: "0.0.0.0",
+    sentence: "Address of the metrics and health page.",
+  },
+  metricsPort: {
+    env: "GPUAS_METRICS_PORT",
+    kind: "integer",
+    default: "9403",
+    min: "0",
+    max: "65535",
+    sentence: "Port of the metrics and health page; 0 lets the system choose.",
+  },
+  logLevel: {
+    env: "GPUAS_LOG_LEVEL",
+    kind: "enum",
+    values: LOG_LEVELS,
+    default: "info",
+    sentence: "Least severe lines that are logged.",
+  },
+});

@@ -1,0 +1,123 @@
+import { describe, expect, test } from "vitest";
+
+import { millis } from "../shared/model/units.ts";
+import { createFakeClock } from "../test/build/clock.ts";
+import { createWake } from "./wake.ts";
+import type { Wake } from "./wake.ts";
+
+function aWake() {
+  const clock = createFakeClock();
+  const wake = createWake({ clock, gapMs: millis(100), batchMs: millis(200), beatMs: millis(10_000) });
+  return { clock, wake, next: (from: Wake = wake) => wokenAt(clock, from) };
+}
+
+/** When the next wake-up comes, on the monotonic clock; null as long as it has not. */
+function wokenAt(
+  clock: ReturnType<typeof createFakeClock>,
+  wake: Wake,
+  signal = new AbortController().signal,
+) {
+  const state: { at: number | null } = { at: null };
+  const done = wake.next(signal).then(() => {
+    state.at = clock.monotonic();
+  });
+  return { state, done };
+}
+
+async function begun() {
+  const made = aWake();
+  await made.wake.next(new AbortController().signal);
+  return made;
+}
+
+describe("createWake()", () => {
+  test("wakes at once the first time", async () => {
+    const { next } = aWake();
+    const first = next();
+    await first.done;
+    expect(first.state.at).toBe(0);
+  });
+
+  test("wakes after the beat when nothing happens", async () => {
+    const { clock, next } = await begun();
+    const waiting = next();
+    await clock.advance(9_999);
+    expect(waiting.state.at).toBeNull();
+    await clock.advance(1);
+    expect(waiting.state.at).toBe(10_000);
+  });
+
+  test("answers news no sooner than the gap after the last wake-up", async () => {
+    const { clock, wake, next } = await begun();
+    wake.trigger("other");
+    const waiting = next();
+    await clock.advance(99);
+    expect(waiting.state.at).toBeNull();
+    await clock.advance(1);
+    expect(waiting.state.at).toBe(100);
+  });
+
+  test("ends a batch a fixed time after its first pod, however many follow", async () => {
+    const { clock, wake, next } = await begun();
+    await clock.advance(1_000);
+    const waiting = next();
+    for (let at = 0; at < 200; at += 50) {
+      wake.trigger("pods");
+      await clock.advance(50);
+    }
+    expect(waiting.state.at).toBe(1_200);
+  });
+
+  test("lets other news wait with an open batch", async () => {
+    const { clock, wake, next } = await begun();
+    await clock.advance(1_000);
+    const waiting = next();
+    wake.trigger("pods");
+    await clock.advance(50);
+    wake.trigger("other");
+    await clock.advance(100);
+    expect(waiting.state.at).toBeNull();
+    await clock.advance(50);
+    expect(waiting.state.at).toBe(1_200);
+  });
+
+  test("does not let an interruption wait for a batch", async () => {
+    const { clock, wake, next } = await begun();
+    await clock.advance(1_000);
+    const waiting = next();
+    wake.trigger("pods");
+    await clock.advance(10);
+    wake.trigger("urgent");
+    await clock.advance(0);
+    expect(waiting.state.at).toBe(1_010);
+  });
+
+  test("loses no news that comes while nobody waits", async () => {
+    const { clock, wake, next } = await begun();
+    wake.trigger("urgent");
+    await clock.advance(5_000);
+    const waiting = next();
+    await waiting.done;
+    expect(waiting.state.at).toBe(5_000);
+  });
+
+  test("answers all news so far with one wake-up", async () => {
+    const { clock, wake, next } = await begun();
+    await clock.advance(500);
+    wake.trigger("pods");
+    wake.trigger("other");
+    wake.trigger("urgent");
+    await next().done;
+    const waiting = next();
+    await clock.advance(9_999);
+    expect(waiting.state.at).toBeNull();
+  });
+
+  test("ends with its signal", async () => {
+    const { clock, wake } = await begun();
+    const stop = new AbortController();
+    const { done } = wokenAt(clock, wake, stop.signal);
+    stop.abort(new Error("stopped"));
+    await expect(done).rejects.toThrow("stopped");
+  });
+});

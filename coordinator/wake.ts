@@ -1,0 +1,70 @@
+// When the next cycle begins. News wakes the loop at once, but never sooner than a gap after the last wake-up;
+// pods open a batch that ends a fixed time after its first, so that a burst is decided together and a steady
+// trickle cannot put it off; an interruption waits for nothing but the gap. Without news there is a slow beat.
+
+import { millis } from "../shared/model/units.ts";
+import type { Millis } from "../shared/model/units.ts";
+import type { Clock } from "../shared/runtime/clock.ts";
+
+export type News = "pods" | "other" | "urgent";
+
+export interface Wake {
+  /** Cheap, and safe from any callback. */
+  trigger(news: News): void;
+  /** One waiter at a time. The first wait ends at once. Rejects with the signal's reason. */
+  next(signal: AbortSignal): Promise<void>;
+}
+
+export interface WakeOptions {
+  readonly clock: Clock;
+  readonly gapMs: Millis;
+  readonly batchMs: Millis;
+  readonly beatMs: Millis;
+}
+
+export function createWake({ clock, gapMs, batchMs, beatMs }: WakeOptions): Wake {
+  let wokeAtMs: number | null = null;
+  let urgent = false;
+  let other = false;
+  let batchSinceMs: number | null = null;
+  let stir: (() => void) | null = null;
+
+  function dueAtMs(): number {
+    if (wokeAtMs === null) return 0;
+    const earliest = wokeAtMs + gapMs;
+    if (urgent) return earliest;
+    // While a batch is open, other news waits with it: the cycle at its end answers both.
+    if (batchSinceMs !== null) return Math.max(earliest, Math.min(batchSinceMs + batchMs, wokeAtMs + beatMs));
+    return other ? earliest : wokeAtMs + beatMs;
+  }
+
+  return {
+    trigger: (news) => {
+      if (news === "urgent") urgent = true;
+      else if (news === "other") other = true;
+      else batchSinceMs ??= clock.monotonic();
+      stir?.();
+    },
+    next: async (signal) => {
+      for (;;) {
+        signal.throwIfAborted();
+        const leftMs = dueAtMs() - clock.monotonic();
+        if (leftMs <= 0) break;
+        const stirred = new AbortController();
+        stir = () => {
+          stirred.abort();
+        };
+        await clock
+          .sleep(millis(leftMs), AbortSignal.any([signal, stirred.signal]))
+          .catch((error: unknown) => {
+            if (!stirred.signal.aborted && !signal.aborted) throw error;
+          });
+        stir = null;
+      }
+      wokeAtMs = clock.monotonic();
+      urgent = false;
+      other = false;
+      batchSinceMs = null;
+    },
+  };
+}
