@@ -7,6 +7,7 @@ import type { Log } from "../shared/runtime/log.ts";
 import type { Actuator, Done } from "./act/actuator.ts";
 import { createCallLimits } from "./act/context.ts";
 import type { ActContext, CallLimits } from "./act/context.ts";
+import { changesAfterMs } from "./decide/next.ts";
 import type { Decision } from "./decide/plan.ts";
 import { EMPTY_MEMORY } from "./decide/snapshot.ts";
 import type { Memory, Snapshot } from "./decide/snapshot.ts";
@@ -41,28 +42,35 @@ export async function runCycles(
 ): Promise<void> {
   const call = createCallLimits({ signal, validForMs, callDeadlineMs: parts.callDeadlineMs });
   let memory = (await parts.memory.read(parts.memoryWaitMs, signal)) ?? EMPTY_MEMORY;
+  let withinMs: Millis | null = null;
   for (;;) {
-    await parts.wake.next(signal);
-    if (parts.observer.listed()) memory = await cycle({ ...parts, signal }, memory, call);
+    await parts.wake.next(signal, withinMs);
+    if (parts.observer.listed()) ({ memory, withinMs } = await cycle({ ...parts, signal }, memory, call));
   }
+}
+
+/** What the next cycle starts from, and how soon it is due without news. */
+interface Outlook {
+  readonly memory: Memory;
+  readonly withinMs: Millis | null;
 }
 
 async function cycle(
   parts: LoopParts & { readonly signal: AbortSignal },
   memory: Memory,
   call: () => CallLimits,
-): Promise<Memory> {
+): Promise<Outlook> {
   const { clock, metrics, observer, decide, actuator, reporter } = parts;
   const begunMs = clock.monotonic();
 
   // 1. Observe: what is known at this moment, frozen.
   const at = clock.now();
   const snapshot = await stage(parts, "observe", () => observer.snapshot(at, memory));
-  if (snapshot === null) return memory;
+  if (snapshot === null) return { memory, withinMs: null };
 
   // 2. Decide: a function of that and nothing else.
   const decision = await stage(parts, "decide", () => decide(snapshot));
-  if (decision === null) return memory;
+  if (decision === null) return { memory, withinMs: null };
   parts.decided(at);
   parts.memory.keep(decision.memory);
 
@@ -80,7 +88,7 @@ async function cycle(
   });
   metrics.observe("gpu_autoscaler_reconcile_duration_seconds", {}, (clock.monotonic() - begunMs) / 1000);
   metrics.set("gpu_autoscaler_last_reconcile_timestamp", {}, clock.now() / 1000);
-  return decision.memory;
+  return { memory: decision.memory, withinMs: changesAfterMs(decision.plan) };
 }
 
 /** Null when it failed. What ends because leadership ended is no failure, and ends the loop. */

@@ -21,10 +21,10 @@ import { createActuator } from "./act/actuator.ts";
 import type { ValidPolicy } from "./act/context.ts";
 import { createJournal } from "./act/journal.ts";
 import { journalOf } from "./act/moves.ts";
-import { createAllowedGrowth } from "./bounds.ts";
 import { createScaleGroup, hasMachines, machinesOf } from "./cloud/scale.ts";
 import { connectKubernetes, connectToNats } from "./connect.ts";
 import { decide } from "./decide/decide.ts";
+import { allowedNow } from "./decide/recheck.ts";
 import { identityOf, leadWhenElected } from "./leader.ts";
 import { runCycles } from "./loop.ts";
 import { createCluster } from "./observe/cluster.ts";
@@ -182,7 +182,7 @@ async function run(program: Program): Promise<void> {
   log.info({ url: admin.url }, "listening");
 
   // 4. Decide, act, report: as long as we lead.
-  const actuator = createActuator({ journal, allowedGrowth: createAllowedGrowth() });
+  const actuator = createActuator({ journal, allowedGrowth: allowedNow });
   const record = createEventRecorder({ client, component: FIELD_MANAGER.coordinator, clock });
   const identityOfPolicy = (name: string) =>
     policies.list().find((policy) => policy.name === name) ?? { uid: undefined, generation: undefined };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { millis } from "../shared/model/units.ts";
+import type { Millis } from "../shared/model/units.ts";
 import { createFakeClock } from "../test/build/clock.ts";
 import { createWake } from "./wake.ts";
 import type { Wake } from "./wake.ts";
@@ -16,9 +17,10 @@ function wokenAt(
   clock: ReturnType<typeof createFakeClock>,
   wake: Wake,
   signal = new AbortController().signal,
+  withinMs: Millis | null = null,
 ) {
   const state: { at: number | null } = { at: null };
-  const done = wake.next(signal).then(() => {
+  const done = wake.next(signal, withinMs).then(() => {
     state.at = clock.monotonic();
   });
   return { state, done };
@@ -45,6 +47,19 @@ describe("createWake()", () => {
     expect(waiting.state.at).toBeNull();
     await clock.advance(1);
     expect(waiting.state.at).toBe(10_000);
+  });
+
+  test.each([
+    ["when the plan is due to change before the beat", 1500, 1500],
+    ["no sooner than the gap, however soon that is", 0, 100],
+    ["no later than the beat", 60_000, 10_000],
+  ])("wakes without news %s", async (_, withinMs, expectedMs) => {
+    const { clock, wake } = await begun();
+    const waiting = wokenAt(clock, wake, new AbortController().signal, millis(withinMs));
+    await clock.advance(expectedMs - 1);
+    expect(waiting.state.at).toBeNull();
+    await clock.advance(1);
+    expect(waiting.state.at).toBe(expectedMs);
   });
 
   test("answers news no sooner than the gap after the last wake-up", async () => {

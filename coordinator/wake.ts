@@ -11,8 +11,11 @@ export type News = "pods" | "other" | "urgent";
 export interface Wake {
   /** Cheap, and safe from any callback. */
   trigger(news: News): void;
-  /** One waiter at a time. The first wait ends at once. Rejects with the signal's reason. */
-  next(signal: AbortSignal): Promise<void>;
+  /**
+   * One waiter at a time. The first wait ends at once; later ones at the latest `withinMs` after the last wake-up,
+   * when that is sooner than the beat. Rejects with the signal's reason.
+   */
+  next(signal: AbortSignal, withinMs?: Millis | null): Promise<void>;
 }
 
 export interface WakeOptions {
@@ -29,13 +32,14 @@ export function createWake({ clock, gapMs, batchMs, beatMs }: WakeOptions): Wake
   let batchSinceMs: number | null = null;
   let stir: (() => void) | null = null;
 
-  function dueAtMs(): number {
+  function dueAtMs(withinMs: Millis | null): number {
     if (wokeAtMs === null) return 0;
     const earliest = wokeAtMs + gapMs;
+    const latest = wokeAtMs + Math.max(gapMs, Math.min(beatMs, withinMs ?? beatMs));
     if (urgent) return earliest;
     // While a batch is open, other news waits with it: the cycle at its end answers both.
-    if (batchSinceMs !== null) return Math.max(earliest, Math.min(batchSinceMs + batchMs, wokeAtMs + beatMs));
-    return other ? earliest : wokeAtMs + beatMs;
+    if (batchSinceMs !== null) return Math.max(earliest, Math.min(batchSinceMs + batchMs, latest));
+    return other ? earliest : latest;
   }
 
   return {
@@ -45,10 +49,10 @@ export function createWake({ clock, gapMs, batchMs, beatMs }: WakeOptions): Wake
       else batchSinceMs ??= clock.monotonic();
       stir?.();
     },
-    next: async (signal) => {
+    next: async (signal, withinMs = null) => {
       for (;;) {
         signal.throwIfAborted();
-        const leftMs = dueAtMs() - clock.monotonic();
+        const leftMs = dueAtMs(withinMs) - clock.monotonic();
         if (leftMs <= 0) break;
         const stirred = new AbortController();
         stir = () => {

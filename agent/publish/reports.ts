@@ -85,15 +85,15 @@ const BYTES = 1024 * 1024;
 const AGE_MS = 10;
 
 function reportedWindow(window: Window, step: number): ReportedWindow {
-  if (window.kind === "unknown") return { unknown: window.because };
-  return {
-    mean: rounded(window.mean, step),
-    max: rounded(window.max, step),
-    p95: rounded(window.p95, step),
+  if (window.kind === "unknown") return window.because;
+  return [
+    rounded(window.mean, step),
+    rounded(window.max, step),
+    rounded(window.p95, step),
     // Down: 0.896 must not read as the 0.9 that a fresh window needs.
-    cov: Math.floor(window.coverage * 100) / 100,
-    age: rounded(window.ageMs, AGE_MS),
-  };
+    Math.floor(window.coverage * 100) / 100,
+    rounded(window.ageMs, AGE_MS),
+  ];
 }
 
 function rounded(value: number, step: number): number {

@@ -17,7 +17,8 @@ function planWith(pool: readonly Reason[], pod: readonly Reason[] = []): Plan {
 
 describe("changesAfterMs()", () => {
   test("is null while only events can change the plan", () => {
-    expect(changesAfterMs(planWith([{ code: "nothing-to-do" }]))).toBeNull();
+    const idle: Reason = { code: "idle-too-short", node: "n", forMs: millis(1000), needMs: millis(5000) };
+    expect(changesAfterMs(planWith([{ code: "nothing-to-do" }, idle]))).toBeNull();
   });
 
   test("is what is left of the wait, window or cooldown that ends first", () => {
@@ -32,7 +33,7 @@ describe("changesAfterMs()", () => {
   test("is 0, not negative, when a reason has outlived its number", () => {
     expect(
       changesAfterMs(
-        planWith([{ code: "idle-too-short", node: "n", forMs: millis(11), needMs: millis(10) }]),
+        planWith([{ code: "empty-too-short", node: "n", forMs: millis(11), needMs: millis(10) }]),
       ),
     ).toBe(0);
   });

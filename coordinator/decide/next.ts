@@ -1,6 +1,6 @@
 // When a plan is due to change by the passing of time alone: a pod has waited long enough, a cooldown ends, a
 // node has been empty for its window. Nobody sends an event for that, so whoever runs the decision asks here
-// when to run it again.
+// when to run it again. An idle window is not among them: its clock is the reports.
 
 import type { Reason } from "../../shared/model/reasons.ts";
 import { millis } from "../../shared/model/units.ts";
@@ -22,7 +22,6 @@ function leftMs(reason: Reason): number | null {
     case "pod-waits":
       return reason.needMs - reason.ageMs;
     case "empty-too-short":
-    case "idle-too-short":
       return reason.needMs - reason.forMs;
     default:
       return null;

@@ -8,6 +8,8 @@ import { grows, holdCodes, memory, shrinks, snapshot } from "../../test/build/sn
 import { decide } from "./decide.ts";
 import { LAST_RULES, NODE_RULES } from "./rules/index.ts";
 
+/** How old the builder makes the last report. */
+const REPORT_AGE = 2_000;
 const quiet = reported({ busiest: 0.01 });
 
 describe("removal", () => {
@@ -33,7 +35,7 @@ describe("removal", () => {
     const nodes = [node("n1", { telemetry: quiet }), node("n2", { telemetry: quiet })];
     const pods = [pod("web", { node: "n1", gpus: 0 }), pod("holder", { node: "n2" })];
     const [shrink] = shrinks(
-      decide(snapshot({ nodes, pods, memory: memory({ n1: { idleMs: 10 * MINUTE } }) })),
+      decide(snapshot({ nodes, pods, memory: memory({ n1: { idleMs: 10 * MINUTE + REPORT_AGE } }) })),
     );
     expect(shrink).toMatchObject({
       node: "n1",

@@ -3,6 +3,7 @@
 
 import type { Reason } from "../../shared/model/reasons.ts";
 import { elapsed, millis, ratio } from "../../shared/model/units.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
 import type { PoolState } from "./fleet.ts";
 import { compareText, firstDifference } from "./order.ts";
 import { elsewhere, put, withdraw } from "./pack.ts";
@@ -80,7 +81,7 @@ function bestFirst(a: Candidate, b: Candidate): number {
   );
 }
 
-function since({ empty, timers }: Candidate): number | null {
+function since({ empty, timers }: Candidate): EpochMs | null {
   return empty ? timers.emptySince : timers.idleSince;
 }
 
@@ -90,8 +91,9 @@ function remove(candidate: Candidate, { packing, steps }: RuleContext): Shrink {
   const places = elsewhere(packing.board, pods, state.name);
   withdraw(packing.board, state.name);
   if (places.kind === "fits") for (const [bin, pod] of places.moves) put(bin, pod);
-  const { at } = packing.fleet;
-  const forMs = elapsed((since(candidate) ?? at) as typeof at, at);
+  // Empty is known of the present, idle only up to the last report.
+  const until = empty ? packing.fleet.at : (candidate.timers.lastReportAt ?? packing.fleet.at);
+  const forMs = elapsed(since(candidate) ?? until, until);
   const because: Reason = empty
     ? { code: "empty", node: state.name, forMs }
     : {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { encode } from "../../shared/contract/codec.ts";
 import type { GpuReport } from "../../shared/contract/gpu-report.ts";
+import type { ReportedGpu } from "../../shared/contract/gpu-report.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
 import { SUBJECT_ROOT } from "../../shared/model/names.ts";
 import { epochMs } from "../../shared/model/units.ts";
@@ -112,10 +113,10 @@ describe("digestOf()", () => {
   const at = epochMs(START);
 
   test("knows nothing when one GPU of several cannot tell", () => {
-    const blind = {
+    const blind: ReportedGpu = {
       ...gpu,
       uuid: "b",
-      utilization: { ...gpu.utilization, w10: { unknown: "unsupported" as const } },
+      utilization: { ...gpu.utilization, w10: "unsupported" },
     };
     expect(digestOf(aReport("n1", { gpus: [gpu, blind] }), at)).toEqual({
       at,
@@ -134,10 +135,10 @@ describe("digestOf()", () => {
   });
 
   test("takes the busiest GPU and the thinnest window", () => {
-    const busy = {
+    const busy: ReportedGpu = {
       ...gpu,
       uuid: "b",
-      utilization: { ...gpu.utilization, w10: { mean: 0.1, max: 0.9, p95: 0.4, cov: 0.5, age: 0 } },
+      utilization: { ...gpu.utilization, w10: [0.1, 0.9, 0.4, 0.5, 0] },
     };
     expect(digestOf(aReport("n1", { gpus: [gpu, busy] }), at)).toEqual({
       at,

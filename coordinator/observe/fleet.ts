@@ -3,7 +3,9 @@
 // cannot be read is counted with its reason and changes nothing.
 
 import { decode } from "../../shared/contract/codec.ts";
+import { windowOf } from "../../shared/contract/gpu-report.ts";
 import type { GpuReport, ReportedGpu, ReportedWindow } from "../../shared/contract/gpu-report.ts";
+import type { Window } from "../../shared/model/gpu.ts";
 import { elapsed, ratio } from "../../shared/model/units.ts";
 import type { EpochMs, Ratio } from "../../shared/model/units.ts";
 import type { GpuInput, ReportDigest, Telemetry } from "../decide/snapshot.ts";
@@ -106,7 +108,7 @@ export function digestOf(report: GpuReport, at: EpochMs): ReportDigest {
     at,
     busiest: readable ? largest(windows.map((window) => window?.p95 ?? null)) : null,
     peak: readable ? largest(windows.map((window) => window?.max ?? null)) : null,
-    coverage: readable ? share(Math.min(...windows.map((window) => window?.cov ?? 0))) : share(0),
+    coverage: readable ? share(Math.min(...windows.map((window) => window?.coverage ?? 0))) : share(0),
   };
 }
 
@@ -141,8 +143,9 @@ function largest(values: readonly (number | null)[]): Ratio | null {
   return share(most);
 }
 
-function known(window: ReportedWindow): Extract<ReportedWindow, { mean: number }> | null {
-  return "mean" in window ? window : null;
+function known(reported: ReportedWindow): Extract<Window, { kind: "known" }> | null {
+  const window = windowOf(reported);
+  return window.kind === "known" ? window : null;
 }
 
 /** Agents round; a hair above 1 is 1. */

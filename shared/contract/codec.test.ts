@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+
 import { describe, expect, test } from "vitest";
 
 import { decode, encode, MAX_MESSAGE_BYTES } from "./codec.ts";
@@ -32,7 +33,10 @@ describe("decode()", () => {
 
   const { subject, message } = recorded("report-v1.json");
   test("ignores fields that it does not know", () => {
-    expect(decode("report", subject, bytes({ ...message, later: true }))).toMatchObject({ kind: "message", message });
+    expect(decode("report", subject, bytes({ ...message, later: true }))).toMatchObject({
+      kind: "message",
+      message,
+    });
   });
 
   test.each([
@@ -51,6 +55,9 @@ describe("decode()", () => {
 
   test("gives back what encode() wrote", () => {
     const report = message as unknown as GpuReport;
-    expect(decode("report", subject, encode<"report">(report))).toMatchObject({ kind: "message", message: report });
+    expect(decode("report", subject, encode<"report">(report))).toMatchObject({
+      kind: "message",
+      message: report,
+    });
   });
 });

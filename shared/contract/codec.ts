@@ -25,10 +25,16 @@ const SCHEMAS: { readonly [K in MessageKind]: z.ZodType<Messages[K]> } = {
   drain: drainReportSchema,
 };
 
-/** Larger messages are refused unread: a report of 16 GPUs takes 8 KiB. */
+/** Larger messages are refused unread: a report takes about 0.4 KiB for each GPU. */
 export const MAX_MESSAGE_BYTES = 64 * 1024;
 
-export type RefusalCode = "unknown-subject" | "too-large" | "not-json" | "unknown-version" | "malformed" | "wrong-sender";
+export type RefusalCode =
+  | "unknown-subject"
+  | "too-large"
+  | "not-json"
+  | "unknown-version"
+  | "malformed"
+  | "wrong-sender";
 
 export type Decoded<K extends MessageKind> =
   | { readonly kind: "message"; readonly node: string; readonly message: Messages[K] }
@@ -39,7 +45,12 @@ export function encode<K extends MessageKind>(message: Messages[K]): Uint8Array 
 }
 
 /** Reads one message of the kind that its subject names. */
-export function decode<K extends MessageKind>(expected: K, subject: string, data: Uint8Array, root?: string): Decoded<K> {
+export function decode<K extends MessageKind>(
+  expected: K,
+  subject: string,
+  data: Uint8Array,
+  root?: string,
+): Decoded<K> {
   const named = parseSubject(subject, root);
   if (named === null || named.kind !== expected) return refused("unknown-subject", subject);
   if (data.byteLength > MAX_MESSAGE_BYTES) return refused("too-large", `${data.byteLength} bytes`);
@@ -51,14 +62,19 @@ export function decode<K extends MessageKind>(expected: K, subject: string, data
     return refused("not-json", `${data.byteLength} bytes`);
   }
   const version = z.object({ v: z.number() }).safeParse(json);
-  if (version.success && version.data.v !== 1) return refused("unknown-version", `v ${version.data.v}, this reader knows 1`);
+  if (version.success && version.data.v !== 1)
+    return refused("unknown-version", `v ${version.data.v}, this reader knows 1`);
 
   const parsed = SCHEMAS[expected].safeParse(json);
   if (!parsed.success) return refused("malformed", z.prettifyError(parsed.error).slice(0, 500));
-  if (parsed.data.node !== named.node) return refused("wrong-sender", `the message names ${parsed.data.node}, its subject ${named.node}`);
+  if (parsed.data.node !== named.node)
+    return refused("wrong-sender", `the message names ${parsed.data.node}, its subject ${named.node}`);
   return { kind: "message", node: named.node, message: parsed.data };
 }
 
-function refused(code: RefusalCode, detail: string): { readonly kind: "refused"; readonly code: RefusalCode; readonly detail: string } {
+function refused(
+  code: RefusalCode,
+  detail: string,
+): { readonly kind: "refused"; readonly code: RefusalCode; readonly detail: string } {
   return { kind: "refused", code, detail };
 }

@@ -3,16 +3,17 @@
 
 import * as z from "zod";
 
-/** A window's numbers: `cov` is the share of the span that has samples, `age` that of the newest in ms. */
-const knownWindow = z.object({
-  mean: z.number(),
-  max: z.number(),
-  p95: z.number(),
-  cov: z.number().min(0).max(1),
-  age: z.number().min(0),
-});
-const unknownWindow = z.object({ unknown: z.enum(["no-samples", "unsupported", "failed", "lost"]) });
-const window = z.union([knownWindow, unknownWindow]);
+import type { Window } from "../model/gpu.ts";
+import { millis, ratio } from "../model/units.ts";
+
+/**
+ * A window as `[mean, max, p95, coverage 0..1, age in ms]`, or why there is none. A report has six of them for
+ * each GPU; names would make it half as large again, and 10,000 agents send one every 5 s.
+ */
+const window = z.union([
+  z.tuple([z.number(), z.number(), z.number(), z.number().min(0).max(1), z.number().min(0)]),
+  z.enum(["no-samples", "unsupported", "failed", "lost"]),
+]);
 
 const source = z.object({
   state: z.enum(["starting", "ready", "library-missing", "driver-not-loaded", "no-device", "hung", "failed"]),
@@ -49,3 +50,10 @@ export const gpuReportSchema = z.object({
 export type GpuReport = z.infer<typeof gpuReportSchema>;
 export type ReportedGpu = GpuReport["gpus"][number];
 export type ReportedWindow = z.infer<typeof window>;
+
+/** The window by its names. */
+export function windowOf(reported: ReportedWindow): Window {
+  if (typeof reported === "string") return { kind: "unknown", because: reported };
+  const [mean, max, p95, coverage, ageMs] = reported;
+  return { kind: "known", mean, max, p95, coverage: ratio(coverage), ageMs: millis(ageMs) };
+}

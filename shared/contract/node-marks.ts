@@ -35,7 +35,10 @@ export const drainStateSchema = z.object({
 export type DrainState = z.infer<typeof drainStateSchema>;
 
 /** A value that cannot be read says why; nobody acts on half of it. */
-export type Mark<T> = { readonly kind: "none" } | { readonly kind: "value"; readonly value: T } | { readonly kind: "malformed"; readonly why: string };
+export type Mark<T> =
+  | { readonly kind: "none" }
+  | { readonly kind: "value"; readonly value: T }
+  | { readonly kind: "malformed"; readonly why: string };
 
 export function readDrainRequest(text: string | undefined): Mark<DrainRequest> {
   return readMark(text, drainRequestSchema);
@@ -54,5 +57,7 @@ function readMark<T>(text: string | undefined, schema: z.ZodType<T>): Mark<T> {
     return { kind: "malformed", why: "not JSON" };
   }
   const parsed = schema.safeParse(json);
-  return parsed.success ? { kind: "value", value: parsed.data } : { kind: "malformed", why: z.prettifyError(parsed.error) };
+  return parsed.success
+    ? { kind: "value", value: parsed.data }
+    : { kind: "malformed", why: z.prettifyError(parsed.error) };
 }

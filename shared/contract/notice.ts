@@ -30,5 +30,7 @@ export type NoticeMessage = z.infer<typeof noticeSchema>;
 
 /** JetStream's duplicate filter: one id for each phase of each event. */
 export function noticeMessageId(message: Pick<NoticeMessage, "id" | "phase" | "deadline">): string {
-  return message.phase === "superseded" ? `${message.id}/${message.phase}/${message.deadline}` : `${message.id}/${message.phase}`;
+  return message.phase === "superseded"
+    ? `${message.id}/${message.phase}/${message.deadline}`
+    : `${message.id}/${message.phase}`;
 }

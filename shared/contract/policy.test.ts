@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 
@@ -13,7 +14,9 @@ function policyWith(change: Record<string, unknown>): unknown {
 
 describe("parsePolicy()", () => {
   test.each(readdirSync(FIXTURES))("takes the older manifest %s unchanged", (file) => {
-    const manifest = parse(readFileSync(new URL(file, FIXTURES), "utf8")) as { spec: Record<string, unknown> };
+    const manifest = parse(readFileSync(new URL(file, FIXTURES), "utf8")) as {
+      spec: Record<string, unknown>;
+    };
     const parsed = parsePolicy(manifest.spec);
     expect(parsed).toMatchObject({ kind: "valid", spec: manifest.spec });
   });
@@ -44,7 +47,13 @@ describe("parsePolicy()", () => {
   });
 
   test("keeps false and 0 as they were written", () => {
-    const written = { enabled: false, scaleDownThreshold: 0, pendingPodTimeoutSeconds: 0, emptySeconds: 0, enableSpotInstances: false };
+    const written = {
+      enabled: false,
+      scaleDownThreshold: 0,
+      pendingPodTimeoutSeconds: 0,
+      emptySeconds: 0,
+      enableSpotInstances: false,
+    };
     expect(parsePolicy(policyWith(written))).toMatchObject({ kind: "valid", spec: written });
   });
 
@@ -52,7 +61,11 @@ describe("parsePolicy()", () => {
     ["no provider", { provider: undefined }, "spec.provider: is required"],
     ["an unknown provider", { provider: "ibm" }, 'spec.provider: "ibm" is not valid'],
     ["a threshold in percent", { scaleUpThreshold: 80 }, "spec.scaleUpThreshold: 80 is not valid"],
-    ["thresholds in the wrong order", { scaleUpThreshold: 0.1 }, "spec.scaleUpThreshold: 0.1 is not above scaleDownThreshold 0.2"],
+    [
+      "thresholds in the wrong order",
+      { scaleUpThreshold: 0.1 },
+      "spec.scaleUpThreshold: 0.1 is not above scaleDownThreshold 0.2",
+    ],
     ["a negative time", { idleSeconds: -1 }, "spec.idleSeconds: -1 is not valid"],
     ["minimum above maximum", { minNodes: 5, maxNodes: 4 }, "spec.minNodes: 5 is above maxNodes 4"],
     ["a misspelt field", { maxNode: 5 }, "spec.maxNode: unknown field"],
@@ -63,7 +76,12 @@ describe("parsePolicy()", () => {
     ],
     [
       "two pools of one name",
-      { nodePools: [{ name: "a", capacityType: "spot" }, { name: "a", capacityType: "spot" }] },
+      {
+        nodePools: [
+          { name: "a", capacityType: "spot" },
+          { name: "a", capacityType: "spot" },
+        ],
+      },
       "spec.nodePools.1.name: a is used twice",
     ],
     [

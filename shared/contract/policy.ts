@@ -22,14 +22,19 @@ const quantity = z.union([z.string(), z.number()]).transform((value, context) =>
   try {
     parseQuantity(String(value));
   } catch {
-    context.addIssue({ code: "custom", message: `${JSON.stringify(value)} is not a quantity such as "4", "500m" or "16Gi"` });
+    context.addIssue({
+      code: "custom",
+      message: `${JSON.stringify(value)} is not a quantity such as "4", "500m" or "16Gi"`,
+    });
   }
   return String(value);
 });
 
 /** What one node of the pool offers before a real one has been seen. */
 const template = z.object({
-  allocatable: z.record(z.string(), quantity).meta({ description: "resources of one node, for example cpu, memory, pods, nvidia.com/gpu" }),
+  allocatable: z
+    .record(z.string(), quantity)
+    .meta({ description: "resources of one node, for example cpu, memory, pods, nvidia.com/gpu" }),
   labels: labels.default({}),
   taints: z.array(taint).default([]),
 });
@@ -43,7 +48,12 @@ const scaleGroup = z.object({
 });
 
 const nodePool = z.object({
-  name: z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "a pool name is a DNS label: lower-case letters, digits and -"),
+  name: z
+    .string()
+    .regex(
+      /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
+      "a pool name is a DNS label: lower-case letters, digits and -",
+    ),
   minSize: count(0),
   maxSize: count(100),
   gpuType: z.string().optional(),
@@ -68,7 +78,10 @@ const rate = z
 
 const specShape = z.object({
   enabled: z.boolean().default(true),
-  mode: z.enum(["Act", "Recommend"]).default("Act").meta({ description: "Recommend decides, explains and reports, and touches nothing" }),
+  mode: z
+    .enum(["Act", "Recommend"])
+    .default("Act")
+    .meta({ description: "Recommend decides, explains and reports, and touches nothing" }),
   provider: z.enum(["aws", "gcp", "azure", "custom"]),
   scaleUpThreshold: share(0.8),
   scaleDownThreshold: share(0.2),
@@ -76,8 +89,12 @@ const specShape = z.object({
   scaleDownCooldownSeconds: count(600),
   pendingPodTimeoutSeconds: count(120),
   emptySeconds: count(300).meta({ description: "how long a node has to be empty before it goes" }),
-  idleSeconds: count(600).meta({ description: "how long every GPU of a node has to stay below scaleDownThreshold before it goes" }),
-  scaleDownDelayAfterAddSeconds: count(600).meta({ description: "an addition keeps removals of that pool away for so long" }),
+  idleSeconds: count(600).meta({
+    description: "how long every GPU of a node has to stay below scaleDownThreshold before it goes",
+  }),
+  scaleDownDelayAfterAddSeconds: count(600).meta({
+    description: "an addition keeps removals of that pool away for so long",
+  }),
   minNodes: count(0),
   maxNodes: z.int32().min(1).default(100),
   maxGpus: z.int32().min(0).optional(),
@@ -89,28 +106,41 @@ const specShape = z.object({
   reclaimIdleHolders: z
     .boolean()
     .default(false)
-    .meta({ description: "a pod that holds GPUs but has used none for idleSeconds may be moved, unless it refuses by annotation" }),
-  nodePools: z.array(nodePool).default([]).meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
+    .meta({
+      description:
+        "a pod that holds GPUs but has used none for idleSeconds may be moved, unless it refuses by annotation",
+    }),
+  nodePools: z
+    .array(nodePool)
+    .default([])
+    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
   nodeSelector: labels.default({}),
 });
 
 export const policySpecSchema = specShape.superRefine((spec, context) => {
-  const problem = (path: (string | number)[], message: string) => context.addIssue({ code: "custom", path, message });
+  const problem = (path: (string | number)[], message: string) =>
+    context.addIssue({ code: "custom", path, message });
   if (spec.scaleUpThreshold <= spec.scaleDownThreshold) {
     problem(
       ["scaleUpThreshold"],
       `${spec.scaleUpThreshold} is not above scaleDownThreshold ${spec.scaleDownThreshold}: a node would be added and removed in turn; raise one or lower the other`,
     );
   }
-  if (spec.minNodes > spec.maxNodes) problem(["minNodes"], `${spec.minNodes} is above maxNodes ${spec.maxNodes}`);
+  if (spec.minNodes > spec.maxNodes)
+    problem(["minNodes"], `${spec.minNodes} is above maxNodes ${spec.maxNodes}`);
   const seen = new Set<string>();
   spec.nodePools.forEach((pool, index) => {
     const at = ["nodePools", index];
-    if (seen.has(pool.name)) problem([...at, "name"], `${pool.name} is used twice; a pool name is unique in its policy`);
+    if (seen.has(pool.name))
+      problem([...at, "name"], `${pool.name} is used twice; a pool name is unique in its policy`);
     seen.add(pool.name);
-    if (pool.minSize > pool.maxSize) problem([...at, "minSize"], `${pool.minSize} is above maxSize ${pool.maxSize}`);
+    if (pool.minSize > pool.maxSize)
+      problem([...at, "minSize"], `${pool.minSize} is above maxSize ${pool.maxSize}`);
     if (pool.spotPercentage !== undefined && pool.capacityType !== "spot" && pool.spotPercentage > 0) {
-      problem([...at, "spotPercentage"], `${pool.spotPercentage} contradicts capacityType ${pool.capacityType}; leave it out or make the pool spot`);
+      problem(
+        [...at, "spotPercentage"],
+        `${pool.spotPercentage} contradicts capacityType ${pool.capacityType}; leave it out or make the pool spot`,
+      );
     }
   });
 });
@@ -195,7 +225,9 @@ export function parsePolicy(spec: unknown): ParsedPolicy {
   const parsed = policySpecSchema.safeParse(spec);
   const problems = parsed.success ? [] : parsed.error.issues.map((issue) => describeIssue(spec, issue));
   problems.push(...unknownFields(spec, specShape, "spec"));
-  return parsed.success && problems.length === 0 ? { kind: "valid", spec: parsed.data } : { kind: "invalid", problems };
+  return parsed.success && problems.length === 0
+    ? { kind: "valid", spec: parsed.data }
+    : { kind: "invalid", problems };
 }
 
 /** Reads `status`; an absent or unreadable one is null, which callers treat as "nothing known of the past". */
@@ -207,8 +239,13 @@ export function parsePolicyStatus(status: unknown): PolicyStatus | null {
 function describeIssue(spec: unknown, issue: z.core.$ZodIssue): string {
   const path = ["spec", ...issue.path.map(String)].join(".");
   if (issue.code === "custom") return `${path}: ${issue.message}`;
-  const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], spec);
-  return value === undefined ? `${path}: is required (${issue.message})` : `${path}: ${JSON.stringify(value)} is not valid (${issue.message})`;
+  const value = issue.path.reduce<unknown>(
+    (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+    spec,
+  );
+  return value === undefined
+    ? `${path}: is required (${issue.message})`
+    : `${path}: ${JSON.stringify(value)} is not valid (${issue.message})`;
 }
 
 /** Fields of the value that the schema does not have, as problems. Records accept any key. */

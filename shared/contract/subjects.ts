@@ -10,7 +10,9 @@ const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 /** `gpuas.v1.report.<node>`. @throws RangeError when `node` is not a Kubernetes node name. */
 export function subjectFor(kind: MessageKind, node: string, root: string = SUBJECT_ROOT): string {
   if (!NODE_NAME.test(node)) {
-    throw new RangeError(`node name ${JSON.stringify(node)} is not a Kubernetes name (lower-case letters, digits, "-" and ".")`);
+    throw new RangeError(
+      `node name ${JSON.stringify(node)} is not a Kubernetes name (lower-case letters, digits, "-" and ".")`,
+    );
   }
   return `${root}.${kind}.${node.replaceAll(".", "_")}`;
 }
@@ -21,7 +23,10 @@ export function subjectsOf(kind: MessageKind, root: string = SUBJECT_ROOT): stri
 }
 
 /** The kind and node that a subject names, or null when it is not one of ours. */
-export function parseSubject(subject: string, root: string = SUBJECT_ROOT): { readonly kind: MessageKind; readonly node: string } | null {
+export function parseSubject(
+  subject: string,
+  root: string = SUBJECT_ROOT,
+): { readonly kind: MessageKind; readonly node: string } | null {
   if (!subject.startsWith(`${root}.`)) return null;
   const [kind, token, ...rest] = subject.slice(root.length + 1).split(".");
   if (rest.length > 0 || token === undefined) return null;

@@ -2,7 +2,7 @@
 // node whatever its agent says.
 
 import { encode } from "../../shared/contract/codec.ts";
-import type { GpuReport } from "../../shared/contract/gpu-report.ts";
+import type { GpuReport, ReportedWindow } from "../../shared/contract/gpu-report.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
 import { seededRandom } from "../../shared/model/random.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
@@ -14,7 +14,7 @@ export function aReport(
   overrides: Partial<GpuReport> & { readonly utilization?: number } = {},
 ): GpuReport {
   const { utilization = 0, ...rest } = overrides;
-  const known = (value: number) => ({ mean: value, max: value, p95: value, cov: 1, age: 100 });
+  const known = (value: number): ReportedWindow => [value, value, value, 1, 100];
   return {
     v: 1,
     node,

@@ -264,9 +264,9 @@ function growBeyond({ change, narrator }: Stagehands): void {
 
 /** Breaks `stale`: a busy node is taken away while its agent is dead. */
 async function removeBlindly(hands: Stagehands): Promise<void> {
-  const { world, change, narrator, clock, signal } = hands;
-  const find = (): Node | undefined =>
-    world.list("nodes").find((node) => isUsable(node) && podsOn(world, node.metadata.name).length > 0);
+  const { world, change, narrator, clock, signal, seed } = hands;
+  hands.addJob(demoJob({ id: "victim", gpus: 1, durationMs: 120_000, priority: "low", seed }));
+  const find = (): Node | undefined => world.list("nodes").find((node) => isUsable(node) && gpusUsedOn(world, node.metadata.name) > 0);
   let victim = find();
   while (victim === undefined) {
     await clock.sleep(LOOK_EVERY, signal);

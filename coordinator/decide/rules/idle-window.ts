@@ -1,5 +1,6 @@
 // A node with pods goes only after every GPU of it has been below the threshold for `idleSeconds` without a gap.
-// When its agent has just said no, that is the reason to show.
+// The window ends with the last report, not with the present: nobody has seen what came after it. When its agent
+// has just said no, that is the reason to show.
 
 import { elapsed, millis, ratio } from "../../../shared/model/units.ts";
 import { refusalOf } from "../idle.ts";
@@ -12,7 +13,7 @@ export const idleWindow: Rule = {
     if (empty) return null;
     const { at } = packing.fleet;
     const node = state.name;
-    const forMs = timers.idleSince === null ? millis(0) : elapsed(timers.idleSince, at);
+    const forMs = timers.idleSince === null ? millis(0) : elapsed(timers.idleSince, timers.lastReportAt ?? timers.idleSince);
     const needMs = millis(pool.spec.idleSeconds * 1000);
     if (timers.idleSince !== null && forMs >= needMs) return null;
     const refusedAt = refusalOf(state, pool);
