@@ -12,7 +12,11 @@ export default defineConfig({
         test: {
           ...common,
           name: "unit",
-          include: ["{agent,coordinator,shared,deploy}/**/*.test.ts", "test/*.test.ts", "test/{bench,build,demo,nvml-double,properties,tools,world}/**/*.test.ts"],
+          include: [
+            "{agent,coordinator,shared,deploy}/**/*.test.ts",
+            "test/*.test.ts",
+            "test/{bench,build,demo,nvml-double,properties,tools,world}/**/*.test.ts",
+          ],
           testTimeout: 20_000,
         },
       },

@@ -3,6 +3,7 @@
 // never costs a pod grace that it would have had in a plain drain of everything at once: a pod that needs more
 // than is left starts at once, whatever its class.
 
+import { parseInstant } from "../../shared/model/instant.ts";
 import type { Pod } from "../../shared/model/kube.ts";
 import {
   EVICTION_CLASSES,
@@ -17,7 +18,6 @@ import {
 import type { EvictionClass } from "../../shared/model/pod.ts";
 import { epochMs, millis, seconds, secondsToMillis } from "../../shared/model/units.ts";
 import type { EpochMs, Millis, Seconds } from "../../shared/model/units.ts";
-import { parseInstant } from "./instant.ts";
 
 /** The pods of a drain and the frame of time that holds for all of them. */
 export interface DrainPlan {

@@ -3,11 +3,11 @@
 // ends when the annotation goes. Metadata of the clouds joins here as further sources.
 
 import type { DrainState } from "../../shared/contract/node-marks.ts";
+import { parseInstant } from "../../shared/model/instant.ts";
 import type { Notice } from "../../shared/model/interruption.ts";
 import { NODE_ANNOTATION } from "../../shared/model/names.ts";
 import { after, epochMs, millis } from "../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../shared/model/units.ts";
-import { parseInstant } from "./instant.ts";
 
 /** The notice of a drill that names no time. */
 const DEFAULT_LEAD = millis(120_000);

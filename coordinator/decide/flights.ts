@@ -3,9 +3,9 @@
 // happened; it counts as happened until the act layer has settled it.
 
 import type { MoveState } from "../../shared/contract/policy.ts";
+import { parseInstant } from "../../shared/model/instant.ts";
 import { elapsed } from "../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../shared/model/units.ts";
-import { parseInstant } from "./instant.ts";
 import type { Journal } from "./snapshot.ts";
 
 /** An intent that nobody has settled for so long is not on its way any more. */

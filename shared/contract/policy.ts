@@ -103,13 +103,10 @@ const specShape = z.object({
   enableSpotInstances: z.boolean().default(true),
   enableMultiTierScaling: z.boolean().default(true),
   enablePredictiveScaling: z.boolean().default(false),
-  reclaimIdleHolders: z
-    .boolean()
-    .default(false)
-    .meta({
-      description:
-        "a pod that holds GPUs but has used none for idleSeconds may be moved, unless it refuses by annotation",
-    }),
+  reclaimIdleHolders: z.boolean().default(false).meta({
+    description:
+      "a pod that holds GPUs but has used none for idleSeconds may be moved, unless it refuses by annotation",
+  }),
   nodePools: z
     .array(nodePool)
     .default([])

@@ -130,7 +130,11 @@ export interface PodDisruptionBudget extends KubeObject {
 
 /** Cluster API: one machine that is, or becomes, a node. */
 export interface Machine extends KubeObject {
-  readonly spec?: { readonly clusterName?: string; readonly providerID?: string; readonly failureDomain?: string };
+  readonly spec?: {
+    readonly clusterName?: string;
+    readonly providerID?: string;
+    readonly failureDomain?: string;
+  };
   readonly status?: {
     readonly phase?: string;
     readonly nodeRef?: { readonly name: string };
@@ -175,7 +179,11 @@ export interface KubeStatus {
   readonly reason?: string;
   readonly message?: string;
   readonly details?: {
-    readonly causes?: readonly { readonly reason?: string; readonly message?: string; readonly field?: string }[];
+    readonly causes?: readonly {
+      readonly reason?: string;
+      readonly message?: string;
+      readonly field?: string;
+    }[];
     readonly retryAfterSeconds?: number;
   };
 }

@@ -97,7 +97,10 @@ export const GPU_RESOURCE = "nvidia.com/gpu";
 export const GPU_RESOURCE_PREFIXES = ["nvidia.com/gpu", "nvidia.com/mig-", "amd.com/gpu"] as const;
 
 export const LEASE_NAME = "gpu-autoscaler-coordinator";
-export const FIELD_MANAGER = { agent: "gpu-autoscaler-agent", coordinator: "gpu-autoscaler-coordinator" } as const;
+export const FIELD_MANAGER = {
+  agent: "gpu-autoscaler-agent",
+  coordinator: "gpu-autoscaler-coordinator",
+} as const;
 export const METRIC_PREFIX = "gpu_autoscaler_";
 
 export const SUBJECT_ROOT = "gpuas.v1";

@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
 
 import type { Taint, Toleration } from "./kube.ts";
-import { capacityTypeOf, matchesLabels, poolLabelOf, readiness, tolerates, untoleratedTaint } from "./node.ts";
+import {
+  capacityTypeOf,
+  matchesLabels,
+  poolLabelOf,
+  readiness,
+  tolerates,
+  untoleratedTaint,
+} from "./node.ts";
 
 const gpuTaint: Taint = { key: "nvidia.com/gpu", value: "present", effect: "NoSchedule" };
 
@@ -39,13 +46,23 @@ describe("questions on a node", () => {
 
   test("the pool label is read in both spellings, ours first", () => {
     expect(poolLabelOf({ "gpu-autoscaler.io/node-pool": "old" })).toBe("old");
-    expect(poolLabelOf({ "gpu-autoscaler.io/node-pool": "old", "gpu-autoscaler.io/pool": "new" })).toBe("new");
+    expect(poolLabelOf({ "gpu-autoscaler.io/node-pool": "old", "gpu-autoscaler.io/pool": "new" })).toBe(
+      "new",
+    );
     expect(poolLabelOf(undefined)).toBeNull();
   });
 
   test("readiness is unknown when the kubelet has gone silent", () => {
-    const node = (status?: string) => ({ metadata: { name: "n" }, status: { conditions: status === undefined ? [] : [{ type: "Ready", status }] } });
-    expect([node("True"), node("False"), node("Unknown"), node()].map(readiness)).toEqual(["ready", "not-ready", "unknown", "unknown"]);
+    const node = (status?: string) => ({
+      metadata: { name: "n" },
+      status: { conditions: status === undefined ? [] : [{ type: "Ready", status }] },
+    });
+    expect([node("True"), node("False"), node("Unknown"), node()].map(readiness)).toEqual([
+      "ready",
+      "not-ready",
+      "unknown",
+      "unknown",
+    ]);
   });
 
   test("an empty selector matches every node", () => {

@@ -20,7 +20,10 @@ export function capacityTypeOf(labels: Readonly<Record<string, string>> | undefi
   return null;
 }
 
-function saysOneOf(labels: Readonly<Record<string, string>> | undefined, table: Readonly<Record<string, readonly string[]>>): boolean {
+function saysOneOf(
+  labels: Readonly<Record<string, string>> | undefined,
+  table: Readonly<Record<string, readonly string[]>>,
+): boolean {
   return Object.entries(table).some(([key, values]) => values.includes(labels?.[key] ?? ""));
 }
 
@@ -39,7 +42,10 @@ export function matchesLabels(
 }
 
 /** The first NoSchedule or NoExecute taint that none of the tolerations accepts, or null. */
-export function untoleratedTaint(taints: readonly Taint[] | undefined, tolerations: readonly Toleration[] | undefined): Taint | null {
+export function untoleratedTaint(
+  taints: readonly Taint[] | undefined,
+  tolerations: readonly Toleration[] | undefined,
+): Taint | null {
   for (const taint of taints ?? []) {
     if (taint.effect === "PreferNoSchedule") continue;
     if (!(tolerations ?? []).some((toleration) => tolerates(toleration, taint))) return taint;
@@ -49,7 +55,8 @@ export function untoleratedTaint(taints: readonly Taint[] | undefined, toleratio
 
 /** The matching rule of Kubernetes: an empty key with Exists accepts all, an empty effect accepts each effect. */
 export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect !== undefined && toleration.effect !== "" && toleration.effect !== taint.effect) return false;
+  if (toleration.effect !== undefined && toleration.effect !== "" && toleration.effect !== taint.effect)
+    return false;
   const exists = toleration.operator === "Exists";
   if (toleration.key === undefined || toleration.key === "") return exists;
   if (toleration.key !== taint.key) return false;

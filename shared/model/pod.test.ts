@@ -1,9 +1,21 @@
 import { describe, expect, test } from "vitest";
 
 import type { Pod } from "./kube.ts";
-import { evictionClass, isDaemonPod, isFinished, isMirrorPod, mayExtendGrace, ownGrace, podRequests } from "./pod.ts";
+import {
+  evictionClass,
+  isDaemonPod,
+  isFinished,
+  isMirrorPod,
+  mayExtendGrace,
+  ownGrace,
+  podRequests,
+} from "./pod.ts";
 
-function pod(change: { metadata?: Partial<Pod["metadata"]>; spec?: Partial<Pod["spec"]>; status?: Pod["status"] }): Pod {
+function pod(change: {
+  metadata?: Partial<Pod["metadata"]>;
+  spec?: Partial<Pod["spec"]>;
+  status?: Pod["status"];
+}): Pod {
   return {
     metadata: { name: "p", namespace: "team", ...change.metadata },
     spec: { containers: [], ...change.spec },
@@ -19,13 +31,21 @@ const uses = (requests: Record<string, string>, limits?: Record<string, string>)
 describe("podRequests()", () => {
   test("adds containers, overhead and one pod slot", () => {
     const requests = podRequests(
-      pod({ spec: { containers: [uses({ cpu: "500m", memory: "1Gi" }), uses({ cpu: "1" })], overhead: { memory: "1Mi" } } }),
+      pod({
+        spec: {
+          containers: [uses({ cpu: "500m", memory: "1Gi" }), uses({ cpu: "1" })],
+          overhead: { memory: "1Mi" },
+        },
+      }),
     );
     expect(requests).toEqual({ cpu: 1500, memory: 1024 ** 3 + 1024 ** 2, pods: 1 });
   });
 
   test("takes a limit without a request as the request", () => {
-    expect(podRequests(pod({ spec: { containers: [uses({}, { "nvidia.com/gpu": "2" })] } }))).toEqual({ "nvidia.com/gpu": 2, pods: 1 });
+    expect(podRequests(pod({ spec: { containers: [uses({}, { "nvidia.com/gpu": "2" })] } }))).toEqual({
+      "nvidia.com/gpu": 2,
+      pods: 1,
+    });
   });
 
   test("reserves the larger of start and run, with sidecars beside both", () => {
@@ -37,12 +57,15 @@ describe("podRequests()", () => {
   });
 
   test("names the resource whose amount is malformed", () => {
-    expect(() => podRequests(pod({ spec: { containers: [uses({ cpu: "many" })] } }))).toThrow("resource cpu: many is not a quantity");
+    expect(() => podRequests(pod({ spec: { containers: [uses({ cpu: "many" })] } }))).toThrow(
+      "resource cpu: many is not a quantity",
+    );
   });
 });
 
 describe("evictionClass()", () => {
-  const annotated = (value: string) => pod({ metadata: { annotations: { "gpu-autoscaler.io/eviction-priority": value } } });
+  const annotated = (value: string) =>
+    pod({ metadata: { annotations: { "gpu-autoscaler.io/eviction-priority": value } } });
 
   test.each(["low", "medium", "high"] as const)("is %s when the pod says so", (value) => {
     expect(evictionClass(annotated(value))).toEqual({ class: value, unknown: null });
@@ -57,7 +80,9 @@ describe("evictionClass()", () => {
   });
 
   test("is system for critical pods and kube-system, whatever they say", () => {
-    expect(evictionClass(pod({ spec: { priorityClassName: "system-cluster-critical" } })).class).toBe("system");
+    expect(evictionClass(pod({ spec: { priorityClassName: "system-cluster-critical" } })).class).toBe(
+      "system",
+    );
     expect(evictionClass(pod({ metadata: { namespace: "kube-system" } })).class).toBe("system");
   });
 });
@@ -70,11 +95,15 @@ describe("questions on a pod", () => {
   });
 
   test("mirror, finished, grace and its extension", () => {
-    expect(isMirrorPod(pod({ metadata: { annotations: { "kubernetes.io/config.mirror": "x" } } }))).toBe(true);
+    expect(isMirrorPod(pod({ metadata: { annotations: { "kubernetes.io/config.mirror": "x" } } }))).toBe(
+      true,
+    );
     expect(isFinished(pod({ status: { phase: "Failed" } }))).toBe(true);
     expect(isFinished(pod({ status: { phase: "Running" } }))).toBe(false);
     expect(ownGrace(pod({}))).toBe(30);
     expect(ownGrace(pod({ spec: { terminationGracePeriodSeconds: 0 } }))).toBe(0);
-    expect(mayExtendGrace(pod({ metadata: { annotations: { "gpu-autoscaler.io/extend-grace": "false" } } }))).toBe(false);
+    expect(
+      mayExtendGrace(pod({ metadata: { annotations: { "gpu-autoscaler.io/extend-grace": "false" } } })),
+    ).toBe(false);
   });
 });

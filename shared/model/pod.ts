@@ -19,7 +19,9 @@ export function podKey(pod: Pod): string {
   return `${pod.metadata.namespace ?? "default"}/${pod.metadata.name}`;
 }
 
-export function controllerOf(pod: Pod): { readonly kind: string; readonly name: string; readonly uid: string } | null {
+export function controllerOf(
+  pod: Pod,
+): { readonly kind: string; readonly name: string; readonly uid: string } | null {
   return pod.metadata.ownerReferences?.find((owner) => owner.controller === true) ?? null;
 }
 
@@ -71,7 +73,9 @@ function containerRequests(container: Pod["spec"]["containers"][number]): Resour
  * and is reported in `unknown`: a typing error must neither skip a pod nor move it to the front.
  */
 export function evictionClass(pod: Pod): { readonly class: EvictionClass; readonly unknown: string | null } {
-  const critical = pod.spec.priorityClassName === "system-node-critical" || pod.spec.priorityClassName === "system-cluster-critical";
+  const critical =
+    pod.spec.priorityClassName === "system-node-critical" ||
+    pod.spec.priorityClassName === "system-cluster-critical";
   if (critical || pod.metadata.namespace === "kube-system") return { class: "system", unknown: null };
   const wanted = pod.metadata.annotations?.[POD_ANNOTATION.evictionPriority];
   switch (wanted) {

@@ -9,7 +9,13 @@ export type Scope = "pool" | "policy" | "gpus";
 export type Reason =
   // Why a pool grows.
   | { readonly code: "pending-pods"; readonly pods: number; readonly gpus: number; readonly oldestMs: Millis }
-  | { readonly code: "utilization-high"; readonly mean: Ratio; readonly threshold: Ratio; readonly gpus: number; readonly forMs: Millis }
+  | {
+      readonly code: "utilization-high";
+      readonly mean: Ratio;
+      readonly threshold: Ratio;
+      readonly gpus: number;
+      readonly forMs: Millis;
+    }
   | { readonly code: "below-minimum"; readonly scope: Scope; readonly size: number; readonly minimum: number }
   | {
       readonly code: "interruption";
@@ -28,7 +34,12 @@ export type Reason =
   | { readonly code: "after-add"; readonly leftMs: Millis }
   | { readonly code: "at-maximum"; readonly scope: Scope; readonly maximum: number }
   | { readonly code: "at-minimum"; readonly scope: Scope; readonly minimum: number }
-  | { readonly code: "rate-limit"; readonly added: number; readonly allowed: number; readonly windowMs: Millis }
+  | {
+      readonly code: "rate-limit";
+      readonly added: number;
+      readonly allowed: number;
+      readonly windowMs: Millis;
+    }
   | { readonly code: "no-group" }
   | { readonly code: "group-missing"; readonly detail: string }
   | { readonly code: "size-unknown"; readonly detail: string }
@@ -50,8 +61,18 @@ export type Reason =
   | { readonly code: "node-draining"; readonly node: string }
   | { readonly code: "node-pinned"; readonly node: string; readonly annotation: string }
   | { readonly code: "node-not-removable"; readonly node: string; readonly detail: string }
-  | { readonly code: "empty-too-short"; readonly node: string; readonly forMs: Millis; readonly needMs: Millis }
-  | { readonly code: "idle-too-short"; readonly node: string; readonly forMs: Millis; readonly needMs: Millis }
+  | {
+      readonly code: "empty-too-short";
+      readonly node: string;
+      readonly forMs: Millis;
+      readonly needMs: Millis;
+    }
+  | {
+      readonly code: "idle-too-short";
+      readonly node: string;
+      readonly forMs: Millis;
+      readonly needMs: Millis;
+    }
   | { readonly code: "busy"; readonly node: string; readonly busiest: Ratio; readonly threshold: Ratio }
   | { readonly code: "telemetry-unknown"; readonly node: string }
   | { readonly code: "telemetry-stale"; readonly node: string; readonly ageMs: Millis }
@@ -61,9 +82,19 @@ export type Reason =
   | { readonly code: "pod-unmanaged"; readonly node: string; readonly pod: string }
   | { readonly code: "pod-of-job"; readonly node: string; readonly pod: string }
   | { readonly code: "budget"; readonly node: string; readonly pod: string; readonly budget: string }
-  | { readonly code: "several-budgets"; readonly node: string; readonly pod: string; readonly budgets: readonly string[] }
+  | {
+      readonly code: "several-budgets";
+      readonly node: string;
+      readonly pod: string;
+      readonly budgets: readonly string[];
+    }
   | { readonly code: "fits-nowhere-else"; readonly node: string; readonly pod: string }
-  | { readonly code: "needed-for-utilization"; readonly node: string; readonly meanAfter: Ratio; readonly threshold: Ratio }
+  | {
+      readonly code: "needed-for-utilization";
+      readonly node: string;
+      readonly meanAfter: Ratio;
+      readonly threshold: Ratio;
+    }
   | { readonly code: "needed-for-pending"; readonly node: string; readonly pod: string }
   | { readonly code: "agent-refused"; readonly node: string; readonly detail: string }
   // Why a pod is not demand, or has no place.
@@ -76,7 +107,12 @@ export type Reason =
   | { readonly code: "pod-not-gpu" }
   | { readonly code: "pod-fits-existing"; readonly node: string }
   | { readonly code: "untolerated-taint"; readonly pool: string; readonly taint: string }
-  | { readonly code: "selector-mismatch"; readonly pool: string; readonly label: string; readonly wanted: string }
+  | {
+      readonly code: "selector-mismatch";
+      readonly pool: string;
+      readonly label: string;
+      readonly wanted: string;
+    }
   | {
       readonly code: "too-large";
       readonly pool: string;

@@ -18,7 +18,10 @@ export function parseResources(list: ResourceList | undefined): Resources {
     try {
       amount = parseQuantity(text);
     } catch (cause) {
-      throw new RangeError(`resource ${name}: ${String(text)} is not a quantity such as "4", "500m" or "16Gi"`, { cause });
+      throw new RangeError(
+        `resource ${name}: ${String(text)} is not a quantity such as "4", "500m" or "16Gi"`,
+        { cause },
+      );
     }
     amounts[name] = Math.ceil(name === "cpu" ? Number((amount * 1000).toFixed(6)) : amount);
   }

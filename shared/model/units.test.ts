@@ -1,6 +1,16 @@
 import { describe, expect, test } from "vitest";
 
-import { after, bytes, elapsed, epochMs, millis, ratio, ratioFromPercent, seconds, secondsToMillis } from "./units.ts";
+import {
+  after,
+  bytes,
+  elapsed,
+  epochMs,
+  millis,
+  ratio,
+  ratioFromPercent,
+  seconds,
+  secondsToMillis,
+} from "./units.ts";
 import type { Millis, Seconds } from "./units.ts";
 
 describe("units", () => {

@@ -52,7 +52,11 @@ export class AppError extends Error {
   constructor(
     kind: ErrorKind,
     message: string,
-    options: { readonly cause?: unknown; readonly data?: ErrorData; readonly retryAfterMs?: number | null } = {},
+    options: {
+      readonly cause?: unknown;
+      readonly data?: ErrorData;
+      readonly retryAfterMs?: number | null;
+    } = {},
   ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.kind = kind;
@@ -73,7 +77,7 @@ export function kindOf(error: unknown): ErrorKind {
 /** Message of any thrown value, with the messages of its causes. */
 export function describe(error: unknown): string {
   const parts: string[] = [];
-  for (let at: unknown = error; at !== undefined && parts.length < 5; ) {
+  for (let at: unknown = error; at !== undefined && parts.length < 5;) {
     parts.push(at instanceof Error ? at.message : typeof at === "string" ? at : JSON.stringify(at));
     at = at instanceof Error ? at.cause : undefined;
   }

@@ -1,14 +1,12 @@
 // The shipped agent as a child process: its bundle, made when the sources are newer, with the Node flags that the
 // image uses. For scenarios, benches and the demo.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 
 import { AGENT_NODE_FLAGS } from "../../agent/flags.ts";
 import { ensureBundle, ENTRIES } from "../../deploy/bundle.ts";
+import { lastLines, ROOT, startProgram } from "./program.ts";
+import type { Program } from "./program.ts";
 
 export interface AgentStart {
   readonly node: string;
@@ -27,39 +25,19 @@ export interface AgentStart {
   readonly waitFor?: "ready" | "listening";
 }
 
-export interface LogLine {
-  readonly level: string;
-  readonly message: string;
-  readonly [field: string]: unknown;
-}
+export type AgentProcess = Program;
 
-export interface AgentProcess {
-  readonly pid: number;
-  /** Of metrics and probes. */
-  readonly url: string;
-  /** All that it has logged. */
-  readonly logs: readonly LogLine[];
-  /** Exit code, or null when a signal ended it. */
-  readonly exited: Promise<number | null>;
-  /** SIGTERM; resolves when it has ended. */
-  stop(): Promise<number | null>;
-  /** SIGKILL. */
-  kill(): Promise<number | null>;
-  /** The first line, past or to come, that fits; rejects when the process ends without it. */
-  line(fits: (line: LogLine) => boolean): Promise<LogLine>;
-}
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const READY_WITHIN_MS = 30_000;
 
 /** Resolves when the agent serves its probes and has seen its node and its GPUs. */
 export async function startAgent(options: AgentStart): Promise<AgentProcess> {
   const { from = "bundle", waitFor = "ready" } = options;
   const entry = from === "bundle" ? await bundledAgent() : join(ROOT, "agent/main.ts");
-  const child = spawn(process.execPath, [...AGENT_NODE_FLAGS, entry], {
-    cwd: ROOT,
-    stdio: ["ignore", "pipe", "pipe"],
-    // Nothing of our own environment: the agent gets the settings that are named here and no others.
+  const agent = await startProgram({
+    name: "agent",
+    flags: AGENT_NODE_FLAGS,
+    entry,
+    listening: "metrics and probes",
     env: {
       NODE_NAME: options.node,
       GPUAS_KUBECONFIG: options.kubeconfig,
@@ -72,58 +50,6 @@ export async function startAgent(options: AgentStart): Promise<AgentProcess> {
       ...options.env,
     },
   });
-  const dieTogether = (): void => {
-    child.kill("SIGKILL");
-  };
-  process.once("exit", dieTogether);
-
-  const logs: LogLine[] = [];
-  const watchers = new Set<() => void>();
-  const look = (): void => {
-    for (const watcher of watchers) watcher();
-  };
-  const read = (text: string): void => {
-    logs.push(parseLine(text));
-    look();
-  };
-  createInterface({ input: child.stdout }).on("line", read);
-  createInterface({ input: child.stderr }).on("line", read);
-  let ended = false;
-  // "close" comes after the last of its output.
-  const exited = once(child, "close").then(([code]: unknown[]) => {
-    ended = true;
-    process.removeListener("exit", dieTogether);
-    look();
-    return typeof code === "number" ? code : null;
-  });
-
-  const line = (fits: (line: LogLine) => boolean): Promise<LogLine> =>
-    new Promise((resolve, reject) => {
-      const watcher = (): void => {
-        const found = logs.find(fits);
-        if (found === undefined && !ended) return;
-        watchers.delete(watcher);
-        if (found === undefined) reject(new Error(`the agent ended without that line:\n${lastLines(logs)}`));
-        else resolve(found);
-      };
-      watchers.add(watcher);
-      watcher();
-    });
-  const end = (signal: NodeJS.Signals): Promise<number | null> => {
-    if (!ended) child.kill(signal);
-    return exited;
-  };
-
-  const listening = await line((one) => one.message === "metrics and probes");
-  const agent: AgentProcess = {
-    pid: child.pid ?? 0,
-    url: String(listening["url"]),
-    logs,
-    exited,
-    stop: () => end("SIGTERM"),
-    kill: () => end("SIGKILL"),
-    line,
-  };
   if (waitFor === "ready") await untilReady(agent);
   return agent;
 }
@@ -150,23 +76,4 @@ async function untilReady(agent: AgentProcess): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-/** What is no JSON is a crash of Node itself, which is worth reading too. */
-function parseLine(text: string): LogLine {
-  try {
-    const line: unknown = JSON.parse(text);
-    // Our own log wrote it, so it has level and message.
-    if (typeof line === "object" && line !== null && "message" in line) return line as LogLine;
-  } catch {
-    // Falls through to the plain text.
-  }
-  return { level: "error", message: text };
-}
-
-function lastLines(logs: readonly LogLine[]): string {
-  return logs
-    .slice(-15)
-    .map((line) => JSON.stringify(line))
-    .join("\n");
 }

@@ -16,12 +16,13 @@ import { systemClock } from "../../shared/runtime/clock.ts";
 import type { AuditEntry } from "../world/audit.ts";
 import { startWorldServer } from "../world/server.ts";
 import type { WorldServer } from "../world/server.ts";
-import { lastLines, startCoordinator } from "./coordinator.ts";
+import { startCoordinator } from "./coordinator.ts";
 import type { CoordinatorProcess, CoordinatorStart } from "./coordinator.ts";
 import { eventually } from "./eventually.ts";
 import type { EventuallyOptions } from "./eventually.ts";
 import { startNats } from "./nats.ts";
 import type { NatsServer } from "./nats.ts";
+import { lastLines } from "./program.ts";
 
 export interface Scene {
   readonly world: World;

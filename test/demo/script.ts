@@ -143,7 +143,9 @@ function fillElsewhere({ world, narrator, addJob, seed }: Stagehands, than: stri
     addJob(demoJob({ id: `filler-${at}`, gpus, durationMs: 20_000, priority: "medium", seed }));
   }
   const total = free.reduce((sum, gpus) => sum + gpus, 0);
-  narrator.say(`the other nodes have room for the pods of ${than}; fillers take ${total} GPUs, so that a drill needs a new node`);
+  narrator.say(
+    `the other nodes have room for the pods of ${than}; fillers take ${total} GPUs, so that a drill needs a new node`,
+  );
 }
 
 /**
@@ -265,8 +267,9 @@ function growBeyond({ change, narrator }: Stagehands): void {
 /** Breaks `stale`: a busy node is taken away while its agent is dead. */
 async function removeBlindly(hands: Stagehands): Promise<void> {
   const { world, change, narrator, clock, signal, seed } = hands;
-  hands.addJob(demoJob({ id: "victim", gpus: 1, durationMs: 120_000, priority: "low", seed }));
-  const find = (): Node | undefined => world.list("nodes").find((node) => isUsable(node) && gpusUsedOn(world, node.metadata.name) > 0);
+  hands.addJob(demoJob({ id: "victim", gpus: 1, durationMs: 15_000, priority: "low", seed }));
+  const find = (): Node | undefined =>
+    world.list("nodes").find((node) => isUsable(node) && gpusUsedOn(world, node.metadata.name) > 0);
   let victim = find();
   while (victim === undefined) {
     await clock.sleep(LOOK_EVERY, signal);

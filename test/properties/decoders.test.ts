@@ -9,7 +9,10 @@ import { parsePolicy, parsePolicyStatus } from "../../shared/contract/policy.ts"
 import { subjectFor } from "../../shared/contract/subjects.ts";
 
 const kinds = ["report", "notice", "drain"] as const;
-const subject = fc.oneof(fc.string(), fc.constantFrom(...kinds).map((kind) => subjectFor(kind, "spot-1")));
+const subject = fc.oneof(
+  fc.string(),
+  fc.constantFrom(...kinds).map((kind) => subjectFor(kind, "spot-1")),
+);
 /** JSON that looks like ours in places, so that the search gets past the first check. */
 const nearMiss = fc.record(
   {
@@ -46,11 +49,17 @@ describe("decoders", () => {
 
   test("read any annotation as a value, as nothing, or as malformed with a reason", () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), nearMiss.map((value) => JSON.stringify(value))), (text) => {
-        for (const mark of [readDrainRequest(text), readDrainState(text)]) {
-          if (mark.kind === "malformed") expect(mark.why).not.toBe("");
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          nearMiss.map((value) => JSON.stringify(value)),
+        ),
+        (text) => {
+          for (const mark of [readDrainRequest(text), readDrainState(text)]) {
+            if (mark.kind === "malformed") expect(mark.why).not.toBe("");
+          }
+        },
+      ),
       { numRuns: 2000 },
     );
   });

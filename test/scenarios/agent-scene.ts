@@ -17,14 +17,14 @@ import type { NoticeMessage } from "../../shared/contract/notice.ts";
 import type { Node, Pod } from "../../shared/model/kube.ts";
 import { GPU_RESOURCE, NODE_ANNOTATION, STREAM, SUBJECT_ROOT, TAINT } from "../../shared/model/names.ts";
 import { seededRandom } from "../../shared/model/random.ts";
-import { bytes, millis } from "../../shared/model/units.ts";
+import { bytes, epochMs, millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import type { KubeClient } from "../../shared/runtime/kube/client.ts";
 import { fixedToken } from "../../shared/runtime/kube/config.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import type { EventObject } from "../../shared/runtime/kube/resources.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
-import { ensureStream } from "../../shared/runtime/nats-jetstream.ts";
+import { consumeEvents, ensureStream } from "../../shared/runtime/nats-jetstream.ts";
 import { connectNats } from "../../shared/runtime/nats.ts";
 import { startAgent } from "../build/agent.ts";
 import type { AgentProcess, AgentStart } from "../build/agent.ts";
@@ -68,6 +68,8 @@ export interface Scene extends AsyncDisposable {
     readonly graceSeconds: unknown;
   }[];
   phases(): readonly string[];
+  /** The same as the stream keeps it, whoever was cut off meanwhile. */
+  storedPhases(): readonly string[];
   /** Kubernetes Events with this reason. */
   events(reason: string): readonly EventObject[];
   until(what: string, holds: () => boolean, withinMs?: number): Promise<void>;
@@ -152,6 +154,24 @@ export async function createScene(
   };
   for (const kind of ["report", "notice", "drain"] as const)
     listen(kind).catch((error: unknown) => heardWrong.push(error));
+  // A subscriber misses what comes while it is cut off; the stream does not.
+  const stored: DrainReport[] = [];
+  const readStream = async (): Promise<void> => {
+    const reading = {
+      stream: STREAM,
+      subjects: [`${SUBJECT_ROOT}.drain.*`],
+      start: { kind: "since", at: epochMs(0) } as const,
+      signal: over.signal,
+      clock,
+      log: createLogSink().log,
+      random: seededRandom(2),
+    };
+    for await (const { subject, data } of consumeEvents(nats, reading)) {
+      const answer = decode("drain", subject, data);
+      if (answer.kind === "message") stored.push(answer.message);
+    }
+  };
+  readStream().catch((error: unknown) => heardWrong.push(error));
   const heardWrong: unknown[] = [];
   if (options.nats === "away") await natsServer.stop();
 
@@ -221,16 +241,8 @@ export async function createScene(
             graceSeconds: body?.deleteOptions?.gracePeriodSeconds,
           };
         }),
-    phases: () =>
-      heard.flatMap((one) =>
-        one.kind === "drain"
-          ? [
-              one.message.class === undefined
-                ? one.message.phase
-                : `${one.message.phase} ${one.message.class}`,
-            ]
-          : [],
-      ),
+    phases: () => heard.flatMap((one) => (one.kind === "drain" ? [phaseOf(one.message)] : [])),
+    storedPhases: () => stored.map(phaseOf),
     // The world keeps events as they came; these were written by our own recorder.
     events: (reason) =>
       (world.list("events") as unknown as readonly EventObject[]).filter((event) => event.reason === reason),
@@ -268,4 +280,8 @@ export function ourTaints(node: Node): readonly string[] {
   return (node.spec?.taints ?? [])
     .filter((taint) => ours.includes(taint.key))
     .map((taint) => `${taint.key}:${taint.effect}`);
+}
+
+function phaseOf(report: DrainReport): string {
+  return report.class === undefined ? report.phase : `${report.phase} ${report.class}`;
 }

@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { ensureBundle } from "../../deploy/bundle.ts";
@@ -30,7 +31,10 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 /** One run of the demo as `npm run demo` starts it. */
-async function demo(args: readonly string[], name: string): Promise<{ readonly code: number; readonly json: DemoJson; readonly output: string }> {
+async function demo(
+  args: readonly string[],
+  name: string,
+): Promise<{ readonly code: number; readonly json: DemoJson; readonly output: string }> {
   const file = join(dir, `${name}.json`);
   const words = ["test/demo/main.ts", "--trace", TRACE, "--json", file, ...args];
   const { code, output } = await new Promise<{ code: number; output: string }>((resolve) => {
@@ -41,27 +45,46 @@ async function demo(args: readonly string[], name: string): Promise<{ readonly c
   return { code, output, json: JSON.parse(await readFile(file, "utf8")) as DemoJson };
 }
 
-const failing = (json: DemoJson): readonly string[] => json.checks.filter((check) => !check.held).map((check) => check.name);
+const failing = (json: DemoJson): readonly string[] =>
+  json.checks.filter((check) => !check.held).map((check) => check.name);
 
 describe("npm run demo", () => {
-  test.concurrent("holds every check on a short slice and exits with 0", { timeout: 170_000 }, async ({ expect: expectHere }) => {
-    const run = await demo([], "whole");
-    expectHere({ failing: failing(run.json), code: run.code, output: run.code === 0 ? "" : run.output }).toEqual({ failing: [], code: 0, output: "" });
-    expectHere(run.json.table.podsPlaced).toBeGreaterThan(17);
-    expectHere(run.json.checks.map((check) => check.name)).toEqual(CHECKS);
-    expectHere(run.json.events.length).toBeGreaterThan(20);
-  });
+  test.concurrent(
+    "holds every check on a short slice and exits with 0",
+    { timeout: 170_000 },
+    async ({ expect: expectHere }) => {
+      const run = await demo([], "whole");
+      expectHere({
+        failing: failing(run.json),
+        code: run.code,
+        output: run.code === 0 ? "" : run.output,
+      }).toEqual({ failing: [], code: 0, output: "" });
+      expectHere(run.json.table.podsPlaced).toBeGreaterThan(17);
+      expectHere(run.json.checks.map((check) => check.name)).toEqual(CHECKS);
+      expectHere(run.json.events.length).toBeGreaterThan(20);
+    },
+  );
 
-  test.concurrent.each(CHECKS)("fails exactly %s when that is broken, and exits with 1", { timeout: 170_000 }, async (name) => {
-    const { json, code } = await demo(["--break", name], name);
-    expect({ failing: failing(json), code, broken: json.broken }).toEqual({ failing: [name], code: 1, broken: name });
-  });
+  test.concurrent.each(CHECKS)(
+    "fails exactly %s when that is broken, and exits with 1",
+    { timeout: 170_000 },
+    async (name) => {
+      const { json, code } = await demo(["--break", name], name);
+      expect({ failing: failing(json), code, broken: json.broken }).toEqual({
+        failing: [name],
+        code: 1,
+        broken: name,
+      });
+    },
+  );
 
   test("names line and field of a bad row, and exits with 65", async () => {
     const trace = join(dir, "bad.csv");
     await writeFile(trace, "job_id,arrival_s,duration_s,gpus\na,0,soon,1\n");
     const failed = await new Promise<{ code: unknown; stderr: string }>((resolve) => {
-      execFile(process.execPath, ["test/demo/main.ts", "--trace", trace], { cwd: ROOT }, (error, _, stderr) => resolve({ code: error?.code, stderr }));
+      execFile(process.execPath, ["test/demo/main.ts", "--trace", trace], { cwd: ROOT }, (error, _, stderr) =>
+        resolve({ code: error?.code, stderr }),
+      );
     });
     expect(failed.code).toBe(65);
     expect(failed.stderr).toContain('bad.csv, line 2, duration_s: "soon" is not a number');

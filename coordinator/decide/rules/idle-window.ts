@@ -13,7 +13,10 @@ export const idleWindow: Rule = {
     if (empty) return null;
     const { at } = packing.fleet;
     const node = state.name;
-    const forMs = timers.idleSince === null ? millis(0) : elapsed(timers.idleSince, timers.lastReportAt ?? timers.idleSince);
+    const forMs =
+      timers.idleSince === null
+        ? millis(0)
+        : elapsed(timers.idleSince, timers.lastReportAt ?? timers.idleSince);
     const needMs = millis(pool.spec.idleSeconds * 1000);
     if (timers.idleSince !== null && forMs >= needMs) return null;
     const refusedAt = refusalOf(state, pool);

@@ -1,8 +1,8 @@
 // Reads an instant as RFC 3339 writes it, strictly: the platform's own parser accepts "1" and "March", and a
 // drill whose time was mistyped must be refused instead of guessed.
 
-import { epochMs } from "../../shared/model/units.ts";
-import type { EpochMs } from "../../shared/model/units.ts";
+import { epochMs } from "./units.ts";
+import type { EpochMs } from "./units.ts";
 
 const FORM = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 const DAY_MS = 86_400_000;
