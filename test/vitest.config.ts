@@ -27,8 +27,10 @@ export default defineConfig({
           include: ["test/scenarios/**/*.test.ts"],
           testTimeout: 90_000,
           hookTimeout: 90_000,
-          fileParallelism: false,
+          // Scenarios mostly wait, so a few at a time fit on two cores.
+          maxWorkers: 3,
           maxConcurrency: 4,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

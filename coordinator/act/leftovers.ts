@@ -3,11 +3,12 @@
 // a lost status loses none, and taken back. Marks of others, and the agent's own, are not touched.
 
 import type { MoveState } from "../../shared/contract/policy.ts";
+import { parseInstant } from "../../shared/model/instant.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { NodeInput, Snapshot } from "../decide/snapshot.ts";
 import type { ActContext } from "./context.ts";
 import { withdrawDrain } from "./drain-request.ts";
-import { inFlight, moveHash, parseInstant } from "./moves.ts";
+import { inFlight, moveHash } from "./moves.ts";
 import { restoreNode, retirementOf } from "./retire.ts";
 
 /** A group may take so long from being lowered until its member begins to go. */

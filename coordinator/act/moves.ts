@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 
 import type { MoveState, PolicyStatus } from "../../shared/contract/policy.ts";
-import { epochMs } from "../../shared/model/units.ts";
+import { parseInstant } from "../../shared/model/instant.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Move } from "../decide/plan.ts";
 import type { Journal } from "../decide/snapshot.ts";
@@ -91,11 +91,6 @@ export function moveHash(key: string): string {
 
 export function instantText(at: EpochMs): string {
   return new Date(at).toISOString();
-}
-
-export function parseInstant(text: string | undefined): EpochMs | null {
-  const parsed = text === undefined ? Number.NaN : Date.parse(text);
-  return Number.isNaN(parsed) || parsed < 0 ? null : epochMs(parsed);
 }
 
 function intentOf(move: Move, at: EpochMs): MoveState {
@@ -201,6 +196,6 @@ function bounded(moves: readonly MoveState[]): MoveState[] {
 }
 
 function pair(name: string, text: string | undefined): readonly (readonly [string, EpochMs])[] {
-  const at = parseInstant(text);
+  const at = text === undefined ? null : parseInstant(text);
   return at === null ? [] : [[name, at]];
 }

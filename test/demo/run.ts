@@ -10,6 +10,7 @@ import { join } from "node:path";
 import type { TraceJob } from "../../coordinator/replay/trace.ts";
 import { createWorld } from "../../coordinator/replay/world.ts";
 import type { World } from "../../coordinator/replay/world.ts";
+import { parseInstant } from "../../shared/model/instant.ts";
 import { elapsed, millis } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
@@ -37,6 +38,8 @@ import type { DemoJob } from "./workload.ts";
 const LONGEST_MS = 145_000;
 /** How long the last removals may take to be complete. */
 const SETTLE_MS = 20_000;
+/** Pods that have waited for so long, with nothing else running, will not get a node any more. */
+const PATIENCE_MS = 20_000;
 /** Time for telemetry to be whole again after NATS was away, and for a removal to follow from it. */
 const QUIET_AFTER_SCRIPT_MS = 12_000;
 const FOLLOW_EVERY = millis(100);
@@ -137,12 +140,12 @@ export async function runDemo(options: {
     const passed = elapsed(startedAt, clock.now());
     if (passed > LONGEST_MS) return true;
     const quiet = scriptEndedAt !== null && elapsed(scriptEndedAt, clock.now()) > QUIET_AFTER_SCRIPT_MS;
-    return (
-      quiet &&
-      passed > lastArrivalMs + 1000 &&
-      world.openJobs().length === 0 &&
-      waitingPods(world).length === 0
-    );
+    if (!quiet || passed < lastArrivalMs + 1000) return false;
+    const waiting = waitingPods(world);
+    if (waiting.length === 0) return world.openJobs().length === 0;
+    const idle = !world.list("pods").some((pod) => pod.status?.phase === "Running");
+    const created = waiting.map((pod) => parseInstant(pod.metadata.creationTimestamp ?? "") ?? clock.now());
+    return idle && clock.now() - Math.max(...created) > PATIENCE_MS;
   };
   let progressAt = 0;
   while (!isOver()) {
