@@ -3,23 +3,23 @@
 // leaves to the next what limits and board still allow, in the order of precedence.
 
 import { epochMs } from "../../shared/model/units.ts";
-import { figuresOf } from "./figures.ts";
-import { assemble } from "./fleet.ts";
-import { holdFloors } from "./floors.ts";
-import { growForPods, growMoves } from "./grow.ts";
-import { holdsOf, holdsOfUnreadable, holdsWithoutTime, unplacedOf } from "./holds.ts";
-import { remember } from "./memory.ts";
-import { createPacking } from "./packing.ts";
-import type { Packing } from "./packing.ts";
+import { figuresOf } from "./answer/figures.ts";
+import { assemble } from "./fleet/fleet.ts";
+import { holdFloors } from "./grow/floors.ts";
+import { growForPods, growMoves } from "./grow/grow.ts";
+import { holdsOf, holdsOfUnreadable, holdsWithoutTime, unplacedOf } from "./answer/holds.ts";
+import { remember } from "./fleet/memory.ts";
+import { createPacking } from "./pack/packing.ts";
+import type { Packing } from "./pack/packing.ts";
 import type { Decision, Move } from "./plan.ts";
-import { releaseMoves, replaceMoves, reservePlaces } from "./replace.ts";
-import { sane } from "./sane.ts";
-import { shrink } from "./shrink.ts";
+import { releaseMoves, replaceMoves, reservePlaces } from "./grow/replace.ts";
+import { sane } from "./fleet/sane.ts";
+import { shrink } from "./shrink/shrink.ts";
 import { EMPTY_MEMORY } from "./snapshot.ts";
 import type { Memory, Snapshot } from "./snapshot.ts";
-import { createSteps } from "./steps.ts";
-import type { Steps } from "./steps.ts";
-import { growForUtilization } from "./utilization.ts";
+import { createSteps } from "./limits/steps.ts";
+import type { Steps } from "./limits/steps.ts";
+import { growForUtilization } from "./grow/utilization.ts";
 
 export function decide(input: Snapshot): Decision {
   const made = sane(input);

@@ -15,15 +15,8 @@ export function changesAfterMs(plan: Plan): Millis | null {
 }
 
 function leftMs(reason: Reason): number | null {
-  switch (reason.code) {
-    case "cooldown":
-    case "after-add":
-      return reason.leftMs;
-    case "pod-waits":
-      return reason.needMs - reason.ageMs;
-    case "empty-too-short":
-      return reason.needMs - reason.forMs;
-    default:
-      return null;
-  }
+  if ("leftMs" in reason) return reason.leftMs;
+  if (reason.code === "pod-waits") return reason.needMs - reason.ageMs;
+  if (reason.code === "empty-too-short") return reason.needMs - reason.forMs;
+  return null;
 }

@@ -1,11 +1,11 @@
 // The limits asked once more, just before a call, with sizes read that moment: the same arithmetic as at the
 // decision, so that both mean the same by "at most". What other calls of the cycle have taken is in the sizes.
 
-import { assemble, poolsOf } from "./fleet.ts";
-import type { Fleet, PoolState } from "./fleet.ts";
-import { addedInWindow, allowedGrowth } from "./limits.ts";
-import { poolId } from "./ownership.ts";
-import { sane } from "./sane.ts";
+import { assemble, poolsOf } from "./fleet/fleet.ts";
+import type { Fleet, PoolState } from "./fleet/fleet.ts";
+import { addedInWindow, allowedGrowth } from "./limits/limits.ts";
+import { poolId } from "./fleet/ownership.ts";
+import { sane } from "./fleet/sane.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface Recheck {

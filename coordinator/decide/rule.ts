@@ -2,11 +2,11 @@
 // stays. A rule reads, judges and changes nothing; which rules there are and their order is in index.ts.
 
 import type { Reason } from "../../shared/model/reasons.ts";
-import type { PoolState } from "./fleet.ts";
-import type { Packing } from "./packing.ts";
+import type { PoolState } from "./fleet/fleet.ts";
+import type { Packing } from "./pack/packing.ts";
 import type { BudgetInput, NodeMemory, PodInput } from "./snapshot.ts";
-import type { NodeState } from "./standing.ts";
-import type { Steps } from "./steps.ts";
+import type { NodeState } from "./fleet/standing.ts";
+import type { Steps } from "./limits/steps.ts";
 
 export interface Candidate {
   readonly pool: PoolState;

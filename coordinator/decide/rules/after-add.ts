@@ -1,6 +1,6 @@
 // What was added to a pool a moment ago was wanted: it gets time to be used before anything of the pool goes.
 
-import { afterAddLeft } from "../cooldown.ts";
+import { afterAddLeft } from "../limits/cooldown.ts";
 import type { Rule } from "../rule.ts";
 
 export const afterAdd: Rule = {

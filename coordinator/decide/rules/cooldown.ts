@@ -1,6 +1,6 @@
 // After one removal from the pool the next one waits.
 
-import { downCooldownLeft } from "../cooldown.ts";
+import { downCooldownLeft } from "../limits/cooldown.ts";
 import type { Rule } from "../rule.ts";
 
 export const cooldown: Rule = {

@@ -1,6 +1,6 @@
 // Every pod of the node has a place on another node that is here, as full as this decision leaves it.
 
-import { elsewhere as placesElsewhere } from "../pack.ts";
+import { elsewhere as placesElsewhere } from "../pack/pack.ts";
 import type { Rule } from "../rule.ts";
 
 export const elsewhere: Rule = {

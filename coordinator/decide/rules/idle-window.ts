@@ -3,7 +3,7 @@
 // has just said no, that is the reason to show.
 
 import { elapsed, millis, ratio } from "../../../shared/model/units.ts";
-import { refusalOf } from "../idle.ts";
+import { refusalOf } from "../fleet/idle.ts";
 import type { Rule } from "../rule.ts";
 import type { Telemetry } from "../snapshot.ts";
 

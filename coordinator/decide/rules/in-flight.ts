@@ -2,7 +2,7 @@
 // of it is given up.
 
 import { millis } from "../../../shared/model/units.ts";
-import { growthInFlight, removalInFlight } from "../flights.ts";
+import { growthInFlight, removalInFlight } from "../fleet/flights.ts";
 import type { Rule } from "../rule.ts";
 
 export const inFlight: Rule = {

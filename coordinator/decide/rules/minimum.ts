@@ -1,6 +1,6 @@
 // Never below what the pool or the policy has to keep, removals under way included.
 
-import { minimumBroken } from "../minima.ts";
+import { minimumBroken } from "../limits/minima.ts";
 import type { Rule } from "../rule.ts";
 
 export const minimum: Rule = {

@@ -1,9 +1,9 @@
 // Without its GPUs the rest would be so busy that a node would be added at once: nodes would come and go in turn.
 
 import { ratio } from "../../../shared/model/units.ts";
-import { poolsOf } from "../fleet.ts";
+import { poolsOf } from "../fleet/fleet.ts";
 import type { Rule } from "../rule.ts";
-import { exact, loadOf, nodeLoad } from "../utilization.ts";
+import { exact, loadOf, nodeLoad } from "../fleet/load.ts";
 
 export const neededForUtilization: Rule = {
   name: "needed-for-utilization",

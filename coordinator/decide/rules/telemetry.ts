@@ -1,6 +1,6 @@
 // Nothing with pods on it goes on readings that are missing, old or full of gaps: unknown is not idle.
 
-import { freshness } from "../fresh.ts";
+import { freshness } from "../fleet/fresh.ts";
 import type { Rule } from "../rule.ts";
 
 export const telemetry: Rule = {

@@ -1,0 +1,261 @@
+// The snapshot arranged by the questions that decisions ask: each pool with its size, its nodes, what is still to
+// come and what one more would offer; each node with its pods and whether it may be counted on. It judges nothing:
+// whether to grow or shrink is for the steps that read it.
+
+import type { NodePoolSpec, PolicySpec } from "../../../shared/contract/policy.ts";
+import type { CapacityType } from "../../../shared/model/node.ts";
+import type { Reason } from "../../../shared/model/reasons.ts";
+import { gpusIn } from "../../../shared/model/resources.ts";
+import { elapsed } from "../../../shared/model/units.ts";
+import type { EpochMs, Millis } from "../../../shared/model/units.ts";
+import { lastTarget, plannedSize } from "./flights.ts";
+import { compareText, firstDifference } from "../order.ts";
+import { ownership, poolId } from "./ownership.ts";
+import type { Claim, ValidPolicy } from "./ownership.ts";
+import { learnedShape, templateShape } from "./shape.ts";
+import type {
+  InstanceInput,
+  Journal,
+  LaunchMemory,
+  NodeInput,
+  NodeShape,
+  NoticeInput,
+  PoolInput,
+  Snapshot,
+} from "../snapshot.ts";
+import { hasGpus, LAUNCH_EXPIRES_MS, nodeState } from "./standing.ts";
+import type { NodeState, PoolSetting } from "./standing.ts";
+
+/** Where the tiers stand when nothing else decides: the cheapest that may be taken away comes first. */
+export const TIER_ORDER: Readonly<Record<CapacityType, number>> = { spot: 0, "on-demand": 1, reserved: 2 };
+
+export interface Fleet {
+  readonly at: EpochMs;
+  readonly sync: Snapshot["sync"];
+  /** Pools of every policy that can be read, enabled or not, by policy and in the order of its spec. */
+  readonly pools: readonly PoolState[];
+  readonly poolsById: ReadonlyMap<string, PoolState>;
+  /** Every node of the cluster, by name. */
+  readonly nodes: readonly NodeState[];
+  readonly nodesByName: ReadonlyMap<string, NodeState>;
+  readonly ownerOf: ReadonlyMap<string, Claim>;
+  readonly notices: readonly NoticeInput[];
+}
+
+export interface PoolState {
+  readonly id: string;
+  readonly policy: string;
+  readonly name: string;
+  readonly spec: PolicySpec;
+  readonly pool: NodePoolSpec;
+  readonly input: PoolInput;
+  readonly journal: Journal;
+  /** Why nobody may size it at all; null when it can be sized. */
+  readonly blocked: Reason | null;
+  /** Why demand opens no node in it, `blocked` included; null when it may. Minimum sizes only ask `blocked`. */
+  readonly closed: Reason | null;
+  /** Nodes and groups that another policy claims too. */
+  readonly disputes: readonly Reason[];
+  /** As the group says; null when it does not. */
+  readonly size: number | null;
+  /** With growth that was begun and does not show yet; the best estimate when the size is not known. */
+  readonly planned: number;
+  readonly nodes: readonly NodeState[];
+  readonly ready: number;
+  /** Asked for, not here yet, and still counted on. */
+  readonly booting: number;
+  /** Asked for, not here, and not counted on any more. */
+  readonly overdue: { readonly nodes: number; readonly forMs: Millis };
+  readonly launch: LaunchMemory | null;
+  readonly shape: NodeShape | null;
+  readonly gpusPerNode: number | null;
+}
+
+export function assemble(snapshot: Snapshot): Fleet {
+  const { at } = snapshot;
+  const { ownerOf, disputes } = ownership(snapshot);
+  const podsOn = Map.groupBy(
+    snapshot.pods.filter((pod) => pod.node !== null),
+    (pod) => pod.node ?? "",
+  );
+  // Sorted by deadline, so the first of a node is its earliest.
+  const noticeOf = new Map(snapshot.notices.toReversed().map((notice) => [notice.node, notice]));
+  const valid = snapshot.policies.filter((policy) => policy.kind === "valid");
+  const nodesOf = Map.groupBy(snapshot.nodes, (node) => idOf(ownerOf.get(node.name)));
+
+  const pools: PoolState[] = [];
+  const nodes: NodeState[] = [];
+  const place = (node: NodeInput, pool: PoolSetting | null, expectsGpus: boolean): NodeState =>
+    nodeState({
+      expectsGpus,
+      node,
+      pool,
+      at,
+      pods: podsOn.get(node.name) ?? [],
+      notice: noticeOf.get(node.name) ?? null,
+    });
+  for (const policy of valid) {
+    for (const setting of settingsOf(policy, snapshot)) {
+      const members = nodesOf.get(setting.id) ?? [];
+      const withGpus = hasGpus(setting, members);
+      const own = members.map((node) => place(node, setting, withGpus));
+      nodes.push(...own);
+      pools.push(poolState(setting, own, disputes.get(setting.id) ?? [], snapshot));
+    }
+  }
+  closeTiers(pools);
+  nodes.push(...(nodesOf.get("") ?? []).map((node) => place(node, null, false)));
+  nodes.sort((a, b) => compareText(a.name, b.name));
+  return {
+    at,
+    sync: snapshot.sync,
+    pools,
+    poolsById: new Map(pools.map((pool) => [pool.id, pool])),
+    nodes,
+    nodesByName: new Map(nodes.map((node) => [node.name, node])),
+    ownerOf,
+    notices: snapshot.notices,
+  };
+}
+
+/** The pools that one policy may act on. */
+export function poolsOf(fleet: Fleet, policy: string): readonly PoolState[] {
+  return fleet.pools.filter((pool) => pool.policy === policy);
+}
+
+function idOf(claim: Claim | undefined): string {
+  return claim === undefined ? "" : poolId(claim.policy, claim.pool);
+}
+
+function* settingsOf(policy: ValidPolicy, snapshot: Snapshot): Generator<PoolSetting> {
+  for (const pool of policy.spec.nodePools) {
+    const id = poolId(policy.name, pool.name);
+    const input = policy.pools.find(({ name }) => name === pool.name) ?? {
+      name: pool.name,
+      group: { kind: "unknown", detail: "the group was not read" } as const,
+      instances: [],
+    };
+    const instances = new Map(
+      input.instances.flatMap((instance) =>
+        instance.node === null ? [] : [[instance.node, instance] as const],
+      ),
+    );
+    yield {
+      id,
+      policy,
+      pool,
+      input,
+      instances,
+      remembered: snapshot.memory.shapes[id] ?? null,
+      template: templateShape(pool),
+    };
+  }
+}
+
+function poolState(
+  setting: PoolSetting,
+  nodes: readonly NodeState[],
+  disputes: readonly Reason[],
+  snapshot: Snapshot,
+): PoolState {
+  const { id, policy, pool, input } = setting;
+  const { at, memory } = snapshot;
+  const group = input.group;
+  const size = group.kind === "known" ? group.size : null;
+  const estimate = Math.max(nodes.length, input.instances.length, lastTarget(policy.journal, pool.name));
+  const planned = size === null ? estimate : plannedSize(policy.journal, pool.name, size, at);
+  const up = nodes.filter((state) => state.standing === "up");
+  const missing = size === null ? 0 : Math.max(0, planned - placesTaken(nodes, input.instances));
+  const launch = launchMemory(missing, memory.launches?.[id], at);
+  const waitedMs = launch === null ? elapsed(at, at) : elapsed(launch.since, at);
+  const expired = waitedMs > LAUNCH_EXPIRES_MS;
+  const shape = learnedShape(pool, up) ?? setting.remembered ?? setting.template;
+  const blocked = blockOf(policy, pool, input, disputes);
+  return {
+    id,
+    policy: policy.name,
+    name: pool.name,
+    spec: policy.spec,
+    pool,
+    input,
+    journal: policy.journal,
+    blocked,
+    closed: blocked ?? (shape === null ? { code: "template-unknown" } : null),
+    disputes,
+    size,
+    planned,
+    nodes,
+    ready: up.length,
+    booting: expired ? 0 : missing,
+    overdue: { nodes: expired ? missing : 0, forMs: waitedMs },
+    launch,
+    shape,
+    gpusPerNode: shape === null ? null : gpusIn(shape.allocatable),
+  };
+}
+
+/** Members of the group that are here, or that will never be: what its size has beyond them is still to come. */
+function placesTaken(nodes: readonly NodeState[], instances: readonly InstanceInput[]): number {
+  const present = new Set(
+    nodes.filter((state) => state.standing === "up" || state.standing === "sick").map((state) => state.name),
+  );
+  const known = new Set(nodes.map((state) => state.name));
+  const failed = instances.filter(
+    (instance) => instance.state === "failed" && !present.has(instance.node ?? ""),
+  );
+  const lost = instances.filter((instance) => instance.state === "ready" && !known.has(instance.node ?? ""));
+  return present.size + failed.length + lost.length;
+}
+
+/** While the number that is missing changes, machines come or are asked for; once it stands still, time runs. */
+function launchMemory(missing: number, before: LaunchMemory | undefined, at: EpochMs): LaunchMemory | null {
+  if (missing === 0) return null;
+  return { missing, since: before?.missing === missing ? before.since : at };
+}
+
+function blockOf(
+  policy: ValidPolicy,
+  pool: NodePoolSpec,
+  input: PoolInput,
+  disputes: readonly Reason[],
+): Reason | null {
+  const { spec } = policy;
+  if (!spec.enabled) return { code: "disabled" };
+  const shared = disputes.find((reason) => reason.code === "group-shared");
+  if (shared !== undefined) return shared;
+  switch (input.group.kind) {
+    case "none":
+      return { code: "no-group" };
+    case "missing":
+      return { code: "group-missing", detail: input.group.detail };
+    case "unknown":
+      return { code: "size-unknown", detail: input.group.detail };
+    case "known":
+      return pool.capacityType === "spot" && !spec.enableSpotInstances ? { code: "spot-disabled" } : null;
+  }
+}
+
+/**
+ * With multi-tier scaling switched off, a policy grows in one tier: that of the pool it prefers. What it has in
+ * others stays, and minimum sizes there are still kept.
+ */
+function closeTiers(pools: PoolState[]): void {
+  for (const [index, pool] of pools.entries()) {
+    if (pool.spec.enableMultiTierScaling || pool.closed !== null) continue;
+    const only = preferredTier(
+      pools.filter((other) => other.policy === pool.policy && other.blocked === null),
+    );
+    if (only === null || only === pool.pool.capacityType) continue;
+    pools[index] = { ...pool, closed: { code: "tier-disabled", tier: pool.pool.capacityType, only } };
+  }
+}
+
+function preferredTier(pools: readonly PoolState[]): CapacityType | null {
+  const [first] = pools.toSorted((a, b) =>
+    firstDifference(
+      b.pool.priority - a.pool.priority,
+      TIER_ORDER[a.pool.capacityType] - TIER_ORDER[b.pool.capacityType],
+    ),
+  );
+  return first?.pool.capacityType ?? null;
+}

@@ -1,0 +1,72 @@
+import { describe, expect, test } from "vitest";
+
+import { MINUTE, NOW, SECOND } from "../../../test/build/now.ts";
+import { move } from "../../../test/build/policy.ts";
+import {
+  addingInFlight,
+  growthInFlight,
+  isReplaced,
+  lastTarget,
+  plannedSize,
+  removalsInFlight,
+} from "./flights.ts";
+import { EMPTY_JOURNAL } from "../snapshot.ts";
+
+const journal = (...moves: Parameters<typeof move>[1][]) => ({
+  ...EMPTY_JOURNAL,
+  moves: moves.map((options) => move(NOW, options)),
+});
+
+describe("plannedSize()", () => {
+  test.each([
+    ["an intent counts as called", { phase: "intended", from: 2, to: 5 }, 5],
+    ["an intent of 16 minutes is over", { phase: "intended", from: 2, to: 5, agoMs: 16 * MINUTE }, 2],
+    ["a call of a moment ago may not show yet", { phase: "applied", from: 2, to: 5, agoMs: 10 * SECOND }, 5],
+    ["a call of a minute ago shows", { phase: "applied", from: 2, to: 5, agoMs: MINUTE }, 2],
+    ["a size that has changed since shows", { phase: "applied", from: 1, to: 5, agoMs: SECOND }, 2],
+    ["a failure is none", { phase: "failed", from: 2, to: 5 }, 2],
+    ["another pool is another", { phase: "intended", from: 2, to: 5, pool: "other" }, 2],
+    ["a removal adds nothing", { kind: "shrink", phase: "intended", from: 2, to: 5 }, 2],
+    ["a target that is no number is none", { phase: "intended", from: 2, to: Number.NaN }, 2],
+    [
+      "an intent whose time cannot be read is under way",
+      { phase: "intended", from: 2, to: 5, at: "soon" },
+      5,
+    ],
+  ] as const)("%s", (_case, options, planned) => {
+    expect(plannedSize(journal(options), "spot", 2, NOW)).toBe(planned);
+  });
+});
+
+test("addingInFlight() counts what intents add, in every pool", () => {
+  const intents = journal(
+    { from: 2, to: 5 },
+    { kind: "replace", pool: "od", from: 0, to: 1 },
+    { phase: "applied", from: 0, to: 9 },
+  );
+  expect(addingInFlight(intents, NOW)).toBe(4);
+});
+
+test("lastTarget() is what the pool was last set to, 0 when it never was", () => {
+  expect(lastTarget(journal({ phase: "applied", to: 3 }, { phase: "failed", to: 7 }), "spot")).toBe(3);
+  expect(lastTarget(EMPTY_JOURNAL, "spot")).toBe(0);
+});
+
+test("growthInFlight() and removalsInFlight() tell the two directions apart", () => {
+  const both = journal(
+    { key: "g", agoMs: MINUTE },
+    { kind: "shrink", phase: "draining", agoMs: 60 * MINUTE },
+    { kind: "release", phase: "intended" },
+  );
+  expect(growthInFlight(both, "spot", NOW)).toEqual({ key: "g", forMs: MINUTE });
+  expect(removalsInFlight(both, "spot", NOW)).toBe(2);
+});
+
+test("isReplaced() is by the notice's id, whole", () => {
+  const done = journal({ kind: "replace", key: "demo/od/replace/n-12", phase: "applied" });
+  expect(isReplaced(done, "n-12")).toBe(true);
+  expect(isReplaced(done, "2")).toBe(false);
+  expect(isReplaced(journal({ kind: "replace", key: "demo/od/replace/n-12", phase: "failed" }), "n-12")).toBe(
+    false,
+  );
+});

@@ -1,0 +1,131 @@
+// What the journal says about moves that were begun: which are still on their way, which nodes are on their way
+// out, and what failed when. The journal is written before each call, so a move found here may already have
+// happened; it counts as happened until the act layer has settled it.
+
+import type { MoveState } from "../../../shared/contract/policy.ts";
+import { parseInstant } from "../../../shared/model/instant.ts";
+import { elapsed } from "../../../shared/model/units.ts";
+import type { EpochMs, Millis } from "../../../shared/model/units.ts";
+import type { Journal } from "../snapshot.ts";
+
+/** An intent that nobody has settled for so long is not on its way any more. */
+const INTENT_EXPIRES_MS = 15 * 60_000;
+/** How long after a call the reading of a group may still be from before it. */
+const READING_LAGS_MS = 15_000;
+
+export interface Flight {
+  readonly key: string;
+  readonly forMs: Millis;
+}
+
+function ageMs(move: MoveState, at: EpochMs): Millis {
+  return elapsed(parseInstant(move.at) ?? at, at);
+}
+
+function isIntended(move: MoveState, at: EpochMs): boolean {
+  return move.phase === "intended" && ageMs(move, at) <= INTENT_EXPIRES_MS;
+}
+
+function adds(move: MoveState): boolean {
+  return move.kind === "grow" || move.kind === "replace";
+}
+
+/** The size that the pool has or is about to have: the group's, or the target of a growth it does not show yet. */
+export function plannedSize(journal: Journal, pool: string, size: number, at: EpochMs): number {
+  let planned = size;
+  for (const move of journal.moves) {
+    if (move.pool !== pool || !adds(move) || !Number.isSafeInteger(move.to)) continue;
+    const lags = move.phase === "applied" && move.from === size && ageMs(move, at) <= READING_LAGS_MS;
+    if (isIntended(move, at) || lags) planned = Math.max(planned, move.to);
+  }
+  return planned;
+}
+
+/** What we last set the pool's size to, for when the group cannot be read; 0 when we never did. */
+export function lastTarget(journal: Journal, pool: string): number {
+  const set = journal.moves.findLast(
+    (move) => move.pool === pool && (move.phase === "applied" || move.phase === "intended"),
+  );
+  return set !== undefined && Number.isSafeInteger(set.to) && set.to > 0 ? set.to : 0;
+}
+
+/** Nodes that intents still on their way add to the policy and that `additions` does not count yet. */
+export function addingInFlight(journal: Journal, at: EpochMs): number {
+  return journal.moves
+    .filter((move) => adds(move) && isIntended(move, at) && move.to > move.from)
+    .reduce((sum, move) => sum + (move.to - move.from), 0);
+}
+
+export function growthInFlight(journal: Journal, pool: string, at: EpochMs): Flight | null {
+  return flight(
+    journal.moves.find((move) => move.pool === pool && adds(move) && isIntended(move, at)),
+    at,
+  );
+}
+
+/** A drain has its own deadline and ends by the act layer's word alone. */
+function isLeaving(move: MoveState, at: EpochMs): boolean {
+  return (
+    (move.kind === "shrink" || move.kind === "release") && (move.phase === "draining" || isIntended(move, at))
+  );
+}
+
+export function removalInFlight(journal: Journal, pool: string, at: EpochMs): Flight | null {
+  return flight(
+    journal.moves.find((move) => move.pool === pool && isLeaving(move, at)),
+    at,
+  );
+}
+
+export function removalsInFlight(journal: Journal, pool: string, at: EpochMs): number {
+  return journal.moves.filter((move) => move.pool === pool && isLeaving(move, at)).length;
+}
+
+export function isNodeLeaving(journal: Journal, node: string, at: EpochMs): boolean {
+  return journal.moves.some((move) => move.node === node && isLeaving(move, at));
+}
+
+/** True when this very node, not a later one of its name, was taken out of its group. */
+export function wasRemoved(journal: Journal, node: string, createdAt: EpochMs): boolean {
+  return journal.moves.some((move) => {
+    if (move.node !== node || (move.kind !== "shrink" && move.kind !== "release") || move.phase !== "applied")
+      return false;
+    const at = parseInstant(move.at);
+    return at === null || at >= createdAt;
+  });
+}
+
+/** When a removal of the node last failed or was refused; null when none did. */
+export function removalFailedAt(journal: Journal, node: string): EpochMs | null {
+  const failed = journal.moves.findLast(
+    (move) => move.node === node && move.kind === "shrink" && move.phase === "failed",
+  );
+  return failed === undefined ? null : parseInstant(failed.at);
+}
+
+/** Once per notice: true when a replacement for it was begun, in any pool, and did not fail. */
+export function isReplaced(journal: Journal, notice: string): boolean {
+  return journal.moves.some((move) => move.phase !== "failed" && isReplacementFor(move, notice));
+}
+
+/** Pools in which the replacement for this notice was tried and failed. */
+export function failedReplacements(journal: Journal, notice: string): ReadonlySet<string> {
+  return new Set(
+    journal.moves
+      .filter((move) => move.phase === "failed" && isReplacementFor(move, notice))
+      .map((move) => move.pool),
+  );
+}
+
+function isReplacementFor(move: MoveState, notice: string): boolean {
+  return move.kind === "replace" && move.key.endsWith(`/replace/${notice}`);
+}
+
+/** True when a move with this key is on its way or done. */
+export function isDone(journal: Journal, key: string): boolean {
+  return journal.moves.some((move) => move.key === key && move.phase !== "failed");
+}
+
+function flight(move: MoveState | undefined, at: EpochMs): Flight | null {
+  return move === undefined ? null : { key: move.key, forMs: ageMs(move, at) };
+}

@@ -1,0 +1,85 @@
+// What the GPUs of nodes and policies do, and whether a policy is hot. A mean says something only where nearly all
+// GPUs report; what is done about heat, and what a removal would make of the mean, is asked elsewhere.
+
+import type { Reason } from "../../../shared/model/reasons.ts";
+import { gpusIn } from "../../../shared/model/resources.ts";
+import { elapsed, ratio } from "../../../shared/model/units.ts";
+import type { EpochMs, Ratio } from "../../../shared/model/units.ts";
+import type { Fleet, PoolState } from "./fleet.ts";
+import { freshness } from "./fresh.ts";
+import { isUsable } from "./standing.ts";
+import type { NodeState } from "./standing.ts";
+
+/** The share of a policy's GPUs that has to report before their mean says anything about the rest. */
+const ENOUGH_FRESH = 0.9;
+
+/** What the GPUs of one policy do. */
+export interface Load {
+  /** Over the fresh ones; null when there is none. */
+  readonly mean: Ratio | null;
+  readonly sum: number;
+  readonly fresh: number;
+  readonly gpus: number;
+  /** A node whose GPUs do not report; null when all do. */
+  readonly silent: string | null;
+}
+
+export function loadOf(nodes: readonly NodeState[], at: EpochMs): Load {
+  let sum = 0;
+  let fresh = 0;
+  let gpus = 0;
+  let silent: string | null = null;
+  for (const state of nodes) {
+    if (!isUsable(state)) continue;
+    const own = nodeLoad(state, at);
+    sum += own.sum;
+    fresh += own.fresh;
+    gpus += own.gpus;
+    if (own.fresh < own.gpus) silent ??= state.name;
+  }
+  return { mean: fresh === 0 ? null : ratio(Math.min(1, exact(sum / fresh))), sum, fresh, gpus, silent };
+}
+
+/** Eight times 0.8, summed and divided, must be 0.8 and not a hair above the threshold. */
+export function exact(share: number): number {
+  return Math.round(share * 1e9) / 1e9;
+}
+
+export function nodeLoad(
+  { node }: NodeState,
+  at: EpochMs,
+): { readonly sum: number; readonly fresh: number; readonly gpus: number } {
+  const { telemetry } = node;
+  const reported = telemetry.kind === "reported" ? telemetry.gpus : [];
+  const known =
+    freshness(telemetry, at).kind === "fresh"
+      ? reported.flatMap(({ mean60 }) => (mean60 === null ? [] : [mean60]))
+      : [];
+  return {
+    sum: known.reduce((total, mean) => total + mean, 0),
+    fresh: known.length,
+    gpus: reported.length > 0 ? reported.length : gpusIn(node.allocatable),
+  };
+}
+
+function isEnough(load: Load): boolean {
+  return load.fresh >= ENOUGH_FRESH * load.gpus;
+}
+
+/** Over the threshold: `utilization-high` where enough GPUs report, else `telemetry-unknown`. Null: not over. */
+export function heat(fleet: Fleet, pools: readonly PoolState[], since: EpochMs | undefined): Reason | null {
+  const [first] = pools;
+  const load = loadOf(
+    pools.flatMap((pool) => pool.nodes),
+    fleet.at,
+  );
+  if (first === undefined || load.mean === null || load.mean <= first.spec.scaleUpThreshold) return null;
+  if (!isEnough(load) && load.silent !== null) return { code: "telemetry-unknown", node: load.silent };
+  return {
+    code: "utilization-high",
+    mean: load.mean,
+    threshold: ratio(first.spec.scaleUpThreshold),
+    gpus: load.gpus,
+    forMs: elapsed(since ?? fleet.at, fleet.at),
+  };
+}

@@ -1,0 +1,114 @@
+// Which pool of which policy a node belongs to. The group's own list of members is the truth; the pool label, with
+// the policy's node selector, speaks for nodes of groups that list none. A node that two policies claim belongs to
+// neither: both say so, and neither removes it.
+
+import { matchesLabels, poolLabelOf } from "../../../shared/model/node.ts";
+import type { Reason } from "../../../shared/model/reasons.ts";
+import type { PolicyInput, PoolInput, Snapshot } from "../snapshot.ts";
+
+export type ValidPolicy = Extract<PolicyInput, { readonly kind: "valid" }>;
+
+export interface Claim {
+  readonly policy: string;
+  readonly pool: string;
+}
+
+export interface Ownership {
+  /** Node → its one pool. Also nodes that are gone and whose instance is still listed. */
+  readonly ownerOf: ReadonlyMap<string, Claim>;
+  /** Pool id → the nodes that another policy claims as well, or the group that it sizes as well. */
+  readonly disputes: ReadonlyMap<string, readonly Reason[]>;
+}
+
+export function poolId(policy: string, pool: string): string {
+  return `${policy}/${pool}`;
+}
+
+export function ownership(snapshot: Snapshot): Ownership {
+  const valid = snapshot.policies.filter((policy) => policy.kind === "valid");
+  // A policy that is switched off keeps nodes only where no working one wants them.
+  const ranks = [
+    claimsByInstance(valid.filter(isEnabled)),
+    claimsByLabel(valid.filter(isEnabled), snapshot),
+    claimsByInstance(valid.filter((policy) => !isEnabled(policy))),
+    claimsByLabel(
+      valid.filter((policy) => !isEnabled(policy)),
+      snapshot,
+    ),
+  ];
+  const ownerOf = new Map<string, Claim>();
+  const disputes = sharedGroups(valid.filter(isEnabled));
+  const names = new Set(ranks.flatMap((claims) => [...claims.keys()]));
+  for (const node of [...names].sort()) {
+    const claims = ranks.find((rank) => rank.has(node))?.get(node) ?? [];
+    const [first] = claims;
+    if (first === undefined) continue;
+    if (claims.length === 1) {
+      ownerOf.set(node, first);
+      continue;
+    }
+    const policies = [...new Set(claims.map((claim) => claim.policy))].sort();
+    for (const claim of claims)
+      add(disputes, poolId(claim.policy, claim.pool), { code: "overlap", node, policies });
+  }
+  return { ownerOf, disputes };
+}
+
+function isEnabled(policy: ValidPolicy): boolean {
+  return policy.spec.enabled;
+}
+
+function claimsByInstance(policies: readonly ValidPolicy[]): Map<string, Claim[]> {
+  const claims = new Map<string, Claim[]>();
+  for (const [policy, pool] of eachPool(policies)) {
+    const names = new Set(
+      pool.instances.flatMap((instance) => (instance.node === null ? [] : [instance.node])),
+    );
+    for (const name of names) add(claims, name, { policy: policy.name, pool: pool.name });
+  }
+  return claims;
+}
+
+function claimsByLabel(policies: readonly ValidPolicy[], snapshot: Snapshot): Map<string, Claim[]> {
+  const byPoolName = new Map<string, ValidPolicy[]>();
+  for (const [policy, pool] of eachPool(policies)) add(byPoolName, pool.name, policy);
+  const claims = new Map<string, Claim[]>();
+  for (const node of snapshot.nodes) {
+    const pool = poolLabelOf(node.labels);
+    if (pool === null) continue;
+    for (const policy of byPoolName.get(pool) ?? []) {
+      if (matchesLabels(node.labels, policy.spec.nodeSelector))
+        add(claims, node.name, { policy: policy.name, pool });
+    }
+  }
+  return claims;
+}
+
+/** One group behind two pools: each would undo what the other does, also while the group is empty. */
+function sharedGroups(policies: readonly ValidPolicy[]): Map<string, Reason[]> {
+  const byGroup = new Map<string, string[]>();
+  for (const policy of policies) {
+    for (const pool of policy.spec.nodePools) {
+      const { scale } = pool.group ?? {};
+      if (scale === undefined) continue;
+      const identity = JSON.stringify([scale.apiVersion, scale.kind, scale.namespace ?? null, scale.name]);
+      add(byGroup, identity, poolId(policy.name, pool.name));
+    }
+  }
+  const disputes = new Map<string, Reason[]>();
+  for (const pools of byGroup.values()) {
+    if (pools.length < 2) continue;
+    for (const pool of pools) add(disputes, pool, { code: "group-shared", pools: pools.toSorted() });
+  }
+  return disputes;
+}
+
+function* eachPool(policies: readonly ValidPolicy[]): Generator<readonly [ValidPolicy, PoolInput]> {
+  for (const policy of policies) for (const pool of policy.pools) yield [policy, pool];
+}
+
+function add<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}

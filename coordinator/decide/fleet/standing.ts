@@ -1,0 +1,95 @@
+// One node of the cluster as decisions see it: whose it is, what is on it, and whether it may be counted on. A node
+// that is Ready and does not show its GPUs yet is not up; one that is on its way out is nobody's room.
+
+import type { NodePoolSpec } from "../../../shared/contract/policy.ts";
+import { gpusIn } from "../../../shared/model/resources.ts";
+import { elapsed } from "../../../shared/model/units.ts";
+import type { EpochMs } from "../../../shared/model/units.ts";
+import { isNodeLeaving, wasRemoved } from "./flights.ts";
+import type { ValidPolicy } from "./ownership.ts";
+import type { InstanceInput, NodeInput, NodeShape, NoticeInput, PodInput, PoolInput } from "../snapshot.ts";
+
+/** After so long a node that was asked for, or that is not ready yet, is not counted on any more. */
+export const LAUNCH_EXPIRES_MS = 15 * 60_000;
+
+export interface NodeState {
+  readonly name: string;
+  readonly node: NodeInput;
+  readonly pods: readonly PodInput[];
+  readonly poolId: string | null;
+  readonly instance: InstanceInput | null;
+  /** The earliest that it is under. */
+  readonly notice: NoticeInput | null;
+  /** Being emptied or removed, by a notice's drain, by our request or by a move on its way. */
+  readonly draining: boolean;
+  /** up: Ready and showing what its pool's nodes have. booting: not yet. sick: not up for too long. leaving: taken out of its group. */
+  readonly standing: "up" | "booting" | "sick" | "leaving";
+}
+
+/** A pool before its nodes are counted. */
+export interface PoolSetting {
+  readonly id: string;
+  readonly policy: ValidPolicy;
+  readonly pool: NodePoolSpec;
+  readonly input: PoolInput;
+  readonly instances: ReadonlyMap<string, InstanceInput>;
+  readonly remembered: NodeShape | null;
+  readonly template: NodeShape | null;
+}
+
+/** A node that the scheduler may use and that stays. */
+export function isUsable(state: NodeState): boolean {
+  return state.standing === "up" && !state.node.unschedulable && state.notice === null && !state.draining;
+}
+
+/** Pods that somebody has to find a place for when the node goes. */
+export function workloads(state: NodeState): readonly PodInput[] {
+  return state.pods.filter((pod) => !pod.daemon && !pod.mirror);
+}
+
+/** Whether nodes of the pool have GPUs: one that shows none is then not up yet. */
+export function hasGpus({ remembered, template }: PoolSetting, nodes: readonly NodeInput[]): boolean {
+  const known = remembered ?? template;
+  if (known !== null && gpusIn(known.allocatable) > 0) return true;
+  return nodes.some((node) => node.ready === "ready" && gpusIn(node.allocatable) > 0);
+}
+
+export function nodeState(about: {
+  readonly node: NodeInput;
+  readonly pool: PoolSetting | null;
+  readonly expectsGpus: boolean;
+  readonly pods: readonly PodInput[];
+  readonly notice: NoticeInput | null;
+  readonly at: EpochMs;
+}): NodeState {
+  const { node, pool, expectsGpus, pods, notice, at } = about;
+  const instance = pool?.instances.get(node.name) ?? null;
+  const removed =
+    instance?.state === "leaving" ||
+    (pool !== null && wasRemoved(pool.policy.journal, node.name, node.createdAt));
+  // A node is Ready before its device plugin has told of the GPUs; until then it is no GPU node.
+  const up = node.ready === "ready" && (!expectsGpus || gpusIn(node.allocatable) > 0);
+  const young = elapsed(node.createdAt, at) <= LAUNCH_EXPIRES_MS;
+  return {
+    name: node.name,
+    node,
+    pods,
+    poolId: pool?.id ?? null,
+    instance,
+    notice,
+    draining: isDraining(node) || (pool !== null && isNodeLeaving(pool.policy.journal, node.name, at)),
+    standing: removed ? "leaving" : up ? "up" : young ? "booting" : "sick",
+  };
+}
+
+function isDraining({ drainState, drainRequest }: NodeInput): boolean {
+  // A mark that cannot be read was written by somebody who is at work on the node.
+  if (drainState.kind === "malformed" || drainRequest.kind === "malformed") return true;
+  if (
+    drainState.kind === "value" &&
+    drainState.value.phase !== "cancelled" &&
+    drainState.value.phase !== "refused"
+  )
+    return true;
+  return drainRequest.kind === "value";
+}

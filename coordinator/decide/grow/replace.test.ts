@@ -1,0 +1,217 @@
+import { describe, expect, test } from "vitest";
+
+import { epochMs } from "../../../shared/model/units.ts";
+import { node } from "../../../test/build/node.ts";
+import { MINUTE, NOW, SECOND } from "../../../test/build/now.ts";
+import { pod, pods } from "../../../test/build/pod.ts";
+import { move, policy, pool } from "../../../test/build/policy.ts";
+import type { PolicyOptions } from "../../../test/build/policy.ts";
+import { grows, holdCodes, movesOf, notice, replaces, snapshot } from "../../../test/build/snapshot.ts";
+import type { SnapshotOptions } from "../../../test/build/snapshot.ts";
+import { decide } from "../decide.ts";
+
+const tiers = [pool("spot"), pool("od", { capacityType: "on-demand" })];
+
+/** A full spot node under notice. */
+const interrupted = (spec: PolicyOptions = {}, options: SnapshotOptions = {}) =>
+  decide(
+    snapshot({
+      policies: [policy({ pools: tiers, ...spec })],
+      nodes: [node("n1")],
+      pods: [pod("runs", { node: "n1", gpus: 8 })],
+      notices: [notice("n1")],
+      ...options,
+    }),
+  );
+
+describe("replacement at notice time", () => {
+  test("is asked of another pool, with the notice in its key", () => {
+    const [replace] = replaces(interrupted());
+    expect(replace).toMatchObject({
+      key: "demo/od/replace/notice-n1",
+      pool: "od",
+      from: 0,
+      to: 1,
+      node: "n1",
+      pods: ["default/runs"],
+    });
+    expect(replace?.because).toEqual([
+      { code: "interruption", node: "n1", source: "aws", deadline: NOW + 2 * MINUTE, pods: 1 },
+    ]);
+  });
+
+  test("is asked of the same pool when no other takes the pods", () => {
+    expect(replaces(interrupted({ pools: [pool("spot")] }))[0]).toMatchObject({
+      pool: "spot",
+      from: 1,
+      to: 2,
+    });
+    expect(
+      replaces(interrupted({ pools: [pool("spot"), pool("od", { gpus: 4, capacityType: "on-demand" })] }))[0]
+        ?.pool,
+    ).toBe("spot");
+  });
+
+  test("waits for no cooldown", () => {
+    const journal = { lastUpAt: { od: epochMs(NOW - SECOND), spot: epochMs(NOW - SECOND) } };
+    expect(replaces(interrupted({ journal }))).toHaveLength(1);
+  });
+
+  test("obeys the limits and says so", () => {
+    const decision = interrupted({ maxNodes: 1 });
+    expect(replaces(decision)).toEqual([]);
+    expect(holdCodes(decision, "od")).toContain("at-maximum");
+  });
+
+  test.each(["intended", "applied"] as const)("is not asked for again once it is %s", (phase) => {
+    const moves = [
+      move(NOW, {
+        key: "demo/od/replace/notice-n1",
+        kind: "replace",
+        pool: "od",
+        phase,
+        from: 0,
+        to: 1,
+        agoMs: MINUTE,
+      }),
+    ];
+    expect(
+      replaces(
+        interrupted({
+          journal: { moves },
+          pools: [pool("spot"), pool("od", { capacityType: "on-demand", size: 1 })],
+        }),
+      ),
+    ).toEqual([]);
+  });
+
+  test("that failed goes elsewhere", () => {
+    const moves = [
+      move(NOW, { key: "demo/od/replace/notice-n1", kind: "replace", pool: "od", phase: "failed" }),
+    ];
+    expect(replaces(interrupted({ journal: { moves } }))[0]?.pool).toBe("spot");
+  });
+
+  test("is not needed for pods that fit on nodes that are here", () => {
+    expect(replaces(interrupted({}, { nodes: [node("n1"), node("n2")] }))).toEqual([]);
+  });
+
+  test("does not count on other nodes under notice", () => {
+    const input = {
+      nodes: [node("n1"), node("n2")],
+      notices: [notice("n1"), notice("n2", { replace: false })],
+    };
+    expect(replaces(interrupted({}, input))).toHaveLength(1);
+  });
+
+  test("is of as many nodes as the pods of several notices take together", () => {
+    const decision = interrupted(
+      {},
+      {
+        nodes: [node("n1"), node("n2")],
+        notices: [notice("n1"), notice("n2")],
+        pods: [...pods(2, "a", { node: "n1", gpus: 2 }), ...pods(2, "b", { node: "n2", gpus: 2 })],
+      },
+    );
+    expect(replaces(decision).map(({ notice: id, from, to }) => [id, from, to])).toEqual([
+      ["notice-n1", 0, 1],
+    ]);
+  });
+
+  test("of an empty node is nothing", () => {
+    expect(replaces(interrupted({}, { pods: [] }))).toEqual([]);
+  });
+
+  test("of a node that no policy owns is nobody's", () => {
+    expect(interrupted({}, { nodes: [node("n1", { pool: null })] }).plan.moves).toEqual([]);
+  });
+
+  test("keeps its room from pods that wait", () => {
+    // The replacement is on its way; without the reservation the older pod would take its room in the plan.
+    const moves = [
+      move(NOW, {
+        key: "demo/od/replace/notice-n1",
+        kind: "replace",
+        pool: "od",
+        phase: "applied",
+        from: 0,
+        to: 1,
+        agoMs: MINUTE,
+      }),
+    ];
+    const decision = interrupted(
+      { journal: { moves }, pools: [pool("spot"), pool("od", { capacityType: "on-demand", size: 1 })] },
+      { pods: [pod("runs", { node: "n1", gpus: 8 }), pod("waits", { gpus: 8 })] },
+    );
+    expect(grows(decision).map(({ pool: name, to }) => [name, to])).toEqual([["spot", 2]]);
+  });
+});
+
+describe("the release of a machine that its cloud took", () => {
+  const releases = (
+    options: Partial<ReturnType<typeof notice>>,
+    spec: PolicyOptions = {},
+    extra: SnapshotOptions = {},
+  ) => movesOf(interrupted(spec, { pods: [], notices: [notice("n1", options)], ...extra }), "release");
+
+  test("comes when the node is drained, by its own name", () => {
+    expect(releases({ drained: true })).toEqual([
+      {
+        kind: "release",
+        key: "demo/spot/release/notice-n1",
+        policy: "demo",
+        pool: "spot",
+        from: 1,
+        to: 0,
+        because: [{ code: "lost-to-interruption", node: "n1", source: "aws" }],
+        node: "n1",
+        instance: "i-n1",
+      },
+    ]);
+  });
+
+  test("comes when its time is up, also after the node is gone", () => {
+    expect(releases({ deadline: NOW })).toHaveLength(1);
+    const instances = [{ id: "m1", node: "n1", state: "ready" }] as const;
+    const gone = { nodes: [] };
+    expect(releases({ drained: true }, { pools: [pool("spot", { size: 1, instances })] }, gone)).toHaveLength(
+      1,
+    );
+  });
+
+  test.each([
+    ["before that", { drained: false }, {}],
+    ["for a drill", { drained: true, source: "drill" }, {}],
+    [
+      "twice",
+      { drained: true },
+      {
+        journal: {
+          moves: [
+            move(NOW, {
+              key: "demo/spot/release/notice-n1",
+              kind: "release",
+              phase: "applied",
+              agoMs: MINUTE,
+            }),
+          ],
+        },
+      },
+    ],
+    ["without the member's name", { drained: true }, { pools: [pool("spot", { instances: [] })] }],
+    [
+      "from a group that picks the victim itself",
+      { drained: true },
+      { pools: [pool("spot", { group: { kind: "known", size: 1, chosenRemoval: false } })] },
+    ],
+    [
+      "where the group has to replace it anyway",
+      { drained: true },
+      { pools: [pool("spot", { minSize: 1 })] },
+    ],
+    ["where the policy has to replace it anyway", { drained: true }, { minNodes: 1 }],
+    ["while the policy is switched off", { drained: true }, { enabled: false }],
+  ] as const)("does not come %s", (_case, options, spec) => {
+    expect(releases(options, spec)).toEqual([]);
+  });
+});

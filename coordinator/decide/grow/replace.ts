@@ -1,0 +1,128 @@
+// What a notice costs and what is done about it at once: places for the pods that lose their node, kept from all
+// others, and new nodes for those that fit nowhere, in another pool where one can. Asked for once per notice. And
+// the end of it: the place of a machine that its cloud took leaves its group.
+
+import type { Reason } from "../../../shared/model/reasons.ts";
+import { gpusIn } from "../../../shared/model/resources.ts";
+import type { Fleet, PoolState } from "../fleet/fleet.ts";
+import { failedReplacements, isDone, isReplaced } from "../fleet/flights.ts";
+import { minimumBroken } from "../limits/minima.ts";
+import { poolId } from "../fleet/ownership.ts";
+import { openFor, settle } from "../pack/packing.ts";
+import type { Packing } from "../pack/packing.ts";
+import type { Release, Replace } from "../plan.ts";
+import { rank } from "./rank.ts";
+import type { NoticeInput } from "../snapshot.ts";
+import { workloads } from "../fleet/standing.ts";
+import type { Steps } from "../limits/steps.ts";
+
+/** Comes before pods that wait, so that what is reserved for the pods of a node that goes is given to nobody else. */
+export function reservePlaces(packing: Packing): void {
+  const { fleet, demand, feasible } = packing;
+  for (const notice of fleet.notices) {
+    const owner = ownerOf(fleet, notice);
+    const pods = demand.reserved.get(notice.id) ?? [];
+    for (const pod of pods) {
+      if (
+        settle(packing, pod) ||
+        owner === null ||
+        owner.blocked?.code === "disabled" ||
+        isReplaced(owner.journal, notice.id)
+      )
+        continue;
+      const failed = [...failedReplacements(owner.journal, notice.id)].map((pool) =>
+        poolId(owner.policy, pool),
+      );
+      const pools = feasible(pod).pools.filter((pool) => pool.policy === owner.policy);
+      const need = {
+        requests: pod.requests,
+        pods: pods.filter((other) => gpusIn(other.requests) === gpusIn(pod.requests)).length,
+      };
+      openFor(packing, pod, rank(pools, need, new Set([owner.id, ...failed])), {
+        notice,
+        pauseOf: () => null,
+      });
+    }
+  }
+}
+
+/** One move for each notice and pool that answers it. */
+export function replaceMoves({ fleet, board }: Packing, steps: Steps): Replace[] {
+  const moves: Replace[] = [];
+  for (const notice of fleet.notices) {
+    const bins = board.bins.filter((bin) => bin.notice?.id === notice.id);
+    for (const pool of fleet.pools) {
+      const own = bins.filter((bin) => bin.pool === pool);
+      if (own.length === 0) continue;
+      const because: Reason = {
+        code: "interruption",
+        node: notice.node,
+        source: notice.source,
+        deadline: notice.deadline,
+        pods: podsLosing(fleet, notice),
+      };
+      moves.push({
+        kind: "replace",
+        key: `${pool.id}/replace/${notice.id}`,
+        policy: pool.policy,
+        pool: pool.name,
+        ...steps.next(pool, own.length),
+        because: [because],
+        notice: notice.id,
+        node: notice.node,
+        pods: own.flatMap((bin) => bin.placed.map((pod) => pod.key)),
+      });
+    }
+  }
+  return moves;
+}
+
+/**
+ * Only for a machine that really goes, once it is drained or its time is up, and only by its name. Where it would
+ * take the group below a minimum, the group may as well buy the next one itself.
+ */
+export function releaseMoves(fleet: Fleet, steps: Steps): Release[] {
+  const moves: Release[] = [];
+  if (fleet.sync.kind !== "synced") return moves;
+  for (const notice of fleet.notices) {
+    const pool = ownerOf(fleet, notice);
+    if (pool === null || pool.blocked !== null || notice.source === "drill") continue;
+    if (!notice.drained && fleet.at < notice.deadline) continue;
+    const instance = pool.input.instances.find(
+      ({ node, state }) => node === notice.node && state !== "leaving",
+    );
+    const key = `${pool.id}/release/${notice.id}`;
+    if (
+      instance === undefined ||
+      !isChosenRemoval(pool) ||
+      isDone(pool.journal, key) ||
+      minimumBroken(fleet, pool, steps.removals) !== null
+    )
+      continue;
+    moves.push({
+      kind: "release",
+      key,
+      policy: pool.policy,
+      pool: pool.name,
+      ...steps.next(pool, -1),
+      because: [{ code: "lost-to-interruption", node: notice.node, source: notice.source }],
+      node: notice.node,
+      instance: instance.id,
+    });
+  }
+  return moves;
+}
+
+function ownerOf(fleet: Fleet, notice: NoticeInput): PoolState | null {
+  const claim = fleet.ownerOf.get(notice.node);
+  return claim === undefined ? null : (fleet.poolsById.get(poolId(claim.policy, claim.pool)) ?? null);
+}
+
+function podsLosing(fleet: Fleet, notice: NoticeInput): number {
+  const state = fleet.nodesByName.get(notice.node);
+  return state === undefined ? 0 : workloads(state).length;
+}
+
+function isChosenRemoval(pool: PoolState): boolean {
+  return pool.input.group.kind === "known" && pool.input.group.chosenRemoval;
+}
