@@ -2,6 +2,7 @@
 // with the same Node flags.
 
 import { readFileSync } from "node:fs";
+
 import { expect, test } from "vitest";
 
 import { AGENT_NODE_FLAGS } from "../agent/flags.ts";

@@ -232,7 +232,7 @@ const RULE_CASES: Readonly<Record<string, RuleCase>> = {
       { [REASONS]: '| { readonly code: "at-maximum" }', [EXPLAIN]: 'case "at-maximum":' },
       {
         [REASONS]: '| { readonly code: "at-maximum" }',
-        "coordinator/decide/limits.ts": 'give({ code: "at-maximum" })',
+        "coordinator/decide/limits/limits.ts": 'give({ code: "at-maximum" })',
       },
     ],
   },

@@ -4,22 +4,22 @@
 
 import { epochMs } from "../../shared/model/units.ts";
 import { figuresOf } from "./answer/figures.ts";
+import { holdsOf, holdsOfUnreadable, holdsWithoutTime, unplacedOf } from "./answer/holds.ts";
 import { assemble } from "./fleet/fleet.ts";
+import { remember } from "./fleet/memory.ts";
+import { sane } from "./fleet/sane.ts";
 import { holdFloors } from "./grow/floors.ts";
 import { growForPods, growMoves } from "./grow/grow.ts";
-import { holdsOf, holdsOfUnreadable, holdsWithoutTime, unplacedOf } from "./answer/holds.ts";
-import { remember } from "./fleet/memory.ts";
+import { releaseMoves, replaceMoves, reservePlaces } from "./grow/replace.ts";
+import { growForUtilization } from "./grow/utilization.ts";
+import { createSteps } from "./limits/steps.ts";
+import type { Steps } from "./limits/steps.ts";
 import { createPacking } from "./pack/packing.ts";
 import type { Packing } from "./pack/packing.ts";
 import type { Decision, Move } from "./plan.ts";
-import { releaseMoves, replaceMoves, reservePlaces } from "./grow/replace.ts";
-import { sane } from "./fleet/sane.ts";
 import { shrink } from "./shrink/shrink.ts";
 import { EMPTY_MEMORY } from "./snapshot.ts";
 import type { Memory, Snapshot } from "./snapshot.ts";
-import { createSteps } from "./limits/steps.ts";
-import type { Steps } from "./limits/steps.ts";
-import { growForUtilization } from "./grow/utilization.ts";
 
 export function decide(input: Snapshot): Decision {
   const made = sane(input);

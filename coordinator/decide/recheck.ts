@@ -3,9 +3,9 @@
 
 import { assemble, poolsOf } from "./fleet/fleet.ts";
 import type { Fleet, PoolState } from "./fleet/fleet.ts";
-import { addedInWindow, allowedGrowth } from "./limits/limits.ts";
 import { poolId } from "./fleet/ownership.ts";
 import { sane } from "./fleet/sane.ts";
+import { addedInWindow, allowedGrowth } from "./limits/limits.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface Recheck {

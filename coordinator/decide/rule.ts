@@ -3,10 +3,10 @@
 
 import type { Reason } from "../../shared/model/reasons.ts";
 import type { PoolState } from "./fleet/fleet.ts";
-import type { Packing } from "./pack/packing.ts";
-import type { BudgetInput, NodeMemory, PodInput } from "./snapshot.ts";
 import type { NodeState } from "./fleet/standing.ts";
 import type { Steps } from "./limits/steps.ts";
+import type { Packing } from "./pack/packing.ts";
+import type { BudgetInput, NodeMemory, PodInput } from "./snapshot.ts";
 
 export interface Candidate {
   readonly pool: PoolState;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 
-import { parsePolicy, policySpecSchema } from "./policy.ts";
+import { fieldsWithoutEffect, parsePolicy, policySpecSchema } from "./policy.ts";
 
 const FIXTURES = new URL("../../test/golden/policies/", import.meta.url);
 
@@ -44,6 +44,16 @@ describe("parsePolicy()", () => {
       maxPercentOrNodesAdded: { nodes: 10, percent: 25 },
       nodePools: [],
     });
+  });
+
+  test("says which of the accepted fields change no decision yet", () => {
+    const spec = policySpecSchema.parse({
+      provider: "aws",
+      enablePredictiveScaling: true,
+      nodePools: [{ name: "a", capacityType: "spot", gpuType: "nvidia-a100" }],
+    });
+    expect(fieldsWithoutEffect(spec)).toEqual(["enablePredictiveScaling", "nodePools.gpuType"]);
+    expect(fieldsWithoutEffect(policySpecSchema.parse({ provider: "aws" }))).toEqual([]);
   });
 
   test("keeps false and 0 as they were written", () => {

@@ -8,8 +8,14 @@ import * as z from "zod";
 import { CAPACITY_TYPES } from "../model/node.ts";
 import { parseQuantity } from "../model/quantity.ts";
 
-const share = (fallback: number) => z.number().min(0).max(1).default(fallback);
-const count = (fallback: number) => z.int32().min(0).default(fallback);
+/** Fields that older manifests have and that no decision reads yet say so, in the reference and in the status. */
+const UNREAD = "accepted, and not used by any decision yet";
+
+const share = (fallback: number, description: string) =>
+  z.number().min(0).max(1).default(fallback).meta({ description });
+const count = (fallback: number, description: string) =>
+  z.int32().min(0).default(fallback).meta({ description });
+const flag = (fallback: boolean, description: string) => z.boolean().default(fallback).meta({ description });
 const labels = z.record(z.string(), z.string());
 
 const taint = z.object({
@@ -53,19 +59,35 @@ const nodePool = z.object({
     .regex(
       /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
       "a pool name is a DNS label: lower-case letters, digits and -",
-    ),
-  minSize: count(0),
-  maxSize: count(100),
-  gpuType: z.string().optional(),
-  instanceTypes: z.array(z.string()).default([]),
-  capacityType: z.enum(CAPACITY_TYPES),
-  spotPercentage: z.number().min(0).max(1).optional(),
+    )
+    .meta({ description: "unique in the policy" }),
+  minSize: count(0, "nodes that the pool always has"),
+  maxSize: count(100, "nodes that the pool has at most"),
+  gpuType: z.string().optional().meta({ description: UNREAD }),
+  instanceTypes: z.array(z.string()).default([]).meta({ description: UNREAD }),
+  capacityType: z
+    .enum(CAPACITY_TYPES)
+    .meta({ description: "what its nodes are paid as; among equal priorities spot is filled first" }),
+  spotPercentage: z.number().min(0).max(1).optional().meta({ description: UNREAD }),
   priority: z.int32().default(0).meta({ description: "higher first" }),
-  labels: labels.default({}),
-  taints: z.array(taint).default([]),
-  availabilityZones: z.array(z.string()).default([]),
-  group: z.object({ scale: scaleGroup.optional() }).optional(),
-  template: template.optional(),
+  labels: labels
+    .default({})
+    .meta({ description: "labels of its nodes, for pods that select them before a node exists" }),
+  taints: z
+    .array(taint)
+    .default([])
+    .meta({ description: "taints of its nodes, that pods have to tolerate before a node exists" }),
+  availabilityZones: z
+    .array(z.string())
+    .default([])
+    .meta({ description: "with more than one, the zone of a new node is taken as unknown" }),
+  group: z
+    .object({ scale: scaleGroup.optional() })
+    .optional()
+    .meta({ description: "what sizes the pool; without it the pool holds" }),
+  template: template
+    .optional()
+    .meta({ description: "what one node offers, as long as no real one has been seen" }),
 });
 
 const rate = z
@@ -77,41 +99,41 @@ const rate = z
   .meta({ description: "nodes that may be added in 10 minutes: the larger of both" });
 
 const specShape = z.object({
-  enabled: z.boolean().default(true),
+  enabled: flag(true, "false: every pool holds"),
   mode: z
     .enum(["Act", "Recommend"])
     .default("Act")
     .meta({ description: "Recommend decides, explains and reports, and touches nothing" }),
-  provider: z.enum(["aws", "gcp", "azure", "custom"]),
-  scaleUpThreshold: share(0.8),
-  scaleDownThreshold: share(0.2),
-  scaleUpCooldownSeconds: count(180),
-  scaleDownCooldownSeconds: count(600),
-  pendingPodTimeoutSeconds: count(120),
-  emptySeconds: count(300).meta({ description: "how long a node has to be empty before it goes" }),
-  idleSeconds: count(600).meta({
-    description: "how long every GPU of a node has to stay below scaleDownThreshold before it goes",
-  }),
-  scaleDownDelayAfterAddSeconds: count(600).meta({
-    description: "an addition keeps removals of that pool away for so long",
-  }),
-  minNodes: count(0),
-  maxNodes: z.int32().min(1).default(100),
-  maxGpus: z.int32().min(0).optional(),
+  provider: z
+    .enum(["aws", "gcp", "azure", "custom"])
+    .meta({ description: "where the nodes run; the group says what is called" }),
+  scaleUpThreshold: share(0.8, "mean GPU utilisation over which the policy grows"),
+  scaleDownThreshold: share(0.2, "GPU utilisation below which a GPU counts as idle"),
+  scaleUpCooldownSeconds: count(180, "between two growths of one pool; minima and replacements do not wait"),
+  scaleDownCooldownSeconds: count(600, "between two removals from one pool"),
+  pendingPodTimeoutSeconds: count(120, "how long a pod has to be unschedulable before it counts"),
+  emptySeconds: count(300, "how long a node has to be empty before it goes"),
+  idleSeconds: count(600, "how long every GPU of a node has to stay below scaleDownThreshold before it goes"),
+  scaleDownDelayAfterAddSeconds: count(600, "an addition keeps removals of that pool away for so long"),
+  minNodes: count(0, "nodes that all pools together always have"),
+  maxNodes: z.int32().min(1).default(100).meta({ description: "nodes that all pools together have at most" }),
+  maxGpus: z.int32().min(0).optional().meta({ description: "GPUs that all pools together have at most" }),
   maxPercentOrNodesAdded: rate,
-  spotInstancePercentage: share(0.6),
-  enableSpotInstances: z.boolean().default(true),
-  enableMultiTierScaling: z.boolean().default(true),
-  enablePredictiveScaling: z.boolean().default(false),
-  reclaimIdleHolders: z.boolean().default(false).meta({
-    description:
-      "a pod that holds GPUs but has used none for idleSeconds may be moved, unless it refuses by annotation",
-  }),
+  spotInstancePercentage: share(0.6, UNREAD),
+  enableSpotInstances: flag(true, "false: spot pools do not grow"),
+  enableMultiTierScaling: flag(true, "false: only the tier of the preferred pool grows"),
+  enablePredictiveScaling: flag(false, UNREAD),
+  reclaimIdleHolders: flag(
+    false,
+    "a pod that holds GPUs but has used none for idleSeconds may be moved, unless it refuses by annotation",
+  ),
   nodePools: z
     .array(nodePool)
     .default([])
     .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
-  nodeSelector: labels.default({}),
+  nodeSelector: labels
+    .default({})
+    .meta({ description: "nodes that the policy owns, beside their pool label" }),
 });
 
 export const policySpecSchema = specShape.superRefine((spec, context) => {
@@ -145,6 +167,16 @@ export const policySpecSchema = specShape.superRefine((spec, context) => {
 export type PolicySpec = z.infer<typeof policySpecSchema>;
 export type NodePoolSpec = PolicySpec["nodePools"][number];
 export type ScaleGroup = z.infer<typeof scaleGroup>;
+
+/** Fields of this spec that were set to something and change no decision yet. */
+export function fieldsWithoutEffect(spec: PolicySpec): readonly string[] {
+  const ofPools = [
+    ...(spec.nodePools.some((pool) => pool.gpuType !== undefined) ? ["nodePools.gpuType"] : []),
+    ...(spec.nodePools.some((pool) => pool.instanceTypes.length > 0) ? ["nodePools.instanceTypes"] : []),
+    ...(spec.nodePools.some((pool) => pool.spotPercentage !== undefined) ? ["nodePools.spotPercentage"] : []),
+  ];
+  return [...(spec.enablePredictiveScaling ? ["enablePredictiveScaling"] : []), ...ofPools];
+}
 
 const moveState = z.object({
   /** Derived from policy, pool, kind and cause: acting twice is acting once. */

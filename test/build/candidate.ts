@@ -1,15 +1,15 @@
 // One node as a veto sees it, from a snapshot: everything before the veto has been worked out by the real steps.
 
 import { assemble } from "../../coordinator/decide/fleet/fleet.ts";
-import { growForPods } from "../../coordinator/decide/grow/grow.ts";
 import { remember } from "../../coordinator/decide/fleet/memory.ts";
-import { createPacking } from "../../coordinator/decide/pack/packing.ts";
-import { reservePlaces } from "../../coordinator/decide/grow/replace.ts";
-import type { Rule } from "../../coordinator/decide/rule.ts";
 import { sane } from "../../coordinator/decide/fleet/sane.ts";
+import { growForPods } from "../../coordinator/decide/grow/grow.ts";
+import { reservePlaces } from "../../coordinator/decide/grow/replace.ts";
+import { createSteps } from "../../coordinator/decide/limits/steps.ts";
+import { createPacking } from "../../coordinator/decide/pack/packing.ts";
+import type { Rule } from "../../coordinator/decide/rule.ts";
 import { candidateOf, contextOf } from "../../coordinator/decide/shrink/shrink.ts";
 import type { Snapshot } from "../../coordinator/decide/snapshot.ts";
-import { createSteps } from "../../coordinator/decide/limits/steps.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
 
 /** What the rule says of the node named; `node` has to belong to a pool. */

@@ -2,15 +2,15 @@
 
 import { gpusIn } from "../../../shared/model/resources.ts";
 import { elapsed } from "../../../shared/model/units.ts";
-import { downCooldownLeft, upCooldownLeft } from "../limits/cooldown.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { freshness } from "../fleet/fresh.ts";
+import { loadOf } from "../fleet/load.ts";
+import { workloads } from "../fleet/standing.ts";
+import type { NodeState } from "../fleet/standing.ts";
+import { downCooldownLeft, upCooldownLeft } from "../limits/cooldown.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { PolicyFigures } from "../plan.ts";
 import type { Memory, PodInput } from "../snapshot.ts";
-import { workloads } from "../fleet/standing.ts";
-import type { NodeState } from "../fleet/standing.ts";
-import { loadOf } from "../fleet/load.ts";
 
 export function figuresOf(packing: Packing, pods: readonly PodInput[], memory: Memory): PolicyFigures[] {
   const { fleet } = packing;

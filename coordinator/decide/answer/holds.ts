@@ -2,8 +2,8 @@
 // each pod that waits knows what it waits for.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
-import { distinct } from "../order.ts";
 import type { PoolState } from "../fleet/fleet.ts";
+import { distinct } from "../order.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Hold, Move, Plan } from "../plan.ts";
 import type { PolicyInput, Snapshot } from "../snapshot.ts";

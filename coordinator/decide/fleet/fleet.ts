@@ -8,11 +8,7 @@ import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import { elapsed } from "../../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
-import { lastTarget, plannedSize } from "./flights.ts";
 import { compareText, firstDifference } from "../order.ts";
-import { ownership, poolId } from "./ownership.ts";
-import type { Claim, ValidPolicy } from "./ownership.ts";
-import { learnedShape, templateShape } from "./shape.ts";
 import type {
   InstanceInput,
   Journal,
@@ -23,6 +19,10 @@ import type {
   PoolInput,
   Snapshot,
 } from "../snapshot.ts";
+import { lastTarget, plannedSize } from "./flights.ts";
+import { ownership, poolId } from "./ownership.ts";
+import type { Claim, ValidPolicy } from "./ownership.ts";
+import { learnedShape, templateShape } from "./shape.ts";
 import { hasGpus, LAUNCH_EXPIRES_MS, nodeState } from "./standing.ts";
 import type { NodeState, PoolSetting } from "./standing.ts";
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { MINUTE, NOW, SECOND } from "../../../test/build/now.ts";
 import { move } from "../../../test/build/policy.ts";
+import { EMPTY_JOURNAL } from "../snapshot.ts";
 import {
   addingInFlight,
   growthInFlight,
@@ -10,7 +11,6 @@ import {
   plannedSize,
   removalsInFlight,
 } from "./flights.ts";
-import { EMPTY_JOURNAL } from "../snapshot.ts";
 
 const journal = (...moves: Parameters<typeof move>[1][]) => ({
   ...EMPTY_JOURNAL,

@@ -4,11 +4,11 @@
 
 import { epochMs } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
+import type { Memory, NodeMemory, ReportDigest, Telemetry } from "../snapshot.ts";
 import type { PoolState } from "./fleet.ts";
 import { removalFailedAt } from "./flights.ts";
 import { FRESH_COVERAGE, FRESH_FOR_MS } from "./fresh.ts";
 import { isInstant } from "./sane.ts";
-import type { Memory, NodeMemory, ReportDigest, Telemetry } from "../snapshot.ts";
 import { workloads } from "./standing.ts";
 import type { NodeState } from "./standing.ts";
 

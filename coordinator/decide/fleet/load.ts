@@ -1,5 +1,6 @@
-// What the GPUs of nodes and policies do, and whether a policy is hot. A mean says something only where nearly all
-// GPUs report; what is done about heat, and what a removal would make of the mean, is asked elsewhere.
+// What the GPUs of nodes and policies do, and whether a policy is hot. The readings are means over a minute, so one
+// blip does not tip them; a mean says something only where nearly all GPUs report. What is done about heat, and what
+// a removal would make of the mean, is asked elsewhere.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";

@@ -4,11 +4,11 @@
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
+import type { LaunchMemory, Memory, NodeMemory, NodeShape, Snapshot } from "../snapshot.ts";
 import type { Fleet } from "./fleet.ts";
 import { timersOf } from "./idle.ts";
-import { learnedShape } from "./shape.ts";
-import type { LaunchMemory, Memory, NodeMemory, NodeShape, Snapshot } from "../snapshot.ts";
 import { heat } from "./load.ts";
+import { learnedShape } from "./shape.ts";
 
 export function remember(fleet: Fleet, snapshot: Snapshot): Memory {
   const { at, memory } = snapshot;

@@ -5,9 +5,9 @@ import type { NodePoolSpec } from "../../../shared/contract/policy.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import { elapsed } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
+import type { InstanceInput, NodeInput, NodeShape, NoticeInput, PodInput, PoolInput } from "../snapshot.ts";
 import { isNodeLeaving, wasRemoved } from "./flights.ts";
 import type { ValidPolicy } from "./ownership.ts";
-import type { InstanceInput, NodeInput, NodeShape, NoticeInput, PodInput, PoolInput } from "../snapshot.ts";
 
 /** After so long a node that was asked for, or that is not ready yet, is not counted on any more. */
 export const LAUNCH_EXPIRES_MS = 15 * 60_000;

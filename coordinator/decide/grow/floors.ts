@@ -3,10 +3,10 @@
 // are floors too and join here.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
-import { distinct } from "../order.ts";
 import { poolsOf } from "../fleet/fleet.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { growthInFlight } from "../fleet/flights.ts";
+import { distinct } from "../order.ts";
 import type { Packing } from "../pack/packing.ts";
 import { rank } from "./rank.ts";
 

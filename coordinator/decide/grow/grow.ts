@@ -4,18 +4,18 @@
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import { millis } from "../../../shared/model/units.ts";
-import { upCooldownLeft } from "../limits/cooldown.ts";
-import { waitedMs } from "../pack/demand.ts";
-import { signature } from "../pack/fit.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { growthInFlight } from "../fleet/flights.ts";
+import { upCooldownLeft } from "../limits/cooldown.ts";
+import type { Steps } from "../limits/steps.ts";
+import { waitedMs } from "../pack/demand.ts";
+import { signature } from "../pack/fit.ts";
 import { put } from "../pack/pack.ts";
 import { openFor, settle } from "../pack/packing.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Grow } from "../plan.ts";
-import { rank } from "./rank.ts";
 import type { PodInput } from "../snapshot.ts";
-import type { Steps } from "../limits/steps.ts";
+import { rank } from "./rank.ts";
 
 export function growForPods(packing: Packing): void {
   const { fleet, demand, feasible } = packing;

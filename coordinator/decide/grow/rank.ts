@@ -3,10 +3,10 @@
 
 import { gpusIn } from "../../../shared/model/resources.ts";
 import type { Resources } from "../../../shared/model/resources.ts";
-import { podsPerNode } from "../pack/fit.ts";
 import { TIER_ORDER } from "../fleet/fleet.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { compareText, firstDifference } from "../order.ts";
+import { podsPerNode } from "../pack/fit.ts";
 
 /** Pods of one kind that want new nodes; null when nodes are wanted for no pod in particular. */
 export interface Need {

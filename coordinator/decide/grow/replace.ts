@@ -6,15 +6,15 @@ import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { failedReplacements, isDone, isReplaced } from "../fleet/flights.ts";
-import { minimumBroken } from "../limits/minima.ts";
 import { poolId } from "../fleet/ownership.ts";
+import { workloads } from "../fleet/standing.ts";
+import { minimumBroken } from "../limits/minima.ts";
+import type { Steps } from "../limits/steps.ts";
 import { openFor, settle } from "../pack/packing.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Release, Replace } from "../plan.ts";
-import { rank } from "./rank.ts";
 import type { NoticeInput } from "../snapshot.ts";
-import { workloads } from "../fleet/standing.ts";
-import type { Steps } from "../limits/steps.ts";
+import { rank } from "./rank.ts";
 
 /** Comes before pods that wait, so that what is reserved for the pods of a node that goes is given to nobody else. */
 export function reservePlaces(packing: Packing): void {

@@ -1,6 +1,6 @@
-// Growth by use: the mean over all GPUs of a policy, idle ones included, above the threshold. The readings are means
-// over a minute, so one blip does not tip them. Sized like a horizontal pod autoscaler, with nodes that boot counted
-// as here, so that one hot spell launches once. Without readings of nearly all GPUs there is no mean to act on.
+// Growth by use: the mean over all GPUs of a policy, idle ones included, above the threshold. Sized like a horizontal
+// pod autoscaler, with nodes that boot counted as here, so that one hot spell launches once. Whether a policy is hot
+// is read in load.ts; without readings of nearly all GPUs there is no mean to act on.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";

@@ -6,10 +6,10 @@ import type { NodePoolSpec, PolicySpec } from "../../../shared/contract/policy.t
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { millis } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
-import { distinct } from "../order.ts";
 import { poolsOf } from "../fleet/fleet.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { addingInFlight } from "../fleet/flights.ts";
+import { distinct } from "../order.ts";
 import type { Journal } from "../snapshot.ts";
 
 export const RATE_WINDOW_MS = 10 * 60_000;

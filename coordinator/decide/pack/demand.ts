@@ -6,11 +6,11 @@ import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import { elapsed, millis } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
-import type { Feasible } from "./fit.ts";
 import type { Fleet } from "../fleet/fleet.ts";
-import { packingOrder } from "./pack.ts";
-import type { NoticeInput, PodInput } from "../snapshot.ts";
 import { workloads } from "../fleet/standing.ts";
+import type { NoticeInput, PodInput } from "../snapshot.ts";
+import type { Feasible } from "./fit.ts";
+import { packingOrder } from "./pack.ts";
 
 /** A pod's age has whole seconds and is from another clock than the notice. */
 const CLOCKS_DIFFER_MS = 5_000;

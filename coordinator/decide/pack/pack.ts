@@ -5,12 +5,12 @@
 import type { Taint } from "../../../shared/model/kube.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { minus } from "../../../shared/model/resources.ts";
-import { fits, gpuShare, signature } from "./fit.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
-import { compareText, firstDifference } from "../order.ts";
-import type { NodeShape, NoticeInput, PodInput } from "../snapshot.ts";
 import { isUsable } from "../fleet/standing.ts";
 import type { NodeState } from "../fleet/standing.ts";
+import { compareText, firstDifference } from "../order.ts";
+import type { NodeShape, NoticeInput, PodInput } from "../snapshot.ts";
+import { fits, gpuShare, signature } from "./fit.ts";
 
 /** A node that is here, coming or to be asked for, with the room that is left on it in this decision. */
 export interface Bin {

@@ -2,16 +2,16 @@
 // been put. Each step adds to it in the order of precedence; nothing here outlives the decision.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
+import type { Fleet, PoolState } from "../fleet/fleet.ts";
+import { createLedger } from "../limits/limits.ts";
+import type { Ledger } from "../limits/limits.ts";
+import type { NoticeInput, PodInput } from "../snapshot.ts";
 import type { Demand } from "./demand.ts";
 import { demandOf } from "./demand.ts";
 import { createFeasibility } from "./fit.ts";
 import type { Feasible } from "./fit.ts";
-import type { Fleet, PoolState } from "../fleet/fleet.ts";
-import { createLedger } from "../limits/limits.ts";
-import type { Ledger } from "../limits/limits.ts";
 import { createBoard, open, place } from "./pack.ts";
 import type { Bin, Board } from "./pack.ts";
-import type { NoticeInput, PodInput } from "../snapshot.ts";
 
 export interface Packing {
   readonly fleet: Fleet;

@@ -2,8 +2,8 @@
 
 import { ratio } from "../../../shared/model/units.ts";
 import { poolsOf } from "../fleet/fleet.ts";
-import type { Rule } from "../rule.ts";
 import { exact, loadOf, nodeLoad } from "../fleet/load.ts";
+import type { Rule } from "../rule.ts";
 
 export const neededForUtilization: Rule = {
   name: "needed-for-utilization",

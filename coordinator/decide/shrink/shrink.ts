@@ -5,6 +5,9 @@ import type { Reason } from "../../../shared/model/reasons.ts";
 import { elapsed, millis, ratio } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
+import { workloads } from "../fleet/standing.ts";
+import type { NodeState } from "../fleet/standing.ts";
+import type { Steps } from "../limits/steps.ts";
 import { compareText, firstDifference } from "../order.ts";
 import { elsewhere, put, withdraw } from "../pack/pack.ts";
 import type { Packing } from "../pack/packing.ts";
@@ -12,9 +15,6 @@ import type { Shrink } from "../plan.ts";
 import type { Candidate, Rule, RuleContext } from "../rule.ts";
 import { LAST_RULES, NODE_RULES } from "../rules/index.ts";
 import type { BudgetInput, Memory, NodeMemory } from "../snapshot.ts";
-import { workloads } from "../fleet/standing.ts";
-import type { NodeState } from "../fleet/standing.ts";
-import type { Steps } from "../limits/steps.ts";
 
 const NO_TIMERS: NodeMemory = { idleSince: null, lastReportAt: null, emptySince: null };
 
