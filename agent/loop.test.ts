@@ -161,6 +161,32 @@ describe("runLoop()", () => {
     expect(did).toEqual(["follow notice", "undo"]);
   });
 
+  test("a drill that comes into a request and goes again leaves the request to be answered anew", async () => {
+    const { did, annotate } = setUp();
+    await annotate(requested("shrink-1"));
+    await annotate({ ...requested("shrink-1"), ...DRILL });
+    await annotate(requested("shrink-1"));
+    await annotate({});
+    expect(did.map((one) => one.split(":")[0])).toEqual([
+      "refuse shrink-1",
+      "follow notice",
+      "refuse shrink-1",
+      "undo",
+    ]);
+  });
+
+  test("a drill that is set again with the same time after it was called off has an id of its own", async () => {
+    const { world, annotate } = setUp();
+    const drill = { ...DRILL, [NODE_ANNOTATION.terminationTime]: "2026-01-01T00:02:00Z" };
+    await annotate(drill);
+    const first = world.state?.id;
+    await annotate({});
+    await annotate(drill);
+    expect(first).toContain("drill-gpu-1-");
+    expect(world.state?.id).toContain("drill-gpu-1-");
+    expect(world.state?.id).not.toBe(first);
+  });
+
   test("says once that a drill is ignored, and again when it was asked for again", async () => {
     const { did, news, annotate, clock } = setUp({ drills: false });
     await annotate(DRILL);

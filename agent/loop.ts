@@ -105,6 +105,7 @@ function createAttention(options: LoopOptions): () => number {
   const malformedOnce = createOnce<string>((why) => why, news.requestMalformed);
   let nodeSeenAt: number | null = null;
   let adopted = false;
+  let drilled = false;
 
   return () => {
     const node = options.ownNode();
@@ -123,12 +124,15 @@ function createAttention(options: LoopOptions): () => number {
     }
 
     const { state } = drainer;
+    const previous = state === null ? null : noticeFromState(state);
+    drilled ||= previous !== null;
     const interruption = interruptionOf({
       node: options.node,
       annotations,
       now: clock.now(),
-      previous: state === null ? null : noticeFromState(state),
+      previous,
       drills: options.drills,
+      again: drilled,
     });
     ignoredOnce("ignored" in interruption ? interruption.ignored : null);
     const request = readDrainRequest(annotations?.[NODE_ANNOTATION.drainRequest]);

@@ -50,7 +50,7 @@ const clock = systemClock;
 const settings = readSettings();
 const log = createLog({
   level: settings.values.logLevel,
-  base: { name: NAME, node: settings.values.nodeName },
+  base: { program: NAME, node: settings.values.nodeName },
 });
 log.info({ settings: effectiveSettings(AGENT_SETTINGS, settings) }, "starting");
 await runProgram({
@@ -80,7 +80,9 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
       countErrors(metrics, cycle.samples);
     },
     onSource: (source) => {
-      log.info({ state: source.state, reason: sourceDetail(source) }, "GPU source");
+      // A hang is told anew twice a second, for hours if need be; one line is enough for it.
+      if (source.state !== sight.seen.source.state)
+        log.info({ state: source.state, reason: sourceDetail(source) }, "GPU source");
       sight.onSource(source);
     },
   });
@@ -291,7 +293,7 @@ function readSettings() {
   try {
     return loadSettings(AGENT_SETTINGS, readEnvironment(), process.argv.slice(2));
   } catch (error) {
-    const failing: Log = createLog({ level: "error", base: { name: NAME } });
+    const failing: Log = createLog({ level: "error", base: { program: NAME } });
     failing.error({ error, reason: describe(error) }, "the settings cannot be used");
     process.exit(ERROR_KINDS[kindOf(error)].exitCode);
   }

@@ -28,16 +28,33 @@ export interface NewsOptions {
 }
 
 const EVENT_DEADLINE = millis(5_000);
+/** One for each pod of a full node, and some. */
+const EVENTS_WAITING_AT_MOST = 300;
 
 export function createNews(options: NewsOptions): DrainNews & LoopNews {
   const { node, publisher, metrics, log, signal } = options;
   /** When each drain was seen, for its length. */
   let drainSeenAt = { id: "", at: epochMs(0) };
 
+  // One at a time: events are a courtesy, and a crowd of them would stand before the evictions at the API server.
+  let writing = Promise.resolve();
+  let waiting = 0;
   const event = (record: EventRecord): void => {
-    options.record(record, { signal, deadlineMs: EVENT_DEADLINE }).catch((error: unknown) => {
-      if (!signal.aborted) log.warn({ error, reason: record.reason }, "event not written");
-    });
+    if (waiting >= EVENTS_WAITING_AT_MOST) {
+      log.warn({ reason: record.reason, count: waiting }, "event not written: too many wait");
+      return;
+    }
+    waiting++;
+    writing = writing
+      .then(async () => {
+        await options.record(record, { signal, deadlineMs: EVENT_DEADLINE });
+      })
+      .catch((error: unknown) => {
+        if (!signal.aborted) log.warn({ error, reason: record.reason }, "event not written");
+      })
+      .finally(() => {
+        waiting--;
+      });
   };
   const onNode = (type: EventRecord["type"], reason: string, message: string, sameAs: string): void => {
     event({

@@ -77,6 +77,10 @@ describe("createSight()", () => {
     expect(view.gpus).toHaveLength(2);
     expect(view.gpus[0]?.utilization.w10).toMatchObject({ kind: "known", ageMs: 4000 });
     expect(sight.ageMs).toBe(4000);
+    // For a scrape the last values are not those of now.
+    expect(sight.samples).toEqual([]);
+    cycle(two, [sample(0), sample(1)]);
+    expect(sight.samples).toHaveLength(2);
   });
 
   test("a GPU that a new list does not name is gone, with its history", async () => {

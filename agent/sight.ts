@@ -16,7 +16,7 @@ export interface Sight {
   /** Counts the changes that must not wait for the next report. */
   readonly revision: number;
   readonly seen: Seen;
-  /** Of the last cycle. */
+  /** Of the last cycle; none once the source has stopped answering. */
   readonly samples: readonly GpuSample[];
   /** Null before the first cycle. */
   readonly ageMs: Millis | null;
@@ -53,6 +53,8 @@ export function createSight(options: {
       become(seenAfter(seen, cycle));
     },
     onSource: (source) => {
+      // Its last values would stand for as long as the driver does not answer, and pass for new ones in a scrape.
+      if (source.state !== "ready") samples = [];
       become(seenAfter(seen, { source, samples: [] }));
     },
     view: () => viewOf(seen, history, clock.monotonic()),

@@ -110,6 +110,17 @@ describe("changeFor()", () => {
     ]);
   });
 
+  test("the coordinator's note on a node that it retires is not ours to take off", () => {
+    const note = { key: TAINT.scaleDown, value: "empty-0123456789ab", effect: "NoSchedule" } as const;
+    const before = node({ spec: { unschedulable: true, taints: [FOREIGN_TAINT, note] } });
+    const marked = after(before, drill);
+    expect(marked.spec?.taints).toContainEqual(note);
+    expect(after(marked, null)).toEqual(before);
+    const asked = after(before, request);
+    expect(asked.spec?.taints).toEqual([FOREIGN_TAINT, note]);
+    expect(after(asked, null)).toEqual(before);
+  });
+
   test("a refusal leaves words and nothing else, also in the place of a drain", () => {
     const reading = { gpu: "GPU-1", p95: 0.9, threshold: 0.05, detail: "busy" };
     const refused = after(after(node(), request), { ...request, phase: "refused", reading });

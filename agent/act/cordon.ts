@@ -15,7 +15,6 @@ import type { NodeChange } from "../../shared/runtime/kube/node-marks.ts";
 import type { Log } from "../../shared/runtime/log.ts";
 import type { StateToWrite } from "./order.ts";
 
-const OUR_TAINTS = [TAINT.spotInterruption, TAINT.scaleDown] as const;
 const PATCH_DEADLINE = millis(3_000);
 const RETRY_MS = 1_000;
 
@@ -51,7 +50,7 @@ function marking(
   };
   return {
     unschedulable: true,
-    taints: withTaint(withoutOurs(spec?.taints), taintOf(wanted)),
+    taints: withOurs(withoutOurs(spec?.taints), taintOf(wanted)),
     annotations: {
       [NODE_ANNOTATION.drainState]: JSON.stringify(state),
       [NODE_ANNOTATION.interruptionSource]: wanted.cause === "notice" ? wanted.source : null,
@@ -88,7 +87,18 @@ function shortId(state: Pick<StateToWrite, "id" | "source">): string {
 }
 
 function withoutOurs(taints: readonly Taint[] | undefined): readonly Taint[] {
-  return OUR_TAINTS.reduce<readonly Taint[]>((left, key) => withoutTaint(left, key), taints ?? []);
+  return withoutTaint(taints, TAINT.spotInterruption).filter((taint) => !isOurScaleDown(taint));
+}
+
+/** Ours has no value. With one it is the coordinator's note on a node that it retires, and says whose the cordon is. */
+function isOurScaleDown({ key, value }: Taint): boolean {
+  return key === TAINT.scaleDown && (value ?? "") === "";
+}
+
+/** A node carries one taint of a key and effect: where the coordinator's stands, ours would wipe it out. */
+function withOurs(others: readonly Taint[], ours: Taint): readonly Taint[] {
+  const taken = others.some((taint) => taint.key === ours.key && taint.effect === ours.effect);
+  return taken ? others : withTaint(others, ours);
 }
 
 function isNoChange(node: Node, change: NodeChange): boolean {

@@ -7,6 +7,7 @@ import type { Pod } from "../../shared/model/kube.ts";
 import { POD_ANNOTATION } from "../../shared/model/names.ts";
 import { seededRandom } from "../../shared/model/random.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import type { EvictionOutcome, EvictionRequest } from "../../shared/runtime/kube/evict.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
@@ -47,6 +48,8 @@ function setUp(options: {
   readonly goneAfterMs?: number | null;
   readonly markMs?: number;
   readonly answerMs?: number;
+  /** Since when the watch on pods is broken. */
+  readonly staleSince?: EpochMs;
 }) {
   const clock = createFakeClock();
   const startedAt = clock.now();
@@ -59,7 +62,8 @@ function setUp(options: {
   const outcomes: string[] = [];
   const trouble: string[] = [];
   const { goneAfterMs = 1000 } = options;
-  const { log } = createLogSink();
+  const { log, lines } = createLogSink();
+  const watchState: { staleSince: EpochMs | null } = { staleSince: options.staleSince ?? null };
 
   const drainer = createDrainer({
     marker: {
@@ -78,7 +82,13 @@ function setUp(options: {
       unknownPriority: (one) => trouble.push(`${one.name} ${one.unknownPriority}`),
       marked: () => undefined,
     },
-    pods: { synced: true, values: () => [...present.values()] },
+    pods: {
+      synced: true,
+      get staleSince() {
+        return watchState.staleSince;
+      },
+      values: () => [...present.values()],
+    },
     self: null,
     evict: async (request) => {
       sent.push({ ...request, atMs: clock.now() - startedAt });
@@ -121,8 +131,13 @@ function setUp(options: {
     marks,
     outcomes,
     trouble,
+    lines,
     order,
     leave,
+    watchIsLive: () => {
+      watchState.staleSince = null;
+      drainer.podsChanged();
+    },
     arrive: (one: Pod) => {
       present.set(one.metadata.uid ?? "", one);
       drainer.podsChanged();
@@ -321,6 +336,58 @@ describe("createDrainer()", () => {
     });
   });
 
+  test("a crowd that budgets block keeps nobody from being asked", async () => {
+    const crowd = Array.from({ length: 100 }, (_, i) => pod(`crowd-${i}`, { priority: "low" }));
+    const { clock, drainer, sent, order } = setUp({
+      pods: [...crowd, pod("web"), pod("train", { priority: "high" })],
+      answerMs: 300,
+      answer: ({ name }, attempt) => {
+        if (name.startsWith("crowd")) return { kind: "budget-blocked", retryAfterMs: null, message: "" };
+        return attempt === 1 ? new AppError("unavailable", "refused") : { kind: "accepted" };
+      },
+    });
+    drainer.follow(order(30));
+    await clock.advance(25_000);
+    const firstOf = (name: string): number => sent.find((one) => one.name === name)?.atMs ?? Infinity;
+    // Ten at a time and 0.3 s each: the crowd has been asked once after 3 s, and is asked again all the time.
+    expect(firstOf("web")).toBeLessThan(3_600);
+    expect(firstOf("train")).toBeLessThan(3_900);
+    expect(sent.length).toBeGreaterThan(500);
+    // Nor from being asked again after a failure: who has waited longest is next.
+    for (const name of ["web", "train"]) expect(sent.filter((one) => one.name === name)).toHaveLength(2);
+  });
+
+  test("an eviction that goes on failing is one line in the log and not one each second", async () => {
+    const { clock, drainer, lines, order, sent } = setUp({
+      pods: [pod("web"), pod("api")],
+      answer: () => new AppError("denied", "no right"),
+    });
+    drainer.follow(order(30));
+    await clock.advance(28_000);
+    expect(sent.length).toBeGreaterThan(40);
+    expect(lines.filter((line) => line.level === "warn")).toHaveLength(2);
+  });
+
+  test("a node is not called empty while the watch on its pods is broken", async () => {
+    const { clock, drainer, phases, order, watchIsLive } = setUp({ pods: [], staleSince: epochMs(1) });
+    drainer.follow(order(600, { cause: "request", source: "coordinator" }));
+    await clock.advance(60_000);
+    expect(phases()).toEqual(["started"]);
+    watchIsLive();
+    await clock.advance(10);
+    expect(phases()).toEqual(["started", "drained"]);
+  });
+
+  test("a deadline that is further away than a timer reaches is waited for in steps", async () => {
+    const { clock, drainer, phases, order } = setUp({ pods: [] });
+    drainer.follow(order(30 * 365 * 86_400));
+    await clock.advance(100);
+    expect(phases().at(-1)).toBe("drained");
+    expect(await Promise.race([clock.nextSleep(), clock.advance(7_200_000).then(() => null)])).toBeLessThan(
+      2 ** 31,
+    );
+  });
+
   test("an unknown priority leaves with medium and is reported", async () => {
     const { clock, drainer, trouble, reports, order } = setUp({ pods: [pod("typo", { priority: "hihg" })] });
     drainer.follow(order(30));
@@ -424,7 +491,7 @@ describe("createDrainer()", () => {
     });
 
     test("a deadline that passed meanwhile ends the drain", async () => {
-      const { clock, drainer, sent, phases, order } = setUp({ pods: THREE });
+      const { clock, drainer, sent, phases, reports, order } = setUp({ pods: THREE });
       const before = order(30);
       await clock.advance(60_000);
       drainer.adopt(left(before, "started"));
@@ -432,6 +499,17 @@ describe("createDrainer()", () => {
       await clock.advance(5_000);
       expect(sent).toEqual([]);
       expect(phases()).toEqual(["started", "final"]);
+      expect(reports.at(-1)?.counts).toEqual({ evicted: 0, gone: 0, blocked: 0, waiting: 3 });
+    });
+
+    test("a deadline that passed over an empty node is a node that is drained", async () => {
+      const { clock, drainer, phases, order } = setUp({ pods: [pod("cni", { owner: "DaemonSet" })] });
+      const before = order(30);
+      await clock.advance(60_000);
+      drainer.adopt(left(before, "started"));
+      drainer.follow(before);
+      await clock.advance(5_000);
+      expect(phases()).toEqual(["started", "drained"]);
     });
 
     test("a drain that had ended is kept as it is", async () => {

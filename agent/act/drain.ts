@@ -9,7 +9,7 @@ import type { DrainPhase } from "../../shared/model/interruption.ts";
 import { millis } from "../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../shared/model/units.ts";
 import type { Log } from "../../shared/runtime/log.ts";
-import type { PlannedPod } from "../assess/drain-plan.ts";
+import type { DrainPlan, PlannedPod } from "../assess/drain-plan.ts";
 import { isDraining } from "./cordon.ts";
 import type { Marker } from "./cordon.ts";
 import { isVoluntary, orderFromState, stateOf, steadyLine } from "./order.ts";
@@ -103,15 +103,21 @@ export function createDrainer(options: DrainerOptions): Drainer {
     void write(stateOf(of.order, phase));
   };
 
+  const planOf = (order: DrainOrder): DrainPlan =>
+    options.plan({ pods: pods.values(), ...order, voluntary: isVoluntary(order), self: options.self });
+
+  /** The deadline passed while no agent ran: what is there now is the outcome. */
+  const reachEnd = (of: Running): void => {
+    const { pods: there } = planOf(of.order);
+    const evicted = there.filter((pod) => pod.state === "leaving").length;
+    const empty = pods.synced && pods.staleSince === null && there.length === 0;
+    reach(of, empty ? "drained" : "final", { ...NOTHING_COUNTED, evicted, waiting: there.length - evicted });
+  };
+
   const noticeOf = (of: Running, phase: NoticeMessage["phase"]): void => {
     const { order } = of;
     if (order.cause !== "notice" || order.source === "coordinator") return;
-    const plan = options.plan({
-      pods: pods.values(),
-      ...order,
-      voluntary: isVoluntary(order),
-      self: options.self,
-    });
+    const plan = planOf(order);
     const { id, source, seenAt, deadline, replace } = order;
     news.notice({ id, phase, source, seenAt, deadline, replace, pods: podsByClass(plan) });
   };
@@ -136,7 +142,7 @@ export function createDrainer(options: DrainerOptions): Drainer {
 
     // 2. Move the pods, unless the end has come already.
     if (of.phase === "final" || now() >= order.deadline) {
-      if (!ended) reach(of, "final", NOTHING_COUNTED);
+      if (!ended) reachEnd(of);
       return;
     }
     of.done = run(of, marked).catch((error: unknown) => {

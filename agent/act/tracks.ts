@@ -34,6 +34,8 @@ export interface Track {
   /** When the call that is out was sent; null when none is. */
   sentAt: number | null;
   nextTryAt: number;
+  /** Calls sent so far. */
+  tries: number;
   overlapReported: boolean;
 }
 
@@ -51,7 +53,7 @@ export function follow(tracks: Map<string, Track>, plan: DrainPlan, events: Trac
       continue;
     }
     const state = pod.state === "leaving" ? "asked" : "waiting";
-    tracks.set(pod.uid, { pod, state, sentAt: null, nextTryAt: 0, overlapReported: false });
+    tracks.set(pod.uid, { pod, state, sentAt: null, nextTryAt: 0, tries: 0, overlapReported: false });
     if (pod.unknownPriority !== null) events.onUnknownPriority(pod);
   }
   for (const [uid, track] of tracks) {
@@ -72,16 +74,22 @@ export function dueNow(
   now: EpochMs,
 ): readonly Track[] {
   const room = AT_ONCE - inFlight(tracks);
-  const due: Track[] = [];
-  for (const { pod, at } of starts) {
-    if (due.length >= room) break;
+  const held = heldUntil(tracks);
+  const open = starts.flatMap(({ pod, at }) => {
     const track = tracks.get(pod.uid);
-    if (track === undefined || !isOpen(track) || Math.max(at, track.nextTryAt) > now) continue;
-    // Those that are about to be sent count like those that are out.
-    if (due.some((one) => isBefore(one.pod, pod)) || mayFollowAt(tracks, pod) > now) continue;
-    due.push(track);
+    return track === undefined || !isOpen(track) || Math.max(at, track.nextTryAt) > now ? [] : [track];
+  });
+  // 1. Those that were never asked. Those that are about to be sent count like those that are out.
+  const due: Track[] = [];
+  for (const track of open) {
+    const { pod, tries } = track;
+    if (due.length >= room) break;
+    if (tries === 0 && held[pod.class] <= now && !due.some((one) => isBefore(one.pod, pod))) due.push(track);
   }
-  return due;
+  // 2. Those that were refused, with the places that are left and the longest wait first: a crowd that budgets block
+  //    and that is asked again each second must not keep anybody from being asked.
+  const again = open.filter((track) => track.tries > 0).toSorted((a, b) => a.nextTryAt - b.nextTryAt);
+  return [...due, ...again.slice(0, Math.max(0, room - due.length))];
 }
 
 export function nextDueAt(
@@ -90,23 +98,25 @@ export function nextDueAt(
 ): number {
   // With all places taken, the next answer wakes the walk.
   if (inFlight(tracks) >= AT_ONCE) return Number.POSITIVE_INFINITY;
+  const held = heldUntil(tracks);
   let next = Number.POSITIVE_INFINITY;
   for (const { pod, at } of starts) {
     const track = tracks.get(pod.uid);
     if (track !== undefined && isOpen(track))
-      next = Math.min(next, Math.max(at, track.nextTryAt, mayFollowAt(tracks, pod)));
+      next = Math.min(next, Math.max(at, track.nextTryAt, track.tries === 0 ? held[pod.class] : 0));
   }
   return next;
 }
 
-/** From when on the pod may be asked although calls for a class before it are out. */
-function mayFollowAt(tracks: Tracks, pod: PlannedPod): number {
-  let at = Number.NEGATIVE_INFINITY;
-  for (const track of tracks.values()) {
-    if (track.sentAt !== null && isBefore(track.pod, pod))
-      at = Math.max(at, track.sentAt + OVERTAKE_AFTER_MS);
+/** From when on a class may be asked although first calls for a class before it are out. */
+function heldUntil(tracks: Tracks): Readonly<Record<EvictionClass, number>> {
+  const held: Record<EvictionClass, number> = { low: 0, medium: 0, high: 0, system: 0 };
+  for (const { pod, sentAt, tries } of tracks.values()) {
+    if (sentAt === null || tries > 1) continue;
+    for (const later of EVICTION_CLASSES.slice(EVICTION_CLASSES.indexOf(pod.class) + 1))
+      held[later] = Math.max(held[later], sentAt + OVERTAKE_AFTER_MS);
   }
-  return at;
+  return held;
 }
 
 function isBefore(a: PlannedPod, b: PlannedPod): boolean {

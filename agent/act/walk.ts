@@ -10,7 +10,8 @@ import type { EpochMs, Seconds } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import type { Evictor } from "../../shared/runtime/kube/client.ts";
 import type { EvictionOutcome } from "../../shared/runtime/kube/evict.ts";
-import type { Log } from "../../shared/runtime/log.ts";
+import { createQuietLog } from "../../shared/runtime/log.ts";
+import type { Log, QuietLog } from "../../shared/runtime/log.ts";
 import { createPulse } from "../../shared/runtime/stream.ts";
 import type { ClassesGone, DrainInput, DrainPlan, DrainWindow, PlannedPod } from "../assess/drain-plan.ts";
 import { isVoluntary } from "./order.ts";
@@ -31,6 +32,8 @@ export interface Planner {
 /** This node's pods as a watch knows them. */
 export interface PodSource {
   readonly synced: boolean;
+  /** Since when nothing was heard; null while the watch is open. */
+  readonly staleSince: EpochMs | null;
   values(): readonly Pod[];
 }
 
@@ -73,16 +76,19 @@ const EVICTION_DEADLINE = millis(3_000);
 /** How soon a refused eviction is tried again. Budgets that overlap are changed by people, not by time. */
 const RETRY_MS = 1_000;
 const RETRY_OVERLAP_MS = 5_000;
+/** A drill may name a day in years; a timer takes 24 days at most, and ends at once when asked for more. */
+const LONGEST_WAIT_MS = 3_600_000;
 
 export function startWalk(options: WalkOptions): Walk {
   const pulse = createPulse(options.clock);
+  const quiet = createQuietLog(options.log, options.clock);
   const tracks = new Map<string, Track>();
   return {
     poke: () => {
       pulse.trigger();
     },
     counts: () => countsOf(tracks),
-    done: walk(options, tracks, pulse),
+    done: walk(options, tracks, pulse, quiet),
   };
 }
 
@@ -90,6 +96,7 @@ async function walk(
   options: WalkOptions,
   tracks: Map<string, Track>,
   pulse: ReturnType<typeof createPulse>,
+  quiet: QuietLog,
 ): Promise<void> {
   const { events, now, pods, signal } = options;
   const wavesSaid = new Set<EvictionClass>();
@@ -113,12 +120,13 @@ async function walk(
         wavesSaid.add(track.pod.class);
         events.onWave(track.pod.class, countsOf(tracks));
       }
-      ask(track, plan.window, options, pulse);
+      ask(track, plan.window, options, pulse, quiet);
     }
 
     // 3. Say where it stands.
     const left = [...tracks.values()].filter((track) => track.state !== "gone");
-    if (pods.synced && left.length === 0 && !drainedSaid) {
+    // While the watch is broken a pod may have come that nobody has seen, and an empty node is taken away.
+    if (pods.synced && pods.staleSince === null && left.length === 0 && !drainedSaid) {
       drainedSaid = true;
       events.onDrained(countsOf(tracks));
     }
@@ -138,15 +146,23 @@ async function walk(
       finalSaid || drainedSaid ? deadline : finalAt,
       nextDueAt(tracks, starts),
     );
-    await pulse.next({ minGapMs: millis(0), maxWaitMs: millis(Math.max(1, nextAt - now())), signal });
+    const maxWaitMs = millis(Math.min(LONGEST_WAIT_MS, Math.max(1, nextAt - now())));
+    await pulse.next({ minGapMs: millis(0), maxWaitMs, signal });
   }
 }
 
 /** Sends one eviction; its answer changes the track and wakes the walk. */
-function ask(track: Track, window: DrainWindow, options: WalkOptions, pulse: { trigger(): void }): void {
+function ask(
+  track: Track,
+  window: DrainWindow,
+  options: WalkOptions,
+  pulse: { trigger(): void },
+  quiet: QuietLog,
+): void {
   const { pod } = track;
   const { now, signal, log } = options;
   track.sentAt = now();
+  track.tries++;
   const graceSeconds = options.grace(window, pod, now());
   const answered = (change: { readonly state: TrackState; readonly retryInMs?: number }): void => {
     track.sentAt = null;
@@ -172,7 +188,13 @@ function ask(track: Track, window: DrainWindow, options: WalkOptions, pulse: { t
     })
     .catch((error: unknown) => {
       if (signal.aborted) return;
-      log.warn({ error, pod: pod.key, wave: pod.class }, "eviction failed, trying again");
+      // Each second for each pod: an API server that is away must not fill the node's disk with lines about it.
+      quiet.log(
+        pod.uid,
+        "warn",
+        { error, pod: pod.key, wave: pod.class },
+        "eviction failed, trying again each second",
+      );
       answered({ state: track.state, retryInMs: RETRY_MS });
     });
 }

@@ -79,5 +79,9 @@ describe("dutyOf()", () => {
     const real = state({ source: "aws", bootID: "boot-1" });
     expect(dutyOf({ ...nothing, state: real })).toEqual({ kind: "rest" });
     expect(dutyOf({ ...nothing, state: real, bootID: "boot-2" })).toEqual({ kind: "undo" });
+    // Nor does a request take them over.
+    expect(dutyOf({ ...nothing, state: real, request: { kind: "value", value: request } })).toEqual({
+      kind: "rest",
+    });
   });
 });

@@ -23,10 +23,11 @@ export interface DutyInput {
 export function dutyOf(input: DutyInput): Duty {
   const { interruption, request, state } = input;
   if (interruption.kind === "notice") return { kind: "notice", notice: interruption.notice };
+  if (state !== null && isKept(state, input.bootID)) return { kind: "rest" };
   if (request.kind === "value") return { kind: "request", request: request.value };
   // Half a request is no request; it does not end the drain that a whole one has begun.
   if (request.kind === "malformed" && state?.cause === "request") return { kind: "rest" };
-  return state === null || isKept(state, input.bootID) ? { kind: "rest" } : { kind: "undo" };
+  return state === null ? { kind: "rest" } : { kind: "undo" };
 }
 
 /**

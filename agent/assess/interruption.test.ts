@@ -19,7 +19,15 @@ function drill(time?: string, more: Record<string, string> = {}): Record<string,
 }
 
 function read(annotations: Record<string, string> | undefined, more: Partial<InterruptionInput> = {}) {
-  return interruptionOf({ node: "gpu-1", annotations, now: NOW, previous: null, drills: true, ...more });
+  return interruptionOf({
+    node: "gpu-1",
+    annotations,
+    now: NOW,
+    previous: null,
+    drills: true,
+    again: false,
+    ...more,
+  });
 }
 
 function started(annotations: Record<string, string>): Notice {
@@ -95,6 +103,29 @@ describe("interruptionOf()", () => {
       change: "same",
       notice: { deadline: NOW + 90_000 },
     });
+  });
+
+  test("a later time is named as having no effect, during the drill and after its end", () => {
+    const previous = started(drill(inSeconds(90)));
+    for (const now of [NOW, epochMs(NOW + 3_600_000)]) {
+      const answer = read(drill(inSeconds(4_000)), { previous, now });
+      expect(answer).toMatchObject({
+        kind: "notice",
+        change: "same",
+        ignored: { code: "later-time", value: inSeconds(4_000) },
+      });
+    }
+    expect(ignoredDetail({ code: "later-time", value: inSeconds(4_000) })).toContain(inSeconds(4_000));
+  });
+
+  test("a drill after another one is another interruption, although it names the same time", () => {
+    const first = started(drill(inSeconds(90)));
+    const at = (ms: number) => ({ again: true, now: epochMs(NOW + ms) });
+    const ids = [0, 7, 90_000].map((ms) => {
+      const answer = read(drill(inSeconds(90)), at(ms));
+      return answer.kind === "notice" ? answer.notice.id : answer.kind;
+    });
+    expect(new Set([first.id, ...ids]).size).toBe(4);
   });
 
   test("a time that becomes unreadable does not end a drill under way", () => {

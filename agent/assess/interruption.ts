@@ -23,12 +23,15 @@ export interface InterruptionInput {
   readonly previous: Notice | null;
   /** Whether the drill annotation acts here. */
   readonly drills: boolean;
+  /** A drill has ended here before: the next one is another interruption, even when it names the same time. */
+  readonly again: boolean;
 }
 
 /** Why a drill that somebody asked for is not held. */
 export type Ignored =
   | { readonly code: "unparsable-time"; readonly value: string }
   | { readonly code: "time-past"; readonly value: string; readonly byMs: Millis }
+  | { readonly code: "later-time"; readonly value: string }
   | { readonly code: "drills-disabled" }
   | { readonly code: "foreign-source"; readonly value: string };
 
@@ -58,8 +61,9 @@ export function interruptionOf(input: InterruptionInput): Interruption {
   }
 
   // 2. When does the node go? A time that cannot be used does not end a drill that is under way.
-  const time = drillTime(annotations?.[NODE_ANNOTATION.terminationTime], input.now);
-  if (previous !== null) return continued(previous, time);
+  const text = annotations?.[NODE_ANNOTATION.terminationTime];
+  const time = drillTime(text, input.now);
+  if (previous !== null) return continued(previous, time, text ?? "");
   if (time.kind === "unusable") return { kind: "ignored", ignored: time.ignored };
 
   // 3. A new drill.
@@ -67,7 +71,7 @@ export function interruptionOf(input: InterruptionInput): Interruption {
     kind: "notice",
     change: "new",
     notice: {
-      id: drillId(input.node, time.named ?? input.now),
+      id: drillId(input, time.named),
       source: "drill",
       seenAt: input.now,
       deadline: time.deadline,
@@ -97,6 +101,8 @@ export function ignoredDetail(ignored: Ignored): string {
       return `${NODE_ANNOTATION.terminationTime} is ${JSON.stringify(ignored.value.slice(0, 64))}, which is not an RFC 3339 instant such as 2026-01-31T12:00:00Z; remove it for a drill of 120 s`;
     case "time-past":
       return `${NODE_ANNOTATION.terminationTime} ${ignored.value.slice(0, 64)} passed ${Math.round(ignored.byMs / 1000)} s ago; give a time to come`;
+    case "later-time":
+      return `${NODE_ANNOTATION.terminationTime} ${ignored.value.slice(0, 64)} is later than the time that this drill began with, and a drill is not prolonged; remove ${NODE_ANNOTATION.interruptionWarning} to end it, and set it again for a new one`;
     case "drills-disabled":
       return `drills are switched off on this node; ${NODE_ANNOTATION.interruptionWarning} has no effect`;
     case "foreign-source":
@@ -105,13 +111,16 @@ export function ignoredDetail(ignored: Ignored): string {
 }
 
 /** A drill under way: only a usable, earlier time changes it. That its own time passes is its course. */
-function continued(previous: Notice, time: DrillTime): Interruption {
+function continued(previous: Notice, time: DrillTime, text: string): Interruption {
   if (time.kind === "unusable") {
     const ignored = time.ignored.code === "unparsable-time" ? time.ignored : null;
     return { kind: "notice", change: "same", notice: previous, ignored };
   }
-  if (time.named === null || time.named >= previous.deadline || time.deadline >= previous.deadline) {
-    return { kind: "notice", change: "same", notice: previous, ignored: null };
+  const { deadline } = previous;
+  if (time.named === null || time.named >= deadline || time.deadline >= deadline) {
+    const isLater = time.named !== null && time.named > deadline;
+    const ignored = isLater ? ({ code: "later-time", value: text } as const) : null;
+    return { kind: "notice", change: "same", notice: previous, ignored };
   }
   return {
     kind: "notice",
@@ -138,8 +147,10 @@ function drillTime(text: string | undefined, now: EpochMs): DrillTime {
 
 /**
  * The same drill read again, by this process or the next, has the same id: it is made of the node and of the
- * time that was named, or else of the time when it was first seen, which drain-state keeps.
+ * time that was named, or else of the time when it was first seen, which drain-state keeps. A drill after another
+ * one goes by when it was seen, to the millisecond, for the id of the one before may stand as cancelled somewhere.
  */
-function drillId(node: string, at: EpochMs): string {
-  return `drill-${node}-${Math.floor(at / 1000).toString(36)}`;
+function drillId({ node, now, again }: InterruptionInput, named: EpochMs | null): string {
+  const mark = again ? now : Math.floor((named ?? now) / 1000);
+  return `drill-${node}-${mark.toString(36)}`;
 }

@@ -86,6 +86,18 @@ describe("createEventPublisher() with a NATS that comes and goes", () => {
     expect(publisher.waiting).toBe(2);
   });
 
+  test("what happened again comes after what happened in between", async () => {
+    const { clock, stored, server, publisher } = setUp();
+    publisher.notice({ ...NOTICE, id: "drill-0" });
+    publisher.notice(NOTICE);
+    publisher.notice({ ...NOTICE, phase: "cancelled" });
+    publisher.notice(NOTICE);
+    server.away = false;
+    await clock.advance(2_000);
+    await publisher.flushed();
+    expect(stored.map((one) => one.id)).toEqual(["drill-0/seen", "drill-1/cancelled", "drill-1/seen"]);
+  });
+
   test("holds 64 and gives up the oldest", async () => {
     const { clock, publisher, dropped } = setUp();
     for (let i = 0; i < 70; i++) publisher.drain({ ...REPORT, id: `drain-${i}` });

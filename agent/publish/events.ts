@@ -66,11 +66,10 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
 
   const add = (kind: Pending["kind"], id: string, data: Uint8Array): void => {
     if (waiting.length === 0) empty = Promise.withResolvers<void>();
-    // The same phase of the same event again: the newest says it best.
+    // The same phase of the same event again: the newest says it best, and after what has been said since.
     const same = waiting.findIndex((one) => one.kind === kind && one.id === id);
-    const pending = { kind, subject: subjects[kind], id, data };
-    if (same > 0) waiting[same] = pending;
-    else waiting.push(pending);
+    if (same > 0) waiting.splice(same, 1);
+    waiting.push({ kind, subject: subjects[kind], id, data });
     if (waiting.length > WAITING_AT_MOST) {
       const dropped = waiting.shift();
       if (dropped !== undefined) options.onDropped(dropped.kind);

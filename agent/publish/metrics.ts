@@ -114,8 +114,8 @@ export const AGENT_METRICS = defineMetrics({
   },
   gpu_autoscaler_drills_ignored_total: {
     type: "counter",
-    help: "Drill annotations that started nothing",
-    labels: { reason: "unparsable-time, time-past, drills-disabled or foreign-source" },
+    help: "Drill annotations, or changes of them, that had no effect",
+    labels: { reason: "unparsable-time, time-past, later-time, drills-disabled or foreign-source" },
   },
   gpu_autoscaler_watch_trouble_total: {
     type: "counter",

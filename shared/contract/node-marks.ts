@@ -6,11 +6,14 @@ import * as z from "zod";
 import { DRAIN_PHASES, NOTICE_SOURCES } from "../model/interruption.ts";
 import { liveReadingSchema } from "./drain-report.ts";
 
+/** Epoch ms that a Date can hold; more is a typing error, and arithmetic with it would throw far from here. */
+const instantMs = z.number().int().min(0).max(8.64e15);
+
 /** `…/drain-request`: please empty this node by `deadline` (epoch ms), budgets hold. */
 export const drainRequestSchema = z.object({
   v: z.literal(1),
   id: z.string().min(1),
-  deadline: z.number().min(0),
+  deadline: instantMs,
   reason: z.string(),
   /** The node counts as idle below this share; the agent's own reading has the last word. 0..1. */
   idleBelow: z.number().min(0).max(1),
@@ -24,8 +27,8 @@ export const drainStateSchema = z.object({
   cause: z.enum(["notice", "request"]),
   source: z.enum([...NOTICE_SOURCES, "coordinator"]),
   phase: z.enum(DRAIN_PHASES),
-  seenAt: z.number().min(0),
-  deadline: z.number().min(0),
+  seenAt: instantMs,
+  deadline: instantMs,
   replace: z.boolean(),
   /** False when the node was cordoned before we came: then it stays cordoned after us. */
   cordonedByUs: z.boolean(),

@@ -102,6 +102,8 @@ describe("questions on a pod", () => {
     expect(isFinished(pod({ status: { phase: "Running" } }))).toBe(false);
     expect(ownGrace(pod({}))).toBe(30);
     expect(ownGrace(pod({ spec: { terminationGracePeriodSeconds: 0 } }))).toBe(0);
+    // The largest that the API takes: a way to write "never" that no unit here can hold.
+    expect(ownGrace(pod({ spec: { terminationGracePeriodSeconds: 2 ** 63 } }))).toBe(365 * 86_400);
     expect(
       mayExtendGrace(pod({ metadata: { annotations: { "gpu-autoscaler.io/extend-grace": "false" } } })),
     ).toBe(false);

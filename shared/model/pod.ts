@@ -14,6 +14,8 @@ export type EvictionClass = (typeof EVICTION_CLASSES)[number];
 
 /** Kubernetes' own default for `terminationGracePeriodSeconds`. */
 const DEFAULT_GRACE = 30;
+/** The API takes any 64-bit number, and people write 9223372036854775807 for "never"; a year is as good as that. */
+const LONGEST_GRACE = 365 * 86_400;
 
 export function podKey(pod: Pod): string {
   return `${pod.metadata.namespace ?? "default"}/${pod.metadata.name}`;
@@ -92,7 +94,9 @@ export function evictionClass(pod: Pod): { readonly class: EvictionClass; readon
 
 /** The pod's own grace: what it asked for, not what is left. */
 export function ownGrace(pod: Pod): Seconds {
-  return seconds(Math.max(0, pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE));
+  return seconds(
+    Math.min(LONGEST_GRACE, Math.max(0, pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE)),
+  );
 }
 
 /** False when the pod asked not to get more than its own grace. */

@@ -17,12 +17,18 @@ export interface Clock {
   sleep(ms: Millis, signal?: AbortSignal): Promise<void>;
 }
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => epochMs(Date.now()),
   monotonic: () => millis(performance.now()),
   sleep: async (ms, signal) => {
     try {
-      await delay(ms, undefined, signal === undefined ? {} : { signal });
+      // Node's timers take 31 bits and fire at once on more.
+      for (let left: number = ms; ; left -= LONGEST_TIMER_MS) {
+        await delay(Math.min(left, LONGEST_TIMER_MS), undefined, signal === undefined ? {} : { signal });
+        if (left <= LONGEST_TIMER_MS) return;
+      }
     } catch (error) {
       // Node wraps the reason in an AbortError of its own.
       throw signal?.aborted === true ? signal.reason : error;

@@ -77,8 +77,11 @@ export function kindOf(error: unknown): ErrorKind {
 /** Message of any thrown value, with the messages of its causes. */
 export function describe(error: unknown): string {
   const parts: string[] = [];
-  for (let at: unknown = error; at !== undefined && parts.length < 5;) {
-    parts.push(at instanceof Error ? at.message : typeof at === "string" ? at : JSON.stringify(at));
+  let at: unknown = error;
+  for (let depth = 0; at !== undefined && depth < 5; depth += 1) {
+    const text = at instanceof Error ? at.message : typeof at === "string" ? at : JSON.stringify(at);
+    // Whoever wrapped the cause may have put its words into his own.
+    if (!parts.some((part) => part.includes(text))) parts.push(text);
     at = at instanceof Error ? at.cause : undefined;
   }
   return parts.join(": ");

@@ -12,6 +12,8 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Every field that a line may carry. A new one is added here first, with its unit in its name. */
 export interface LogFields {
+  /** On every line, from the base. */
+  readonly program?: string;
   /** Which part of the program speaks. */
   readonly part?: string;
   readonly node?: string;

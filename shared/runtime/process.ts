@@ -44,14 +44,14 @@ export async function runProgram(options: ProgramOptions): Promise<never> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
       if (stopping.signal.aborted) process.exit(128 + SIGNAL_NUMBERS[signal]);
-      log.info({ signal, name }, "stopping");
+      log.info({ signal }, "stopping");
       stopping.abort(new AppError("unavailable", `${name} was asked to stop by ${signal}`));
     });
   }
 
   // 2. What nobody handled: our state is unknown, so nothing more is done with it.
   const fatal = (error: unknown): never => {
-    log.error({ error, name }, "unhandled error");
+    log.error({ error }, "unhandled error");
     process.exit(ERROR_KINDS[kindOf(error)].exitCode);
   };
   process.on("uncaughtException", fatal);
@@ -65,10 +65,10 @@ export async function runProgram(options: ProgramOptions): Promise<never> {
   const ended = await endOf(running, stopping.signal, clock, options.settleWithinMs ?? 20_000);
   let exitCode = 0;
   if (ended.kind === "failed" && !isOurStop(ended.error, stopping.signal)) {
-    log.error({ error: ended.error, name }, "failed");
+    log.error({ error: ended.error }, "failed");
     exitCode = ERROR_KINDS[kindOf(ended.error)].exitCode;
   } else if (ended.kind === "late") {
-    log.warn({ name, ms: options.settleWithinMs ?? 20_000 }, "work did not end after the signal");
+    log.warn({ ms: options.settleWithinMs ?? 20_000 }, "work did not end after the signal");
     exitCode = ERROR_KINDS.timeout.exitCode;
   }
 
@@ -79,7 +79,7 @@ export async function runProgram(options: ProgramOptions): Promise<never> {
     if (stopped.kind === "late") log.warn({ name: one.name, ms: one.withinMs }, "did not stop in time");
     if (stopped.kind === "failed") log.warn({ name: one.name, error: stopped.error }, "did not stop cleanly");
   }
-  log.info({ name, code: exitCode }, "stopped");
+  log.info({ code: exitCode }, "stopped");
   process.exit(exitCode);
 }
 

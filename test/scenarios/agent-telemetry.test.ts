@@ -99,6 +99,12 @@ describe("what the agent says of its GPUs", () => {
     await scene.until("a pod runs", () => scene.running("web").length === 1);
     await scene.drill(30);
     await scene.until("drained", () => scene.state()?.phase === "drained");
+    // What was read before the hang is not what is: no series stands still, and one line says why.
+    const metrics = (await page(agent, "/metrics")).body;
+    expect(metrics).not.toMatch(/^gpu_utilization_percent\{/m);
+    expect(metrics).toContain('gpu_autoscaler_agent_gpu_source{state="hung"} 1');
+    const lines = agent.logs.filter((line) => line.message === "GPU source" && line["state"] === "hung");
+    expect(lines).toHaveLength(1);
 
     scene.double.write({ gpus: [idleGpu(0), idleGpu(1)] });
     const before = reports().length;

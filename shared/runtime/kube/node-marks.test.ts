@@ -123,6 +123,16 @@ describe("updateNode()", () => {
     expect(seen).toEqual(["0", "2"]);
     expect(server.requests.map((request) => request.method)).toEqual(["PATCH", "GET", "PATCH"]);
   });
+
+  test("does not take the word of a late watch for it that there is nothing to write", async () => {
+    await using server = await startNode(0);
+    const known = nodeAt(0, { unschedulable: true });
+    await update(server, (node) => (node.spec?.unschedulable === true ? null : { unschedulable: true }), {
+      known,
+    });
+    expect(server.requests.map((request) => request.method)).toEqual(["GET", "PATCH"]);
+    expect(patches(server)).toEqual([{ metadata: { resourceVersion: "1" }, spec: { unschedulable: true } }]);
+  });
 });
 
 describe("withTaint()", () => {

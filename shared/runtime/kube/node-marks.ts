@@ -45,9 +45,15 @@ export async function updateNode(
   const limits = { signal, deadlineMs };
   return await retry(
     async (attempt) => {
+      // A watch may be late. What it shows is good enough to write on, since a version that has passed is refused;
+      // that there is nothing to write is believed only of the node itself.
       const known = attempt === 1 ? options.known : undefined;
-      const node = known ?? (await client.get(RESOURCE.nodes, { name }, limits));
-      const wanted = change(node);
+      const fromKnown = known === undefined ? null : change(known);
+      const node =
+        known === undefined || fromKnown === null
+          ? await client.get(RESOURCE.nodes, { name }, limits)
+          : known;
+      const wanted = fromKnown ?? change(node);
       if (wanted === null) return node;
       return await client.mergePatch(RESOURCE.nodes, { name }, nodePatch(node, wanted), limits);
     },
