@@ -57,11 +57,12 @@ interface Outlook {
 
 async function cycle(
   parts: LoopParts & { readonly signal: AbortSignal },
-  memory: Memory,
+  before: Memory,
   call: () => CallLimits,
 ): Promise<Outlook> {
   const { clock, metrics, observer, decide, actuator, reporter } = parts;
   const begunMs = clock.monotonic();
+  const memory = parts.memory.withLate(before);
 
   // 1. Observe: what is known at this moment, frozen.
   const at = clock.now();

@@ -44,7 +44,7 @@ import { createWake } from "./wake.ts";
 
 const settings = readSettings();
 const { values } = settings;
-const log = createLog({ level: values.logLevel, base: { part: "coordinator" } });
+const log = createLog({ level: values.logLevel, base: { program: "coordinator" } });
 await runProgram({ name: "coordinator", log, main: run });
 
 async function run(program: Program): Promise<void> {
@@ -122,7 +122,10 @@ async function run(program: Program): Promise<void> {
     watch,
     onObject: (object) => journal.seen(object),
     onGone: (name) => journal.gone(name),
-    onChange: news,
+    onChange: () => {
+      observer.follow();
+      news();
+    },
   });
   const discover = createDiscovery(client);
   const defaultNamespace = client.namespace;

@@ -37,7 +37,7 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
   const log = createLogSink();
   const calls: { readonly call: string; readonly phases: readonly string[] }[] = [];
   const sizes = new Map<string, number>();
-  const state = { refuse: null as AppError | null, leftMs: 10_000 };
+  const state = { refuse: null as AppError | null, unreadable: null as AppError | null, leftMs: 10_000 };
   let whenCalled: () => unknown = () => {};
 
   const groupOf = (name: string): NodeGroup => {
@@ -45,7 +45,10 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
       void calls.push({ call, phases: written()?.moves.map(({ key, phase }) => `${key} ${phase}`) ?? [] });
     return {
       chosenRemoval: true,
-      read: async () => ({ size: sizes.get(name) ?? 2, version: "1" }),
+      read: async () => {
+        if (state.unreadable !== null) throw state.unreadable;
+        return { size: sizes.get(name) ?? 2, version: "1" };
+      },
       resize: async (to) => {
         note(`${name} to ${to}`);
         whenCalled();
@@ -163,6 +166,17 @@ describe("createActuator()", () => {
     expect(written()?.moves).toMatchObject([{ phase: "applied", from: 2, to: 3 }]);
     expect(written()?.additions).toMatchObject([{ nodes: 1 }]);
     expect(calls).toHaveLength(1);
+  });
+
+  test("ends a growth whose group is gone, instead of asking for it in each cycle for ever", async () => {
+    await using made = await aWorldClient(0);
+    const { act, state, written } = setup(made);
+    state.refuse = new AppError("timeout", "no answer");
+    await act(aGrow("a"));
+    expect(written()?.moves).toMatchObject([{ phase: "intended" }]);
+    state.unreadable = new AppError("not-found", "there is no MachineDeployment a");
+    await act();
+    expect(written()?.moves).toMatchObject([{ phase: "failed", detail: "there is no MachineDeployment a" }]);
   });
 
   test("answers one notice once, however often the plan asks", async () => {

@@ -1,9 +1,16 @@
 import { describe, expect, test } from "vitest";
 
 import type { DrainRequest, DrainState } from "../../shared/contract/node-marks.ts";
-import { epochMs } from "../../shared/model/units.ts";
+import { NODE_ANNOTATION } from "../../shared/model/names.ts";
+import { seededRandom } from "../../shared/model/random.ts";
+import { epochMs, millis } from "../../shared/model/units.ts";
+import { systemClock } from "../../shared/runtime/clock.ts";
+import type { KubeClient } from "../../shared/runtime/kube/client.ts";
+import { createLogSink } from "../../shared/runtime/log.ts";
 import { node } from "../../test/build/node.ts";
-import { drainProgress, isRequestOf } from "./drain-request.ts";
+import { aWorldClient } from "../../test/build/world-client.ts";
+import type { ActContext } from "./context.ts";
+import { drainProgress, isRequestOf, withdrawDrain } from "./drain-request.ts";
 import { moveHash } from "./moves.ts";
 
 const NOW = epochMs(Date.UTC(2026, 5, 1));
@@ -35,6 +42,18 @@ function aDrainedNode(state: Partial<DrainState> | null, request: Partial<DrainR
     ...node("n1"),
     drainRequest: request === null ? ({ kind: "none" } as const) : ({ kind: "value", value: asked } as const),
     drainState: state === null ? ({ kind: "none" } as const) : ({ kind: "value", value: said } as const),
+  };
+}
+
+function aContext(client: KubeClient): ActContext {
+  return {
+    client,
+    clock: systemClock,
+    random: seededRandom(1),
+    log: createLogSink().log,
+    groupOf: () => null,
+    drainTimeoutMs: millis(1_000),
+    call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),
   };
 }
 
@@ -94,6 +113,27 @@ describe("drainProgress()", () => {
 
   test("gives way to a notice, even when drained", () => {
     expect(drainProgress(aDrainedNode({ phase: "drained" }), MOVE, true, NOW).kind).toBe("over");
+  });
+});
+
+describe("withdrawDrain()", () => {
+  test.each([
+    ["a request of ours", ID, true],
+    ["one of an older try of another move", `${moveHash("other")}-1`, true],
+    ["not one that people wrote by hand", "by-hand", false],
+  ])("takes back %s", async (_, id, taken) => {
+    await using made = await aWorldClient(1);
+    const [found] = made.world.list("nodes");
+    if (found === undefined) throw new Error("no node");
+    const request: DrainRequest = { v: 1, id, deadline: NOW, reason: "", idleBelow: 0.2 };
+    const annotations = { [NODE_ANNOTATION.drainRequest]: JSON.stringify(request) };
+    made.server.change((world) =>
+      world.put("nodes", { ...found, metadata: { ...found.metadata, annotations } }),
+    );
+    const { name } = found.metadata;
+    await withdrawDrain(aContext(made.client), name);
+    const left = made.world.get("nodes", { name })?.metadata.annotations?.[NODE_ANNOTATION.drainRequest];
+    expect(left === undefined).toBe(taken);
   });
 });
 

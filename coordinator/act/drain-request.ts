@@ -19,6 +19,11 @@ export function isRequestOf(id: string, key: string): boolean {
   return id.startsWith(`${moveHash(key)}-`);
 }
 
+/** Of the move's key; null for a request that people wrote by hand, which has another form and is theirs. */
+export function hashOfRequest(id: string): string | null {
+  return /^([0-9a-f]{12})-/.exec(id)?.[1] ?? null;
+}
+
 export async function requestDrain(
   context: ActContext,
   move: { readonly key: string; readonly node: string; readonly policy: string; readonly pool: string },
@@ -44,16 +49,17 @@ export async function requestDrain(
   );
 }
 
-/** Takes back whatever request stands on the node. A node that is gone needs nothing. */
+/** Takes back the request of ours that stands on the node. A node that is gone needs nothing. */
 export async function withdrawDrain(context: ActContext, node: string): Promise<void> {
   try {
     await updateNode(
       context.client,
       node,
-      ({ metadata }) =>
-        metadata.annotations?.[NODE_ANNOTATION.drainRequest] === undefined
-          ? null
-          : { annotations: { [NODE_ANNOTATION.drainRequest]: null } },
+      ({ metadata }) => {
+        const stands = readDrainRequest(metadata.annotations?.[NODE_ANNOTATION.drainRequest]);
+        const ours = stands.kind === "value" && hashOfRequest(stands.value.id) !== null;
+        return ours ? { annotations: { [NODE_ANNOTATION.drainRequest]: null } } : null;
+      },
       { ...context.call(), clock: context.clock, random: context.random },
     );
   } catch (error) {

@@ -151,6 +151,24 @@ describe("grow()", () => {
     expect(await grow(MOVE, slow, plenty, aContext())).toMatchObject({ kind: "unsettled" });
   });
 
+  test("leaves it unsettled too when leadership ends before it could read again", async () => {
+    const { group } = aGroup(2);
+    const context = aContext();
+    let leads = true;
+    const slow: NodeGroup = {
+      ...group,
+      resize: async () => {
+        leads = false;
+        throw new AppError("timeout", "no answer");
+      },
+    };
+    const call = (): ReturnType<ActContext["call"]> => {
+      if (!leads) throw new AppError("unavailable", "nothing is begun with 0 ms of leadership left");
+      return context.call();
+    };
+    expect(await grow(MOVE, slow, plenty, { ...context, call })).toMatchObject({ kind: "unsettled" });
+  });
+
   test("does not write a size that it could not read", async () => {
     const { group, state } = aGroup(2);
     const blind: NodeGroup = {

@@ -71,10 +71,19 @@ async function settle(
   if (kind !== "conflict" && kind !== "timeout" && kind !== "unavailable")
     return { kind: "failed", detail: describe(error) };
   // A connection that broke after the request repeats it, and the second one conflicts with the first: read before concluding.
-  const now = await group.read(context.call()).catch(() => null);
+  const now = await readAgain(group, context);
   if (now?.size === to) return applied(seen, to, 0);
   if (kind === "conflict" && now !== null) return null;
   return { kind: "unsettled", detail: describe(error) };
+}
+
+/** Null when it cannot be read, also because leadership has just ended: then nobody knows. */
+async function readAgain(group: NodeGroup, context: ActContext): Promise<GroupState | null> {
+  try {
+    return await group.read(context.call());
+  } catch {
+    return null;
+  }
 }
 
 function applied(seen: GroupState, to: number, cut: number): Outcome {

@@ -7,11 +7,11 @@ import { parseInstant } from "../../shared/model/instant.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { NodeInput, Snapshot } from "../decide/snapshot.ts";
 import type { ActContext } from "./context.ts";
-import { withdrawDrain } from "./drain-request.ts";
+import { hashOfRequest, withdrawDrain } from "./drain-request.ts";
 import { inFlight, moveHash } from "./moves.ts";
 import { restoreNode, retirementOf } from "./retire.ts";
 
-/** A group may take so long from being lowered until its member begins to go. */
+/** A group may take so long from being lowered until its member begins to go; decisions wait as long (flights.ts). */
 const CARRY_OUT_MS = 5 * 60_000;
 
 export interface Leftover {
@@ -59,16 +59,13 @@ function leftoversOf(node: NodeInput, accounted: ReadonlySet<string>): readonly 
   const retirement = retirementOf(node.taints);
   if (retirement !== null && !accounted.has(retirement.hash))
     found.push({ node: node.name, kind: "retirement" });
-  // Requests have our hash in front; one that people wrote by hand has another form and is theirs.
-  const request =
-    node.drainRequest.kind === "value" ? /^([0-9a-f]{12})-/.exec(node.drainRequest.value.id)?.[1] : undefined;
-  if (request !== undefined && !accounted.has(request))
-    found.push({ node: node.name, kind: "drain-request" });
+  const request = node.drainRequest.kind === "value" ? hashOfRequest(node.drainRequest.value.id) : null;
+  if (request !== null && !accounted.has(request)) found.push({ node: node.name, kind: "drain-request" });
   return found;
 }
 
 function accountsFor(move: MoveState, now: EpochMs): boolean {
   if (move.kind !== "shrink") return false;
   if (inFlight(move)) return true;
-  return move.phase === "applied" && now - (parseInstant(move.at) ?? 0) < CARRY_OUT_MS;
+  return move.phase === "applied" && now - (parseInstant(move.at) ?? 0) <= CARRY_OUT_MS;
 }

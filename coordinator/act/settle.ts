@@ -3,7 +3,7 @@
 // only says where to look. Nothing here is started anew: what turns out not to have happened is decided again.
 
 import type { MoveState } from "../../shared/contract/policy.ts";
-import { describe } from "../../shared/runtime/errors.ts";
+import { describe, kindOf } from "../../shared/runtime/errors.ts";
 import type { NodeGroup } from "../cloud/group.ts";
 import type { NodeInput } from "../decide/snapshot.ts";
 import type { ActContext } from "./context.ts";
@@ -39,10 +39,21 @@ export async function settle(
 
 async function settleGrowth({ move, group }: InFlight, context: ActContext): Promise<Outcome> {
   if (group === null) return { kind: "failed", detail: "the pool has no group any more" };
-  const { size } = await group.read(context.call());
+  const size = await sizeOf(group, context);
+  if (typeof size === "string") return { kind: "failed", detail: size };
   if (size >= move.to)
     return { kind: "applied", from: move.from, to: move.to, detail: "found done after an interruption" };
   return { kind: "failed", detail: `found undone at size ${size} after an interruption` };
+}
+
+/** In words when there is no such group any more: it will never tell. */
+async function sizeOf(group: NodeGroup, context: ActContext): Promise<number | string> {
+  try {
+    return (await group.read(context.call())).size;
+  } catch (error) {
+    if (kindOf(error) === "not-found") return describe(error);
+    throw error;
+  }
 }
 
 async function settleRemoval(found: InFlight, context: ActContext): Promise<Outcome> {

@@ -176,6 +176,14 @@ describe("memory", () => {
     expect(asked(0, first, NOW + MINUTE).launches).toEqual({});
   });
 
+  test("remembers since when nodes are missing over a time in which nobody can read the size", () => {
+    const launches = { "demo/spot": { missing: 2, since: epochMs(NOW - 14 * MINUTE) } };
+    const unreadable = pool("spot", { group: { kind: "unknown", detail: "machines: not listed yet" } });
+    const before = { ...EMPTY_MEMORY, launches };
+    const input = snapshot({ policies: [policy({ pools: [unreadable] })], memory: before });
+    expect(decide(input).memory.launches).toEqual(launches);
+  });
+
   test("an interruption is answered in the same cycle with memory lost and telemetry away", () => {
     const input = snapshot({
       nodes: [node("n1")],

@@ -30,6 +30,10 @@ describe("changesAfterMs()", () => {
     expect(changesAfterMs(planWith([cooldown, empty], [waits]))).toBe(1500);
   });
 
+  test("is not the pause that an operator has set to nothing, which would run the decision without end", () => {
+    expect(changesAfterMs(planWith([{ code: "after-add", leftMs: millis(0) }]))).toBeNull();
+  });
+
   test("is 0, not negative, when a reason has outlived its number", () => {
     expect(
       changesAfterMs(

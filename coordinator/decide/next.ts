@@ -15,7 +15,8 @@ export function changesAfterMs(plan: Plan): Millis | null {
 }
 
 function leftMs(reason: Reason): number | null {
-  if ("leftMs" in reason) return reason.leftMs;
+  // A pause that is set to nothing ends with the move that it is about, not with time.
+  if ("leftMs" in reason) return reason.leftMs > 0 ? reason.leftMs : null;
   if (reason.code === "pod-waits") return reason.needMs - reason.ageMs;
   if (reason.code === "empty-too-short") return reason.needMs - reason.forMs;
   return null;

@@ -4,12 +4,11 @@
 import type { Node, Pod, PodDisruptionBudget } from "../../shared/model/kube.ts";
 import { podKey } from "../../shared/model/pod.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
-import type { WatchEvent } from "../../shared/runtime/kube/watch.ts";
 import type { BudgetInput, PodInput } from "../decide/snapshot.ts";
 import { createInputs } from "./inputs.ts";
 import type { BareNode, OnProblem } from "./inputs.ts";
 import { selects } from "./selector.ts";
-import { createWatched } from "./watched.ts";
+import { createNews, createWatched } from "./watched.ts";
 import type { WatchDeps, Watched } from "./watched.ts";
 
 export interface Cluster {
@@ -32,16 +31,23 @@ export function createCluster({ watch, onProblem, onChange }: ClusterOptions): C
   let podsChanged = 0;
   let kept: { readonly revision: number; readonly budgets: readonly BudgetInput[] } | null = null;
 
+  const isNodeNews = createNews<Node>((node) => inputs.node(node));
+  const isPodNews = createNews<Pod>((pod) => inputs.pod(pod));
+  const isBudgetNews = createNews<PodDisruptionBudget>(({ spec, status }) => [
+    spec?.selector,
+    status?.disruptionsAllowed,
+  ]);
+
   const nodes = createWatched(RESOURCE.nodes, watch, (event) => {
-    if (isNews(event)) onChange("other");
+    if (isNodeNews(event)) onChange("other");
   });
   const pods = createWatched(RESOURCE.pods, watch, (event) => {
     podsChanged++;
-    if (isNews(event)) onChange("pods");
+    if (isPodNews(event)) onChange("pods");
   });
   const budgets = createWatched(RESOURCE.podDisruptionBudgets, watch, (event) => {
     podsChanged++;
-    if (isNews(event)) onChange("other");
+    if (isBudgetNews(event)) onChange("other");
   });
 
   return {
@@ -58,11 +64,6 @@ export function createCluster({ watch, onProblem, onChange }: ClusterOptions): C
       return node !== undefined && inputs.node(node).ready === "ready";
     },
   };
-}
-
-/** What is open or late is the watch's business, not a decision's. */
-function isNews(event: WatchEvent<unknown>): boolean {
-  return event.kind === "synced" || event.kind === "put" || event.kind === "gone";
 }
 
 function budgetInputs(budgets: readonly PodDisruptionBudget[], pods: readonly Pod[]): readonly BudgetInput[] {

@@ -55,6 +55,16 @@ describe("createFleet()", () => {
     expect(after.kind === "reported" && after.since.map(({ at }) => at)).toEqual([START + 10_000]);
   });
 
+  test("keeps a report that came in the millisecond of a decision that did not see it", () => {
+    const { fleet, send } = aFleet();
+    send(aReport("n1"));
+    fleet.telemetry("n1");
+    send(aReport("n1", { utilization: 0.9 }));
+    fleet.decided(epochMs(START));
+    const telemetry = fleet.telemetry("n1");
+    expect(telemetry.kind === "reported" && telemetry.since.map(({ busiest }) => busiest)).toEqual([0.9]);
+  });
+
   test("stays bounded while nobody decides, and loses no blip by it", () => {
     const { fleet, state, send } = aFleet();
     send(aReport("n1", { utilization: 0.95 }));

@@ -45,6 +45,8 @@ interface Entry {
 
 export function createFleet({ now, subjectRoot, onRefused, onTurn }: FleetOptions): Fleet {
   const entries = new Map<string, Entry>();
+  /** What somebody has asked for. What has come since, in the same millisecond even, no decision has seen. */
+  const shown = new WeakSet<ReportDigest>();
   return {
     accept: (subject, data) => {
       const decoded = decode("report", subject, data, subjectRoot);
@@ -83,12 +85,16 @@ export function createFleet({ now, subjectRoot, onRefused, onTurn }: FleetOption
           detail: [source.state, source.detail].filter(Boolean).join(": "),
         };
       }
+      for (const digest of entry.since) shown.add(digest);
       return { kind: "reported", receivedAt: entry.receivedAt, gpus: entry.gpus, since: entry.since };
     },
     decided: (at) => {
       for (const [node, entry] of entries) {
         if (entry.since.length === 0) continue;
-        entries.set(node, { ...entry, since: entry.since.filter((digest) => digest.at > at) });
+        entries.set(node, {
+          ...entry,
+          since: entry.since.filter((digest) => digest.at > at || !shown.has(digest)),
+        });
       }
     },
     keepOnly: (nodes) => {

@@ -151,6 +151,28 @@ describe("a MachineDeployment", () => {
     await end();
   });
 
+  test("is no news by what its controllers note of it in each round", async () => {
+    await using made = await aWorldClient(1);
+    const { groups, state, end } = setup(made);
+    groups.reading(DEPLOYMENT);
+    await eventually(() => groups.reading(DEPLOYMENT).group.kind === "known");
+    await settle();
+    const before = state.changes;
+    const [machine] = made.world.list("machines");
+    if (machine === undefined) throw new Error("no machine");
+    const note = (annotations: Record<string, string>, phase?: string): void => {
+      const metadata = { ...machine.metadata, annotations };
+      const status = { ...machine.status, ...(phase === undefined ? {} : { phase }) };
+      made.server.change((world) => world.put("machines", { ...machine, metadata, status }));
+    };
+    note({ "infrastructure/last-seen": "12:00" });
+    note({ "infrastructure/last-seen": "12:01" });
+    note({ "infrastructure/last-seen": "12:02" }, "Failed");
+    await eventually(() => groups.reading(DEPLOYMENT).instances[0]?.state === "failed");
+    expect(state.changes).toBe(before + 1);
+    await end();
+  });
+
   test("says that a machine is leaving while its pods still go", async () => {
     await using made = await aWorldClient(1);
     const { groups, end } = setup(made);

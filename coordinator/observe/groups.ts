@@ -14,7 +14,7 @@ import type { NodeGroup } from "../cloud/group.ts";
 import type { GroupReading, InstanceInput } from "../decide/snapshot.ts";
 import { createPolled } from "./polled.ts";
 import type { Polled } from "./polled.ts";
-import { createWatched, incompleteness } from "./watched.ts";
+import { createNews, createWatched, incompleteness } from "./watched.ts";
 import type { WatchDeps, Watched } from "./watched.ts";
 
 export interface PoolReading {
@@ -94,10 +94,21 @@ function startMachineWatch(target: ScaleGroup, options: GroupsOptions): MachineW
     }
     // 2. Both kinds, for as long as we run.
     const version = target.apiVersion.slice(target.apiVersion.indexOf("/") + 1);
-    const deployments = createWatched({ ...RESOURCE.machineDeployments, version }, options.watch, onChange);
-    const machines = createWatched(options.machinesOf(target.apiVersion), options.watch, () => {
+    const isDeploymentNews = createNews<UnreadObject>((deployment) => [
+      deploymentReading(deployment),
+      deployment.metadata.deletionTimestamp !== undefined,
+    ]);
+    const isMachineNews = createNews<Machine>((machine) => [
+      machine.metadata.labels?.[CLUSTER_API.deploymentName],
+      instanceOf(machine, () => true),
+    ]);
+    const deployments = createWatched({ ...RESOURCE.machineDeployments, version }, options.watch, (event) => {
+      // A size that may be believed again is news too.
+      if (isDeploymentNews(event) || event.kind === "live") onChange();
+    });
+    const machines = createWatched(options.machinesOf(target.apiVersion), options.watch, (event) => {
       entry.members = null;
-      onChange();
+      if (isMachineNews(event) || event.kind === "live") onChange();
     });
     entry.watches = { deployments, machines };
     await Promise.all([deployments.run(signal), machines.run(signal)]);

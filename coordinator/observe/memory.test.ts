@@ -1,11 +1,15 @@
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+
 import { describe, expect, test } from "vitest";
 
 import { epochMs, millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { createFakeClock } from "../../test/build/clock.ts";
+import { eventually } from "../../test/build/eventually.ts";
 import { EMPTY_MEMORY } from "../decide/snapshot.ts";
-import type { Memory } from "../decide/snapshot.ts";
+import type { Memory, NodeShape } from "../decide/snapshot.ts";
 import { createMemoryKeeper } from "./memory.ts";
 
 const MEMORY: Memory = {
@@ -15,9 +19,17 @@ const MEMORY: Memory = {
   launches: { "p/a": { missing: 1, since: epochMs(100) } },
 };
 
+const aShape = (gpus: number): NodeShape => ({
+  allocatable: { "nvidia.com/gpu": gpus },
+  labels: {},
+  taints: [],
+});
+
+const packed = async (memory: Memory): Promise<Uint8Array> => await promisify(gzip)(JSON.stringify(memory));
+
 /** A bucket in memory that keeps the contract, and can be away. */
 function aBucket() {
-  const state = { away: false, puts: 0, value: null as Uint8Array | null };
+  const state = { away: false, silent: false, puts: 0, value: null as Uint8Array | null };
   const check = (): void => {
     if (state.away) throw new AppError("unavailable", "NATS is away");
   };
@@ -26,6 +38,7 @@ function aBucket() {
     bucket: {
       get: async () => {
         check();
+        if (state.silent) await Promise.withResolvers<never>().promise;
         return state.value === null ? null : { value: state.value, revision: 1 };
       },
       put: async (_key: string, value: Uint8Array) => {
@@ -72,6 +85,39 @@ describe("createMemoryKeeper()", () => {
     await clock.untilSleeping(2_000);
     await clock.advance(2_000);
     expect(await reading).toBeNull();
+  });
+
+  test("does not wait longer either for a bucket that never answers", async () => {
+    const { clock, keeper, state, signal } = setup();
+    state.silent = true;
+    const reading = keeper.read(millis(2_000), signal);
+    await clock.untilSleeping(2_000);
+    await clock.advance(2_000);
+    expect(await reading).toBeNull();
+  });
+
+  test("adds what pools looked like, when that can only be read after the start, and loses nothing of it", async () => {
+    const { clock, keeper, state, signal } = setup();
+    const [old, seen] = [aShape(8), aShape(4)];
+    state.value = await packed({ ...MEMORY, shapes: { "p/a": old, "p/b": old } });
+    state.away = true;
+    expect(await keeper.read(millis(2_000), signal)).toBeNull();
+
+    const stop = new AbortController();
+    const running = keeper.run(stop.signal);
+    const now: Memory = { ...EMPTY_MEMORY, at: epochMs(5_000), shapes: { "p/b": seen } };
+    keeper.keep(now);
+    expect(keeper.withLate(now)).toBe(now);
+    state.away = false;
+    await clock.untilSleeping(2_000);
+    await clock.advance(2_000);
+    const completed = { ...now, shapes: { "p/a": old, "p/b": seen } };
+    await eventually(() => state.puts === 1);
+    expect(keeper.withLate(now)).toEqual(completed);
+    expect(keeper.withLate(now)).toBe(now);
+    stop.abort();
+    await running;
+    expect(await keeper.read(millis(2_000), signal)).toEqual(completed);
   });
 
   test("takes what it cannot read for lost", async () => {

@@ -2,6 +2,7 @@
 // with the idle timers. It may be lost: then timers begin anew and removals come later. One value, compressed,
 // so that it is read and written as a whole: 10,000 nodes take some 200 kB.
 
+import { once } from "node:events";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 
@@ -23,6 +24,11 @@ const WRITE_MS = millis(2_000);
 export interface MemoryKeeper {
   /** What was kept; null when there is none, when it cannot be read, or when NATS does not answer in time. */
   read(waitMs: Millis, signal: AbortSignal): Promise<Memory | null>;
+  /**
+   * Adds what `read` was too early for and has been read since, once: what the nodes of pools look like. A
+   * coordinator that started before its NATS would else forget the pools that stand at zero. Timers have begun anew.
+   */
+  withLate(memory: Memory): Memory;
   /** The newest is written in the background. */
   keep(memory: Memory): void;
   /** Writes what is due, until the signal; then once more. */
@@ -39,10 +45,26 @@ export interface MemoryOptions {
 export function createMemoryKeeper({ bucket, whenConnected, clock, log }: MemoryOptions): MemoryKeeper {
   const quiet = createQuietLog(log, clock);
   let due: Memory | null = null;
+  /** What was kept before may still stand in the bucket, unread: it must not be written over. */
+  let unread = false;
+  let late: Memory | null = null;
+
+  /** Null: there is none, or none that can be read. @throws AppError when the bucket does not answer. */
+  async function stored(): Promise<Memory | null> {
+    const entry = await bucket.get(KEY);
+    return entry === null ? null : await unpack(entry.value);
+  }
 
   async function write(): Promise<void> {
-    const memory = due;
-    if (memory === null) return;
+    if (due === null) return;
+    try {
+      if (unread) late = await stored().catch(orLost);
+      unread = false;
+    } catch (error) {
+      quiet.log("write", "warn", { error }, CANNOT_KEEP);
+      return;
+    }
+    const memory = completed(due, late);
     due = null;
     try {
       await bucket.put(KEY, await pack(memory));
@@ -50,7 +72,7 @@ export function createMemoryKeeper({ bucket, whenConnected, clock, log }: Memory
       // A newer one may be due by now, and is then the better one to write next.
       due ??= memory;
       if (!(error instanceof AppError)) throw error;
-      quiet.log("write", "warn", { error }, "cannot keep the idle timers; after a restart they begin anew");
+      quiet.log("write", "warn", { error }, CANNOT_KEEP);
     }
   }
 
@@ -64,10 +86,13 @@ export function createMemoryKeeper({ bucket, whenConnected, clock, log }: Memory
         },
         () => {},
       );
+      unread = true;
       try {
         await whenConnected(either);
-        const entry = await bucket.get(KEY);
-        return entry === null ? null : await unpack(entry.value);
+        // A bucket without its leader answers after seconds, or not at all.
+        const memory = await Promise.race([stored(), abortOf(either)]);
+        unread = false;
+        return memory;
       } catch (error) {
         signal.throwIfAborted();
         log.warn({ reason: describe(error) }, "no idle timers from before; they begin anew");
@@ -76,6 +101,11 @@ export function createMemoryKeeper({ bucket, whenConnected, clock, log }: Memory
         patience.abort();
         await limit;
       }
+    },
+    withLate: (memory) => {
+      const next = completed(memory, late);
+      late = null;
+      return next;
     },
     keep: (memory) => {
       due = memory;
@@ -89,6 +119,24 @@ export function createMemoryKeeper({ bucket, whenConnected, clock, log }: Memory
       await write();
     },
   };
+}
+
+const CANNOT_KEEP = "cannot keep the idle timers; after a restart they begin anew";
+
+function completed(memory: Memory, late: Memory | null): Memory {
+  return late === null ? memory : { ...memory, shapes: { ...late.shapes, ...memory.shapes } };
+}
+
+/** A value that is no memory is as good as none; a bucket that does not answer is not. */
+function orLost(error: unknown): null {
+  if (error instanceof AppError && error.kind !== "malformed") throw error;
+  return null;
+}
+
+async function abortOf(signal: AbortSignal): Promise<never> {
+  signal.throwIfAborted();
+  await once(signal, "abort");
+  throw signal.reason;
 }
 
 async function pack(memory: Memory): Promise<Uint8Array> {

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 
-import { SUBJECT_ROOT } from "../../shared/model/names.ts";
+import { POLICY, SUBJECT_ROOT } from "../../shared/model/names.ts";
 import { seededRandom } from "../../shared/model/random.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import { systemClock as clock } from "../../shared/runtime/clock.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { eventually } from "../../test/build/eventually.ts";
+import { policySpec, poolSpec } from "../../test/build/scene.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
 import { EMPTY_JOURNAL, EMPTY_MEMORY } from "../decide/snapshot.ts";
@@ -17,6 +18,7 @@ import { createObserver } from "./snapshot.ts";
 
 function setup({ client }: WorldClient) {
   const stop = new AbortController();
+  const asked: (string | undefined)[] = [];
   const now = () => clock.now();
   const watch = { client, clock, random: seededRandom(1), log: createLogSink().log, onTrouble: () => {} };
   const cluster = createCluster({ watch, onProblem: () => {}, onChange: () => {} });
@@ -26,7 +28,13 @@ function setup({ client }: WorldClient) {
     policies,
     fleet: createFleet({ now, subjectRoot: SUBJECT_ROOT, onRefused: () => {}, onTurn: () => {} }),
     notices: createNotices({ now, subjectRoot: SUBJECT_ROOT, onRefused: () => {}, onNotice: () => {} }),
-    groups: { reading: () => ({ group: { kind: "none" }, instances: [] }), touched: () => {} },
+    groups: {
+      reading: (target) => {
+        asked.push(target?.name);
+        return { group: { kind: "none" }, instances: [] };
+      },
+      touched: () => {},
+    },
     journalOf: () => EMPTY_JOURNAL,
   });
   const running = [...cluster.watches, policies.watch].map(async (watched) => await watched.run(stop.signal));
@@ -34,7 +42,7 @@ function setup({ client }: WorldClient) {
     stop.abort();
     await Promise.all(running);
   };
-  return { observer, end };
+  return { asked, observer, end };
 }
 
 function isFrozen(value: unknown): boolean {
@@ -56,6 +64,23 @@ describe("createObserver()", () => {
     expect(taken.pods.length).toBeGreaterThan(0);
     expect(isFrozen(taken)).toBe(true);
     expect(JSON.parse(JSON.stringify(taken))).toEqual(taken);
+    await end();
+  });
+
+  test("looks at the groups of every policy before the first snapshot, for the day when this replica leads", async () => {
+    await using made = await aWorldClient(1);
+    made.server.change((world) =>
+      world.put("autoscalingpolicies", {
+        apiVersion: POLICY.apiVersion,
+        kind: POLICY.kind,
+        metadata: { name: "gpus" },
+        spec: policySpec([poolSpec("spot-a"), poolSpec("od-b")]),
+      }),
+    );
+    const { asked, observer, end } = setup(made);
+    await eventually(() => observer.listed());
+    observer.follow();
+    expect(asked).toEqual(["spot-a", "od-b"]);
     await end();
   });
 

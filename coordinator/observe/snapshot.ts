@@ -26,6 +26,8 @@ export interface Observer {
   /** What keeps the picture from being complete; empty: complete. */
   missing(now: EpochMs): readonly string[];
   snapshot(now: EpochMs, memory: Memory): Snapshot;
+  /** Begins to look at the groups that policies name, so that a replica that only follows knows them when it leads. */
+  follow(): void;
 }
 
 export function createObserver(sources: Sources): Observer {
@@ -48,6 +50,11 @@ export function createObserver(sources: Sources): Observer {
   }
 
   return {
+    follow: () => {
+      for (const { parsed } of policies.list())
+        if (parsed.kind === "valid")
+          for (const { group } of parsed.spec.nodePools) groups.reading(group?.scale);
+    },
     listed: () => watches.every(({ store }) => store.synced),
     missing,
     snapshot: (now, memory) => {

@@ -47,6 +47,43 @@ export function createWatched<T extends KubeObject>(
   };
 }
 
+/**
+ * Whether an event changes anything that a decision reads. `read` gives that of one object, as JSON, null for
+ * nothing: every node sends heartbeats and every pod tells of its containers, and neither is worth a cycle.
+ */
+export function createNews<T extends KubeObject>(
+  read: (object: T) => unknown,
+): (event: WatchEvent<T>) => boolean {
+  let known = new Map<string, unknown>();
+  const keyOf = ({ metadata }: T): string => `${metadata.namespace ?? ""}/${metadata.name}`;
+  return (event) => {
+    switch (event.kind) {
+      case "synced":
+        known = new Map(event.items.map((object) => [keyOf(object), read(object)]));
+        return true;
+      case "put": {
+        const key = keyOf(event.object);
+        const before = known.get(key) ?? null;
+        const after = read(event.object);
+        known.set(key, after);
+        return JSON.stringify(before) !== JSON.stringify(after);
+      }
+      case "gone": {
+        const key = keyOf(event.object);
+        const before = known.get(key) ?? null;
+        known.delete(key);
+        return before !== null;
+      }
+      // What is open or late is the watch's business, not a decision's.
+      case "stale":
+      case "live":
+        return false;
+      default:
+        return event satisfies never;
+    }
+  };
+}
+
 /** A watch that broke is usually back within seconds; longer than this and its store is not taken for complete. */
 export const STALE_MS: Millis = 15_000 as Millis;
 

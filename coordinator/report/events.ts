@@ -51,7 +51,8 @@ function eventsOf(
 ): readonly EventRecord[] {
   const onPolicy: EventSubject = { apiVersion: POLICY.apiVersion, kind: POLICY.kind, name: policy, uid };
   const onNode: EventSubject | null =
-    move.node === undefined ? null : { apiVersion: "v1", kind: "Node", name: move.node };
+    // As the kubelet does: `kubectl describe node` asks for events by the node's name in the place of a uid.
+    move.node === undefined ? null : { apiVersion: "v1", kind: "Node", name: move.node, uid: move.node };
   const subjects = onNode === null ? [onPolicy] : [onPolicy, onNode];
   const words =
     planned === undefined

@@ -147,6 +147,17 @@ describe("nextStatus()", () => {
     expect(other.pools[0]?.because?.map(({ code }) => code)).toEqual(["at-maximum"]);
   });
 
+  test("is the same object when nodes take turns in being busy, or one pod more waits, until half a minute later", () => {
+    const busy = { code: "busy", node: "n1", busiest: ratio(0.9), threshold: ratio(0.2) } as const;
+    const idle = { code: "idle-too-short", node: "n2", forMs: millis(1), needMs: millis(9) } as const;
+    const first = next(EMPTY_STATUS, aPlan({ holds: [hold([busy, idle])] }));
+    const turned = { holds: [hold([idle, busy, busy])], figures: [{ ...FIGURES, pendingPods: 5 }] };
+    expect(next(first, aPlan(turned), { writtenAt: NOW })).toBe(first);
+    expect(next(first, aPlan(turned), { writtenAt: NOW - 30 * SECOND }).pendingPods).toBe(5);
+    const none = aPlan({ ...turned, figures: [{ ...FIGURES, pendingPods: 0 }] });
+    expect(next(first, none, { writtenAt: NOW }).pendingPods).toBe(0);
+  });
+
   test("passes the journal through untouched", () => {
     const journal = {
       moves: [

@@ -15,7 +15,7 @@ type PoolStatus = PolicyStatus["pools"][number];
 
 /** The status object is bounded: reasons of one pool beyond this are left out, the last entry saying how many. */
 const MAX_REASONS = 12;
-/** Sentences carry ages and shares that change in each cycle; so old they may get before they are written again. */
+/** Ages, shares, counts and whose turn it is to be busy change in each cycle; so old they may get on paper. */
 const DRIFT_MS = 30_000;
 const DAY_MS = 24 * 3600_000;
 
@@ -216,14 +216,20 @@ function interruptionsOf(
   );
 }
 
-/** The status less what only clocks and windows move. */
+/** The status less what moves in each cycle of a busy cluster: each write is a revision in etcd. */
 function withoutDrift(status: PolicyStatus): unknown {
-  const { averageGPUUtilization, lastScalingReason: _, ...rest } = status;
+  const { averageGPUUtilization, pendingPods, lastScalingReason: _, ...rest } = status;
   return {
     ...rest,
     utilizationKnown: averageGPUUtilization !== undefined,
-    pools: status.pools.map((pool) => ({ ...pool, because: pool.because?.map(({ code }) => code) })),
+    podsWait: pendingPods > 0,
+    pools: status.pools.map((pool) => ({ ...pool, because: codesOf(pool) })),
   };
+}
+
+/** Which reasons there are, whichever node each is about. */
+function codesOf({ because = [] }: PoolStatus): readonly string[] {
+  return [...new Set(because.map(({ code }) => code))].sort();
 }
 
 function sameJson(a: unknown, b: unknown): boolean {

@@ -19,16 +19,19 @@ export interface Clock {
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** Node's timers count to 31 bits and fire at once on more, so a longer wait is taken in steps. */
+export function* timerSteps(ms: Millis): Generator<number> {
+  let left: number = ms;
+  for (; left > LONGEST_TIMER_MS; left -= LONGEST_TIMER_MS) yield LONGEST_TIMER_MS;
+  yield left;
+}
+
 export const systemClock: Clock = {
   now: () => epochMs(Date.now()),
   monotonic: () => millis(performance.now()),
   sleep: async (ms, signal) => {
     try {
-      // Node's timers take 31 bits and fire at once on more.
-      for (let left: number = ms; ; left -= LONGEST_TIMER_MS) {
-        await delay(Math.min(left, LONGEST_TIMER_MS), undefined, signal === undefined ? {} : { signal });
-        if (left <= LONGEST_TIMER_MS) return;
-      }
+      for (const step of timerSteps(ms)) await delay(step, undefined, signal === undefined ? {} : { signal });
     } catch (error) {
       // Node wraps the reason in an AbortError of its own.
       throw signal?.aborted === true ? signal.reason : error;

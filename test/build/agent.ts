@@ -21,6 +21,8 @@ export interface AgentStart {
   readonly from?: "source" | "bundle";
   /** Further settings, by environment name. */
   readonly env?: Readonly<Record<string, string>>;
+  /** As of startProgram. */
+  readonly ownGroup?: boolean;
   /** Resolve before the agent is ready, when what it needs is away on purpose. */
   readonly waitFor?: "ready" | "listening";
 }
@@ -38,6 +40,7 @@ export async function startAgent(options: AgentStart): Promise<AgentProcess> {
     flags: AGENT_NODE_FLAGS,
     entry,
     listening: "metrics and probes",
+    ownGroup: options.ownGroup ?? false,
     env: {
       NODE_NAME: options.node,
       GPUAS_KUBECONFIG: options.kubeconfig,

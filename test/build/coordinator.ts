@@ -19,6 +19,8 @@ export interface CoordinatorStart {
   readonly from?: "source" | "bundle";
   /** Further settings, by environment name. */
   readonly env?: Readonly<Record<string, string>>;
+  /** As of startProgram. */
+  readonly ownGroup?: boolean;
   /** Resolve when it serves its probes (default), or not before it leads. */
   readonly waitFor?: "listening" | "leading";
 }
@@ -35,6 +37,7 @@ export async function startCoordinator(options: CoordinatorStart): Promise<Coord
     flags: COORDINATOR_NODE_FLAGS,
     entry: from === "bundle" ? await bundled("coordinator.js") : join(ROOT, "coordinator/main.ts"),
     listening: "listening",
+    ownGroup: options.ownGroup ?? false,
     env: {
       GPUAS_KUBECONFIG: options.kubeconfig,
       GPUAS_NATS_SERVERS: options.nats,

@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +23,8 @@ export interface NatsServerOptions {
   readonly token?: string;
   /** A configuration file, for accounts and rights. */
   readonly config?: string;
+  /** In a process group of its own, so that a terminal's Ctrl-C leaves it to us. */
+  readonly ownGroup?: boolean;
 }
 
 export interface NatsServer {
@@ -60,6 +63,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
   };
   const atExit = (): void => {
     running.child.kill("SIGKILL");
+    if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
   };
   process.once("exit", atExit);
 
@@ -113,6 +117,7 @@ async function launch(
     ["--addr", "127.0.0.1", "--port", String(port), "--jetstream", "--store_dir", dir, ...access],
     {
       stdio: ["ignore", "ignore", "pipe"],
+      detached: options.ownGroup ?? false,
     },
   );
   const said: string[] = [];

@@ -45,11 +45,14 @@ export async function startProgram(options: {
   /** Nothing of our own environment goes along: the program gets what is named here and no more. */
   readonly env: Readonly<Record<string, string>>;
   readonly listening: string;
+  /** A terminal's Ctrl-C goes to its whole group: with a group of its own the program ends when we say so. */
+  readonly ownGroup?: boolean;
 }): Promise<Program> {
   const child = spawn(process.execPath, [...options.flags, options.entry], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
     env: options.env,
+    detached: options.ownGroup ?? false,
   });
   living.add(child);
 

@@ -153,6 +153,28 @@ describe("a coordinator that is killed", () => {
   });
 });
 
+describe("a coordinator that starts before its NATS", () => {
+  test("takes up what a pool at zero looked like as soon as it can read it, and grows the pool", async () => {
+    await using scene = await openScene({ pools: [aQuickPool({ replicas: 1 })] });
+    await scene.until(() => scene.world.list("nodes").length === 1);
+    const { template: _template, ...pool } = poolSpec("spot-a");
+    scene.policy(policySpec([pool]));
+    const first = await scene.coordinator();
+    await scene.until(() => scene.size("spot-a") === 0);
+    await scene.until(() => scene.world.list("nodes").length === 0);
+    expect(await first.stop()).toBe(0);
+
+    await scene.nats.stop();
+    await scene.coordinator();
+    submit(scene);
+    await scene.until(() =>
+      scene.status()?.pools[0]?.because?.some(({ code }) => code === "template-unknown"),
+    );
+    await scene.nats.restart();
+    await scene.until(() => running(scene) === 1, { withinMs: 40_000 });
+  });
+});
+
 describe("a policy that is taken back while an agent is asked to drain", () => {
   test.each([
     [

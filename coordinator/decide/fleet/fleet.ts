@@ -166,7 +166,9 @@ function poolState(
   const planned = size === null ? estimate : plannedSize(policy.journal, pool.name, size, at);
   const up = nodes.filter((state) => state.standing === "up");
   const missing = size === null ? 0 : Math.max(0, planned - placesTaken(nodes, input.instances));
-  const launch = launchMemory(missing, memory.launches?.[id], at);
+  const before = memory.launches?.[id];
+  // While the size cannot be read nobody knows what is missing: the time that runs is kept, not begun anew.
+  const launch = size === null ? (before ?? null) : launchMemory(missing, before, at);
   const waitedMs = launch === null ? elapsed(at, at) : elapsed(launch.since, at);
   const expired = waitedMs > LAUNCH_EXPIRES_MS;
   const shape = learnedShape(pool, up) ?? setting.remembered ?? setting.template;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { epochMs } from "../../../shared/model/units.ts";
 import { MINUTE, NOW, SECOND } from "../../../test/build/now.ts";
 import { move } from "../../../test/build/policy.ts";
 import { EMPTY_JOURNAL } from "../snapshot.ts";
@@ -10,6 +11,7 @@ import {
   lastTarget,
   plannedSize,
   removalsInFlight,
+  wasRemoved,
 } from "./flights.ts";
 
 const journal = (...moves: Parameters<typeof move>[1][]) => ({
@@ -60,6 +62,18 @@ test("growthInFlight() and removalsInFlight() tell the two directions apart", ()
   );
   expect(growthInFlight(both, "spot", NOW)).toEqual({ key: "g", forMs: MINUTE });
   expect(removalsInFlight(both, "spot", NOW)).toBe(2);
+});
+
+test.each<[string, Parameters<typeof move>[1] & { readonly nodeAgeMs?: number }, boolean]>([
+  ["a removal of a moment ago", { agoMs: MINUTE }, true],
+  ["one that the group has not carried out in five minutes", { agoMs: 5 * MINUTE + SECOND }, false],
+  ["one from before the node was there", { agoMs: 3 * MINUTE, nodeAgeMs: MINUTE }, false],
+  ["a removal that failed", { phase: "failed", agoMs: MINUTE }, false],
+  ["a removal of another node", { node: "n2", agoMs: MINUTE }, false],
+  ["a removal whose time cannot be read", { at: "soon" }, true],
+])("wasRemoved() by %s", (_case, { nodeAgeMs = 60 * MINUTE, ...options }, removed) => {
+  const moves = journal({ kind: "shrink", phase: "applied", node: "n1", ...options });
+  expect(wasRemoved(moves, "n1", epochMs(NOW - nodeAgeMs), NOW)).toBe(removed);
 });
 
 test("isReplaced() is by the notice's id, whole", () => {

@@ -85,13 +85,16 @@ export function isNodeLeaving(journal: Journal, node: string, at: EpochMs): bool
   return journal.moves.some((move) => move.node === node && isLeaving(move, at));
 }
 
-/** True when this very node, not a later one of its name, was taken out of its group. */
-export function wasRemoved(journal: Journal, node: string, createdAt: EpochMs): boolean {
+/** A group may take so long from being lowered until its member begins to go; after that the node is in use again. */
+const CARRY_OUT_MS = 5 * 60_000;
+
+/** True when this very node, not a later one of its name, was taken out of its group a moment ago. */
+export function wasRemoved(journal: Journal, node: string, createdAt: EpochMs, at: EpochMs): boolean {
   return journal.moves.some((move) => {
     if (move.node !== node || (move.kind !== "shrink" && move.kind !== "release") || move.phase !== "applied")
       return false;
-    const at = parseInstant(move.at);
-    return at === null || at >= createdAt;
+    const removedAt = parseInstant(move.at);
+    return removedAt === null || (removedAt >= createdAt && at - removedAt <= CARRY_OUT_MS);
   });
 }
 

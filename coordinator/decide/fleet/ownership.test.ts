@@ -50,6 +50,25 @@ describe("ownership()", () => {
     expect(disputes.get("b/y")).toEqual(disputes.get("a/x"));
   });
 
+  test("a group is the same one in whichever version of its API it is named", () => {
+    const [a, b] = ["v1beta1", "v1beta2"].map((version) => {
+      const made = policy({ name: version, pools: [pool("x", { size: 0, instances: [] })] });
+      const scale = {
+        apiVersion: `cluster.x-k8s.io/${version}`,
+        kind: "MachineDeployment",
+        name: "x",
+        namespace: "m",
+      };
+      return {
+        ...made,
+        spec: { ...made.spec, nodePools: made.spec.nodePools.map((one) => ({ ...one, group: { scale } })) },
+      };
+    });
+    if (a === undefined || b === undefined) throw new Error("two policies were made");
+    const { disputes } = ownership(snapshot({ policies: [a, b] }));
+    expect(disputes.get("v1beta1/x")).toEqual([{ code: "group-shared", pools: ["v1beta1/x", "v1beta2/x"] }]);
+  });
+
   test("a policy that is switched off claims only what no working one wants", () => {
     const off = policy({ name: "a", enabled: false, pools: [pool("x", member("n1"))] });
     const on = policy({ name: "b", pools: [pool("y", member("n1"))] });

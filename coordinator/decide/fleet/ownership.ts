@@ -91,7 +91,9 @@ function sharedGroups(policies: readonly ValidPolicy[]): Map<string, Reason[]> {
     for (const pool of policy.spec.nodePools) {
       const { scale } = pool.group ?? {};
       if (scale === undefined) continue;
-      const identity = JSON.stringify([scale.apiVersion, scale.kind, scale.namespace ?? null, scale.name]);
+      // Versions of an API are views of one object.
+      const api = scale.apiVersion.split("/").slice(0, -1);
+      const identity = JSON.stringify([api, scale.kind, scale.namespace ?? null, scale.name]);
       add(byGroup, identity, poolId(policy.name, pool.name));
     }
   }

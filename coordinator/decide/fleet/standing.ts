@@ -66,7 +66,7 @@ export function nodeState(about: {
   const instance = pool?.instances.get(node.name) ?? null;
   const removed =
     instance?.state === "leaving" ||
-    (pool !== null && wasRemoved(pool.policy.journal, node.name, node.createdAt));
+    (pool !== null && wasRemoved(pool.policy.journal, node.name, node.createdAt, at));
   // A node is Ready before its device plugin has told of the GPUs; until then it is no GPU node.
   const up = node.ready === "ready" && (!expectsGpus || gpusIn(node.allocatable) > 0);
   const young = elapsed(node.createdAt, at) <= LAUNCH_EXPIRES_MS;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { pod } from "../../../test/build/pod.ts";
+import { pod, pods } from "../../../test/build/pod.ts";
 import { policy, pool } from "../../../test/build/policy.ts";
 import type { PoolOptions, PolicyOptions } from "../../../test/build/policy.ts";
 import { grows, holdCodes, snapshot } from "../../../test/build/snapshot.ts";
@@ -46,6 +46,19 @@ describe("the order of pools", () => {
     expect(order({ spot: {}, od: { capacityType: "on-demand" } }, { enableSpotInstances: false })).toEqual([
       "od",
     ]);
+  });
+
+  test("is last for a policy that only recommends: a pod must not wait for a node that nobody will buy", () => {
+    const policies = [
+      policy({ name: "advice", mode: "Recommend", pools: [pool("a", { priority: 9 })] }),
+      policy({ name: "works", pools: [pool("b", { capacityType: "on-demand", maxSize: 1 })] }),
+    ];
+    const growing = (count: number) =>
+      grows(decide(snapshot({ policies, pods: pods(count, "p", { gpus: 8 }) }))).map(
+        (move) => `${move.pool} ${move.to}`,
+      );
+    expect(growing(1)).toEqual(["b 1"]);
+    expect(growing(2)).toEqual(["a 1", "b 1"]);
   });
 
   test("stays in the preferred tier when multi-tier scaling is switched off", () => {

@@ -1,5 +1,5 @@
-// In which order pools are asked for a node: the operator's priority, then the tier, then the GPUs that would
-// stand unused, then the name. Which pools can be asked at all is settled before; limits are settled after.
+// In which order pools are asked for a node: those that may act first, since a pod must not wait for a node that is
+// only recommended; then the operator's priority, the tier, the GPUs that would stand unused, and the name. Which pools can be asked at all is settled before; limits are settled after.
 
 import { gpusIn } from "../../../shared/model/resources.ts";
 import type { Resources } from "../../../shared/model/resources.ts";
@@ -23,6 +23,7 @@ export function rank(
   if (pools.length < 2) return pools;
   return pools.toSorted((a, b) =>
     firstDifference(
+      Number(a.spec.mode === "Recommend") - Number(b.spec.mode === "Recommend"),
       Number(last.has(a.id)) - Number(last.has(b.id)),
       // Machines that were asked for and never came say that more will not come either.
       Number(a.overdue.nodes > 0) - Number(b.overdue.nodes > 0),
