@@ -14,5 +14,6 @@ test.each([
 
 test("a sleep that is called off rejects with the signal's own reason", async () => {
   const reason = new Error("enough");
-  await expect(systemClock.sleep(millis(60_000), AbortSignal.abort(reason))).rejects.toBe(reason);
+  const { sleep } = systemClock;
+  await expect(sleep(millis(1), AbortSignal.abort(reason))).rejects.toBe(reason);
 });
