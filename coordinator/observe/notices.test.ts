@@ -161,7 +161,14 @@ describe("createNotices()", () => {
   test("does not stick to a newer machine of the same name", () => {
     const { notice, current } = aSetup();
     notice();
-    expect(current([aNode({ createdAt: START + 60_000 })])).toEqual([]);
+    expect(current([aNode({ createdAt: START + 121_000 })])).toEqual([]);
+  });
+
+  test("is not lost on a young node whose clock runs behind the API server's", () => {
+    const { notice, current } = aSetup();
+    notice();
+    expect(current([aNode({ createdAt: START + 60_000 })])).toHaveLength(1);
+    expect(current([aNode({ createdAt: START + 121_000, drain: {} })])).toHaveLength(1);
   });
 
   test("does not wake the loop for what is long over, as a restart reads a whole day", () => {

@@ -114,7 +114,7 @@ export function createNotices({ now, subjectRoot, onRefused, onNotice }: Notices
       const counting: NoticeInput[] = [];
       for (const [id, entry] of entries) {
         const node = byName.get(entry.node);
-        if (isOver(entry, at) || (node !== undefined && node.createdAt > entry.seenAt)) {
+        if (isOver(entry, at) || (node !== undefined && isNewer(node, id, entry))) {
           // A cancelled one is kept until its deadline is long past: the other channel may bring it again.
           if (elapsed(entry.deadline, at) > AFTER_DEADLINE_MS) entries.delete(id);
           continue;
@@ -130,6 +130,20 @@ export function createNotices({ now, subjectRoot, onRefused, onNotice }: Notices
 
 function isDrain(message: NoticeMessage | DrainReport): message is DrainReport {
   return "counts" in message;
+}
+
+/**
+ * A machine that came after the one that was taken, under its name. The deadline is compared and not the moment at
+ * which the agent saw the notice: that is on the node's clock, and a node whose clock runs minutes behind would lose
+ * its notice. A node that carries the notice's mark is the one that it is about.
+ */
+function isNewer(
+  { createdAt, drainState }: Pick<NodeInput, "createdAt" | "drainState">,
+  id: string,
+  entry: Entry,
+): boolean {
+  const isMarked = drainState.kind === "value" && drainState.value.id === id;
+  return !isMarked && createdAt > entry.deadline;
 }
 
 function isOver(entry: Entry, at: EpochMs): boolean {

@@ -5,6 +5,7 @@ import * as z from "zod";
 
 import { DRAIN_PHASES, NOTICE_SOURCES } from "../model/interruption.ts";
 import { EVICTION_CLASSES } from "../model/pod.ts";
+import { instantMs } from "./instant.ts";
 
 /** The live reading with which an agent refuses: the busiest GPU over the last 10 s. */
 export const liveReadingSchema = z.object({
@@ -26,8 +27,8 @@ export const drainReportSchema = z.object({
   source: z.enum([...NOTICE_SOURCES, "coordinator"]),
   phase: z.enum(DRAIN_PHASES),
   /** Epoch ms. */
-  at: z.number().min(0),
-  deadline: z.number().min(0),
+  at: instantMs,
+  deadline: instantMs,
   /** The class that a `wave` began with. */
   class: z.enum(EVICTION_CLASSES).optional(),
   counts: z.object({

@@ -5,6 +5,7 @@ import * as z from "zod";
 
 import type { Window } from "../model/gpu.ts";
 import { millis, ratio } from "../model/units.ts";
+import { instantMs } from "./instant.ts";
 
 /**
  * A window as `[mean, max, p95, coverage 0..1, age in ms]`, or why there is none. A report has six of them for
@@ -40,7 +41,7 @@ export const gpuReportSchema = z.object({
   v: z.literal(1),
   node: z.string().min(1),
   /** The agent's wall clock, epoch ms. The reader ages reports by its own clock, from receipt. */
-  at: z.number().min(0),
+  at: instantMs,
   /** Counts up from 0 since the agent started: a gap is a lost report. */
   seq: z.number().int().min(0),
   source,

@@ -5,9 +5,7 @@ import * as z from "zod";
 
 import { DRAIN_PHASES, NOTICE_SOURCES } from "../model/interruption.ts";
 import { liveReadingSchema } from "./drain-report.ts";
-
-/** Epoch ms that a Date can hold; more is a typing error, and arithmetic with it would throw far from here. */
-const instantMs = z.number().int().min(0).max(8.64e15);
+import { instantMs } from "./instant.ts";
 
 /** `…/drain-request`: please empty this node by `deadline` (epoch ms), budgets hold. */
 export const drainRequestSchema = z.object({

@@ -4,6 +4,7 @@
 import * as z from "zod";
 
 import { NOTICE_SOURCES } from "../model/interruption.ts";
+import { instantMs } from "./instant.ts";
 
 export const noticeSchema = z.object({
   v: z.literal(1),
@@ -12,9 +13,9 @@ export const noticeSchema = z.object({
   phase: z.enum(["seen", "cancelled", "superseded"]),
   source: z.enum(NOTICE_SOURCES),
   /** Epoch ms. */
-  seenAt: z.number().min(0),
+  seenAt: instantMs,
   /** Epoch ms at which the machine goes. */
-  deadline: z.number().min(0),
+  deadline: instantMs,
   /** Whether a replacement is wanted. */
   replace: z.boolean(),
   /** Evictable pods by class at that moment. */
