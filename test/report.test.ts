@@ -1,6 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-import { parseAllowed, summarise } from "./report.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+
+import { parseAllowed, summarise, summaryOf } from "./report.ts";
 
 function report(statuses: Readonly<Record<string, string>>, success = true): unknown {
   const assertionResults = Object.entries(statuses).map(([fullName, status]) => ({
@@ -71,6 +75,22 @@ describe("summarise()", () => {
 
   test("refuses what is no report", () => {
     expect(() => summarise({ tests: 3 }, [])).toThrow("testResults");
+  });
+});
+
+describe("summaryOf()", () => {
+  test.each([
+    ["is missing", null],
+    ["was cut off", '{"success":tr'],
+    ["is another program's", '{"tests":3}'],
+  ])("counts a report that %s as one failure and says why", async (_, text) => {
+    const dir = await mkdtemp(join(tmpdir(), "report-"));
+    onTestFinished(() => rm(dir, { recursive: true, force: true }));
+    const file = join(dir, "report.json");
+    if (text !== null) await writeFile(file, text);
+    const summary = await summaryOf(file, []);
+    expect(summary).toMatchObject({ passed: 0, failed: 1, skipped: [] });
+    expect(summary.problems).toEqual([expect.stringContaining("no report that can be read")]);
   });
 });
 

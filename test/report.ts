@@ -6,6 +6,8 @@ import { readFile } from "node:fs/promises";
 
 import { z } from "zod";
 
+import { describe } from "../shared/runtime/errors.ts";
+
 const reportSchema = z.object({
   success: z.boolean(),
   testResults: z.array(
@@ -62,13 +64,20 @@ export function parseAllowed(text: string): readonly string[] {
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
 
+/** What a report that cannot be read comes to: its last line has to be there all the same. */
+export async function summaryOf(reportPath: string, allowedSkips: readonly string[]): Promise<Summary> {
+  try {
+    return summarise(JSON.parse(await readFile(reportPath, "utf8")), allowedSkips);
+  } catch (error) {
+    const problem = `the test runner left no report that can be read: ${describe(error)}`;
+    return { passed: 0, failed: 1, skipped: [], problems: [problem] };
+  }
+}
+
 if (import.meta.main) {
   const [reportPath = "", allowedPath] = process.argv.slice(2);
   const allowed = allowedPath === undefined ? [] : parseAllowed(await readFile(allowedPath, "utf8"));
-  const { passed, failed, skipped, problems } = summarise(
-    JSON.parse(await readFile(reportPath, "utf8")),
-    allowed,
-  );
+  const { passed, failed, skipped, problems } = await summaryOf(reportPath, allowed);
   for (const name of skipped) console.log(`skipped: ${name}`);
   for (const problem of problems) console.log(problem);
   console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);

@@ -73,6 +73,16 @@ const pureFolders: Rule = (files) =>
       ];
     });
 
+/** The linter sees `process.env` and `process.exit()`, and not the same under another name. */
+const processIsCalledProcess: Rule = (files) =>
+  sources(files)
+    .filter(([path]) => !path.startsWith("test/"))
+    .flatMap(([path, text]) => {
+      const imports = importsOf(text).some((from) => from === "process" || from === "node:process");
+      const renamed = /\bglobalThis\b|=\s*process\s*[;,)\n]/.test(codeOnly(text));
+      return imports || renamed ? [`${path}: gets at process by another name`] : [];
+    });
+
 const outsideNames: Rule = (files) =>
   sources(files)
     .filter(([path]) => path !== NAMES && !path.startsWith("test/"))
@@ -196,6 +206,15 @@ const RULE_CASES: Readonly<Record<string, RuleCase>> = {
       { "shared/model/a.ts": 'import { z } from "zod";' },
       { "agent/assess/a.ts": 'import type { Log } from "../../shared/runtime/log.ts";' },
       { "coordinator/decide/a.ts": 'export { act } from "../act/actuator.ts";' },
+    ],
+  },
+  "the process has one name, by which the linter knows it": {
+    rule: processIsCalledProcess,
+    broken: [
+      { "shared/runtime/a.ts": 'import { env } from "node:process";' },
+      { "agent/loop.ts": 'import { exit } from "process";' },
+      { "coordinator/loop.ts": "const { env } = process;" },
+      { "coordinator/loop.ts": "globalThis.process.exit(1);" },
     ],
   },
   "names that outsiders see stand in one file": {

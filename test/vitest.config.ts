@@ -1,5 +1,5 @@
-// Every level of test runs from one command. Scenarios start real processes, so they get more time and run
-// one file at a time on a small machine.
+// Every level of test runs from one command. Scenarios start real processes, so they get more time and fewer
+// workers.
 
 import { defineConfig } from "vitest/config";
 

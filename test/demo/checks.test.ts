@@ -151,7 +151,13 @@ describe("runChecks()", () => {
         ),
       },
     ],
-    ["a pod is still there", without(good(), (entry) => entry.kind === "pod-exited" && entry.uid === "c")],
+    [
+      "a pod is still there",
+      without(
+        good(),
+        (entry) => (entry.kind === "pod-exited" || entry.kind === "pod-removed") && entry.uid === "c",
+      ),
+    ],
     [
       "a pod was given more than the notice has",
       {
@@ -163,6 +169,16 @@ describe("runChecks()", () => {
     ],
   ])("order fails when %s", (_, evidence) => {
     expect(failing(evidence)).toContain("order");
+  });
+
+  test("order holds when a pod was evicted before it had started, and so has no exit", () => {
+    const early = good();
+    const ledger = life("d", "medium", 31).filter(
+      (entry) => entry.kind !== "pod-started" && entry.kind !== "pod-exited",
+    );
+    const drill = early.drill === null ? null : { ...early.drill, pods: [...early.drill.pods, "d"] };
+    const merged = [...early.ledger, ...ledger].toSorted((one, other) => one.at - other.at);
+    expect(failing({ ...early, drill, ledger: merged })).toEqual([]);
   });
 
   test.each<[string, LedgerEntry]>([
@@ -185,6 +201,14 @@ describe("runChecks()", () => {
     expect(
       failing({ ...withFacts(good(), busy), natsAway: [{ from: epochMs(40_000), to: epochMs(45_000) }] }),
     ).toEqual(["stale"]);
+  });
+
+  test("stale takes a pod that was removed before it started for gone", () => {
+    const passing = [
+      at(20, { kind: "pod-scheduled", ...pod("x"), node: "spot-2" }),
+      at(21, { kind: "pod-removed", ...pod("x"), node: "spot-2" }),
+    ];
+    expect(failing({ ...withFacts(good(), ...passing), agents: {} })).toEqual([]);
   });
 
   test("stale lets an empty node go whatever its agent says", () => {

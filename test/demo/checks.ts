@@ -3,7 +3,7 @@
 
 import type { LedgerEntry } from "../../coordinator/replay/world-core.ts";
 import { CLUSTER_API, NODE_ANNOTATION, TAINT } from "../../shared/model/names.ts";
-import { factsOf } from "./evidence.ts";
+import { factsOf, leftAt } from "./evidence.ts";
 import type { Evidence, Span } from "./evidence.ts";
 
 export const CHECKS = ["placed", "order", "limits", "stale", "orphans", "replaced"] as const;
@@ -102,7 +102,7 @@ function order({ ledger, drill }: Evidence) {
     if (grace !== null && (exit.warnedMs ?? 0) > grace + GRACE_TOLERANCE_MS)
       faults.push(`${exit.pod} overran its grace of ${grace} ms`);
   }
-  const gone = new Set(factsOf(ledger, "pod-exited").map((exit) => exit.uid));
+  const gone = leftAt(ledger);
   for (const uid of drill.pods) if (!gone.has(uid)) faults.push(`a pod (${uid}) is still on ${drill.node}`);
   return {
     faults,
@@ -160,16 +160,19 @@ function stale({ ledger, limits: { emptyMs, idleMs }, natsAway, agents, drill }:
     if (blind) faults.push(`${node} went with pods on it while NATS was away`);
     else if (!alive) faults.push(`${node} went with pods on it while its agent was not there`);
   }
-  return { faults, detail: `${checked} nodes went, each empty for the window or seen idle by a live agent` };
+  return {
+    faults,
+    detail: `${checked} nodes went without a drill, each empty for the window or seen idle by a live agent`,
+  };
 }
 
 /** When the last pod left the node before `at`; `at` itself while one is there; null when none ever was. */
 function lastBusy(ledger: readonly LedgerEntry[], node: string, at: number): number | null {
-  const exits = new Map(factsOf(ledger, "pod-exited").map((fact) => [fact.uid, fact.at]));
+  const left = leftAt(ledger);
   let last: number | null = null;
   for (const pod of factsOf(ledger, "pod-scheduled")) {
     if (pod.node !== node || pod.at > at) continue;
-    last = Math.max(last ?? 0, Math.min(at, exits.get(pod.uid) ?? at));
+    last = Math.max(last ?? 0, Math.min(at, left.get(pod.uid) ?? at));
   }
   return last;
 }
@@ -206,7 +209,7 @@ function orphans({ nodes, machines, ledger }: Evidence) {
   const gone = factsOf(ledger, "node-removed").length;
   return {
     faults,
-    detail: `${gone} nodes went, ${nodes.length} stay for jobs that still run; no cordon, taint or machine left behind`,
+    detail: `${gone} nodes went, ${nodes.length} stay; no cordon, taint or machine left behind`,
   };
 }
 

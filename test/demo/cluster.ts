@@ -1,8 +1,8 @@
 // Questions to the simulated cluster that the script and the fleet ask.
 
 import type { World } from "../../coordinator/replay/world.ts";
-import type { Node, Pod } from "../../shared/model/kube.ts";
-import { GPU_RESOURCE } from "../../shared/model/names.ts";
+import type { Machine, Node, Pod } from "../../shared/model/kube.ts";
+import { CLUSTER_API, GPU_RESOURCE } from "../../shared/model/names.ts";
 import { poolLabelOf, readiness } from "../../shared/model/node.ts";
 import {
   evictionClass,
@@ -13,7 +13,6 @@ import {
   podRequests,
 } from "../../shared/model/pod.ts";
 import type { EvictionClass } from "../../shared/model/pod.ts";
-import { GPUS_PER_NODE } from "./scene.ts";
 
 export function gpusOf(pod: Pod): number {
   return podRequests(pod)[GPU_RESOURCE] ?? 0;
@@ -25,6 +24,17 @@ export function podsOn(world: World, node: string): readonly Pod[] {
     .list("pods")
     .filter(
       (pod) => pod.spec.nodeName === node && !isFinished(pod) && !isDaemonPod(pod) && !isMirrorPod(pod),
+    );
+}
+
+/** Machines that are there to stay, with or without a node yet. */
+export function machinesOf(world: World, pool?: string): readonly Machine[] {
+  return world
+    .list("machines")
+    .filter(
+      ({ metadata }) =>
+        metadata.deletionTimestamp === undefined &&
+        (pool === undefined || metadata.labels?.[CLUSTER_API.deploymentName] === pool),
     );
 }
 
@@ -42,25 +52,16 @@ export function poolOf(node: Node): string {
   return poolLabelOf(node.metadata.labels) ?? "";
 }
 
-/** GPUs that pods could get elsewhere: free on usable nodes, and on machines that are on their way. */
-export function freeGpusElsewhere(world: World, than: string): number {
-  const nodes = world.list("nodes").filter((node) => node.metadata.name !== than);
-  const free = nodes
-    .filter(isUsable)
-    .reduce((sum, node) => sum + GPUS_PER_NODE - gpusUsedOn(world, node.metadata.name), 0);
-  const usable = nodes.filter(isUsable).length;
-  const machines = world
-    .list("machines")
-    .filter((machine) => machine.metadata.deletionTimestamp === undefined).length;
-  return free + Math.max(0, machines - 1 - usable) * GPUS_PER_NODE;
-}
-
 export function classesOn(world: World, node: string): ReadonlySet<EvictionClass> {
   return new Set(
     podsOn(world, node)
       .filter((pod) => !isTerminating(pod))
       .map((pod) => evictionClass(pod).class),
   );
+}
+
+export function hasEmptyNode(world: World): boolean {
+  return world.list("nodes").some((node) => podsOn(world, node.metadata.name).length === 0);
 }
 
 export function waitingPods(world: World): readonly Pod[] {

@@ -55,3 +55,13 @@ export function factsOf<K extends LedgerEntry["kind"]>(
 ): readonly Extract<LedgerEntry, { readonly kind: K }>[] {
   return ledger.filter((entry): entry is Extract<LedgerEntry, { readonly kind: K }> => entry.kind === kind);
 }
+
+/** uid → when the pod was gone: its process ended, or, when it had not started, the object was removed. */
+export function leftAt(ledger: readonly LedgerEntry[]): ReadonlyMap<string, EpochMs> {
+  const left = new Map<string, EpochMs>();
+  for (const fact of ledger) {
+    if (fact.kind !== "pod-exited" && fact.kind !== "pod-removed") continue;
+    if (!left.has(fact.uid)) left.set(fact.uid, fact.at);
+  }
+  return left;
+}

@@ -1,13 +1,13 @@
 // The table at the end: what the run cost and how long its pods waited, counted from the world's books.
 
 import { replacementOf } from "./checks.ts";
-import { factsOf } from "./evidence.ts";
+import { factsOf, leftAt } from "./evidence.ts";
 import type { Evidence } from "./evidence.ts";
 import { PACE } from "./workload.ts";
 
 export interface DemoFigures {
   readonly podsPlaced: number;
-  /** Arrival → start of the first pod of each job, in seconds of the demo; null when no job started. */
+  /** Arrival → start of the first pod of each job with GPUs, in seconds of the demo; null when none started. */
   readonly waitP50S: number | null;
   readonly waitP95S: number | null;
   readonly nodesAdded: number;
@@ -27,13 +27,11 @@ export function figuresOf(evidence: Evidence): DemoFigures {
   const evictions = factsOf(ledger, "pod-evicted").filter(
     (fact) => drill?.pods.includes(fact.uid) === true && fact.at >= drill.at,
   );
-  const exits = factsOf(ledger, "pod-exited").filter((fact) => drill?.pods.includes(fact.uid) === true);
+  const left = leftAt(ledger);
+  const exits = (drill?.pods ?? []).flatMap((uid) => left.get(uid) ?? []);
   const sinceNotice = (at: number | undefined): number | null =>
     drill === null || at === undefined ? null : (at - drill.at) / 1000;
-  const drained =
-    exits.length > 0 && exits.length === drill?.pods.length
-      ? Math.max(...exits.map((exit) => exit.at))
-      : undefined;
+  const drained = exits.length > 0 && exits.length === drill?.pods.length ? Math.max(...exits) : undefined;
 
   const heldMs = spansOf(
     factsOf(ledger, "node-added"),
@@ -63,7 +61,7 @@ export function figuresOf(evidence: Evidence): DemoFigures {
   };
 }
 
-/** For each job that started, how long after its arrival. */
+/** For each job that started, how long after its arrival; the script's companions want no GPU and never wait. */
 function waitsS({ ledger }: Evidence): readonly number[] {
   const ownerOf = new Map(factsOf(ledger, "pod-created").map((fact) => [fact.uid, fact.owner]));
   const first = new Map<string, number>();
@@ -72,6 +70,7 @@ function waitsS({ ledger }: Evidence): readonly number[] {
     if (typeof owner === "string" && !first.has(owner)) first.set(owner, start.at);
   }
   return factsOf(ledger, "job-submitted").flatMap((job) => {
+    if (job.gpus === 0) return [];
     const at = first.get(`Job/${job.job}`);
     return at === undefined ? [] : [(at - job.at) / 1000];
   });

@@ -10,20 +10,41 @@ import { parseOptions } from "./options.ts";
 import type { DemoOptions } from "./options.ts";
 import { runDemo } from "./run.ts";
 import type { DemoRun } from "./run.ts";
+import { ARRIVALS_MINUTES, firstJobs } from "./workload.ts";
 
 const DEFAULT_TRACE = new URL("../traces/philly-2017-10-24.csv", import.meta.url).pathname;
 
+/** What a shell says of a command that Ctrl-C ended. */
+const INTERRUPTED = 130;
+/** Two signals so close together are one wish. */
+const TWICE_WITHIN_MS = 300;
+
 async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, DEFAULT_TRACE);
-  const trace = parseJobTrace(readTrace(options.traceFile), options.traceFile);
+  const whole = parseJobTrace(readTrace(options.traceFile), options.traceFile);
+  const trace = firstJobs(whole, options.traceFile);
+
+  if (options.jsonFile !== null) writeJson(options.jsonFile, "");
 
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
+  let askedAt = Infinity;
+  const onSignal = (): void => {
+    // The terminal and npm both tell us of one Ctrl-C. What still lives when we exit is killed.
+    if (performance.now() - askedAt > TWICE_WITHIN_MS) process.exit(INTERRUPTED);
+    if (stop.signal.aborted) return;
+    askedAt = performance.now();
+    print("stopping every process, in order; once more ends them at once");
+    stop.abort();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  // Nobody reads any more, as after `| head`.
+  process.stdout.on("error", () => stop.abort());
   print(
     "gpu-autoscaler demo: one second is one minute of the trace, and the policy's windows are the product's divided by 60",
   );
+  const later = whole.length - trace.length;
   print(
-    `trace ${options.traceFile.split("/").at(-1)}: ${trace.length} jobs; priorities and utilisation are drawn with seed ${options.seed}`,
+    `trace ${options.traceFile.split("/").at(-1)}: ${trace.length} jobs${later > 0 ? ` (${later} that arrive after ${ARRIVALS_MINUTES} minutes are left out)` : ""}; priorities and utilisation are drawn with seed ${options.seed}`,
   );
   try {
     const run = await runDemo({
@@ -38,7 +59,7 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     print("interrupted; every process was stopped");
-    return 130;
+    return INTERRUPTED;
   }
 }
 
@@ -69,7 +90,16 @@ function report(run: DemoRun, options: DemoOptions): void {
     table: run.figures,
     checks: run.checks,
   };
-  writeFileSync(options.jsonFile, `${JSON.stringify(json, null, 2)}\n`);
+  writeJson(options.jsonFile, `${JSON.stringify(json, null, 2)}\n`);
+}
+
+/** Once at the start as well, so that a wrong path is told before the run and not after it. */
+function writeJson(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (cause) {
+    throw new AppError("bad-input", `--json ${file}: cannot be written`, { cause });
+  }
 }
 
 function print(line: string): void {

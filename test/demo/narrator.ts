@@ -4,6 +4,7 @@
 
 import type { LedgerEntry } from "../../coordinator/replay/world-core.ts";
 import type { World } from "../../coordinator/replay/world.ts";
+import { parsePolicyStatus } from "../../shared/contract/policy.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { gpusUsedOn, poolOf, waitingPods } from "./cluster.ts";
 import { GPUS_PER_NODE, ON_DEMAND_POOL, SPOT_POOL } from "./scene.ts";
@@ -37,6 +38,7 @@ export function createNarrator(options: {
   const { world, startedAt, now, print } = options;
   const lines: Line[] = [];
   const waiting: { readonly at: EpochMs; readonly text: () => string }[] = [];
+  const reasons = createReasons(world);
   let read = 0;
   let arrived = { jobs: 0, gpus: 0 };
 
@@ -51,9 +53,10 @@ export function createNarrator(options: {
     }
   };
   const follow = (until: number): void => {
+    reasons.note();
     for (const fact of world.ledger.slice(read)) {
       if (fact.kind === "job-submitted") arrived = { jobs: arrived.jobs + 1, gpus: arrived.gpus + fact.gpus };
-      const text = sentenceOf(fact, world);
+      const text = sentenceOf(fact, reasons);
       if (text !== null) waiting.push({ at: fact.at, text });
     }
     read = world.ledger.length;
@@ -98,10 +101,11 @@ function clockFace(at: EpochMs, startedAt: EpochMs): string {
 }
 
 /** What to say of a fact, evaluated when it is said; null for facts that nobody needs to hear. */
-function sentenceOf(fact: LedgerEntry, world: World): (() => string) | null {
+function sentenceOf(fact: LedgerEntry, reasons: ReturnType<typeof createReasons>): (() => string) | null {
   switch (fact.kind) {
     case "size-changed":
-      return () => `${fact.pool}: ${fact.from} → ${fact.to} nodes${whySize(fact.pool, world)}`;
+      return () =>
+        `${fact.pool}: ${fact.from} → ${fact.to} nodes${reasons.of(fact.pool, fact.from, fact.to)}`;
     case "node-ready":
       return () => `${fact.node} is ready`;
     case "node-removed":
@@ -116,16 +120,24 @@ function sentenceOf(fact: LedgerEntry, world: World): (() => string) | null {
   }
 }
 
-/** The coordinator's last sentence on this pool, when it has written one. */
-function whySize(pool: string, world: World): string {
-  const policy = world.list("autoscalingpolicies")[0] as
-    | {
-        readonly kind?: string;
-        readonly status?: { readonly lastScalingAction?: string; readonly lastScalingReason?: string };
-      }
-    | undefined;
-  const reason = policy?.status?.lastScalingReason;
-  return reason === undefined || policy?.status?.lastScalingAction?.includes(pool) !== true
-    ? ""
-    : `: ${reason}`;
+/**
+ * The coordinator's sentence for each size that it wrote, as the policy's status showed it: the status keeps only the
+ * last one, so it is noted each time that it changes.
+ */
+function createReasons(world: World): { note(): void; of(pool: string, from: number, to: number): string } {
+  const sentences = new Map<string, string>();
+  const sizeChange = (pool: string, from: number, to: number): string => `${pool} from ${from} to ${to}`;
+  return {
+    note: () => {
+      const [policy] = world.list("autoscalingpolicies");
+      const status = parsePolicyStatus((policy as { readonly status?: unknown } | undefined)?.status);
+      const [, ...change] = status?.lastScalingAction?.split(" ") ?? [];
+      if (status?.lastScalingReason !== undefined) sentences.set(change.join(" "), status.lastScalingReason);
+    },
+    of: (pool, from, to) => {
+      const sentence = sentences.get(sizeChange(pool, from, to));
+      sentences.delete(sizeChange(pool, from, to));
+      return sentence === undefined ? "" : `: ${sentence}`;
+    },
+  };
 }

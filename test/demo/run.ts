@@ -3,6 +3,7 @@
 // stopped again, newest first, however the run ends.
 
 import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +12,8 @@ import type { TraceJob } from "../../coordinator/replay/trace.ts";
 import { createWorld } from "../../coordinator/replay/world.ts";
 import type { World } from "../../coordinator/replay/world.ts";
 import { parseInstant } from "../../shared/model/instant.ts";
-import { elapsed, millis } from "../../shared/model/units.ts";
+import type { Pod } from "../../shared/model/kube.ts";
+import { after, elapsed, millis } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import { startAgent } from "../build/agent.ts";
@@ -21,7 +23,7 @@ import { buildDouble } from "../nvml-double/build.ts";
 import { startWorldServer } from "../world/server.ts";
 import { runChecks } from "./checks.ts";
 import type { CheckName, CheckResult } from "./checks.ts";
-import { waitingPods } from "./cluster.ts";
+import { hasEmptyNode, waitingPods } from "./cluster.ts";
 import type { Evidence } from "./evidence.ts";
 import { figuresOf } from "./figures.ts";
 import type { DemoFigures } from "./figures.ts";
@@ -70,7 +72,9 @@ export async function runDemo(options: {
   const dir = started(await mkdtemp(join(tmpdir(), "gpu-autoscaler-demo-")), (path) =>
     rm(path, { recursive: true, force: true }),
   );
-  const nats = started(await startNats(), (server) => server.remove());
+  // Also when a second Ctrl-C ends us at once: the folder holds a token.
+  process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
+  const nats = started(await startNats({ ownGroup: true }), (server) => server.remove());
   const doubleDir = await buildDouble();
   const policy = loadPolicy();
   const clock = systemClock;
@@ -92,7 +96,13 @@ export async function runDemo(options: {
 
   // 2. The coordinator, before there is anything to decide.
   started(
-    await startCoordinator({ kubeconfig, nats: nats.url, from: "bundle", waitFor: "leading" }),
+    await startCoordinator({
+      kubeconfig,
+      nats: nats.url,
+      from: "bundle",
+      waitFor: "leading",
+      ownGroup: true,
+    }),
     (each) => each.stop(),
   );
   print("coordinator is ready; the trace begins");
@@ -100,24 +110,36 @@ export async function runDemo(options: {
 
   // 3. The trace arrives, nodes get their agents, the script runs.
   const startedAt = clock.now();
-  const utilization = new Map<string, number>();
+  const jobs = new Map<string, DemoJob>();
   const addJob = (job: DemoJob): void => {
-    utilization.set(job.spec.id, job.utilization);
+    jobs.set(job.spec.id, job);
     change((cluster) => cluster.submitJob(job.spec));
   };
+  const jobOf = (pod: Pod): DemoJob | undefined => jobs.get(pod.metadata.ownerReferences?.[0]?.name ?? "");
+  const endsAt = (pod: Pod): EpochMs | null => {
+    const job = jobOf(pod);
+    const from = parseInstant(pod.status?.startTime ?? "") ?? clock.now();
+    return job === undefined ? null : after(from, job.spec.durationMs);
+  };
   for (const job of jobsOf(trace, startedAt, seed)) addJob(job);
-  const lastArrivalMs = Math.max(
-    ...jobsOf(trace, startedAt, seed).map((job) => (job.spec.at ?? startedAt) - startedAt),
-  );
+  const lastArrivalMs = Math.max(...[...jobs.values()].map((job) => (job.spec.at ?? startedAt) - startedAt));
   const narrator = createNarrator({ world, startedAt, now: clock.now, print });
   const fleet = started(
     createFleet({
       world,
       now: clock.now,
       scenarioDir: dir,
-      utilizationOf: (job) => utilization.get(job) ?? 0,
+      utilizationOf: (job) => jobs.get(job)?.utilization ?? 0,
       start: (node, scenario) =>
-        startAgent({ node, kubeconfig, nats: nats.url, doubleDir, scenario, waitFor: "listening" }),
+        startAgent({
+          node,
+          kubeconfig,
+          nats: nats.url,
+          doubleDir,
+          scenario,
+          waitFor: "listening",
+          ownGroup: true,
+        }),
       onTrouble: narrator.say,
     }),
     (each) => each.stop(),
@@ -127,22 +149,44 @@ export async function runDemo(options: {
   const either = AbortSignal.any([signal, ended.signal]);
   let scriptEndedAt: EpochMs | null = null;
   const script = runScript(
-    { world, change, clock, narrator, seed, sabotage, nats, killAgent: fleet.kill, addJob, signal: either },
+    {
+      world,
+      change,
+      clock,
+      narrator,
+      seed,
+      sabotage,
+      nats,
+      killAgent: fleet.kill,
+      addJob,
+      endsAt,
+      limits: policy.limits,
+      signal: either,
+    },
     startedAt,
     record,
   ).then(() => {
     scriptEndedAt = clock.now();
   });
-  script.catch(() => undefined);
+  // It may be in the middle of a restart of NATS: what it starts has to be there when NATS is removed.
+  stack.defer(async () => {
+    ended.abort();
+    await script.catch(() => undefined);
+  });
 
   // 4. Follow until the trace has run, or as long as there is time.
+  const outlives = (id: string): boolean => {
+    const { at = startedAt, durationMs = 0 } = jobs.get(id)?.spec ?? {};
+    return at - startedAt + durationMs > LONGEST_MS;
+  };
   const isOver = (): boolean => {
     const passed = elapsed(startedAt, clock.now());
     if (passed > LONGEST_MS) return true;
     const quiet = scriptEndedAt !== null && elapsed(scriptEndedAt, clock.now()) > QUIET_AFTER_SCRIPT_MS;
     if (!quiet || passed < lastArrivalMs + 1000) return false;
     const waiting = waitingPods(world);
-    if (waiting.length === 0) return world.openJobs().length === 0;
+    // What still runs then would outlive the demo, and no node is left to go.
+    if (waiting.length === 0) return world.openJobs().every(outlives) && !hasEmptyNode(world);
     const idle = !world.list("pods").some((pod) => pod.status?.phase === "Running");
     const created = waiting.map((pod) => parseInstant(pod.metadata.creationTimestamp ?? "") ?? clock.now());
     return idle && clock.now() - Math.max(...created) > PATIENCE_MS;

@@ -3,15 +3,17 @@
 // check has to notice.
 
 import type { World } from "../../coordinator/replay/world.ts";
-import type { Node } from "../../shared/model/kube.ts";
-import { CLUSTER_API, NODE_ANNOTATION } from "../../shared/model/names.ts";
+import type { Node, Pod } from "../../shared/model/kube.ts";
+import { CLUSTER_API, NODE_ANNOTATION, NODE_LABEL } from "../../shared/model/names.ts";
 import { evictionClass } from "../../shared/model/pod.ts";
 import { elapsed, epochMs, millis } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import type { CheckName } from "./checks.ts";
-import { classesOn, freeGpusElsewhere, gpusUsedOn, isUsable, podsOn, poolOf } from "./cluster.ts";
-import type { DrillRecord, Span } from "./evidence.ts";
+import { gpusUsedOn, isUsable, podsOn, poolOf } from "./cluster.ts";
+import type { DrillRecord, Limits, Span } from "./evidence.ts";
+import { busySpotNodes, mayAddNodeOfWork, mayReplace, needsNewNode, roomElsewhere } from "./moment.ts";
+import type { Look } from "./moment.ts";
 import type { Narrator } from "./narrator.ts";
 import { GPUS_PER_NODE, ON_DEMAND_POOL, SPOT_POOL } from "./scene.ts";
 import { demoJob } from "./workload.ts";
@@ -19,10 +21,12 @@ import type { DemoJob, Priority } from "./workload.ts";
 
 /** No drill in the first seconds: the fleet has to be busy. */
 const DRILL_NOT_BEFORE_MS = 20_000;
-/** From here on any busy spot node will do; the rest of the fleet is filled first, so that a replacement is needed. */
-const DRILL_ANYWAY_MS = 40_000;
-/** From here on the script brings work of its own when the trace has left the fleet idle. */
-const OWN_WORK_MS = 60_000;
+/** From here on the rest of the fleet is filled at the moment of the drill, so that a replacement is needed. */
+const FILL_FROM_MS = 40_000;
+/** From here on the script brings work of its own when the trace gives no node that a drill would hurt. */
+const OWN_WORK_FROM_MS = 45_000;
+/** From here on the script ends a job when the trace keeps the other pool at its maximum. */
+const MAKE_ROOM_FROM_MS = 60_000;
 const DRILL_LENGTH_MS = 60_000;
 const NATS_AWAY_MS = 12_000;
 const LOOK_EVERY = millis(250);
@@ -41,6 +45,8 @@ export interface Stagehands {
   killAgent(node: string): Promise<void>;
   /** Jobs that the script adds, for the fleet's utilisation. */
   addJob(job: DemoJob): void;
+  readonly endsAt: Look["endsAt"];
+  readonly limits: Limits;
   readonly signal: AbortSignal;
 }
 
@@ -55,8 +61,7 @@ export async function runScript(hands: Stagehands, startedAt: EpochMs, record: S
   if (sabotage === "placed") submitImpossible(hands);
 
   // 1. A spot node gets a drill while it is busy.
-  const node = await busySpotNode(hands, startedAt);
-  const companions = await addCompanions(hands, node);
+  const { node, companions } = await stageDrill(hands, startedAt);
   record.drill = startDrill(hands, node);
   await podsGone(hands, record.drill);
   for (const companion of companions) change((each) => each.cancelJob(companion));
@@ -80,72 +85,90 @@ export async function runScript(hands: Stagehands, startedAt: EpochMs, record: S
 }
 
 /**
- * The busiest spot node, at a moment when its pods would not fit elsewhere, so that a replacement is needed.
- * Where the trace does not give such a moment, the script makes one, and says so.
+ * The busiest spot node, at a moment when its pods would not fit elsewhere, so that a replacement is needed, and
+ * with pods of every class on it. Where the trace does not give such a moment, the script makes one, and says so.
  */
-async function busySpotNode(hands: Stagehands, startedAt: EpochMs): Promise<string> {
-  const { world, clock, signal } = hands;
-  let filled = false;
+async function stageDrill(
+  hands: Stagehands,
+  startedAt: EpochMs,
+): Promise<{ readonly node: string; readonly companions: readonly string[] }> {
+  const { world, clock, signal, change, limits } = hands;
   let ownWork = false;
+  let roomMade = false;
   for (;;) {
     await clock.sleep(LOOK_EVERY, signal);
     const passed = elapsed(startedAt, clock.now());
     if (passed < DRILL_NOT_BEFORE_MS) continue;
-    const busy = busySpotNodes(world);
-    const needed = busy.find((name) => gpusUsedOn(world, name) > freeGpusElsewhere(world, name));
-    if (needed !== undefined) return needed;
-    if (!filled && passed > DRILL_ANYWAY_MS && busy[0] !== undefined && noneBooting(world)) {
-      fillElsewhere(hands, busy[0]);
-      filled = true;
-    }
-    if (!ownWork && passed > OWN_WORK_MS && busy.length === 0) {
-      hands.narrator.say(
-        "the trace has left the fleet idle; the script adds one job for 4 GPUs to have something to drill",
-      );
-      hands.addJob(
-        demoJob({ id: "own-work", gpus: 4, durationMs: 60_000, priority: "high", seed: hands.seed }),
-      );
+    if (!roomMade && passed > MAKE_ROOM_FROM_MS && !mayReplace(world, limits)) roomMade = makeRoom(hands);
+    const node = candidate(hands, passed);
+    if (node !== undefined) {
+      const companions = await addCompanions(hands, node);
+      // Without a pause from here to the notice: what was true must still be.
+      if (isMoment(hands, node, "as they are")) return { node, companions };
+      if (isMoment(hands, node, "filled")) {
+        fillElsewhere(hands, node);
+        return { node, companions };
+      }
+      hands.narrator.say(`jobs on ${node} ended meanwhile; the small pods leave again, the drill waits`);
+      for (const companion of companions) change((each) => each.cancelJob(companion));
+    } else if (!ownWork && passed > OWN_WORK_FROM_MS && mayAddNodeOfWork(world, limits)) {
+      addOwnWork(hands);
       ownWork = true;
     }
   }
 }
 
-/** Spot nodes with GPUs in use, those with most classes and most GPUs first. */
-function busySpotNodes(world: World): readonly string[] {
-  return world
-    .list("nodes")
-    .filter(
-      (node) => poolOf(node) === SPOT_POOL && isUsable(node) && gpusUsedOn(world, node.metadata.name) > 0,
-    )
-    .map((node) => node.metadata.name)
-    .toSorted(
-      (a, b) =>
-        classesOn(world, b).size - classesOn(world, a).size || gpusUsedOn(world, b) - gpusUsedOn(world, a),
-    );
+function candidate(hands: Stagehands, passed: number): string | undefined {
+  const busy = busySpotNodes(hands.world);
+  const found = busy.find((name) => isMoment(hands, name, "as they are"));
+  if (found !== undefined || passed < FILL_FROM_MS) return found;
+  return busy.find((name) => isMoment(hands, name, "filled"));
 }
 
-function noneBooting(world: World): boolean {
-  const usable = world.list("nodes").filter(isUsable).length;
-  return (
-    world.list("machines").filter((machine) => machine.metadata.deletionTimestamp === undefined).length <=
-    usable
-  );
+function isMoment(hands: Stagehands, node: string, others: "as they are" | "filled"): boolean {
+  const { world, limits, endsAt, clock } = hands;
+  return mayReplace(world, limits) && needsNewNode({ world, endsAt, now: clock.now() }, node, others);
 }
 
-/** For each other node one job of the size of its free GPUs. */
+/** For each other node one job of the size of its free GPUs, tied to it. */
 function fillElsewhere({ world, narrator, addJob, seed }: Stagehands, than: string): void {
-  const free = world
-    .list("nodes")
-    .filter((node) => node.metadata.name !== than && isUsable(node))
-    .map((node) => GPUS_PER_NODE - gpusUsedOn(world, node.metadata.name))
-    .filter((gpus) => gpus > 0);
-  for (const [at, gpus] of free.entries()) {
-    addJob(demoJob({ id: `filler-${at}`, gpus, durationMs: 20_000, priority: "medium", seed }));
+  const rooms = roomElsewhere(world, than);
+  for (const [at, [node, gpus]] of rooms.entries()) {
+    const nodeSelector = { [NODE_LABEL.hostname]: node };
+    addJob(demoJob({ id: `filler-${at}`, gpus, durationMs: 20_000, priority: "medium", seed, nodeSelector }));
   }
-  const total = free.reduce((sum, gpus) => sum + gpus, 0);
+  const total = rooms.reduce((sum, [, gpus]) => sum + gpus, 0);
   narrator.say(
     `the other nodes have room for the pods of ${than}; fillers take ${total} GPUs, so that a drill needs a new node`,
   );
+}
+
+function addOwnWork({ narrator, addJob, seed }: Stagehands): void {
+  narrator.say(
+    `the trace has no work that a drill would hurt; the script adds one job for ${GPUS_PER_NODE} GPUs`,
+  );
+  const gpus = GPUS_PER_NODE;
+  addJob(demoJob({ id: "own-work", gpus, durationMs: 60_000, priority: "high", seed }));
+}
+
+/** Ends the jobs of the on-demand node that has fewest; true when there was one. */
+function makeRoom({ world, change, narrator }: Stagehands): boolean {
+  const [least] = world
+    .list("nodes")
+    .filter((node) => poolOf(node) === ON_DEMAND_POOL && isUsable(node))
+    .map((node) => node.metadata.name)
+    .toSorted((a, b) => gpusUsedOn(world, a) - gpusUsedOn(world, b));
+  if (least === undefined) return false;
+  const jobs = new Set(podsOn(world, least).map(jobOf));
+  narrator.say(
+    `the pools are at their maximum and stay there; the script ends what runs on ${least}, so that a replacement is possible`,
+  );
+  for (const job of jobs) change((each) => each.cancelJob(job));
+  return true;
+}
+
+function jobOf(pod: Pod): string {
+  return pod.metadata.ownerReferences?.[0]?.name ?? "";
 }
 
 /**
@@ -164,7 +187,7 @@ async function addCompanions(
       durationMs: 300_000,
       priority,
       seed,
-      nodeSelector: { "kubernetes.io/hostname": node },
+      nodeSelector: { [NODE_LABEL.hostname]: node },
     });
     addJob(job);
     return job.spec.id;
@@ -173,6 +196,7 @@ async function addCompanions(
     `three small pods without GPUs join ${node}, one of each priority, so that each class is there`,
   );
   while (
+    world.get("nodes", { name: node }) !== null &&
     companions.some(
       (id) =>
         !podsOn(world, node).some(

@@ -1,15 +1,18 @@
 // `npm run demo -- --break NAME` sabotages a run so that exactly the check NAME fails: a check that cannot fail
-// proves nothing. Each run is the whole demo on a short slice of its trace, so three go at a time.
+// proves nothing. Each run is the whole demo on a short slice of its trace, mostly waiting, so all go at once.
 
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 
 import { ensureBundle } from "../../deploy/bundle.ts";
+import { readEnvironment } from "../../shared/runtime/settings.ts";
 import { CHECKS } from "../demo/checks.ts";
 import type { CheckResult } from "../demo/checks.ts";
 
@@ -78,6 +81,31 @@ describe("npm run demo", () => {
     },
   );
 
+  test("stops every process on Ctrl-C, leaves nothing behind and exits with 130", async () => {
+    const temp = join(dir, "temp");
+    await mkdir(temp);
+    const child = spawn(process.execPath, ["test/demo/main.ts", "--trace", TRACE], {
+      cwd: ROOT,
+      env: { ...readEnvironment(), TMPDIR: temp },
+      stdio: ["ignore", "pipe", "inherit"],
+      detached: true,
+    });
+    const ended = once(child, "exit");
+    onTestFinished(() => void child.kill("SIGKILL"));
+    let output = "";
+    for await (const line of createInterface({ input: child.stdout })) {
+      output += `${line}\n`;
+      // A terminal tells the whole group. By now NATS, the coordinator and an agent run.
+      if (/spot-\w+ is ready/.test(line)) process.kill(-(child.pid ?? 0), "SIGINT");
+    }
+    expect(await ended).toEqual([130, null]);
+    expect(output).toMatch(/stopping every process.*\n(.*\n)*interrupted; every process was stopped\n$/);
+    // An agent that the signal had reached by itself would have been started again.
+    expect(output).not.toContain("started again");
+    expect(await readdir(temp)).toEqual([]);
+    expect(await processesOf(temp)).toEqual([]);
+  });
+
   test("names line and field of a bad row, and exits with 65", async () => {
     const trace = join(dir, "bad.csv");
     await writeFile(trace, "job_id,arrival_s,duration_s,gpus\na,0,soon,1\n");
@@ -90,3 +118,13 @@ describe("npm run demo", () => {
     expect(failed.stderr).toContain('bad.csv, line 2, duration_s: "soon" is not a number');
   });
 });
+
+/** Command lines of processes that name the folder. */
+async function processesOf(folder: string): Promise<readonly string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(
+    // One may end while we look.
+    pids.map((pid) => readFile(`/proc/${pid}/environ`, "utf8").catch(() => "")),
+  );
+  return lines.filter((line) => line.includes(folder));
+}
