@@ -17,6 +17,9 @@ const idleFor = (idleMs: number, reading = reported({ busiest: 0.05 }), extra = 
     memory: memory({ n1: { idleMs: idleMs + REPORT_AGE } }),
   });
 
+const snapshotNeverIdle = (reading: ReturnType<typeof reported>) =>
+  snapshot({ nodes: [node("n1", { telemetry: reading })], pods: occupied });
+
 test.each([
   ["9 min 50 s", 590 * SECOND, "idle-too-short"],
   ["10 min", 600 * SECOND, undefined],
@@ -33,6 +36,11 @@ test("one sample above the threshold in the newest report: busy, with its readin
     busiest: 0.6,
     threshold: 0.2,
   });
+});
+
+test("busy between two reports: the last minute says so", () => {
+  const reading = reported({ since: [], mean: 0.7 });
+  expect(verdict(idleWindow, snapshotNeverIdle(reading))).toMatchObject({ code: "busy", busiest: 0.7 });
 });
 
 test("a blip between two quiet reports starts the time again", () => {

@@ -28,14 +28,16 @@ export const idleWindow: Rule = {
       };
     }
     const busiest = busiestOf(state.node.telemetry);
-    if (timers.idleSince === null && busiest !== null) {
+    if (timers.idleSince === null && busiest !== null && busiest >= pool.spec.scaleDownThreshold) {
       return { code: "busy", node, busiest: ratio(busiest), threshold: ratio(pool.spec.scaleDownThreshold) };
     }
     return { code: "idle-too-short", node, forMs, needMs };
   },
 };
 
-/** The highest sample of the newest report; null when nothing came since the last decision. */
+/** The highest sample of the newest report, or, when none came since the last decision, the busiest GPU's minute. */
 function busiestOf(telemetry: Telemetry): number | null {
-  return telemetry.kind === "reported" ? (telemetry.since.at(-1)?.peak ?? null) : null;
+  if (telemetry.kind === "unknown") return null;
+  const means = telemetry.gpus.flatMap(({ mean60 }) => mean60 ?? []);
+  return telemetry.since.at(-1)?.peak ?? (means.length === 0 ? null : Math.max(...means));
 }
