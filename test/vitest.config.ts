@@ -29,7 +29,7 @@ export default defineConfig({
           hookTimeout: 90_000,
           // Scenarios mostly wait, so a few at a time fit on two cores.
           maxWorkers: 3,
-          maxConcurrency: 7,
+          maxConcurrency: 4,
           sequence: { groupOrder: 1 },
         },
       },

@@ -51,10 +51,13 @@ async function demo(
 const failing = (json: DemoJson): readonly string[] =>
   json.checks.filter((check) => !check.held).map((check) => check.name);
 
+/** `replaced` is held to one second of real time: a machine that was busy with something else gets a second run. */
+const RUN = { timeout: 170_000, retry: 1 };
+
 describe("npm run demo", () => {
   test.concurrent(
     "holds every check on a short slice and exits with 0",
-    { timeout: 170_000 },
+    RUN,
     async ({ expect: expectHere }) => {
       const run = await demo([], "whole");
       expectHere({
@@ -70,7 +73,7 @@ describe("npm run demo", () => {
 
   test.concurrent.each(CHECKS)(
     "fails exactly %s when that is broken, and exits with 1",
-    { timeout: 170_000 },
+    RUN,
     async (name) => {
       const { json, code } = await demo(["--break", name], name);
       expect({ failing: failing(json), code, broken: json.broken }).toEqual({
