@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import type { Scale } from "../../shared/model/kube.ts";
 import { millis } from "../../shared/model/units.ts";
 import { createDiscovery } from "../../shared/runtime/kube/resources.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
@@ -28,6 +29,26 @@ describe("createScaleGroup()", () => {
     expect((await group.read(options())).size).toBe(3);
     await expect(group.resize(5, seen, options())).rejects.toMatchObject({ kind: "conflict" });
     expect((await group.read(options())).size).toBe(3);
+  });
+
+  test("takes a scale without a number for zero, which is how a server writes it", async () => {
+    await using made = await aWorldClient(0);
+    const group = groupOf(made);
+    const seen = await group.read(options());
+    expect(seen.size).toBe(0);
+    await group.resize(1, seen, options());
+    expect((await group.read(options())).size).toBe(1);
+  });
+
+  test.each([
+    ["no spec", {}],
+    ["a size that is none", { spec: { replicas: -1 } }],
+    ["a size that is no number", { spec: { replicas: "2" } }],
+  ])("takes an answer with %s for no answer", async (_, part) => {
+    await using made = await aWorldClient();
+    const answer = { metadata: { name: "spot-a", resourceVersion: "7" }, status: { replicas: 2 }, ...part };
+    const client = { ...made.client, getScale: async () => await Promise.resolve(answer as Scale) };
+    await expect(groupOf({ ...made, client }).read(options())).rejects.toMatchObject({ kind: "malformed" });
   });
 
   test("never lowers a number without naming a member", async () => {

@@ -147,7 +147,8 @@ export function createScaleGroup({
 }
 
 function stateOf(scale: Scale, words: string): GroupState {
-  const size = scale.spec?.replicas;
+  // A server leaves a zero out, so that a spec without a number is 0. Without a spec it is no answer at all.
+  const size = scale.spec === undefined ? undefined : (scale.spec.replicas ?? 0);
   const version = scale.metadata.resourceVersion;
   if (size === undefined || version === undefined || !Number.isInteger(size) || size < 0) {
     throw new AppError(

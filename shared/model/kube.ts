@@ -146,6 +146,7 @@ export interface Machine extends KubeObject {
 
 /** Any object with a `/scale` subresource, as `autoscaling/v1` shows it. */
 export interface Scale extends KubeObject {
+  /** The server leaves a number of 0 out. */
   readonly spec?: { readonly replicas?: number };
   readonly status: { readonly replicas: number; readonly selector?: string };
 }

@@ -1,5 +1,5 @@
 // `npm run demo -- --break NAME` sabotages a run so that exactly the check NAME fails: a check that cannot fail
-// proves nothing. Each run is the whole demo on a short slice of its trace, mostly waiting, so all go at once.
+// proves nothing. Each run is the whole demo on a short slice of its trace, mostly waiting, so four go at a time.
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";

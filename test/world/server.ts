@@ -12,7 +12,7 @@ import type { Clock } from "../../shared/runtime/clock.ts";
 import { answer } from "./api/answer.ts";
 import type { Reply } from "./api/call.ts";
 import { documentAt } from "./api/documents.ts";
-import { Refusal, noSuchResource, statusBody } from "./api/refusal.ts";
+import { Refusal, noSuchPath, statusBody } from "./api/refusal.ts";
 import { isPublic, route } from "./api/route.ts";
 import type { Route } from "./api/route.ts";
 import { createWatches } from "./api/watch.ts";
@@ -178,10 +178,10 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
     );
   }
 
-  function refuseWith(exchange: Exchange, { body }: Refusal): void {
+  function refuseWith(exchange: Exchange, { asText, body }: Refusal): void {
     const retryAfter = body.details?.retryAfterSeconds;
     if (retryAfter !== undefined) exchange.response.setHeader("retry-after", String(retryAfter));
-    respond(exchange, body.code, body);
+    respond(exchange, body.code, asText ? body.message : body);
   }
 
   function record(exchange: Exchange, status: number): void {
@@ -310,7 +310,7 @@ function faultRefusal(fault: Extract<Fault, { kind: "status" }>): Refusal {
 }
 
 function documentFor(route: Exclude<Route, { kind: "resource" }>): unknown {
-  if (route.kind === "unknown") throw noSuchResource();
+  if (route.kind === "unknown") throw noSuchPath();
   return documentAt(route.path);
 }
 

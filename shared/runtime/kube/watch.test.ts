@@ -235,6 +235,57 @@ describe("watch()", () => {
     expect(refused).toBe(1);
   });
 
+  test("counts its age from before the outage when a restarted server does not know its version any more", async () => {
+    let down = false;
+    const harness = await startWatch((_, reply) => {
+      if (down) reply.cut();
+      return down;
+    });
+    const stream = await untilLive(harness);
+    down = true;
+    stream.cut();
+    expect(await harness.next()).toMatch(/^stale since 0: cannot watch pods: no connection/);
+    expect(await harness.nextAfterPause(250)).toMatch(/^stale since 0/);
+    expect(await harness.nextAfterPause(500)).toMatch(/^stale since 0/);
+    down = false;
+    expect(await harness.nextAfterPause(1000)).toBe("live");
+    (await harness.opened(2)).send({ type: "ERROR", object: refusal(410, "Expired") });
+    expect(await harness.next()).toMatch(/^stale since 0: cannot go on watching pods: 410 Expired/);
+    // The server is back: what it says is no reason to wait as long as for one that is away.
+    expect(await harness.nextAfterPause(250)).toBe("synced a@5");
+  });
+
+  test("waits no longer than asked for a server that is back and still starting", async () => {
+    let answer: "cut" | "busy" | "ready" = "ready";
+    const harness = await startWatch((_, reply) => {
+      if (answer === "cut") reply.cut();
+      if (answer === "busy") {
+        reply.json(429, { ...refusal(429, "TooManyRequests"), details: { retryAfterSeconds: 1 } });
+      }
+      return answer !== "ready";
+    });
+    const stream = await untilLive(harness);
+    answer = "cut";
+    stream.cut();
+    expect(await harness.next()).toMatch(/^stale/);
+    for (const pauseMs of [250, 500, 1000]) {
+      expect(await harness.nextAfterPause(pauseMs)).toMatch(/no connection/);
+    }
+    answer = "busy";
+    expect(await harness.nextAfterPause(2000)).toMatch(/429/);
+    answer = "ready";
+    expect(await harness.nextAfterPause(1000)).toBe("live");
+  });
+
+  test("lists again when a whole watch has passed without the bookmarks that it asked for", async () => {
+    const harness = await startWatch();
+    const stream = await untilLive(harness);
+    await harness.clock.advance(300_000);
+    stream.end();
+    expect(await harness.next()).toBe("synced a@5");
+    expect(harness.trouble).toEqual([]);
+  });
+
   test.each([
     ["no JSON", '{"type":"ADDED","obj'],
     ["no object", '{"type":"ADDED"}'],

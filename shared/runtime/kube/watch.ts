@@ -55,6 +55,12 @@ export interface WatchOptions {
 
 export type WatchLog = Pick<Log, "info" | "warn">;
 
+/**
+ * A server that was asked for bookmarks sends one a minute. Longer silence is that of a server whose versions are
+ * behind ours, as after a restored backup: it takes the watch, and says nothing until it has caught up.
+ */
+const BOOKMARK_WITHIN_MS = 120_000;
+
 /** @throws only what is a bug of ours. */
 export async function* watch<T extends KubeObject>(
   client: Watcher,
@@ -69,15 +75,19 @@ export async function* watch<T extends KubeObject>(
   let heardAt = clock.now();
   let state: "starting" | "live" | "stale" = "starting";
   let failures = 0;
+  let wasAnswered = false;
 
   while (!signal.aborted) {
     const openedAtMs = clock.monotonic();
+    let heardBefore = heardAt;
+    let heard = false;
     try {
       // 1. What is there now.
       if (position === null) {
         const listed = await client.list(resource, selector, { signal });
         position = listed.resourceVersion;
         heardAt = clock.now();
+        heardBefore = heardAt;
         yield { kind: "synced", items: listed.items };
       }
       // 2. What changes from there on.
@@ -86,7 +96,6 @@ export async function* watch<T extends KubeObject>(
       if (state === "stale") log?.info({ resource: resource.plural }, "watch is live again");
       if (state !== "live") yield { kind: "live" };
       state = "live";
-      let heard = false;
       for await (const line of lines) {
         const event: LineEvent<T> = readLine<T>(line, resource);
         heardAt = clock.now();
@@ -103,12 +112,18 @@ export async function* watch<T extends KubeObject>(
           `cannot watch ${resource.plural}: the server ends each watch at once`,
         );
       }
+      if (!heard && clock.monotonic() - openedAtMs >= BOOKMARK_WITHIN_MS) position = null;
       failures = 0;
     } catch (error) {
       // 4. Trouble: say so, and come back after a pause.
       if (signal.aborted) return;
       if (!(error instanceof AppError) || error.kind === "bug") throw error;
-      failures++;
+      const isAnswered = error.kind === "expired" || error.kind === "throttled";
+      // A server that was away and now answers is back: it is not to be waited for any longer.
+      failures = isAnswered && !wasAnswered ? 1 : failures + 1;
+      wasAnswered = isAnswered;
+      // Opened and then told that our version is forgotten: nothing was heard after all.
+      if (error.kind === "expired" && !heard) heardAt = heardBefore;
       options.onTrouble?.(error.kind);
       if (needsList(error.kind)) position = null;
       if (state !== "stale") log?.warn({ resource: resource.plural, error }, "watch is stale");

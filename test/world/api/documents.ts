@@ -3,7 +3,7 @@
 
 import { RESOURCES } from "../../../coordinator/replay/world-resources.ts";
 import type { ResourceInfo } from "../../../coordinator/replay/world-resources.ts";
-import { noSuchResource } from "./refusal.ts";
+import { noSuchPath } from "./refusal.ts";
 
 const VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"];
 
@@ -14,7 +14,7 @@ export function documentAt(path: string): unknown {
   if (root === "healthz" || root === "livez" || root === "readyz") return "ok";
   if (root === "api" && group === undefined) return { kind: "APIVersions", versions: ["v1"] };
   if (root === "api") return resourceList("", group ?? "");
-  if (root !== "apis") throw noSuchResource();
+  if (root !== "apis") throw noSuchPath();
   if (group === undefined)
     return { kind: "APIGroupList", apiVersion: "v1", groups: groupNames().map(groupOf) };
   if (version === undefined) return groupDocument(group);
@@ -30,7 +30,7 @@ function groupNames(): readonly string[] {
 }
 
 function groupDocument(name: string): object {
-  if (!groupNames().includes(name)) throw noSuchResource();
+  if (!groupNames().includes(name)) throw noSuchPath();
   return { kind: "APIGroup", apiVersion: "v1", ...groupOf(name) };
 }
 
@@ -46,7 +46,7 @@ function groupOf(name: string): {
 
 function resourceList(group: string, version: string): object {
   const matching = infos().filter((info) => info.group === group && info.version === version);
-  if (matching.length === 0) throw noSuchResource();
+  if (matching.length === 0) throw noSuchPath();
   return {
     kind: "APIResourceList",
     apiVersion: "v1",

@@ -6,7 +6,7 @@ import { seconds } from "../../../shared/model/units.ts";
 import { parseBody, wishOf } from "./call.ts";
 import type { ApiCall, Reply } from "./call.ts";
 import { isJsonObject } from "./patch.ts";
-import { Refusal, badRequest, conflict, methodNotAllowed, notFound } from "./refusal.ts";
+import { Refusal, badRequest, methodNotAllowed, notFound } from "./refusal.ts";
 import { requireNamespace } from "./write.ts";
 
 export function evict(world: World, call: ApiCall): Reply {
@@ -34,15 +34,16 @@ export function evict(world: World, call: ApiCall): Reply {
     case "not-found":
       throw notFound(route.info, name);
     case "conflict":
-      throw conflict(
-        route.info,
-        name,
-        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${verdict.uid}`,
+      throw new Refusal(
+        409,
+        "Conflict",
+        `Operation cannot be fulfilled on Pod "${name}": the UID in the precondition (${uid}) does not match the UID in record (${verdict.uid}). The object might have been deleted and then recreated`,
       );
     case "several-budgets": {
       const message =
         "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
-      throw new Refusal(500, "InternalError", message);
+      // The real answer has no reason either.
+      throw new Refusal(500, "", message);
     }
     case "too-many-requests": {
       const { budget, needed, healthy, retryAfterSeconds } = verdict;

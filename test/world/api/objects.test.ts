@@ -19,10 +19,8 @@ describe("discovery", () => {
       expect.objectContaining({ name: "machinedeployments/scale", group: "autoscaling", kind: "Scale" }),
     );
     expect((await api.get("/apis/cluster.x-k8s.io/v1")).code).toBe(404);
-    expect((await api.get("/apis/nothing.example/v1/things")).body).toMatchObject({
-      kind: "Status",
-      reason: "NotFound",
-    });
+    for (const path of ["/apis/nothing.example/v1", "/apis/nothing.example/v1/things"])
+      expect(await api.get(path)).toMatchObject({ code: 404, body: { text: "404 page not found\n" } });
   });
 });
 
@@ -100,6 +98,11 @@ describe("objects", () => {
       ],
     ).toMatchObject([{ field: "spec.taints[0].effect" }]);
     expect((await api.merge(node, { spec: { taints: [taint, taint] } })).code).toBe(422);
+    const longest = { ...taint, value: "x".repeat(63) };
+    expect((await api.merge(node, { spec: { taints: [longest] } })).code).toBe(200);
+    expect((await api.merge(node, { spec: { taints: [{ ...taint, value: "x".repeat(64) }] } })).code).toBe(
+      422,
+    );
     expect((await api.merge(node, { spec: { providerID: "sim://other/x" } })).code).toBe(422);
     expect((await api.merge(node, { spec: { taints: [taint] } })).code).toBe(200);
   });

@@ -20,15 +20,19 @@ export interface StatusBody extends KubeStatus {
 export interface RefusalOptions {
   readonly causes?: readonly Cause[];
   readonly retryAfterSeconds?: number;
+  /** The message goes out as text, not as a Status. */
+  readonly asText?: boolean;
 }
 
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly body: StatusBody;
+  readonly asText: boolean;
 
   constructor(code: number, reason: string, message: string, options: RefusalOptions = {}) {
     super(message);
     this.body = statusBody(code, reason, message, options);
+    this.asText = options.asText ?? false;
   }
 }
 
@@ -48,7 +52,7 @@ export function statusBody(
     metadata: {},
     status: code < 400 ? "Success" : "Failure",
     message,
-    reason,
+    ...(reason === "" ? {} : { reason }),
     ...(Object.keys(details).length === 0 ? {} : { details }),
     code,
   };
@@ -60,6 +64,11 @@ export function notFound(info: ResourceInfo, name: string): Refusal {
 
 export function noSuchResource(): Refusal {
   return new Refusal(404, "NotFound", "the server could not find the requested resource");
+}
+
+/** A group, version or kind that nobody serves: no handler is there to answer with a Status. */
+export function noSuchPath(): Refusal {
+  return new Refusal(404, "NotFound", "404 page not found\n", { asText: true });
 }
 
 export function alreadyExists(info: ResourceInfo, name: string): Refusal {

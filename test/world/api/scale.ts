@@ -32,7 +32,7 @@ export function replaceScale(world: World, call: ApiCall, given: unknown): Scale
   if (call.query.get("dryRun") !== "All") world.scale(group.metadata, Number(replicas));
   const written = groupOf(world, call);
   return call.query.get("dryRun") === "All"
-    ? { ...scaleOf(group), spec: { replicas: Number(replicas) } }
+    ? { ...scaleOf(group), spec: specOf(Number(replicas)) }
     : scaleOf(written);
 }
 
@@ -47,6 +47,11 @@ function groupOf(world: World, { route }: ApiCall): MachineDeployment {
   return group;
 }
 
+/** The server's type leaves a size of zero out. */
+function specOf(replicas: number): NonNullable<Scale["spec"]> {
+  return replicas === 0 ? {} : { replicas };
+}
+
 function scaleOf(group: MachineDeployment): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = group.metadata;
   return {
@@ -59,8 +64,7 @@ function scaleOf(group: MachineDeployment): Scale {
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
       ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
     },
-    // Without replicas a MachineDeployment means one.
-    spec: { replicas: group.spec.replicas ?? 1 },
+    spec: specOf(group.spec.replicas ?? 1),
     status: {
       replicas: group.status?.replicas ?? 0,
       ...(group.status?.selector === undefined ? {} : { selector: group.status.selector }),

@@ -72,7 +72,7 @@ function metadataCauses({ metadata }: KubeObject): readonly Cause[] {
       causes.push(
         wrong("metadata.labels", key, "name part must consist of alphanumeric characters, '-', '_' or '.'"),
       );
-    if (!LABEL_VALUE.test(value) || value.length > 63)
+    if (!isLabelValue(value))
       causes.push(
         wrong(
           "metadata.labels",
@@ -100,6 +100,10 @@ function metadataCauses({ metadata }: KubeObject): readonly Cause[] {
       message: `may not be more than ${MAX_ANNOTATION_BYTES} bytes`,
     });
   return causes;
+}
+
+function isLabelValue(value: string): boolean {
+  return LABEL_VALUE.test(value) && value.length <= 63;
 }
 
 function specCauses(resource: ResourceName, next: KubeObject, current: KubeObject | null): readonly Cause[] {
@@ -180,7 +184,7 @@ function nodeCauses(next: object, current: object): readonly Cause[] {
       : { key: undefined, effect: undefined, value: undefined };
     if (typeof key !== "string" || !QUALIFIED_KEY.test(key))
       causes.push(wrong(`${path}.key`, textOf(key), "name part must be non-empty"));
-    if (value !== undefined && (typeof value !== "string" || !LABEL_VALUE.test(value)))
+    if (value !== undefined && (typeof value !== "string" || !isLabelValue(value)))
       causes.push(wrong(`${path}.value`, textOf(value), "a valid label value is required"));
     if (typeof effect !== "string" || !TAINT_EFFECTS.includes(effect)) {
       causes.push({
