@@ -4,14 +4,6 @@
 
 import type { Millis } from "../../shared/model/units.ts";
 
-/** One member, from its creation to its end. */
-export interface GroupInstance {
-  readonly id: string;
-  readonly node: string | null;
-  /** `booting`: not yet a Ready node. `leaving`: deletion has begun. `failed`: it will never come. */
-  readonly state: "booting" | "ready" | "leaving" | "failed";
-}
-
 /**
  * One reading. `version` stands for exactly this size: a write that is made conditional on it is refused when
  * anybody changed the group in between.

@@ -3,6 +3,7 @@
 // guessed: see each function for what takes its place.
 
 import { readDrainRequest, readDrainState } from "../../shared/contract/node-marks.ts";
+import { parseInstant } from "../../shared/model/instant.ts";
 import type { Node, Pod } from "../../shared/model/kube.ts";
 import { NODE_ANNOTATION, POD_ANNOTATION } from "../../shared/model/names.ts";
 import { readiness } from "../../shared/model/node.ts";
@@ -145,8 +146,7 @@ function waitingOf(pod: Pod): PodInput["waiting"] {
 
 /** An instant that is missing or unreadable counts as the distant past for nobody's benefit: it only makes things older. */
 function instant(text: string | undefined): EpochMs {
-  const parsed = text === undefined ? Number.NaN : Date.parse(text);
-  return epochMs(Number.isNaN(parsed) ? 0 : Math.max(0, parsed));
+  return (text === undefined ? null : parseInstant(text)) ?? epochMs(0);
 }
 
 function messageOf(error: unknown): string {

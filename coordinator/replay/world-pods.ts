@@ -98,13 +98,6 @@ export function isNodeBound(pod: Pod): boolean {
   );
 }
 
-export function toleratesAll(
-  tolerations: readonly Toleration[] | undefined,
-  taints: readonly Taint[] | undefined,
-): boolean {
-  return firstUntolerated(tolerations, taints) === null;
-}
-
 export function firstUntolerated(
   tolerations: readonly Toleration[] | undefined,
   taints: readonly Taint[] | undefined,

@@ -1,6 +1,6 @@
 // Joints between streams that bring news and loops that act on it. Nothing is decided where news arrives: a
-// stream updates a store and triggers a pulse, and the loop wakes at its own pace. Every buffer here holds
-// one value at most, or one per source, so none can grow.
+// stream updates a store and triggers a pulse, and the loop wakes at its own pace. A pulse holds a number and
+// no values, so it cannot grow.
 
 import { millis } from "../model/units.ts";
 import type { Millis } from "../model/units.ts";
@@ -91,115 +91,5 @@ async function sleepUnlessWoken(
   } finally {
     arm(null);
     signal?.removeEventListener("abort", wake);
-  }
-}
-
-export interface Latest<T> {
-  /** Replaces what has not been taken yet. */
-  put(value: T): void;
-  /** The newest value; waits for one when there is none. One waiter at a time. Rejects with the signal's reason. */
-  next(signal?: AbortSignal): Promise<T>;
-  /** How many values were replaced before anybody took them. */
-  readonly dropped: number;
-}
-
-/** A slot for one value. Newest wins: a reader that is late gets the state of now, not a backlog. */
-export function createLatest<T>(): Latest<T> {
-  let held: { readonly value: T } | null = null;
-  let dropped = 0;
-  let arrived: (() => void) | null = null;
-
-  return {
-    get dropped() {
-      return dropped;
-    },
-    put: (value) => {
-      if (held !== null) dropped++;
-      held = { value };
-      arrived?.();
-    },
-    next: async (signal) => {
-      while (held === null) {
-        await untilCalled(signal, (set) => {
-          arrived = set;
-        });
-      }
-      // A put may have come while this function was suspended: what is taken is what is held now.
-      const { value } = held;
-      held = null;
-      return value;
-    },
-  };
-}
-
-/** Resolves when the function given to `arm` is called; rejects with the signal's reason. */
-async function untilCalled(
-  signal: AbortSignal | undefined,
-  arm: (call: (() => void) | null) => void,
-): Promise<void> {
-  signal?.throwIfAborted();
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onAbort = (): void => {
-    reject(signal?.reason);
-  };
-  signal?.addEventListener("abort", onAbort, { once: true });
-  arm(resolve);
-  try {
-    await promise;
-  } finally {
-    arm(null);
-    signal?.removeEventListener("abort", onAbort);
-  }
-}
-
-/**
- * The values of all sources as they come; ends when all have ended. Holds one value per source, so a slow
- * reader slows the sources down. When one source fails the others are closed and the error is thrown.
- */
-export async function* merge<T>(...sources: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
-  type Arrival =
-    | { readonly kind: "value"; readonly value: T; readonly from: AsyncIterator<T> }
-    | { readonly kind: "end" }
-    | { readonly kind: "failure"; readonly error: unknown };
-  const arrivals: Arrival[] = [];
-  const open = new Set(sources.map((source) => source[Symbol.asyncIterator]()));
-  let arrived: (() => void) | null = null;
-
-  // Not Promise.race: each race leaves a reaction on the promise of a quiet source, which never goes away.
-  const pull = (from: AsyncIterator<T>): void => {
-    const settled = (arrival: Arrival): void => {
-      if (arrival.kind !== "value") open.delete(from);
-      arrivals.push(arrival);
-      arrived?.();
-    };
-    from.next().then(
-      (step) => {
-        settled(step.done === true ? { kind: "end" } : { kind: "value", value: step.value, from });
-      },
-      (error: unknown) => {
-        settled({ kind: "failure", error });
-      },
-    );
-  };
-
-  for (const iterator of open) pull(iterator);
-  try {
-    while (open.size > 0 || arrivals.length > 0) {
-      const arrival = arrivals.shift();
-      if (arrival === undefined) {
-        await untilCalled(undefined, (set) => {
-          arrived = set;
-        });
-      } else if (arrival.kind === "failure") {
-        throw arrival.error;
-      } else if (arrival.kind === "value") {
-        yield arrival.value;
-        pull(arrival.from);
-      }
-    }
-  } finally {
-    // A generator that waits for its next value takes a `return` only after that value has come, so closing
-    // is asked for and not awaited; such sources end with their signal.
-    for (const iterator of open) void iterator.return?.().catch(() => {});
   }
 }

@@ -101,8 +101,6 @@ export interface KubeClient {
 export type Evictor = Pick<KubeClient, "evict">;
 export type Watcher = Pick<KubeClient, "list" | "openWatch">;
 export type NodePatcher = Pick<KubeClient, "get" | "mergePatch">;
-export type Scaler = Pick<KubeClient, "getScale" | "patchScale">;
-export type StatusWriter = Pick<KubeClient, "replaceStatus">;
 
 export interface KubeClientOptions {
   readonly config: KubeConfig;
