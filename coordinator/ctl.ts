@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { readDrainState } from "../shared/contract/node-marks.ts";
-import { parsePolicy, parsePolicyStatus } from "../shared/contract/policy.ts";
+import { parsePolicy } from "../shared/contract/policy.ts";
+import { parsePolicyStatus } from "../shared/contract/policy/status.ts";
 import type { Node } from "../shared/model/kube.ts";
 import { NODE_ANNOTATION } from "../shared/model/names.ts";
 import { systemClock as clock } from "../shared/runtime/clock.ts";

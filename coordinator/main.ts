@@ -1,7 +1,7 @@
 // The coordinator's process: reads settings, builds the parts in the order in which they depend on each other,
 // and runs them until a signal. Wiring only; what each part promises stands in its own file.
 
-import type { ScaleGroup } from "../shared/contract/policy.ts";
+import type { ScaleGroup } from "../shared/contract/policy/pool.ts";
 import { FIELD_MANAGER, KV_BUCKET } from "../shared/model/names.ts";
 import { seededRandom } from "../shared/model/random.ts";
 import { bytes, millis } from "../shared/model/units.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { POLICY } from "../../shared/model/names.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";

@@ -2,7 +2,7 @@
 // status before the call and the outcome after it. Replacements go first, because their nodes have a deadline,
 // then growth, releases and removals. Policies that only recommend are left alone altogether.
 
-import type { MoveState } from "../../shared/contract/policy.ts";
+import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { millis } from "../../shared/model/units.ts";
 import type { Millis } from "../../shared/model/units.ts";
 import { describe } from "../../shared/runtime/errors.ts";

@@ -4,7 +4,7 @@
 
 import { readDrainRequest } from "../../shared/contract/node-marks.ts";
 import type { DrainRequest } from "../../shared/contract/node-marks.ts";
-import type { MoveState } from "../../shared/contract/policy.ts";
+import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { NODE_ANNOTATION } from "../../shared/model/names.ts";
 import { elapsed, epochMs } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";

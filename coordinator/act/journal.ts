@@ -3,8 +3,8 @@
 // wrote in between, and computed again from what is there if somebody did. What a status says is moves.ts and
 // report/status.ts.
 
-import { parsePolicyStatus } from "../../shared/contract/policy.ts";
-import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import { parsePolicyStatus } from "../../shared/contract/policy/status.ts";
+import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import type { Millis } from "../../shared/model/units.ts";
 import { AppError, kindOf } from "../../shared/runtime/errors.ts";
 import type { KubeClient } from "../../shared/runtime/kube/client.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import type { MoveState } from "../../shared/contract/policy.ts";
+import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { TAINT } from "../../shared/model/names.ts";
 import { node } from "../../test/build/node.ts";
 import { MINUTE, NOW, SECOND } from "../../test/build/now.ts";

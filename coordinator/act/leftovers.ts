@@ -2,7 +2,7 @@
 // deleted, a removal that the group never carried out. They are found by the marks themselves, so a restart or
 // a lost status loses none, and taken back. Marks of others, and the agent's own, are not touched.
 
-import type { MoveState } from "../../shared/contract/policy.ts";
+import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { parseInstant } from "../../shared/model/instant.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { NodeInput, Snapshot } from "../decide/snapshot.ts";

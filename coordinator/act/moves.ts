@@ -4,11 +4,11 @@
 
 import { createHash } from "node:crypto";
 
-import type { MoveState, PolicyStatus } from "../../shared/contract/policy.ts";
+import type { MoveState, PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { parseInstant } from "../../shared/model/instant.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Move } from "../decide/plan.ts";
-import type { Journal } from "../decide/snapshot.ts";
+import type { Journal } from "../decide/snapshot-memory.ts";
 
 /** Moves kept; those in flight are never dropped. */
 export const MAX_MOVES = 50;

@@ -2,7 +2,7 @@
 // a process died or an answer was lost. The truth is read from the group and from the node's marks; the journal
 // only says where to look. Nothing here is started anew: what turns out not to have happened is decided again.
 
-import type { MoveState } from "../../shared/contract/policy.ts";
+import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { describe, kindOf } from "../../shared/runtime/errors.ts";
 import type { NodeGroup } from "../cloud/group.ts";
 import type { NodeInput } from "../decide/snapshot.ts";

@@ -3,7 +3,7 @@
 // first. For every other kind the controller picks the victim, so removal by name is refused.
 // https://cluster-api.sigs.k8s.io/tasks/automated-machine-management/scaling#marking-machines-for-deletion
 
-import type { ScaleGroup } from "../../shared/contract/policy.ts";
+import type { ScaleGroup } from "../../shared/contract/policy/pool.ts";
 import type { Scale } from "../../shared/model/kube.ts";
 import { CLUSTER_API } from "../../shared/model/names.ts";
 import { AppError, kindOf } from "../../shared/runtime/errors.ts";

@@ -7,7 +7,7 @@ import { pod, pods } from "../../test/build/pod.ts";
 import { policy, pool } from "../../test/build/policy.ts";
 import { grows, holdCodes, memory, notice, replaces, shrinks, snapshot } from "../../test/build/snapshot.ts";
 import { decide } from "./decide.ts";
-import { EMPTY_MEMORY } from "./snapshot.ts";
+import { EMPTY_MEMORY } from "./snapshot-memory.ts";
 
 describe("decide()", () => {
   test("has nothing to do in an empty cluster", () => {

@@ -18,8 +18,9 @@ import { createPacking } from "./pack/packing.ts";
 import type { Packing } from "./pack/packing.ts";
 import type { Decision, Move } from "./plan.ts";
 import { shrink } from "./shrink/shrink.ts";
-import { EMPTY_MEMORY } from "./snapshot.ts";
-import type { Memory, Snapshot } from "./snapshot.ts";
+import { EMPTY_MEMORY } from "./snapshot-memory.ts";
+import type { Memory } from "./snapshot-memory.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 export function decide(input: Snapshot): Decision {
   const made = sane(input);

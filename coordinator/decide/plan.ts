@@ -1,9 +1,10 @@
 // The answer of a decision: for every pool a move or a hold, each with its reasons as data, and for every
 // pod that waits why it has no node. Nothing here is a sentence.
 
+import type { Disruption } from "../../shared/contract/policy/removal.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
-import type { Memory } from "./snapshot.ts";
+import type { Memory, OfferingMemory } from "./snapshot-memory.ts";
 
 export interface Decision {
   readonly plan: Plan;
@@ -18,6 +19,19 @@ export interface Plan {
   readonly unplaced: readonly { readonly pod: string; readonly because: readonly Reason[] }[];
   /** Per policy: what status and metrics show. Null: not known. */
   readonly figures: readonly PolicyFigures[];
+  /** How the packing went. Absent: nothing was packed. */
+  readonly packing?: PackingReport;
+}
+
+export interface PackingReport {
+  /** Units of work that it took; the loop learns from it how many it can afford. */
+  readonly units: number;
+  /** Pods that no work was left for. They come first next time. */
+  readonly leftOut: number;
+  /** What the planned new nodes cost an hour; null: a price is not known. */
+  readonly usdPerHour: number | null;
+  /** No plan for these pods can cost less; null: not known. */
+  readonly lowerBoundUsdPerHour: number | null;
 }
 
 interface MoveBase {
@@ -35,6 +49,8 @@ interface MoveBase {
 export interface Grow extends MoveBase {
   readonly kind: "grow";
   readonly pods: readonly string[];
+  /** One node to find out whether an offering that failed has capacity again. */
+  readonly probe?: boolean;
 }
 
 /** One chosen node less. `drain`: its agent is asked to empty it first; `empty`: nothing is on it. */
@@ -42,7 +58,9 @@ export interface Shrink extends MoveBase {
   readonly kind: "shrink";
   readonly node: string;
   readonly instance: string;
-  readonly how: "empty" | "drain";
+  /** `drain`: its agent is asked. `walk`: it has no live agent, so the coordinator evicts. */
+  readonly how: "empty" | "drain" | "walk";
+  readonly disruption?: Disruption;
 }
 
 /** More nodes because another goes: asked for at notice time, in another pool where one can. */
@@ -76,6 +94,18 @@ export interface PolicyFigures {
     readonly size: number | null;
     readonly ready: number;
     readonly booting: number;
+    /** Of one node; null: not known. */
+    readonly price?: { readonly usdPerHour: number; readonly source: string; readonly at: EpochMs } | null;
+  }[];
+  /** What all nodes that are here cost an hour; null: a price is not known. */
+  readonly usdPerHour?: number | null;
+  /** What failed to launch and is not forgotten: written to the status, read back in the journal. */
+  readonly offerings?: readonly OfferingMemory[];
+  /** Windows of schedules, the next first. */
+  readonly schedules?: readonly {
+    readonly name: string;
+    readonly opens: EpochMs;
+    readonly closes: EpochMs;
   }[];
   /** Mean over the GPUs that report, 0..1; null when none does. */
   readonly utilization: number | null;

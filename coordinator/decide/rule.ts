@@ -6,7 +6,9 @@ import type { PoolState } from "./fleet/fleet.ts";
 import type { NodeState } from "./fleet/standing.ts";
 import type { Steps } from "./limits/steps.ts";
 import type { Packing } from "./pack/packing.ts";
-import type { BudgetInput, NodeMemory, PodInput } from "./snapshot.ts";
+import type { NodeMemory } from "./snapshot-memory.ts";
+import type { PodInput } from "./snapshot-pod.ts";
+import type { BudgetInput } from "./snapshot.ts";
 
 export interface Candidate {
   readonly pool: PoolState;

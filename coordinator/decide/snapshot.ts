@@ -3,12 +3,15 @@
 // thing: one of these in a file.
 
 import type { DrainRequest, DrainState, Mark } from "../../shared/contract/node-marks.ts";
-import type { MoveState, PolicySpec } from "../../shared/contract/policy.ts";
+import type { PolicySpec } from "../../shared/contract/policy.ts";
+import type { LaunchFailureKind } from "../../shared/contract/policy/status.ts";
 import type { NoticeSource } from "../../shared/model/interruption.ts";
-import type { Taint, Toleration } from "../../shared/model/kube.ts";
-import type { EvictionClass } from "../../shared/model/pod.ts";
+import type { Taint } from "../../shared/model/kube.ts";
+import type { CapacityType } from "../../shared/model/node.ts";
 import type { Resources } from "../../shared/model/resources.ts";
 import type { EpochMs, Ratio } from "../../shared/model/units.ts";
+import type { Journal, Memory } from "./snapshot-memory.ts";
+import type { PodInput } from "./snapshot-pod.ts";
 
 export interface Snapshot {
   readonly v: 1;
@@ -24,6 +27,24 @@ export interface Snapshot {
   readonly budgets: readonly BudgetInput[];
   readonly notices: readonly NoticeInput[];
   readonly memory: Memory;
+  /** Namespace → its labels, for affinity terms that select namespaces. Absent: none is known. */
+  readonly namespaces?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Prices that a source has read since the catalogue was made. Absent: the policy's and the catalogue's alone. */
+  readonly prices?: readonly PricePoint[];
+  /** How much packing this decision may do, in units of work. Absent: as much as it takes. */
+  readonly workUnits?: number;
+}
+
+export interface PricePoint {
+  readonly provider: string;
+  readonly region: string;
+  /** Absent: any zone of the region. */
+  readonly zone?: string;
+  readonly instanceType: string;
+  readonly tier: CapacityType;
+  readonly usdPerHour: number;
+  readonly source: string;
+  readonly at: EpochMs;
 }
 
 export type PolicyInput =
@@ -33,6 +54,8 @@ export type PolicyInput =
       readonly spec: PolicySpec;
       readonly pools: readonly PoolInput[];
       readonly journal: Journal;
+      /** GPUs that a forecast says will be in use; absent: there is none. A floor, behind enablePredictiveScaling. */
+      readonly forecast?: ForecastInput;
     }
   | {
       readonly kind: "invalid";
@@ -40,6 +63,15 @@ export type PolicyInput =
       readonly problems: readonly string[];
       readonly pools: readonly string[];
     };
+
+export interface ForecastInput {
+  readonly gpus: number;
+  /** When they will be in use. */
+  readonly at: EpochMs;
+  readonly confidence: Ratio;
+  /** Whether it has beaten its rivals on the past; without that it is shown and moves nothing. */
+  readonly earned: boolean;
+}
 
 /** One entry for each pool of the spec, in its order. */
 export interface PoolInput {
@@ -60,6 +92,12 @@ export interface InstanceInput {
   readonly node: string | null;
   /** `booting`: not yet a Ready node. `leaving`: deletion has begun. `failed`: it will never come. */
   readonly state: "booting" | "ready" | "leaving" | "failed";
+  /** Absent: the group does not say. */
+  readonly createdAt?: EpochMs;
+  readonly zone?: string;
+  readonly instanceType?: string;
+  /** Of a failed one: what kind of failure it was, by the back end's own table. */
+  readonly failure?: { readonly kind: LaunchFailureKind; readonly detail: string };
 }
 
 export interface NodeInput {
@@ -74,6 +112,18 @@ export interface NodeInput {
   readonly drainState: Mark<DrainState>;
   readonly drainRequest: Mark<DrainRequest>;
   readonly telemetry: Telemetry;
+  /** What the machine has before anything is reserved; absent: not known. */
+  readonly capacity?: Resources;
+  /** When `ready` last changed; absent: not known. */
+  readonly readyChangedAt?: EpochMs;
+  /** Its agent's verdict on its GPUs, from the node's condition; absent: none was given. */
+  readonly gpuHealth?: {
+    readonly verdict: "healthy" | "ill" | "unknown";
+    readonly since: EpochMs;
+    readonly detail: string;
+  };
+  /** Volume driver → volumes that the node takes; absent: not known. */
+  readonly volumeLimits?: Readonly<Record<string, number>>;
 }
 
 /** What the node's agent has said. Times are receipts on the coordinator's clock, so skew does not matter. */
@@ -108,38 +158,14 @@ export interface ReportDigest {
   readonly coverage: Ratio;
 }
 
-export interface PodInput {
-  /** namespace/name */
-  readonly key: string;
-  readonly uid: string;
-  readonly node: string | null;
-  readonly createdAt: EpochMs;
-  /** Where the scheduler stands with a pod that has no node. */
-  readonly waiting:
-    | { readonly kind: "unschedulable"; readonly since: EpochMs }
-    | { readonly kind: "gated" }
-    | { readonly kind: "undecided" }
-    | null;
-  readonly nominatedNode: string | null;
-  readonly terminating: boolean;
-  readonly owner: { readonly uid: string; readonly kind: string } | null;
-  readonly daemon: boolean;
-  readonly mirror: boolean;
-  readonly class: EvictionClass;
-  readonly requests: Resources;
-  readonly nodeSelector: Readonly<Record<string, string>>;
-  readonly tolerations: readonly Toleration[];
-  readonly priority: number;
-  /** Only those that decisions read: safe-to-evict, do-not-disrupt, reclaim. */
-  readonly annotations: Readonly<Record<string, string>>;
-}
-
 export interface BudgetInput {
   /** namespace/name */
   readonly key: string;
   readonly disruptionsAllowed: number;
   /** Keys of the pods that the budget's selector matches. */
   readonly pods: readonly string[];
+  /** `unhealthyPodEvictionPolicy: AlwaysAllow`: a pod that is not Ready may always go. */
+  readonly alwaysAllowsUnready?: boolean;
 }
 
 export interface NoticeInput {
@@ -151,50 +177,6 @@ export interface NoticeInput {
   readonly replace: boolean;
   /** True once the agent reports nothing evictable left, or the node is gone. */
   readonly drained: boolean;
+  /** Absent: the machine goes. `rebalance`: its cloud says that it may go soon, with no instant given. */
+  readonly kind?: "termination" | "rebalance";
 }
-
-/** What the policy's status carries from cycle to cycle and from leader to leader. */
-export interface Journal {
-  readonly moves: readonly MoveState[];
-  /** Per pool; absent: never. */
-  readonly lastUpAt: Readonly<Record<string, EpochMs>>;
-  readonly lastDownAt: Readonly<Record<string, EpochMs>>;
-  readonly additions: readonly { readonly at: EpochMs; readonly nodes: number }[];
-}
-
-/** What the next decision wants to remember and may lose at the price of caution (NATS KV). */
-export interface Memory {
-  readonly v: 1;
-  /** When this was written; null before the first decision. */
-  readonly at: EpochMs | null;
-  readonly nodes: Readonly<Record<string, NodeMemory>>;
-  /** `<policy>/<pool>` → what a real node of the pool offers, kept for when the pool is at zero. */
-  readonly shapes: Readonly<Record<string, NodeShape>>;
-  /** `<policy>` → since when the mean utilisation has been over the threshold. */
-  readonly hotSince: Readonly<Record<string, EpochMs>>;
-  /** `<policy>/<pool>` → nodes asked for and not here, and since when that number has not changed. Absent: none. */
-  readonly launches?: Readonly<Record<string, LaunchMemory>>;
-}
-
-export interface LaunchMemory {
-  readonly missing: number;
-  readonly since: EpochMs;
-}
-
-export interface NodeMemory {
-  readonly idleSince: EpochMs | null;
-  /** Receipt of the last report that the idle timer has seen. */
-  readonly lastReportAt: EpochMs | null;
-  readonly emptySince: EpochMs | null;
-}
-
-export interface NodeShape {
-  /** What is left for workloads: a real node's allocatable less what its DaemonSet and static pods request. */
-  readonly allocatable: Resources;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly taints: readonly Taint[];
-}
-
-export const EMPTY_MEMORY: Memory = { v: 1, at: null, nodes: {}, shapes: {}, hotSince: {} };
-
-export const EMPTY_JOURNAL: Journal = { moves: [], lastUpAt: {}, lastDownAt: {}, additions: [] };

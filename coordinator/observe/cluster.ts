@@ -4,7 +4,8 @@
 import type { Node, Pod, PodDisruptionBudget } from "../../shared/model/kube.ts";
 import { podKey } from "../../shared/model/pod.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
-import type { BudgetInput, PodInput } from "../decide/snapshot.ts";
+import type { PodInput } from "../decide/snapshot-pod.ts";
+import type { BudgetInput } from "../decide/snapshot.ts";
 import { createInputs } from "./inputs.ts";
 import type { BareNode, OnProblem } from "./inputs.ts";
 import { selects } from "./selector.ts";

@@ -2,7 +2,7 @@
 // the first policy names one; any other scale target is read at most every 10 s. A size that was not read lately
 // is unknown, a group that is not there is missing, and both say why.
 
-import type { ScaleGroup } from "../../shared/contract/policy.ts";
+import type { ScaleGroup } from "../../shared/contract/policy/pool.ts";
 import type { Machine } from "../../shared/model/kube.ts";
 import { CLUSTER_API } from "../../shared/model/names.ts";
 import { millis } from "../../shared/model/units.ts";

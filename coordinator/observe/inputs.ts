@@ -21,7 +21,8 @@ import { NO_RESOURCES, parseResources } from "../../shared/model/resources.ts";
 import type { Resources } from "../../shared/model/resources.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
-import type { NodeInput, PodInput } from "../decide/snapshot.ts";
+import type { PodInput } from "../decide/snapshot-pod.ts";
+import type { NodeInput } from "../decide/snapshot.ts";
 import { deepFreeze } from "./freeze.ts";
 
 export interface Problem {

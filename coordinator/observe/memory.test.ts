@@ -8,8 +8,8 @@ import { AppError } from "../../shared/runtime/errors.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { createFakeClock } from "../../test/build/clock.ts";
 import { eventually } from "../../test/build/eventually.ts";
-import { EMPTY_MEMORY } from "../decide/snapshot.ts";
-import type { Memory, NodeShape } from "../decide/snapshot.ts";
+import { EMPTY_MEMORY } from "../decide/snapshot-memory.ts";
+import type { Memory, NodeShape } from "../decide/snapshot-memory.ts";
 import { createMemoryKeeper } from "./memory.ts";
 
 const MEMORY: Memory = {

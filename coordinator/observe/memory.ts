@@ -15,7 +15,7 @@ import { AppError, describe } from "../../shared/runtime/errors.ts";
 import { createQuietLog } from "../../shared/runtime/log.ts";
 import type { Log } from "../../shared/runtime/log.ts";
 import type { Bucket } from "../../shared/runtime/nats-kv.ts";
-import type { Memory } from "../decide/snapshot.ts";
+import type { Memory } from "../decide/snapshot-memory.ts";
 
 const KEY = "decide";
 /** A write this often at most: what is lost by a crash is two seconds of timers, which then begin anew. */

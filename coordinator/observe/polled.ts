@@ -1,7 +1,7 @@
 // The size of a scale target that has no watch: asked for every ten seconds, and at once after our own write. A read
 // that fails leaves the last size standing until it is too old to decide on.
 
-import type { ScaleGroup } from "../../shared/contract/policy.ts";
+import type { ScaleGroup } from "../../shared/contract/policy/pool.ts";
 import { elapsed, millis } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";

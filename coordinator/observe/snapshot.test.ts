@@ -9,7 +9,7 @@ import { eventually } from "../../test/build/eventually.ts";
 import { policySpec, poolSpec } from "../../test/build/scene.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
-import { EMPTY_JOURNAL, EMPTY_MEMORY } from "../decide/snapshot.ts";
+import { EMPTY_JOURNAL, EMPTY_MEMORY } from "../decide/snapshot-memory.ts";
 import { createCluster } from "./cluster.ts";
 import { createFleet } from "./fleet.ts";
 import { createNotices } from "./notices.ts";

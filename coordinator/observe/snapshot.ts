@@ -2,7 +2,8 @@
 // reads memory only: a snapshot costs no call.
 
 import type { EpochMs } from "../../shared/model/units.ts";
-import type { Journal, Memory, PolicyInput, Snapshot } from "../decide/snapshot.ts";
+import type { Journal, Memory } from "../decide/snapshot-memory.ts";
+import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Fleet } from "./fleet.ts";
 import { deepFreeze } from "./freeze.ts";

@@ -2,7 +2,7 @@
 // policies want. A transition is a change of status, not of words; conditions of types that are not ours stay.
 
 import { fieldsWithoutEffect } from "../../shared/contract/policy.ts";
-import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { CONDITION } from "../../shared/model/names.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
 import type { EpochMs } from "../../shared/model/units.ts";

@@ -1,7 +1,7 @@
 // Tells the outside what a cycle found and did: metrics at once, the status of each policy when it says something
 // new, events for moves. Nothing here can change what was decided; what cannot be told is told by the next cycle.
 
-import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { kindOf } from "../../shared/runtime/errors.ts";
 import type { EventRecorder } from "../../shared/runtime/kube/events.ts";

@@ -1,7 +1,7 @@
 // Status as text for a terminal: one block for each policy, one line for each pool with its decision under it.
 // Pure; what is not known is shown as a dash, never as 0.
 
-import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 
 export interface PolicyLines {

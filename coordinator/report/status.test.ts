@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import { policyStatusSchema } from "../../shared/contract/policy.ts";
-import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import { policyStatusSchema } from "../../shared/contract/policy/status.ts";
+import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { epochMs, millis, ratio } from "../../shared/model/units.ts";
 import { node } from "../../test/build/node.ts";
 import { MINUTE, NOW, SECOND } from "../../test/build/now.ts";

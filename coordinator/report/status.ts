@@ -2,7 +2,7 @@
 // status that stands and one cycle give the next status, or the same one when only clocks have moved. What the
 // journal keeps in the same object (moves, additions, last times) passes through untouched.
 
-import type { PolicyStatus } from "../../shared/contract/policy.ts";
+import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Hold, Move, Plan, PolicyFigures } from "../decide/plan.ts";

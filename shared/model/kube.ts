@@ -72,8 +72,101 @@ export interface Node extends KubeObject {
   };
 }
 
+export interface NodeSelectorRequirement {
+  readonly key: string;
+  readonly operator: string;
+  readonly values?: readonly string[];
+}
+
+export interface NodeSelectorTerm {
+  readonly matchExpressions?: readonly NodeSelectorRequirement[];
+  readonly matchFields?: readonly NodeSelectorRequirement[];
+}
+
+export interface NodeSelector {
+  readonly nodeSelectorTerms: readonly NodeSelectorTerm[];
+}
+
+export interface PodAffinityTerm {
+  readonly labelSelector?: LabelSelector;
+  readonly namespaces?: readonly string[];
+  readonly namespaceSelector?: LabelSelector;
+  readonly topologyKey: string;
+  readonly matchLabelKeys?: readonly string[];
+  readonly mismatchLabelKeys?: readonly string[];
+}
+
+/** Preferences are left out: they never forbid, so no decision reads them. */
+export interface Affinity {
+  readonly nodeAffinity?: { readonly requiredDuringSchedulingIgnoredDuringExecution?: NodeSelector };
+  readonly podAffinity?: {
+    readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly PodAffinityTerm[];
+  };
+  readonly podAntiAffinity?: {
+    readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly PodAffinityTerm[];
+  };
+}
+
+export interface TopologySpreadConstraint {
+  readonly maxSkew: number;
+  readonly topologyKey: string;
+  readonly whenUnsatisfiable: string;
+  readonly labelSelector?: LabelSelector;
+  readonly minDomains?: number;
+  readonly nodeAffinityPolicy?: "Honor" | "Ignore";
+  readonly nodeTaintsPolicy?: "Honor" | "Ignore";
+  readonly matchLabelKeys?: readonly string[];
+}
+
+export interface Volume {
+  readonly name: string;
+  readonly persistentVolumeClaim?: { readonly claimName: string };
+  readonly ephemeral?: {
+    readonly volumeClaimTemplate?: { readonly spec?: { readonly storageClassName?: string } };
+  };
+  readonly emptyDir?: { readonly medium?: string };
+  readonly hostPath?: { readonly path: string };
+}
+
+export interface PersistentVolumeClaim extends KubeObject {
+  readonly spec?: { readonly storageClassName?: string; readonly volumeName?: string };
+  readonly status?: { readonly phase?: string };
+}
+
+export interface PersistentVolume extends KubeObject {
+  readonly spec?: {
+    readonly nodeAffinity?: { readonly required?: NodeSelector };
+    readonly csi?: { readonly driver: string };
+    readonly storageClassName?: string;
+  };
+  readonly status?: { readonly phase?: string };
+}
+
+export interface StorageClass extends KubeObject {
+  readonly provisioner: string;
+  readonly volumeBindingMode?: string;
+  readonly allowedTopologies?: readonly {
+    readonly matchLabelExpressions?: readonly { readonly key: string; readonly values: readonly string[] }[];
+  }[];
+}
+
+export interface CsiNode extends KubeObject {
+  readonly spec?: {
+    readonly drivers?: readonly {
+      readonly name: string;
+      readonly allocatable?: { readonly count?: number };
+    }[];
+  };
+}
+
 export interface Container {
   readonly name: string;
+  readonly ports?: readonly {
+    readonly containerPort?: number;
+    readonly hostPort?: number;
+    readonly hostIP?: string;
+    readonly protocol?: string;
+  }[];
   readonly resources?: { readonly requests?: ResourceList; readonly limits?: ResourceList };
   readonly restartPolicy?: string;
 }
@@ -90,10 +183,12 @@ export interface Pod extends KubeObject {
     readonly priority?: number;
     readonly priorityClassName?: string;
     readonly schedulerName?: string;
-    readonly volumes?: readonly {
-      readonly name: string;
-      readonly persistentVolumeClaim?: { readonly claimName: string };
-    }[];
+    readonly affinity?: Affinity;
+    readonly topologySpreadConstraints?: readonly TopologySpreadConstraint[];
+    readonly hostNetwork?: boolean;
+    readonly resources?: { readonly requests?: ResourceList; readonly limits?: ResourceList };
+    readonly resourceClaims?: readonly { readonly name: string; readonly resourceClaimName?: string }[];
+    readonly volumes?: readonly Volume[];
   };
   readonly status?: {
     readonly phase?: string;
@@ -118,6 +213,7 @@ export interface PodDisruptionBudget extends KubeObject {
     readonly selector?: LabelSelector;
     readonly minAvailable?: number | string;
     readonly maxUnavailable?: number | string;
+    readonly unhealthyPodEvictionPolicy?: string;
   };
   readonly status?: {
     readonly disruptionsAllowed?: number;

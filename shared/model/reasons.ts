@@ -24,10 +24,50 @@ export type Reason =
       readonly deadline: EpochMs;
       readonly pods: number;
     }
+  | {
+      readonly code: "schedule";
+      readonly schedule: string;
+      readonly size: number;
+      readonly minimum: number;
+      readonly until: EpochMs;
+    }
+  | { readonly code: "headroom"; readonly name: string; readonly free: number; readonly wanted: number }
+  | {
+      readonly code: "forecast";
+      readonly gpus: number;
+      readonly wanted: number;
+      readonly at: EpochMs;
+      readonly confidence: Ratio;
+    }
+  | { readonly code: "probe"; readonly offering: string; readonly failures: number }
+  | { readonly code: "tier-share"; readonly tier: string; readonly share: Ratio; readonly target: Ratio }
+  | { readonly code: "on-demand-floor"; readonly gpus: number; readonly floor: number }
   // Why a pool shrinks.
   | { readonly code: "empty"; readonly node: string; readonly forMs: Millis }
   | { readonly code: "idle"; readonly node: string; readonly forMs: Millis; readonly threshold: Ratio }
   | { readonly code: "lost-to-interruption"; readonly node: string; readonly source: NoticeSource }
+  | {
+      readonly code: "movable";
+      readonly node: string;
+      readonly forMs: Millis;
+      readonly savesUsdPerHour: number;
+    }
+  | { readonly code: "expired"; readonly node: string; readonly ageMs: Millis; readonly limitMs: Millis }
+  | { readonly code: "node-not-ready"; readonly node: string; readonly forMs: Millis }
+  | { readonly code: "gpu-unhealthy"; readonly node: string; readonly forMs: Millis; readonly detail: string }
+  | { readonly code: "gpu-missing"; readonly node: string; readonly forMs: Millis; readonly limitMs: Millis }
+  | {
+      readonly code: "never-registered";
+      readonly instance: string;
+      readonly forMs: Millis;
+      readonly limitMs: Millis;
+    }
+  | {
+      readonly code: "return-to-spot";
+      readonly node: string;
+      readonly share: Ratio;
+      readonly target: Ratio;
+    }
   // Why a pool holds.
   | { readonly code: "nothing-to-do" }
   | { readonly code: "cooldown"; readonly direction: "up" | "down"; readonly leftMs: Millis }
@@ -55,6 +95,92 @@ export type Reason =
   | { readonly code: "tier-disabled"; readonly tier: string; readonly only: string }
   | { readonly code: "group-shared"; readonly pools: readonly string[] }
   | { readonly code: "malformed"; readonly what: string }
+  | {
+      readonly code: "no-capacity";
+      readonly offering: string;
+      readonly failures: number;
+      readonly leftMs: Millis;
+      readonly detail: string;
+    }
+  | {
+      readonly code: "launch-timed-out";
+      readonly offering: string;
+      readonly failures: number;
+      readonly leftMs: Millis;
+    }
+  | { readonly code: "quota"; readonly pool: string; readonly leftMs: Millis; readonly detail: string }
+  | {
+      readonly code: "not-permitted";
+      readonly pool: string;
+      readonly leftMs: Millis;
+      readonly detail: string;
+    }
+  | {
+      readonly code: "misconfigured";
+      readonly pool: string;
+      readonly leftMs: Millis;
+      readonly detail: string;
+    }
+  | {
+      readonly code: "provider-failing";
+      readonly pool: string;
+      readonly leftMs: Millis;
+      readonly detail: string;
+    }
+  | { readonly code: "price-unknown"; readonly pool: string }
+  | {
+      readonly code: "over-price";
+      readonly pool: string;
+      readonly usdPerHour: number;
+      readonly maximum: number;
+    }
+  | {
+      readonly code: "cost-limit";
+      readonly usdPerHour: number;
+      readonly adds: number;
+      readonly maximum: number;
+    }
+  | { readonly code: "cost-unknown"; readonly pool: string; readonly maximum: number }
+  | { readonly code: "schedule-cap"; readonly schedule: string; readonly maximum: number }
+  | {
+      readonly code: "interruption-rate";
+      readonly perNodeDay: number;
+      readonly limit: number;
+      readonly spotTarget: Ratio;
+      readonly until: EpochMs;
+    }
+  | { readonly code: "stabilizing"; readonly direction: "up" | "down"; readonly leftMs: Millis }
+  | { readonly code: "behavior-limit"; readonly direction: "up" | "down"; readonly allowed: number }
+  | { readonly code: "behavior-disabled"; readonly direction: "up" | "down" }
+  | { readonly code: "frozen" }
+  | {
+      readonly code: "disruption-budget";
+      readonly leaving: number;
+      readonly allowed: number;
+      readonly disruption: string;
+    }
+  | {
+      readonly code: "removal-rate";
+      readonly removed: number;
+      readonly allowed: number;
+      readonly windowMs: Millis;
+    }
+  | {
+      readonly code: "too-many-unhealthy";
+      readonly unhealthy: number;
+      readonly nodes: number;
+      readonly percent: number;
+    }
+  | { readonly code: "health-report-only"; readonly node: string; readonly detail: string }
+  | { readonly code: "rebalance-hint"; readonly node: string; readonly setting: string }
+  | {
+      readonly code: "gpu-type-differs";
+      readonly pool: string;
+      readonly wanted: string;
+      readonly node: string;
+      readonly seen: string;
+    }
+  | { readonly code: "work-exhausted"; readonly pods: number; readonly units: number }
   // Why a node stays.
   | { readonly code: "node-booting"; readonly node: string }
   | { readonly code: "node-under-notice"; readonly node: string }
@@ -97,6 +223,31 @@ export type Reason =
     }
   | { readonly code: "needed-for-pending"; readonly node: string; readonly pod: string }
   | { readonly code: "agent-refused"; readonly node: string; readonly detail: string }
+  | {
+      readonly code: "movable-too-short";
+      readonly node: string;
+      readonly forMs: Millis;
+      readonly needMs: Millis;
+    }
+  | { readonly code: "not-cheaper"; readonly node: string }
+  | { readonly code: "reserved-paid"; readonly node: string }
+  | {
+      readonly code: "tier-floor";
+      readonly node: string;
+      readonly gpusAfter: number;
+      readonly floor: number;
+    }
+  | { readonly code: "needed-for-headroom"; readonly node: string; readonly name: string }
+  | {
+      readonly code: "needed-for-floor";
+      readonly node: string;
+      readonly floor: string;
+      readonly minimum: number;
+    }
+  | { readonly code: "gang-member"; readonly node: string; readonly pod: string; readonly gang: string }
+  | { readonly code: "pod-local-storage"; readonly node: string; readonly pod: string }
+  | { readonly code: "pod-of-system"; readonly node: string; readonly pod: string }
+  | { readonly code: "node-overlap"; readonly node: string; readonly policies: readonly string[] }
   // Why a pod is not demand, or has no place.
   | { readonly code: "pod-waits"; readonly ageMs: Millis; readonly needMs: Millis }
   | { readonly code: "pod-gated" }
@@ -119,6 +270,85 @@ export type Reason =
       readonly resource: string;
       readonly wants: number;
       readonly nodeHas: number;
+    }
+  | { readonly code: "pod-expendable"; readonly priority: number; readonly cutoff: number }
+  | { readonly code: "pod-ends"; readonly pod: string }
+  | { readonly code: "pod-has-successor"; readonly owner: string }
+  | { readonly code: "claims-not-understood"; readonly claim: string }
+  | { readonly code: "provisioning-request"; readonly name: string }
+  | { readonly code: "volume-missing"; readonly claim: string }
+  | { readonly code: "volume-unbound"; readonly claim: string }
+  | { readonly code: "volume-lost"; readonly claim: string }
+  | { readonly code: "gang-incomplete"; readonly gang: string; readonly have: number; readonly need: number }
+  | { readonly code: "gang-does-not-fit"; readonly gang: string; readonly need: number; readonly pod: string }
+  | { readonly code: "outranked"; readonly priority: number }
+  | { readonly code: "left-for-next" }
+  // Why a pod does not fit on a node or in a pool.
+  | { readonly code: "affinity-mismatch"; readonly pool: string; readonly term: string }
+  | {
+      readonly code: "no-such-resource";
+      readonly pool: string;
+      readonly resource: string;
+      readonly wants: number;
+      readonly has: readonly string[];
+    }
+  | {
+      readonly code: "system-reserved";
+      readonly pool: string;
+      readonly resource: string;
+      readonly wants: number;
+      readonly allocatable: number;
+      readonly capacity: number;
+    }
+  | {
+      readonly code: "daemon-overhead";
+      readonly pool: string;
+      readonly resource: string;
+      readonly wants: number;
+      readonly nodeHas: number;
+      readonly daemons: number;
+    }
+  | {
+      readonly code: "mig-geometry";
+      readonly pool: string;
+      readonly profile: string;
+      readonly wants: number;
+      readonly most: number;
+    }
+  | {
+      readonly code: "gpus-per-node";
+      readonly pool: string;
+      readonly wants: number;
+      readonly nodeHas: number;
+    }
+  | {
+      readonly code: "gpu-model-differs";
+      readonly pool: string;
+      readonly wants: string;
+      readonly has: string;
+    }
+  | { readonly code: "host-port-taken"; readonly pool: string; readonly port: string }
+  | {
+      readonly code: "volume-zone";
+      readonly pool: string;
+      readonly claim: string;
+      readonly zones: readonly string[];
+    }
+  | { readonly code: "volume-limit"; readonly pool: string; readonly driver: string; readonly limit: number }
+  | { readonly code: "pod-affinity"; readonly pool: string; readonly term: string }
+  | {
+      readonly code: "pod-anti-affinity";
+      readonly pool: string;
+      readonly term: string;
+      readonly with: string;
+    }
+  | {
+      readonly code: "topology-spread";
+      readonly pool: string;
+      readonly key: string;
+      readonly domain: string;
+      readonly skew: number;
+      readonly maxSkew: number;
     }
   | { readonly code: "pool-not-usable"; readonly pool: string };
 
@@ -189,4 +419,75 @@ export const REASON_SEVERITY = {
   "selector-mismatch": "attention",
   "too-large": "attention",
   "pool-not-usable": "attention",
+  schedule: "action",
+  headroom: "action",
+  forecast: "action",
+  probe: "action",
+  "tier-share": "normal",
+  "on-demand-floor": "action",
+  movable: "action",
+  expired: "action",
+  "node-not-ready": "action",
+  "gpu-unhealthy": "action",
+  "gpu-missing": "action",
+  "never-registered": "action",
+  "return-to-spot": "action",
+  "no-capacity": "attention",
+  "launch-timed-out": "attention",
+  quota: "attention",
+  "not-permitted": "attention",
+  misconfigured: "attention",
+  "provider-failing": "attention",
+  "price-unknown": "attention",
+  "over-price": "attention",
+  "cost-limit": "attention",
+  "cost-unknown": "attention",
+  "schedule-cap": "normal",
+  "interruption-rate": "attention",
+  stabilizing: "normal",
+  "behavior-limit": "normal",
+  "behavior-disabled": "normal",
+  frozen: "attention",
+  "disruption-budget": "normal",
+  "removal-rate": "attention",
+  "too-many-unhealthy": "attention",
+  "health-report-only": "attention",
+  "rebalance-hint": "attention",
+  "gpu-type-differs": "attention",
+  "work-exhausted": "attention",
+  "movable-too-short": "normal",
+  "not-cheaper": "normal",
+  "reserved-paid": "normal",
+  "tier-floor": "normal",
+  "needed-for-headroom": "normal",
+  "needed-for-floor": "normal",
+  "gang-member": "normal",
+  "pod-local-storage": "normal",
+  "pod-of-system": "normal",
+  "node-overlap": "attention",
+  "pod-expendable": "normal",
+  "pod-ends": "normal",
+  "pod-has-successor": "normal",
+  "claims-not-understood": "attention",
+  "provisioning-request": "attention",
+  "volume-missing": "attention",
+  "volume-unbound": "attention",
+  "volume-lost": "attention",
+  "gang-incomplete": "normal",
+  "gang-does-not-fit": "attention",
+  outranked: "normal",
+  "left-for-next": "normal",
+  "affinity-mismatch": "attention",
+  "no-such-resource": "attention",
+  "system-reserved": "attention",
+  "daemon-overhead": "attention",
+  "mig-geometry": "attention",
+  "gpus-per-node": "attention",
+  "gpu-model-differs": "attention",
+  "host-port-taken": "attention",
+  "volume-zone": "attention",
+  "volume-limit": "attention",
+  "pod-affinity": "attention",
+  "pod-anti-affinity": "attention",
+  "topology-spread": "attention",
 } as const satisfies Record<ReasonCode, Severity>;

@@ -1,7 +1,7 @@
 // Pods for tests of decisions: one GPU, owned by a ReplicaSet; without a node they have been unschedulable for ten
 // minutes.
 
-import type { PodInput } from "../../coordinator/decide/snapshot.ts";
+import type { PodInput } from "../../coordinator/decide/snapshot-pod.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import { MINUTE, NOW } from "./now.ts";
 

@@ -1,16 +1,18 @@
 // Policies for tests of decisions, by what matters in a test: pools with a size and a template. What is left out
 // has the defaults that a real policy gets from its schema, cooldowns and windows included.
 
-import { EMPTY_JOURNAL } from "../../coordinator/decide/snapshot.ts";
+import { EMPTY_JOURNAL } from "../../coordinator/decide/snapshot-memory.ts";
+import type { Journal } from "../../coordinator/decide/snapshot-memory.ts";
 import type {
   GroupReading,
   InstanceInput,
-  Journal,
   PolicyInput,
   PoolInput,
 } from "../../coordinator/decide/snapshot.ts";
 import { policySpecSchema } from "../../shared/contract/policy.ts";
-import type { MoveState, NodePoolSpec, PolicySpec } from "../../shared/contract/policy.ts";
+import type { PolicySpec } from "../../shared/contract/policy.ts";
+import type { NodePoolSpec } from "../../shared/contract/policy/pool.ts";
+import type { MoveState } from "../../shared/contract/policy/status.ts";
 import type { CapacityType } from "../../shared/model/node.ts";
 import { epochMs } from "../../shared/model/units.ts";
 

@@ -4,17 +4,17 @@
 
 import fc from "fast-check";
 
-import { EMPTY_MEMORY } from "../../coordinator/decide/snapshot.ts";
+import { EMPTY_MEMORY } from "../../coordinator/decide/snapshot-memory.ts";
+import type { Memory } from "../../coordinator/decide/snapshot-memory.ts";
+import type { PodInput } from "../../coordinator/decide/snapshot-pod.ts";
 import type {
   GroupReading,
-  Memory,
   NodeInput,
   NoticeInput,
-  PodInput,
   Snapshot,
   Telemetry,
 } from "../../coordinator/decide/snapshot.ts";
-import type { MoveState } from "../../shared/contract/policy.ts";
+import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { NODE_LABEL } from "../../shared/model/names.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import { digest, drainState, node, reported } from "./node.ts";

@@ -2,14 +2,13 @@
 // fails; and the usual questions to a plan.
 
 import type { Decision, Grow, Move, Replace, Shrink } from "../../coordinator/decide/plan.ts";
-import { EMPTY_MEMORY } from "../../coordinator/decide/snapshot.ts";
+import { EMPTY_MEMORY } from "../../coordinator/decide/snapshot-memory.ts";
+import type { Memory, NodeMemory } from "../../coordinator/decide/snapshot-memory.ts";
+import type { PodInput } from "../../coordinator/decide/snapshot-pod.ts";
 import type {
   BudgetInput,
-  Memory,
   NodeInput,
-  NodeMemory,
   NoticeInput,
-  PodInput,
   PolicyInput,
   PoolInput,
   Snapshot,

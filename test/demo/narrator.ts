@@ -4,7 +4,7 @@
 
 import type { LedgerEntry } from "../../coordinator/replay/world-core.ts";
 import type { World } from "../../coordinator/replay/world.ts";
-import { parsePolicyStatus } from "../../shared/contract/policy.ts";
+import { parsePolicyStatus } from "../../shared/contract/policy/status.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { gpusUsedOn, poolOf, waitingPods } from "./cluster.ts";
 import { GPUS_PER_NODE, ON_DEMAND_POOL, SPOT_POOL } from "./scene.ts";

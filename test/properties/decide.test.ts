@@ -8,7 +8,7 @@ import { addedInWindow } from "../../coordinator/decide/limits/limits.ts";
 import type { Decision, Move } from "../../coordinator/decide/plan.ts";
 import type { NodeInput, Snapshot } from "../../coordinator/decide/snapshot.ts";
 import { explainMove, sentence } from "../../coordinator/report/explain.ts";
-import type { MoveState } from "../../shared/contract/policy.ts";
+import type { MoveState } from "../../shared/contract/policy/status.ts";
 import type { EpochMs, Ratio } from "../../shared/model/units.ts";
 import { NOW, SECOND } from "../build/now.ts";
 import { pod } from "../build/pod.ts";

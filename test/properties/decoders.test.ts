@@ -5,7 +5,8 @@ import { describe, expect, test } from "vitest";
 
 import { decode } from "../../shared/contract/codec.ts";
 import { readDrainRequest, readDrainState } from "../../shared/contract/node-marks.ts";
-import { parsePolicy, parsePolicyStatus } from "../../shared/contract/policy.ts";
+import { parsePolicy } from "../../shared/contract/policy.ts";
+import { parsePolicyStatus } from "../../shared/contract/policy/status.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
 
 const kinds = ["report", "notice", "drain"] as const;

@@ -10,7 +10,8 @@ import type { NodeState } from "../fleet/standing.ts";
 import { downCooldownLeft, upCooldownLeft } from "../limits/cooldown.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { PolicyFigures } from "../plan.ts";
-import type { Memory, PodInput } from "../snapshot.ts";
+import type { Memory } from "../snapshot-memory.ts";
+import type { PodInput } from "../snapshot-pod.ts";
 
 export function figuresOf(packing: Packing, pods: readonly PodInput[], memory: Memory): PolicyFigures[] {
   const { fleet } = packing;

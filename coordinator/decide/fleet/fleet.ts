@@ -2,23 +2,16 @@
 // come and what one more would offer; each node with its pods and whether it may be counted on. It judges nothing:
 // whether to grow or shrink is for the steps that read it.
 
-import type { NodePoolSpec, PolicySpec } from "../../../shared/contract/policy.ts";
+import type { PolicySpec } from "../../../shared/contract/policy.ts";
+import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
 import type { CapacityType } from "../../../shared/model/node.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import { elapsed } from "../../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import { compareText, firstDifference } from "../order.ts";
-import type {
-  InstanceInput,
-  Journal,
-  LaunchMemory,
-  NodeInput,
-  NodeShape,
-  NoticeInput,
-  PoolInput,
-  Snapshot,
-} from "../snapshot.ts";
+import type { Journal, LaunchMemory, NodeShape } from "../snapshot-memory.ts";
+import type { InstanceInput, NodeInput, NoticeInput, PoolInput, Snapshot } from "../snapshot.ts";
 import { lastTarget, plannedSize } from "./flights.ts";
 import { ownership, poolId } from "./ownership.ts";
 import type { Claim, ValidPolicy } from "./ownership.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { epochMs } from "../../../shared/model/units.ts";
 import { MINUTE, NOW, SECOND } from "../../../test/build/now.ts";
 import { move } from "../../../test/build/policy.ts";
-import { EMPTY_JOURNAL } from "../snapshot.ts";
+import { EMPTY_JOURNAL } from "../snapshot-memory.ts";
 import {
   addingInFlight,
   growthInFlight,

@@ -2,11 +2,11 @@
 // out, and what failed when. The journal is written before each call, so a move found here may already have
 // happened; it counts as happened until the act layer has settled it.
 
-import type { MoveState } from "../../../shared/contract/policy.ts";
+import type { MoveState } from "../../../shared/contract/policy/status.ts";
 import { parseInstant } from "../../../shared/model/instant.ts";
 import { elapsed } from "../../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
-import type { Journal } from "../snapshot.ts";
+import type { Journal } from "../snapshot-memory.ts";
 
 /** An intent that nobody has settled for so long is not on its way any more. */
 const INTENT_EXPIRES_MS = 15 * 60_000;

@@ -7,8 +7,9 @@ import { pod } from "../../../test/build/pod.ts";
 import { move, policy } from "../../../test/build/policy.ts";
 import { shrinks, snapshot } from "../../../test/build/snapshot.ts";
 import { decide } from "../decide.ts";
-import { EMPTY_MEMORY } from "../snapshot.ts";
-import type { Memory, ReportDigest } from "../snapshot.ts";
+import { EMPTY_MEMORY } from "../snapshot-memory.ts";
+import type { Memory } from "../snapshot-memory.ts";
+import type { ReportDigest } from "../snapshot.ts";
 import { foldReports } from "./idle.ts";
 
 const occupied = [pod("web", { node: "n1", gpus: 0 }), pod("other", { node: "n2", gpus: 8 })];

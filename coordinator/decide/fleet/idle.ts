@@ -4,7 +4,8 @@
 
 import { epochMs } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
-import type { Memory, NodeMemory, ReportDigest, Telemetry } from "../snapshot.ts";
+import type { Memory, NodeMemory } from "../snapshot-memory.ts";
+import type { ReportDigest, Telemetry } from "../snapshot.ts";
 import type { PoolState } from "./fleet.ts";
 import { removalFailedAt } from "./flights.ts";
 import { FRESH_COVERAGE, FRESH_FOR_MS } from "./fresh.ts";

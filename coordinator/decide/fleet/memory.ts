@@ -4,7 +4,8 @@
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
-import type { LaunchMemory, Memory, NodeMemory, NodeShape, Snapshot } from "../snapshot.ts";
+import type { LaunchMemory, Memory, NodeMemory, NodeShape } from "../snapshot-memory.ts";
+import type { Snapshot } from "../snapshot.ts";
 import type { Fleet } from "./fleet.ts";
 import { timersOf } from "./idle.ts";
 import { heat } from "./load.ts";

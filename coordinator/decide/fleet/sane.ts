@@ -7,16 +7,13 @@ import type { Resources } from "../../../shared/model/resources.ts";
 import { epochMs, ratio } from "../../../shared/model/units.ts";
 import type { EpochMs, Ratio } from "../../../shared/model/units.ts";
 import { compareText, firstDifference } from "../order.ts";
+import type { Journal, Memory, NodeMemory, NodeShape } from "../snapshot-memory.ts";
+import type { PodInput } from "../snapshot-pod.ts";
 import type {
   BudgetInput,
   GroupReading,
-  Journal,
-  Memory,
   NodeInput,
-  NodeMemory,
-  NodeShape,
   NoticeInput,
-  PodInput,
   PolicyInput,
   ReportDigest,
   Snapshot,

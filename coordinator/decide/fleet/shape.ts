@@ -2,13 +2,15 @@
 // of the policy last; without any of them the pool's nodes are unknown and no pod is planned onto them. Pure
 // reading of the past: how many nodes there are is none of its business.
 
-import type { NodePoolSpec } from "../../../shared/contract/policy.ts";
+import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
 import type { Taint } from "../../../shared/model/kube.ts";
 import { NODE_LABEL, TAINT } from "../../../shared/model/names.ts";
 import { gpusIn, minus, parseResources } from "../../../shared/model/resources.ts";
 import type { Resources } from "../../../shared/model/resources.ts";
 import { compareText, firstDifference } from "../order.ts";
-import type { NodeInput, NodeShape, PodInput } from "../snapshot.ts";
+import type { NodeShape } from "../snapshot-memory.ts";
+import type { PodInput } from "../snapshot-pod.ts";
+import type { NodeInput } from "../snapshot.ts";
 
 /** The kubelet's own limit where a template does not name one. */
 const DEFAULT_POD_SLOTS = 110;

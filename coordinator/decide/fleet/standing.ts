@@ -1,11 +1,13 @@
 // One node of the cluster as decisions see it: whose it is, what is on it, and whether it may be counted on. A node
 // that is Ready and does not show its GPUs yet is not up; one that is on its way out is nobody's room.
 
-import type { NodePoolSpec } from "../../../shared/contract/policy.ts";
+import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import { elapsed } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
-import type { InstanceInput, NodeInput, NodeShape, NoticeInput, PodInput, PoolInput } from "../snapshot.ts";
+import type { NodeShape } from "../snapshot-memory.ts";
+import type { PodInput } from "../snapshot-pod.ts";
+import type { InstanceInput, NodeInput, NoticeInput, PoolInput } from "../snapshot.ts";
 import { isNodeLeaving, wasRemoved } from "./flights.ts";
 import type { ValidPolicy } from "./ownership.ts";
 

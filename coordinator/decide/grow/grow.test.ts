@@ -7,8 +7,8 @@ import { pod, pods } from "../../../test/build/pod.ts";
 import { move, policy, pool } from "../../../test/build/policy.ts";
 import { grows, holdCodes, snapshot, unplacedCodes } from "../../../test/build/snapshot.ts";
 import { decide } from "../decide.ts";
-import type { Memory } from "../snapshot.ts";
-import { EMPTY_MEMORY } from "../snapshot.ts";
+import type { Memory } from "../snapshot-memory.ts";
+import { EMPTY_MEMORY } from "../snapshot-memory.ts";
 
 const sizes = (decision: ReturnType<typeof decide>) =>
   grows(decision).map(({ pool: name, from, to }) => [name, from, to]);

@@ -14,7 +14,7 @@ import { put } from "../pack/pack.ts";
 import { openFor, settle } from "../pack/packing.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Grow } from "../plan.ts";
-import type { PodInput } from "../snapshot.ts";
+import type { PodInput } from "../snapshot-pod.ts";
 import { rank } from "./rank.ts";
 
 export function growForPods(packing: Packing): void {

@@ -6,7 +6,7 @@ import { MINUTE, NOW, SECOND } from "../../../test/build/now.ts";
 import { policy, pool } from "../../../test/build/policy.ts";
 import { grows, holdCodes, notice, snapshot } from "../../../test/build/snapshot.ts";
 import { decide } from "../decide.ts";
-import { EMPTY_MEMORY } from "../snapshot.ts";
+import { EMPTY_MEMORY } from "../snapshot-memory.ts";
 
 const hot = (means: readonly (number | null)[]) =>
   means.map((mean, index) =>

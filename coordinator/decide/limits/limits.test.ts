@@ -7,7 +7,7 @@ import { pod, pods } from "../../../test/build/pod.ts";
 import { move, policy, pool } from "../../../test/build/policy.ts";
 import { grows, holdCodes, snapshot, unplacedCodes } from "../../../test/build/snapshot.ts";
 import { decide } from "../decide.ts";
-import { EMPTY_JOURNAL } from "../snapshot.ts";
+import { EMPTY_JOURNAL } from "../snapshot-memory.ts";
 import { addedInWindow, allowedGrowth } from "./limits.ts";
 
 const added = (decision: ReturnType<typeof decide>) =>

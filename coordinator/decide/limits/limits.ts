@@ -2,7 +2,8 @@
 // arithmetic is asked at the decision and again, with numbers read afresh, just before a call. It only counts;
 // cooldowns and the choice of a pool are made elsewhere.
 
-import type { NodePoolSpec, PolicySpec } from "../../../shared/contract/policy.ts";
+import type { PolicySpec } from "../../../shared/contract/policy.ts";
+import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { millis } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
@@ -10,7 +11,7 @@ import { poolsOf } from "../fleet/fleet.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { addingInFlight } from "../fleet/flights.ts";
 import { distinct } from "../order.ts";
-import type { Journal } from "../snapshot.ts";
+import type { Journal } from "../snapshot-memory.ts";
 
 export const RATE_WINDOW_MS = 10 * 60_000;
 

@@ -8,7 +8,8 @@ import { elapsed, millis } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { workloads } from "../fleet/standing.ts";
-import type { NoticeInput, PodInput } from "../snapshot.ts";
+import type { PodInput } from "../snapshot-pod.ts";
+import type { NoticeInput } from "../snapshot.ts";
 import type { Feasible } from "./fit.ts";
 import { packingOrder } from "./pack.ts";
 

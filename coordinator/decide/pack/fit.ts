@@ -9,7 +9,7 @@ import { firstShortage, gpusIn, isGpuResource } from "../../../shared/model/reso
 import type { Resources } from "../../../shared/model/resources.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { distinct } from "../order.ts";
-import type { PodInput } from "../snapshot.ts";
+import type { PodInput } from "../snapshot-pod.ts";
 
 /** What a pod meets on a node. */
 export interface Room {

@@ -9,7 +9,9 @@ import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { isUsable } from "../fleet/standing.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import { compareText, firstDifference } from "../order.ts";
-import type { NodeShape, NoticeInput, PodInput } from "../snapshot.ts";
+import type { NodeShape } from "../snapshot-memory.ts";
+import type { PodInput } from "../snapshot-pod.ts";
+import type { NoticeInput } from "../snapshot.ts";
 import { fits, gpuShare, signature } from "./fit.ts";
 
 /** A node that is here, coming or to be asked for, with the room that is left on it in this decision. */

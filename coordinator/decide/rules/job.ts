@@ -4,7 +4,7 @@
 import { POD_ANNOTATION } from "../../../shared/model/names.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import type { Rule } from "../rule.ts";
-import type { PodInput } from "../snapshot.ts";
+import type { PodInput } from "../snapshot-pod.ts";
 
 export const job: Rule = {
   name: "job",

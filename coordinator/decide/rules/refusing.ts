@@ -3,7 +3,7 @@
 
 import { POD_ANNOTATION } from "../../../shared/model/names.ts";
 import type { Rule } from "../rule.ts";
-import type { PodInput } from "../snapshot.ts";
+import type { PodInput } from "../snapshot-pod.ts";
 
 export const refusing: Rule = {
   name: "refusing",

@@ -14,7 +14,8 @@ import type { Packing } from "../pack/packing.ts";
 import type { Shrink } from "../plan.ts";
 import type { Candidate, Rule, RuleContext } from "../rule.ts";
 import { LAST_RULES, NODE_RULES } from "../rules/index.ts";
-import type { BudgetInput, Memory, NodeMemory } from "../snapshot.ts";
+import type { Memory, NodeMemory } from "../snapshot-memory.ts";
+import type { BudgetInput } from "../snapshot.ts";
 
 const NO_TIMERS: NodeMemory = { idleSince: null, lastReportAt: null, emptySince: null };
 

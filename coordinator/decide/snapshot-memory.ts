@@ -1,0 +1,103 @@
+// What a decision knows of its own past. The journal stands in the policy's status and holds what money depends on;
+// the memory stands in NATS KV and may be lost at the price of caution. Fields that came later are optional, so that
+// what an older version wrote still reads.
+
+import type { LaunchFailureKind, MoveState } from "../../shared/contract/policy/status.ts";
+import type { Taint } from "../../shared/model/kube.ts";
+import type { Resources } from "../../shared/model/resources.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+
+/** What the policy's status carries from cycle to cycle and from leader to leader. */
+export interface Journal {
+  readonly moves: readonly MoveState[];
+  /** Per pool; absent: never. */
+  readonly lastUpAt: Readonly<Record<string, EpochMs>>;
+  readonly lastDownAt: Readonly<Record<string, EpochMs>>;
+  readonly additions: readonly { readonly at: EpochMs; readonly nodes: number }[];
+  /** Nodes taken away in the last ten minutes. Absent: none. */
+  readonly removals?: readonly { readonly at: EpochMs; readonly nodes: number }[];
+  /** What failed to launch, from the policy's status. Absent: nothing did. */
+  readonly offerings?: readonly OfferingMemory[];
+}
+
+/** Where machines did not come, how often in a row, and until when nothing is asked of it. */
+export interface OfferingMemory {
+  /** `<instance type>|<zone>|<tier>`, with `*` for what is not known; `pool/<name>` for a failure of the pool itself. */
+  readonly offering: string;
+  readonly kind: LaunchFailureKind;
+  readonly failures: number;
+  readonly lastAt: EpochMs;
+  readonly until: EpochMs;
+  readonly detail: string;
+}
+
+/** What the next decision wants to remember and may lose at the price of caution (NATS KV). */
+export interface Memory {
+  readonly v: 1;
+  /** When this was written; null before the first decision. */
+  readonly at: EpochMs | null;
+  readonly nodes: Readonly<Record<string, NodeMemory>>;
+  /** `<policy>/<pool>` → what a real node of the pool offers, kept for when the pool is at zero. */
+  readonly shapes: Readonly<Record<string, NodeShape>>;
+  /** `<policy>` → since when the mean utilisation has been over the threshold. */
+  readonly hotSince: Readonly<Record<string, EpochMs>>;
+  /** `<policy>/<pool>` → nodes asked for and not here, and since when that number has not changed. Absent: none. */
+  readonly launches?: Readonly<Record<string, LaunchMemory>>;
+  /** `<policy>/<pool>` → how long its last machines took from the call to a usable node, ms, newest last, at most 20. */
+  readonly bootMs?: Readonly<Record<string, readonly number[]>>;
+  /** Offering → spot node time seen and interruptions in it, fading. */
+  readonly risk?: Readonly<Record<string, RiskMemory>>;
+  /** Notices that `risk` has counted, with their time; the last 24 h. */
+  readonly countedNotices?: Readonly<Record<string, EpochMs>>;
+  /** `<policy>` → until when its new capacity goes less to spot, because interruptions were too many. */
+  readonly lessSpot?: Readonly<Record<string, EpochMs>>;
+  /** `<policy>/<pool>` → what `behavior` looks back on. */
+  readonly behavior?: Readonly<Record<string, BehaviorMemory>>;
+  /** Pods that the last decision had no work left for: they come first. At most 2,000 keys. */
+  readonly leftOut?: readonly string[];
+}
+
+export interface RiskMemory {
+  readonly nodeDays: number;
+  readonly interruptions: number;
+  readonly at: EpochMs;
+}
+
+export interface BehaviorMemory {
+  /** Unstabilised sizes that were wanted, oldest first. */
+  readonly recommendations: readonly { readonly at: EpochMs; readonly nodes: number }[];
+  readonly ups: readonly { readonly at: EpochMs; readonly nodes: number }[];
+  readonly downs: readonly { readonly at: EpochMs; readonly nodes: number }[];
+}
+
+export interface LaunchMemory {
+  readonly missing: number;
+  readonly since: EpochMs;
+}
+
+export interface NodeMemory {
+  readonly idleSince: EpochMs | null;
+  /** Receipt of the last report that the idle timer has seen. */
+  readonly lastReportAt: EpochMs | null;
+  readonly emptySince: EpochMs | null;
+  /** Since when all its pods had a place elsewhere at a lower price. Absent: not so at the last look. */
+  readonly movableSince?: EpochMs;
+}
+
+export interface NodeShape {
+  /** What is left for workloads: a real node's allocatable less what its DaemonSet and static pods request. */
+  readonly allocatable: Resources;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+  /** What DaemonSet and static pods of such a node request: `allocatable` is without it. Absent: none is known. */
+  readonly overhead?: Resources;
+  /** What the machine has before anything is reserved; absent: not known. */
+  readonly capacity?: Resources;
+  readonly volumeLimits?: Readonly<Record<string, number>>;
+  /** A real node of the pool, or the memory of one; the template; the catalogue. Absent: a real node. */
+  readonly source?: "node" | "template" | "catalogue";
+}
+
+export const EMPTY_MEMORY: Memory = { v: 1, at: null, nodes: {}, shapes: {}, hotSince: {} };
+
+export const EMPTY_JOURNAL: Journal = { moves: [], lastUpAt: {}, lastDownAt: {}, additions: [] };

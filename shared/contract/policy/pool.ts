@@ -1,0 +1,85 @@
+// One node pool: what its nodes are, what they cost, how many there may be, and which group sizes it.
+
+import * as z from "zod";
+
+import { CAPACITY_TYPES } from "../../model/node.ts";
+import { count, labels, quantity, taint, usd } from "./common.ts";
+
+/** What one node of the pool offers before a real one has been seen. */
+const template = z.object({
+  allocatable: z
+    .record(z.string(), quantity)
+    .meta({ description: "resources of one node, for example cpu, memory, pods, nvidia.com/gpu" }),
+  labels: labels.default({}),
+  taints: z.array(taint).default([]),
+});
+
+/** Any object with a scale subresource. A MachineDeployment also gives machines, so a chosen node can go. */
+const scaleGroup = z.object({
+  apiVersion: z.string().min(1),
+  kind: z.string().min(1),
+  name: z.string().min(1),
+  namespace: z.string().optional(),
+});
+
+const price = z.object({
+  usdPerHour: usd("what one node of the pool costs an hour; before the catalogue's figure").optional(),
+  maxPricePerHour: usd("a node that costs more, or whose price nobody knows, is not bought").optional(),
+});
+
+export const nodePool = z.object({
+  name: z
+    .string()
+    .regex(
+      /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
+      "a pool name is a DNS label: lower-case letters, digits and -",
+    )
+    .meta({ description: "unique in the policy" }),
+  minSize: count(0, "nodes that the pool always has"),
+  maxSize: count(100, "nodes that the pool has at most"),
+  gpuType: z.string().optional().meta({
+    description:
+      "GPU model of its nodes, by any name of the alias table (A100, nvidia-tesla-v100); for pods that ask for one, for headroom, and checked against what real nodes show",
+  }),
+  instanceTypes: z.array(z.string()).default([]).meta({
+    description:
+      "what its machines are; the catalogue then knows resources and price. Of several, the smallest counts, since the group may bring any",
+  }),
+  capacityType: z.enum(CAPACITY_TYPES).meta({ description: "what its nodes are paid as" }),
+  spotPercentage: z.number().min(0).max(1).optional().meta({
+    description: "of a group that mixes both: the share of its nodes that counts as spot",
+  }),
+  priority: z.int32().default(0).meta({
+    description:
+      "higher first, after price and GPU waste; before them with expander priority. Prices that nobody knows do not compare",
+  }),
+  labels: labels
+    .default({})
+    .meta({ description: "labels of its nodes, for pods that select them before a node exists" }),
+  taints: z
+    .array(taint)
+    .default([])
+    .meta({ description: "taints of its nodes, that pods have to tolerate before a node exists" }),
+  availabilityZones: z
+    .array(z.string())
+    .default([])
+    .meta({ description: "with more than one, the zone of a new node is taken as unknown" }),
+  region: z
+    .string()
+    .optional()
+    .meta({ description: "for the price; without it the region of the zones counts" }),
+  allowCpuPods: z.boolean().default(false).meta({
+    description: "true: pods that ask for no GPU may open nodes of this pool although it has GPUs",
+  }),
+  price: price.optional(),
+  group: z
+    .object({ scale: scaleGroup.optional() })
+    .optional()
+    .meta({ description: "what sizes the pool; without it the pool holds" }),
+  template: template
+    .optional()
+    .meta({ description: "what one node offers, as long as no real one has been seen" }),
+});
+
+export type NodePoolSpec = z.infer<typeof nodePool>;
+export type ScaleGroup = z.infer<typeof scaleGroup>;

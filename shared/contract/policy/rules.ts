@@ -1,0 +1,135 @@
+// Rules across the fields of one policy, the same that the CRD holds. Each problem names the field, its value and
+// what to write instead. Whether a cron line, a time zone or an instance type exists is asked elsewhere: those need
+// a library or the catalogue.
+
+import type { NodePoolSpec } from "./pool.ts";
+
+export interface Problem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** What of the spec the rules read. */
+export interface RuledSpec {
+  readonly scaleUpThreshold: number;
+  readonly scaleDownThreshold: number;
+  readonly minNodes: number;
+  readonly maxNodes: number;
+  readonly spotInstancePercentage: number;
+  readonly onDemandPercentage?: number | undefined;
+  readonly reservedPercentage?: number | undefined;
+  readonly nodePools: readonly NodePoolSpec[];
+  readonly schedules: readonly {
+    readonly name: string;
+    readonly end?: string | undefined;
+    readonly durationSeconds?: number | undefined;
+    readonly minNodes: number;
+    readonly maxNodes?: number | undefined;
+    readonly pools: readonly string[];
+  }[];
+  readonly headroom: readonly { readonly name: string }[];
+  readonly disruption: {
+    readonly budgets: readonly {
+      readonly schedule?: string | undefined;
+      readonly durationSeconds?: number | undefined;
+    }[];
+  };
+}
+
+const SHARES_MAY_MISS = 0.001;
+
+export function problemsOf(spec: RuledSpec): readonly Problem[] {
+  return [...thresholds(spec), ...shares(spec), ...pools(spec), ...schedules(spec), ...budgets(spec)];
+}
+
+function* thresholds(spec: RuledSpec): Generator<Problem> {
+  if (spec.scaleUpThreshold <= spec.scaleDownThreshold) {
+    yield {
+      path: ["scaleUpThreshold"],
+      message: `${spec.scaleUpThreshold} is not above scaleDownThreshold ${spec.scaleDownThreshold}: a node would be added and removed in turn; raise one or lower the other`,
+    };
+  }
+  if (spec.minNodes > spec.maxNodes)
+    yield { path: ["minNodes"], message: `${spec.minNodes} is above maxNodes ${spec.maxNodes}` };
+}
+
+function* shares(spec: RuledSpec): Generator<Problem> {
+  const { spotInstancePercentage: spot, onDemandPercentage: onDemand, reservedPercentage: reserved } = spec;
+  if (onDemand !== undefined && reserved !== undefined) {
+    const sum = spot + onDemand + reserved;
+    if (Math.abs(sum - 1) > SHARES_MAY_MISS)
+      yield {
+        path: ["spotInstancePercentage"],
+        message: `spot ${spot}, on-demand ${onDemand} and reserved ${reserved} add up to ${Number(sum.toFixed(4))}, not 1; leave one out or correct one`,
+      };
+    return;
+  }
+  const field = onDemand !== undefined ? "onDemandPercentage" : "reservedPercentage";
+  const given = onDemand ?? reserved;
+  if (given !== undefined && spot + given > 1 + SHARES_MAY_MISS)
+    yield {
+      path: [field],
+      message: `${given} and spotInstancePercentage ${spot} are more than the whole; lower one`,
+    };
+}
+
+function* pools(spec: RuledSpec): Generator<Problem> {
+  const seen = new Set<string>();
+  for (const [index, pool] of spec.nodePools.entries()) {
+    const at = ["nodePools", index];
+    if (seen.has(pool.name))
+      yield {
+        path: [...at, "name"],
+        message: `${pool.name} is used twice; a pool name is unique in its policy`,
+      };
+    seen.add(pool.name);
+    if (pool.minSize > pool.maxSize)
+      yield { path: [...at, "minSize"], message: `${pool.minSize} is above maxSize ${pool.maxSize}` };
+    if (pool.spotPercentage !== undefined && pool.capacityType !== "spot" && pool.spotPercentage > 0)
+      yield {
+        path: [...at, "spotPercentage"],
+        message: `${pool.spotPercentage} contradicts capacityType ${pool.capacityType}; leave it out or make the pool spot`,
+      };
+    const { usdPerHour, maxPricePerHour } = pool.price ?? {};
+    if (usdPerHour !== undefined && maxPricePerHour !== undefined && usdPerHour > maxPricePerHour)
+      yield {
+        path: [...at, "price", "usdPerHour"],
+        message: `${usdPerHour} is above maxPricePerHour ${maxPricePerHour}, so no node would ever be bought; correct one`,
+      };
+  }
+}
+
+function* schedules(spec: RuledSpec): Generator<Problem> {
+  const names = new Set(spec.nodePools.map(({ name }) => name));
+  const seen = new Set<string>();
+  for (const [index, entry] of spec.schedules.entries()) {
+    const at = ["schedules", index];
+    if (seen.has(entry.name))
+      yield { path: [...at, "name"], message: `${entry.name} is used twice; a schedule's name is unique` };
+    seen.add(entry.name);
+    if ((entry.end === undefined) === (entry.durationSeconds === undefined))
+      yield { path: [...at, "end"], message: "give either end or durationSeconds" };
+    if (entry.maxNodes !== undefined && entry.minNodes > entry.maxNodes)
+      yield { path: [...at, "minNodes"], message: `${entry.minNodes} is above maxNodes ${entry.maxNodes}` };
+    for (const pool of entry.pools)
+      if (!names.has(pool))
+        yield {
+          path: [...at, "pools"],
+          message: `${pool} is no pool of this policy; its pools are ${[...names].join(", ") || "none"}`,
+        };
+  }
+  const kept = new Set<string>();
+  for (const [index, { name }] of spec.headroom.entries()) {
+    if (kept.has(name)) yield { path: ["headroom", index, "name"], message: `${name} is used twice` };
+    kept.add(name);
+  }
+}
+
+function* budgets(spec: RuledSpec): Generator<Problem> {
+  for (const [index, budget] of spec.disruption.budgets.entries())
+    if ((budget.schedule === undefined) !== (budget.durationSeconds === undefined))
+      yield {
+        path: ["disruption", "budgets", index, "schedule"],
+        message: "schedule and durationSeconds belong together; give both or neither",
+      };
+}

@@ -1,0 +1,112 @@
+// What we write back: sizes, decisions and what money depends on (cooldowns, moves in flight, launch failures), so
+// that a restarted coordinator or a new leader continues where the last one stopped. Every list is bounded.
+
+import * as z from "zod";
+
+/** Why a machine did not come, whatever the back end calls it. */
+export const LAUNCH_FAILURES = [
+  "no-capacity",
+  "quota",
+  "denied",
+  "misconfigured",
+  "throttled",
+  "unavailable",
+  "timed-out",
+] as const;
+export type LaunchFailureKind = (typeof LAUNCH_FAILURES)[number];
+
+const moveState = z.object({
+  /** Derived from policy, pool, kind and cause: acting twice is acting once. */
+  key: z.string(),
+  kind: z.enum(["grow", "shrink", "replace", "release"]),
+  pool: z.string(),
+  node: z.string().optional(),
+  instance: z.string().optional(),
+  from: z.number(),
+  to: z.number(),
+  /** intended: written before the call. draining: the agent empties the node. applied, failed: the outcome. */
+  phase: z.enum(["intended", "draining", "applied", "failed"]),
+  at: z.string(),
+  detail: z.string().optional(),
+  /** Of a failed growth: what kind of failure it was, where the back end told. */
+  failure: z.enum(LAUNCH_FAILURES).optional(),
+});
+export type MoveState = z.infer<typeof moveState>;
+
+const poolStatus = z.object({
+  name: z.string(),
+  size: z.number().optional(),
+  ready: z.number(),
+  booting: z.number(),
+  lastUpAt: z.string().optional(),
+  lastDownAt: z.string().optional(),
+  upCooldownEndsAt: z.string().optional(),
+  downCooldownEndsAt: z.string().optional(),
+  /** Of one node; absent when nobody knows it. */
+  usdPerHour: z.number().optional(),
+  priceSource: z.string().optional(),
+  /** What this cycle decided: reason codes with a sentence each. */
+  decision: z.enum(["grow", "shrink", "replace", "release", "hold"]).optional(),
+  because: z.array(z.object({ code: z.string(), sentence: z.string() })).optional(),
+});
+
+/** Where machines did not come: instance type × zone × tier, and when it is tried again. */
+const offeringState = z.object({
+  /** `<instance type>|<zone>|<tier>`; for a failure that is the pool's own, `pool/<name>`. */
+  offering: z.string(),
+  kind: z.enum(LAUNCH_FAILURES),
+  failures: z.number(),
+  lastAt: z.string(),
+  /** Until then nothing is asked of it; after that one node at a time until one comes. */
+  until: z.string(),
+  detail: z.string().optional(),
+});
+export type OfferingState = z.infer<typeof offeringState>;
+
+const condition = z.object({
+  type: z.string(),
+  status: z.enum(["True", "False", "Unknown"]),
+  reason: z.string(),
+  message: z.string(),
+  lastTransitionTime: z.string(),
+  observedGeneration: z.number().optional(),
+});
+
+export const policyStatusSchema = z.object({
+  observedGeneration: z.number().optional(),
+  currentNodes: z.number(),
+  desiredNodes: z.number(),
+  spotNodes: z.number(),
+  onDemandNodes: z.number(),
+  reservedNodes: z.number(),
+  /** 0..1 over the GPUs that report; absent when none does. */
+  averageGPUUtilization: z.number().optional(),
+  pendingPods: z.number(),
+  lastScaleUpTime: z.string().optional(),
+  lastScaleDownTime: z.string().optional(),
+  lastScalingAction: z.string().optional(),
+  lastScalingReason: z.string().optional(),
+  /** In the last 24 h. */
+  spotInterruptions: z.number(),
+  conditions: z.array(condition),
+  pools: z.array(poolStatus),
+  /** In flight and recently ended, newest last, bounded. */
+  moves: z.array(moveState),
+  /** Nodes added, for the rate of 10 minutes. */
+  additions: z.array(z.object({ at: z.string(), nodes: z.number() })),
+  /** Nodes taken away, for the rate of 10 minutes. */
+  removals: z.array(z.object({ at: z.string(), nodes: z.number() })).optional(),
+  /** Notices of the last 24 h that were counted: id and time. */
+  interruptions: z.array(z.object({ id: z.string(), at: z.string() })),
+  /** What failed to launch and has not been forgotten; at most 100, the latest. */
+  offerings: z.array(offeringState).optional(),
+  /** Windows of schedules that are open or open in the next 14 days; at most 20, the next. */
+  schedules: z.array(z.object({ name: z.string(), opens: z.string(), closes: z.string() })).optional(),
+});
+export type PolicyStatus = z.infer<typeof policyStatusSchema>;
+
+/** Reads `status`; an absent or unreadable one is null, which callers treat as "nothing known of the past". */
+export function parsePolicyStatus(status: unknown): PolicyStatus | null {
+  const parsed = policyStatusSchema.safeParse(status);
+  return parsed.success ? parsed.data : null;
+}
