@@ -27,7 +27,7 @@ import type { SettingValues } from "../shared/runtime/settings.ts";
 import { createPulse } from "../shared/runtime/stream.ts";
 import { createMarker } from "./act/cordon.ts";
 import { createDrainer } from "./act/drain.ts";
-import { graceAt, planDrain, startsOf } from "./assess/drain-plan.ts";
+import { graceAt, planDrain, startsOf } from "../shared/model/drain-plan.ts";
 import { sourceDetail } from "./assess/idle.ts";
 import { runLoop } from "./loop.ts";
 import { createNews } from "./news.ts";

@@ -4,7 +4,7 @@ import { epochMs, millis } from "../shared/model/units.ts";
 import { createLogSink } from "../shared/runtime/log.ts";
 import { createMetrics } from "../shared/runtime/metrics.ts";
 import { settle } from "../test/build/clock.ts";
-import type { PlannedPod } from "./assess/drain-plan.ts";
+import type { PlannedPod } from "../shared/model/drain-plan.ts";
 import { createNews } from "./news.ts";
 import { AGENT_METRICS } from "./publish/metrics.ts";
 

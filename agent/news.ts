@@ -9,7 +9,7 @@ import { AppError } from "../shared/runtime/errors.ts";
 import type { EventRecord, EventRecorder } from "../shared/runtime/kube/events.ts";
 import type { Log } from "../shared/runtime/log.ts";
 import type { DrainNews } from "./act/drain.ts";
-import type { PlannedPod } from "./assess/drain-plan.ts";
+import type { PlannedPod } from "../shared/model/drain-plan.ts";
 import { ignoredDetail } from "./assess/interruption.ts";
 import type { LoopNews } from "./loop.ts";
 import type { EventPublisher } from "./publish/events.ts";

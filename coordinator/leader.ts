@@ -23,6 +23,8 @@ export interface LeaderOptions {
   readonly random: Random;
   readonly log: Log;
   readonly onLeading: (leading: boolean) => void;
+  /** Told who leads while we do not. */
+  readonly onHolder?: (identity: string) => void;
 }
 
 /** Stands for election until the signal; `lead` runs while we hold the lease and ends with its signal. */

@@ -1,12 +1,15 @@
 // One cycle: observe, decide, act, report. A stage that fails is logged and counted, and the next cycle goes on;
 // a replica that does not lead never comes here. When a cycle begins is wake.ts's business.
 
+import { millis } from "../shared/model/units.ts";
 import type { Millis } from "../shared/model/units.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import type { Log } from "../shared/runtime/log.ts";
 import type { Actuator, Done } from "./act/actuator.ts";
 import { createCallLimits } from "./act/context.ts";
 import type { ActContext, CallLimits } from "./act/context.ts";
+import { FIRST_PACE, learned, workUnitsOf } from "./calibrate.ts";
+import type { Pace } from "./calibrate.ts";
 import { changesAfterMs } from "./decide/next.ts";
 import type { Decision } from "./decide/plan.ts";
 import { EMPTY_MEMORY } from "./decide/snapshot-memory.ts";
@@ -42,23 +45,24 @@ export async function runCycles(
   validForMs: () => Millis,
 ): Promise<void> {
   const call = createCallLimits({ signal, validForMs, callDeadlineMs: parts.callDeadlineMs });
-  let memory = (await parts.memory.read(parts.memoryWaitMs, signal)) ?? EMPTY_MEMORY;
-  let withinMs: Millis | null = null;
+  const memory = (await parts.memory.read(parts.memoryWaitMs, signal)) ?? EMPTY_MEMORY;
+  let outlook: Outlook = { memory, pace: FIRST_PACE, withinMs: null };
   for (;;) {
-    await parts.wake.next(signal, withinMs);
-    if (parts.observer.listed()) ({ memory, withinMs } = await cycle({ ...parts, signal }, memory, call));
+    await parts.wake.next(signal, outlook.withinMs);
+    if (parts.observer.listed()) outlook = await cycle({ ...parts, signal }, outlook, call);
   }
 }
 
 /** What the next cycle starts from, and how soon it is due without news. */
 interface Outlook {
   readonly memory: Memory;
+  readonly pace: Pace;
   readonly withinMs: Millis | null;
 }
 
 async function cycle(
   parts: LoopParts & { readonly signal: AbortSignal },
-  before: Memory,
+  { memory: before, pace }: Outlook,
   call: () => CallLimits,
 ): Promise<Outlook> {
   const { clock, metrics, observer, decide, actuator, reporter } = parts;
@@ -67,12 +71,17 @@ async function cycle(
 
   // 1. Observe: what is known at this moment, frozen.
   const at = clock.now();
-  const snapshot = await stage(parts, "observe", () => observer.snapshot(at, memory));
-  if (snapshot === null) return { memory, withinMs: null };
+  const snapshot = await stage(parts, "observe", () => observer.snapshot(at, memory, workUnitsOf(pace)));
+  if (snapshot === null) return { memory, pace, withinMs: null };
 
   // 2. Decide: a function of that and nothing else.
+  const decideAtMs = clock.monotonic();
   const decision = await stage(parts, "decide", () => decide(snapshot));
-  if (decision === null) return { memory, withinMs: null };
+  if (decision === null) return { memory, pace, withinMs: null };
+  const worked = {
+    units: decision.plan.packing?.units ?? 0,
+    ms: millis(clock.monotonic() - decideAtMs),
+  };
   parts.decided(at);
   parts.memory.keep(decision.memory);
 
@@ -90,7 +99,11 @@ async function cycle(
   });
   metrics.observe("gpu_autoscaler_reconcile_duration_seconds", {}, (clock.monotonic() - begunMs) / 1000);
   metrics.set("gpu_autoscaler_last_reconcile_timestamp", {}, clock.now() / 1000);
-  return { memory: decision.memory, withinMs: changesAfterMs(decision.plan) };
+  return {
+    memory: decision.memory,
+    pace: learned(pace, worked),
+    withinMs: changesAfterMs(decision.plan),
+  };
 }
 
 /** Null when it failed. What ends because leadership ended is no failure, and ends the loop. */

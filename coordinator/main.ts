@@ -24,7 +24,11 @@ import { journalOf } from "./act/moves.ts";
 import { createScaleGroup, hasMachines, machinesOf } from "./cloud/scale.ts";
 import { connectKubernetes, connectToNats } from "./connect.ts";
 import { decide } from "./decide/decide.ts";
-import { allowedNow } from "./decide/recheck.ts";
+import { decideAndExplain } from "./decide/explained.ts";
+import { scheduleProblems } from "./decide/limits/schedule-check.ts";
+import type { Decision } from "./decide/plan.ts";
+import { allowedNow, removalRefusedNow } from "./decide/recheck.ts";
+import type { Snapshot } from "./decide/snapshot.ts";
 import { identityOf, leadWhenElected } from "./leader.ts";
 import { runCycles } from "./loop.ts";
 import { createCluster } from "./observe/cluster.ts";
@@ -36,6 +40,7 @@ import { createNotices } from "./observe/notices.ts";
 import { createPolicies } from "./observe/policies.ts";
 import { createObserver } from "./observe/snapshot.ts";
 import { LIVE_CHECKS, readyChecks } from "./probes.ts";
+import { createExplainPages } from "./report/explain-pages.ts";
 import { COORDINATOR_METRICS } from "./report/metrics.ts";
 import { createReporter } from "./report/reporter.ts";
 import { COORDINATOR_SETTINGS } from "./settings.ts";
@@ -113,13 +118,16 @@ async function run(program: Program): Promise<void> {
     client,
     onUnreadable: (policy) => unreadable("status", policy, "its journal is begun anew"),
   });
+  const discover = createDiscovery(client);
   const cluster = createCluster({
     watch,
+    discover,
     onProblem: ({ kind, name, detail }) => unreadable(kind, name, detail),
     onChange: (what) => wake.trigger(what),
   });
   const policies = createPolicies({
     watch,
+    problemsOf: scheduleProblems,
     onObject: (object) => journal.seen(object),
     onGone: (name) => journal.gone(name),
     onChange: () => {
@@ -127,7 +135,6 @@ async function run(program: Program): Promise<void> {
       news();
     },
   });
-  const discover = createDiscovery(client);
   const defaultNamespace = client.namespace;
   const groupOf = (target: ScaleGroup) =>
     createScaleGroup({ client, discover, target, defaultNamespace, onWritten: () => groups.touched(target) });
@@ -151,7 +158,7 @@ async function run(program: Program): Promise<void> {
     groups,
     journalOf: (policy) => journalOf(journal.status(policy)),
   });
-  for (const watched of [...cluster.watches, policies.watch])
+  for (const watched of [...cluster.watches, policies.watch, ...cluster.optional])
     tasks.spawn(`watch of ${watched.name}`, async (signal) => await watched.run(signal));
   const messages = { nats, subjectRoot, fleet, notices, clock, random, log };
   tasks.spawn("reports", async (signal) => await receiveReports({ ...messages, signal }));
@@ -171,8 +178,13 @@ async function run(program: Program): Promise<void> {
   });
   tasks.spawn("memory", async (signal) => await memory.run(signal));
 
-  // 3. Probes and metrics.
+  // 3. Probes, metrics, and why the last decision was as it was.
   let leading = false;
+  let leader: string | null = null;
+  const pages = createExplainPages({
+    explain: (snapshot) => decideAndExplain(snapshot).explain,
+    leader: () => leader,
+  });
   const admin = await startAdmin({
     host: values.metricsHost,
     port: values.metricsPort,
@@ -180,12 +192,16 @@ async function run(program: Program): Promise<void> {
     metrics: async () => await metrics.text(),
     live: LIVE_CHECKS,
     ready: readyChecks({ observer, nats, isLeading: () => leading, clock }),
+    routes: pages.routes,
   });
   program.onStop("admin", async () => await admin.close());
   log.info({ url: admin.url }, "listening");
 
   // 4. Decide, act, report: as long as we lead.
-  const actuator = createActuator({ journal, allowedGrowth: allowedNow });
+  const actuator = createActuator({
+    journal,
+    limits: { allowedGrowth: allowedNow, removalRefused: removalRefusedNow },
+  });
   const record = createEventRecorder({ client, component: FIELD_MANAGER.coordinator, clock });
   const identityOfPolicy = (name: string) =>
     policies.list().find((policy) => policy.name === name) ?? { uid: undefined, generation: undefined };
@@ -206,6 +222,11 @@ async function run(program: Program): Promise<void> {
     callDeadlineMs: values.callDeadline,
     act: { client, clock, random, log, drainTimeoutMs: values.drainTimeout, groupOf: groupOfPool },
   };
+  const decideAndKeep = (snapshot: Snapshot): Decision => {
+    const decision = decide(snapshot);
+    pages.keep(snapshot, decision.plan);
+    return decision;
+  };
   const election = {
     client,
     identity: identityOf(values.identity, process.pid, random),
@@ -219,7 +240,12 @@ async function run(program: Program): Promise<void> {
     log,
     onLeading: (now: boolean) => {
       leading = now;
+      leader = now ? election.identity : null;
+      if (!now) pages.forget();
       metrics.set("gpu_autoscaler_leader", {}, now ? 1 : 0);
+    },
+    onHolder: (identity: string) => {
+      leader = identity;
     },
   };
   tasks.spawn("leader", async (signal) => {
@@ -231,7 +257,7 @@ async function run(program: Program): Promise<void> {
         metrics,
         wake,
         observer,
-        decide,
+        decide: decideAndKeep,
         memory,
         actuator,
         reporter,

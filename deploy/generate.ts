@@ -16,8 +16,11 @@ import { REASON_SEVERITY } from "../shared/model/reasons.ts";
 import type { Reason, ReasonCode } from "../shared/model/reasons.ts";
 import { metricsTable } from "../shared/runtime/metrics.ts";
 import { settingsTable } from "../shared/runtime/settings.ts";
+import { instancesPage } from "./catalogue-page.ts";
+import { catalogueOf, catalogueText } from "./catalogue.ts";
 import { metricsPage, policyPage, reasonsOf, reasonsPage, settingsPage } from "./reference.ts";
 import type { JsonSchema } from "./reference.ts";
+import { REQUIREMENT_IDS } from "./requirement-ids.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -31,10 +34,31 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
   NoticeSource: "aws",
 };
 
+/** What stands in them for texts, by the name of the field; of others the name itself stands there. */
+const NAMED_EXAMPLES: Readonly<Record<string, string>> = {
+  node: "gpu-7",
+  pod: "team-a/train-0",
+  pool: "gpus/spot-a",
+  gang: "JobSet team-a/train",
+  schedule: "office-hours",
+  resource: "nvidia.com/gpu",
+  profile: "1g.10gb",
+  label: "node.kubernetes.io/instance-type",
+  taint: "gpu=true:NoSchedule",
+  offering: "p4d.24xlarge|us-west-2a|spot",
+  tier: "spot",
+  only: "on-demand",
+  disruption: "Idle",
+  claim: "data",
+};
+
 /** Path → text of every generated file. */
 export async function generated(): Promise<Readonly<Record<string, string>>> {
   const reasons = reasonsOf(await readFile(join(ROOT, "shared/model/reasons.ts"), "utf8"));
+  const catalogue = catalogueOf(await readFile(join(ROOT, "deploy/catalogue/gpu_instances.csv"), "utf8"));
   return {
+    "shared/model/instance-types.json": catalogueText(catalogue),
+    "deploy/reference/instances.md": instancesPage(catalogue),
     "deploy/reference/settings.md": settingsPage([
       { title: "Agent", rows: settingsTable(AGENT_SETTINGS) },
       { title: "Coordinator", rows: settingsTable(COORDINATOR_SETTINGS) },
@@ -51,6 +75,7 @@ export async function generated(): Promise<Readonly<Record<string, string>>> {
         severity: REASON_SEVERITY[code as ReasonCode],
         fields: Object.keys(fields),
         example: sentence(exampleOf(code, fields)),
+        answers: REQUIREMENT_IDS[code as ReasonCode] ?? [],
       })),
     ),
     // zod's type for a schema is wider than what it writes.
@@ -79,7 +104,7 @@ function exampleOf(code: string, fields: Readonly<Record<string, string>>): Reas
 function exampleValue(name: string, type: string): unknown {
   if (type.startsWith("readonly ")) return [exampleValue(name, type.slice("readonly ".length, -2))];
   const literal = /^"([^"]+)"/.exec(type)?.[1];
-  return literal ?? EXAMPLES[type] ?? `⟨${name}⟩`;
+  return literal ?? EXAMPLES[type] ?? NAMED_EXAMPLES[name] ?? `⟨${name}⟩`;
 }
 
 if (import.meta.main) {

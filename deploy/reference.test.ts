@@ -83,6 +83,7 @@ describe("reasonsPage()", () => {
         severity: "action",
         fields: ["pods"],
         example: "3 pods wait.",
+        answers: ["A05", "B03"],
       },
       {
         group: "Why a pool holds",
@@ -90,12 +91,13 @@ describe("reasonsPage()", () => {
         severity: "normal",
         fields: [],
         example: "Nothing to do.",
+        answers: [],
       },
     ]);
     expect(page.indexOf("## Why a pool grows")).toBeLessThan(page.indexOf("## Why a pool holds"));
     expect(rowsOf(page)).toEqual([
-      "| `pending-pods` | action | `pods` | 3 pods wait. |",
-      "| `nothing-to-do` | normal |  | Nothing to do. |",
+      "| `pending-pods` | action | `pods` | 3 pods wait. | A05, B03 |",
+      "| `nothing-to-do` | normal |  | Nothing to do. |  |",
     ]);
   });
 });

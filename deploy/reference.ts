@@ -19,6 +19,8 @@ export interface ReasonDoc {
   readonly fields: readonly string[];
   /** As it is printed, with example values. */
   readonly example: string;
+  /** Ids of the requirements that it answers. */
+  readonly answers: readonly string[];
 }
 
 export function settingsPage(sections: readonly Section<SettingDoc>[]): string {
@@ -62,15 +64,16 @@ export function reasonsPage(reasons: readonly ReasonDoc[]): string {
   const groups = Map.groupBy(reasons, ({ group }) => group);
   return page(
     "Reasons",
-    "Every move, every hold and every pod without a place carries codes with their numbers. `attention`: an operator may have to change something.",
+    "Every move, every hold and every pod without a place carries codes with their numbers. `attention`: an operator may have to change something. `gpuasctl explain` prints them; the last column names the requirements that a reason answers.",
     [...groups].map(([title, rows]) => ({
       title,
-      head: ["Code", "Severity", "Numbers", "For example"],
-      rows: rows.map(({ code: name, severity, fields, example }) => [
+      head: ["Code", "Severity", "Numbers", "For example", "Answers"],
+      rows: rows.map(({ code: name, severity, fields, example, answers }) => [
         code(name),
         severity,
         fields.map(code).join(", "),
         example,
+        answers.join(", "),
       ]),
     })),
   );
@@ -127,13 +130,13 @@ export function reasonsOf(source: string): readonly {
   return found;
 }
 
-interface Table {
+export interface Table {
   readonly title: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
-function page(title: string, opening: string, tables: readonly Table[]): string {
+export function page(title: string, opening: string, tables: readonly Table[]): string {
   const parts = tables.map(
     (table) =>
       `## ${table.title}\n\n${[table.head, table.head.map(() => "---"), ...table.rows].map(row).join("\n")}\n`,
@@ -150,7 +153,7 @@ function written(fallback: string): string {
   return fallback === "required" || fallback === "none" ? fallback : code(fallback);
 }
 
-function code(text: string): string {
+export function code(text: string): string {
   return text === "" ? "" : `\`${text}\``;
 }
 

@@ -12,7 +12,7 @@ import { AppError } from "../../shared/runtime/errors.ts";
 import type { EvictionOutcome, EvictionRequest } from "../../shared/runtime/kube/evict.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { createFakeClock, settle } from "../../test/build/clock.ts";
-import { graceAt, planDrain, startsOf } from "../assess/drain-plan.ts";
+import { graceAt, planDrain, startsOf } from "../../shared/model/drain-plan.ts";
 import type { Marks } from "./cordon.ts";
 import { createDrainer } from "./drain.ts";
 import type { DrainOrder } from "./order.ts";

@@ -81,4 +81,10 @@ describe("answerRequest()", () => {
   test("another id is a new question", () => {
     expect(ask({ state: state("refused", "shrink-0") }).answer).toBe("accepted");
   });
+
+  test("accepts a node that is to go although it is busy, without asking whether it is idle", () => {
+    const { answer, asked } = ask({ idle: "not-idle", request: { ...request, evenBusy: true } });
+    expect(answer).toBe("accepted");
+    expect(asked).toBe(0);
+  });
 });

@@ -1,5 +1,5 @@
 // The coordinator's question "may this node be emptied?", answered by the node itself: with its live reading,
-// before anything is touched. A request is answered once; a request that comes again under another id is a
+// before anything is touched, unless the node goes whether it is idle or not. A request is answered once; a request that comes again under another id is a
 // new question.
 
 import type { LiveReading } from "../../shared/contract/drain-report.ts";
@@ -34,8 +34,8 @@ export function answerRequest(
     drainer.refuse(order, tooLate(request, now));
     return "refused";
   }
-  const idle = options.idleness(request.idleBelow);
-  if (idle.kind === "not-idle") {
+  const idle = request.evenBusy === true ? null : options.idleness(request.idleBelow);
+  if (idle?.kind === "not-idle") {
     drainer.refuse(order, idle.reading);
     return "refused";
   }

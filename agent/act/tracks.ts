@@ -5,7 +5,7 @@ import type { DrainReport } from "../../shared/contract/drain-report.ts";
 import { EVICTION_CLASSES } from "../../shared/model/pod.ts";
 import type { EvictionClass } from "../../shared/model/pod.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
-import type { ClassesGone, DrainPlan, PlannedPod } from "../assess/drain-plan.ts";
+import type { ClassesGone, DrainPlan, PlannedPod } from "../../shared/model/drain-plan.ts";
 
 export type Counts = DrainReport["counts"];
 export type PodOutcome = "evicted" | "left" | "remaining";

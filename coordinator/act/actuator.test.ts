@@ -4,6 +4,7 @@ import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { POLICY } from "../../shared/model/names.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
+import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { createFakeClock } from "../../test/build/clock.ts";
 import { policy, pool } from "../../test/build/policy.ts";
@@ -32,7 +33,10 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
   const written = (): PolicyStatus | undefined =>
     world.get("autoscalingpolicies", { name: "demo" })?.status as PolicyStatus | undefined;
   const journal = createJournal({ client, onUnreadable: () => {} });
-  const actuator = createActuator({ journal, allowedGrowth: () => 100 });
+  const actuator = createActuator({
+    journal,
+    limits: { allowedGrowth: () => 100, removalRefused: () => null },
+  });
   const clock = createFakeClock();
   const log = createLogSink();
   const calls: { readonly call: string; readonly phases: readonly string[] }[] = [];
@@ -57,6 +61,7 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
       },
       removeInstance: async (id, seen) => {
         note(`${name} without ${id}`);
+        await whenCalled();
         sizes.set(name, seen.size - 1);
       },
       keepInstance: async () => {},
@@ -132,6 +137,33 @@ describe("createActuator()", () => {
     const { act, calls } = setup(made);
     await act(RELEASE, aGrow("a"), REPLACE);
     expect(calls.map(({ call }) => call)).toEqual(["b to 3", "a to 3", "c without m"]);
+  });
+
+  test("takes several members of one group one after the other, and those of another beside them", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, onCall, sizes, written } = setup(made);
+    const inside = new Map<string, number>();
+    let most = 0;
+    onCall(async () => {
+      inside.set("c", (inside.get("c") ?? 0) + 1);
+      most = Math.max(most, inside.get("c") ?? 0);
+      await made.client.list(RESOURCE.nodes, {});
+      inside.set("c", (inside.get("c") ?? 0) - 1);
+    });
+    sizes.set("c", 4);
+    const names = ["m1", "m2", "m3"];
+    const done = await act(
+      ...names.map((instance) => ({ ...RELEASE, key: `demo/c/release/${instance}`, instance })),
+    );
+    expect(most).toBe(1);
+    expect(done.map(({ outcome }) => outcome)).toEqual([
+      { kind: "applied", from: 4, to: 3 },
+      { kind: "applied", from: 3, to: 2 },
+      { kind: "applied", from: 2, to: 1 },
+    ]);
+    expect(sizes.get("c")).toBe(1);
+    expect(calls.map(({ phases }) => phases.length)).toEqual([3, 3, 3]);
+    expect(written()?.moves.map(({ phase }) => phase)).toEqual(["applied", "applied", "applied"]);
   });
 
   test("has the intent in the policy's status before the call, and the outcome after it", async () => {

@@ -7,10 +7,11 @@ import { millis } from "../../shared/model/units.ts";
 import type { Millis } from "../../shared/model/units.ts";
 import { describe } from "../../shared/runtime/errors.ts";
 import { backoffMs } from "../../shared/runtime/retry.ts";
-import type { Move, Plan } from "../decide/plan.ts";
+import type { NodeGroup } from "../cloud/group.ts";
+import type { Move, Plan, Shrink } from "../decide/plan.ts";
 import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
 import { createBudgets } from "./budget.ts";
-import type { AllowedGrowth, Budgets } from "./budget.ts";
+import type { Budgets, Limits } from "./budget.ts";
 import type { ActContext, ValidPolicy } from "./context.ts";
 import { requestDrain } from "./drain-request.ts";
 import { grow } from "./grow.ts";
@@ -20,6 +21,8 @@ import { inFlight, withIntents, withOutcomes } from "./moves.ts";
 import type { Outcome, Settled } from "./moves.ts";
 import { settleOrWait } from "./settle.ts";
 import { attempt, removeEmpty, takeInstance } from "./shrink.ts";
+import type { RemovalBudget } from "./shrink.ts";
+import { beginWalk } from "./walk-drain.ts";
 
 /** What report needs to know of one move: the journal's entry, how it ended, and how long the calls took. */
 export interface Done {
@@ -41,9 +44,9 @@ const PAUSE = { baseMs: millis(1_000), capMs: millis(60_000) };
 
 export function createActuator(options: {
   readonly journal: PolicyJournal;
-  readonly allowedGrowth: AllowedGrowth;
+  readonly limits: Limits;
 }): Actuator {
-  const { journal, allowedGrowth } = options;
+  const { journal, limits } = options;
   const failures = new Map<
     string,
     { readonly count: number; readonly atMs: number; readonly pauseMs: Millis }
@@ -51,7 +54,7 @@ export function createActuator(options: {
 
   return {
     act: async (plan, snapshot, context) => {
-      const budgets = createBudgets(snapshot, allowedGrowth);
+      const budgets = createBudgets(snapshot, limits);
       // 1. Finish what was begun, and take back what nobody accounts for.
       const done = [...(await finish(snapshot, budgets, context))];
       await clearLeftovers(snapshot, (policy) => journal.status(policy).moves, context);
@@ -211,10 +214,7 @@ async function performOne(
         case "release":
           return await takeInstance(move, group, budgets.removal(policy, move.pool), context);
         case "shrink":
-          if (move.how === "empty")
-            return await removeEmpty(move, group, budgets.removal(policy, move.pool), context);
-          await requestDrain(context, move, policy.spec.scaleDownThreshold);
-          return { kind: "draining", detail: "waiting for the agent" };
+          return await remove(move, { policy, group, budgets }, context);
         default:
           return move satisfies never;
       }
@@ -226,6 +226,28 @@ async function performOne(
   }
 }
 
+async function remove(
+  move: Shrink,
+  { policy, group, budgets }: { readonly policy: ValidPolicy; readonly group: NodeGroup; readonly budgets: Budgets },
+  context: ActContext,
+): Promise<Outcome> {
+  switch (move.how) {
+    case "empty":
+      return await removeEmpty(move, group, budgets.removal(policy, move.pool), context);
+    case "drain":
+      await requestDrain(context, move, {
+        idleBelow: policy.spec.scaleDownThreshold,
+        evenBusy: move.disruption !== undefined && move.disruption !== "Idle",
+      });
+      return { kind: "draining", detail: "waiting for the agent" };
+    case "walk":
+      await beginWalk(context, move);
+      return { kind: "draining", detail: "no agent answers there, so the coordinator evicts its pods" };
+    default:
+      return move.how satisfies never;
+  }
+}
+
 /** Why a policy may not act; null when it may. */
 export function stoppedBecause(policy: PolicyInput): string | null {
   if (policy.kind === "invalid") return "the policy is not valid";
@@ -234,7 +256,11 @@ export function stoppedBecause(policy: PolicyInput): string | null {
 }
 
 const NOT_VALID: Outcome = { kind: "failed", detail: "the policy is not valid" };
-const NO_REMOVAL = { take: () => false, giveBack: () => {} };
+const NO_REMOVAL: RemovalBudget = {
+  inTurn: async (run) => await run(),
+  take: () => false,
+  giveBack: () => {},
+};
 
 function doneOf(
   policy: string,

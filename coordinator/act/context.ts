@@ -14,7 +14,7 @@ import type { PolicyInput } from "../decide/snapshot.ts";
 export type ValidPolicy = Extract<PolicyInput, { kind: "valid" }>;
 
 export interface ActContext {
-  readonly client: Pick<KubeClient, "get" | "list" | "mergePatch">;
+  readonly client: Pick<KubeClient, "get" | "list" | "mergePatch" | "evict">;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -1,5 +1,5 @@
 // Asks a node's own agent to empty it, and reads how far it has got. The agent has the last word: it refuses
-// when its live reading says that the node is not idle, and it alone cordons and evicts. Taking the request back
+// when its live reading says that a node that is to go for idleness is not idle, and it alone cordons and evicts. Taking the request back
 // is how a drain is called off; the agent then undoes its cordon.
 
 import { readDrainRequest } from "../../shared/contract/node-marks.ts";
@@ -27,7 +27,7 @@ export function hashOfRequest(id: string): string | null {
 export async function requestDrain(
   context: ActContext,
   move: { readonly key: string; readonly node: string; readonly policy: string; readonly pool: string },
-  idleBelow: number,
+  { idleBelow, evenBusy }: { readonly idleBelow: number; readonly evenBusy: boolean },
 ): Promise<void> {
   const now = context.clock.now();
   const request: DrainRequest = {
@@ -36,6 +36,7 @@ export async function requestDrain(
     deadline: epochMs(now + context.drainTimeoutMs),
     reason: `policy ${move.policy} takes the node out of pool ${move.pool}`,
     idleBelow,
+    ...(evenBusy ? { evenBusy } : {}),
   };
   await updateNode(
     context.client,

@@ -46,7 +46,7 @@ function aContext(): ActContext {
 const unexpected = async (): Promise<never> => {
   throw new AppError("bug", "growing needs no Kubernetes call of its own");
 };
-const NO_CLIENT = { get: unexpected, list: unexpected, mergePatch: unexpected };
+const NO_CLIENT = { get: unexpected, list: unexpected, mergePatch: unexpected, evict: unexpected };
 
 const plenty = { take: (_size: number, wanted: number) => wanted, giveBack: () => {} };
 const MOVE: Grow = {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 
+import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { epochMs } from "../../shared/model/units.ts";
-import type { Grow, Shrink } from "../decide/plan.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+import type { Grow, Release, Shrink } from "../decide/plan.ts";
 import {
   EMPTY_STATUS,
   inFlight,
@@ -94,6 +96,32 @@ describe("withIntents()", () => {
   });
 });
 
+describe("what failed to launch", () => {
+  test("goes through the status and comes back", () => {
+    const offering = {
+      offering: "p3|z1|spot",
+      kind: "no-capacity",
+      failures: 2,
+      lastAt: new Date(AT).toISOString(),
+      until: new Date(later(60)).toISOString(),
+      detail: "none left",
+    } as const;
+    const unreadable = { ...offering, offering: "x", until: "soon" };
+    expect(journalOf({ ...EMPTY_STATUS, offerings: [offering, unreadable] }).offerings).toEqual([
+      { ...offering, lastAt: AT, until: later(60) },
+    ]);
+  });
+
+  test("the journal keeps of which kind a failed growth was", () => {
+    const status = withOutcomes(
+      withIntents(EMPTY_STATUS, [aGrow()], AT),
+      [{ key: aGrow().key, outcome: { kind: "failed", detail: "no", failure: "quota" } }],
+      later(10),
+    );
+    expect(journalOf(status).moves).toMatchObject([{ phase: "failed", failure: "quota" }]);
+  });
+});
+
 describe("withOutcomes()", () => {
   const intended = withIntents(EMPTY_STATUS, [aGrow(), aShrink()], AT);
 
@@ -136,6 +164,40 @@ describe("withOutcomes()", () => {
       later(10),
     );
     expect(journalOf(status).lastDownAt).toEqual({ a: later(10) });
+  });
+
+  test("counts removals for their rate, those of one moment in one entry, and forgets old ones", () => {
+    const removed = (from: PolicyStatus, key: string, at: EpochMs) =>
+      withOutcomes(
+        withIntents(from, [aShrink({ key })], at),
+        [{ key, outcome: { kind: "applied", from: 3, to: 2 } }],
+        at,
+      );
+    const two = removed(removed(EMPTY_STATUS, "a", AT), "b", later(4_000));
+    expect(journalOf(two).removals).toEqual([{ at: later(4_000), nodes: 2 }]);
+    const third = removed(two, "c", later(60_000));
+    expect(journalOf(third).removals).toEqual([
+      { at: later(4_000), nodes: 2 },
+      { at: later(60_000), nodes: 1 },
+    ]);
+    expect(journalOf(removed(third, "d", later(604_001))).removals).toEqual([
+      { at: later(60_000), nodes: 1 },
+      { at: later(604_001), nodes: 1 },
+    ]);
+  });
+
+  test("counts no removal that failed, and none that a cloud made", () => {
+    const { how: _how, ...shrink } = aShrink({ key: "r" });
+    const release: Release = { ...shrink, kind: "release" };
+    const status = withOutcomes(
+      withIntents(EMPTY_STATUS, [aShrink(), release], AT),
+      [
+        { key: aShrink().key, outcome: { kind: "failed", detail: "no" } },
+        { key: "r", outcome: { kind: "applied", from: 3, to: 2 } },
+      ],
+      AT,
+    );
+    expect(journalOf(status).removals).toEqual([]);
   });
 
   test("keeps a drain's age from its intent", () => {

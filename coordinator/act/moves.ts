@@ -4,16 +4,18 @@
 
 import { createHash } from "node:crypto";
 
-import type { MoveState, PolicyStatus } from "../../shared/contract/policy/status.ts";
+import type { LaunchFailureKind, MoveState, PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { parseInstant } from "../../shared/model/instant.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Move } from "../decide/plan.ts";
-import type { Journal } from "../decide/snapshot-memory.ts";
+import type { Journal, OfferingMemory } from "../decide/snapshot-memory.ts";
 
 /** Moves kept; those in flight are never dropped. */
 export const MAX_MOVES = 50;
-/** Additions are kept as long as the rate looks back. */
-const ADDITIONS_MS = 10 * 60_000;
+/** Additions and removals are kept as long as the rates look back. */
+const CHANGES_MS = 10 * 60_000;
+/** Nodes go one by one: those of so short a time are one entry, by the newest of them. */
+const ONE_ENTRY_MS = 5_000;
 
 export const EMPTY_STATUS: PolicyStatus = {
   currentNodes: 0,
@@ -38,7 +40,7 @@ export type Outcome =
   | { readonly kind: "applied"; readonly from: number; readonly to: number; readonly detail?: string }
   | { readonly kind: "reached"; readonly size: number }
   | { readonly kind: "draining"; readonly detail: string }
-  | { readonly kind: "failed"; readonly detail: string }
+  | { readonly kind: "failed"; readonly detail: string; readonly failure?: LaunchFailureKind }
   | { readonly kind: "unsettled"; readonly detail: string };
 
 export interface Settled {
@@ -77,11 +79,25 @@ export function journalOf(status: PolicyStatus): Journal {
     moves: status.moves,
     lastUpAt: times("lastUpAt"),
     lastDownAt: times("lastDownAt"),
-    additions: status.additions.flatMap(({ at, nodes }) => {
-      const parsed = parseInstant(at);
-      return parsed === null ? [] : [{ at: parsed, nodes }];
-    }),
+    additions: changesOf(status.additions),
+    removals: changesOf(status.removals ?? []),
+    offerings: offeringsOf(status.offerings ?? []),
   };
+}
+
+function offeringsOf(offerings: NonNullable<PolicyStatus["offerings"]>): readonly OfferingMemory[] {
+  return offerings.flatMap(({ lastAt, until, detail = "", ...rest }) => {
+    const times = { lastAt: parseInstant(lastAt), until: parseInstant(until) };
+    if (times.lastAt === null || times.until === null) return [];
+    return [{ ...rest, lastAt: times.lastAt, until: times.until, detail }];
+  });
+}
+
+function changesOf(changes: PolicyStatus["additions"]): Journal["additions"] {
+  return changes.flatMap(({ at, nodes }) => {
+    const parsed = parseInstant(at);
+    return parsed === null ? [] : [{ at: parsed, nodes }];
+  });
 }
 
 /** Short, the same for the same key, and fit for a label's value. */
@@ -114,7 +130,13 @@ function withOutcome(status: PolicyStatus, move: MoveState, outcome: Outcome, at
     case "draining":
       return withMove(status, { ...move, phase: "draining", detail: outcome.detail });
     case "failed":
-      return withMove(status, { ...move, phase: "failed", at: instantText(at), detail: outcome.detail });
+      return withMove(status, {
+        ...move,
+        phase: "failed",
+        at: instantText(at),
+        detail: outcome.detail,
+        ...(outcome.failure === undefined ? {} : { failure: outcome.failure }),
+      });
     case "reached":
       return withMove(status, {
         ...move,
@@ -144,27 +166,49 @@ function withOutcome(status: PolicyStatus, move: MoveState, outcome: Outcome, at
  * comes next must not wait for it. A release is the cloud's doing, not a decision to have less.
  */
 function withConsequences(status: PolicyStatus, move: MoveState, at: EpochMs): PolicyStatus {
-  const added = Math.max(0, move.to - move.from);
-  const additions = status.additions.filter(
-    (addition) => (parseInstant(addition.at) ?? 0) > at - ADDITIONS_MS,
-  );
   const text = instantText(at);
+  const changed = { at: text, nodes: Math.abs(move.to - move.from) };
+  const kept = {
+    ...status,
+    additions: recent(status.additions, at),
+    ...(status.removals === undefined ? {} : { removals: recent(status.removals, at) }),
+  };
   switch (move.kind) {
     case "grow":
       return {
-        ...withPool(status, move.pool, { lastUpAt: text }),
+        ...withPool(kept, move.pool, { lastUpAt: text }),
         lastScaleUpTime: text,
-        additions: [...additions, { at: text, nodes: added }],
+        additions: [...kept.additions, changed],
       };
     case "replace":
-      return { ...status, lastScaleUpTime: text, additions: [...additions, { at: text, nodes: added }] };
+      return { ...kept, lastScaleUpTime: text, additions: [...kept.additions, changed] };
     case "shrink":
-      return { ...withPool(status, move.pool, { lastDownAt: text }), lastScaleDownTime: text, additions };
+      return {
+        ...withPool(kept, move.pool, { lastDownAt: text }),
+        lastScaleDownTime: text,
+        removals: withRemoval(kept.removals ?? [], changed),
+      };
     case "release":
-      return { ...status, additions };
+      return kept;
     default:
       return move.kind satisfies never;
   }
+}
+
+function recent(changes: PolicyStatus["additions"], at: EpochMs): PolicyStatus["additions"] {
+  return changes.filter((change) => (parseInstant(change.at) ?? 0) > at - CHANGES_MS);
+}
+
+function withRemoval(
+  removals: PolicyStatus["additions"],
+  removal: PolicyStatus["additions"][number],
+): PolicyStatus["additions"] {
+  const last = removals.at(-1);
+  const at = parseInstant(removal.at);
+  const lastAt = last === undefined ? null : parseInstant(last.at);
+  if (last === undefined || at === null || lastAt === null || Math.abs(at - lastAt) >= ONE_ENTRY_MS)
+    return [...removals, removal];
+  return [...removals.slice(0, -1), { at: removal.at, nodes: last.nodes + removal.nodes }];
 }
 
 function withPool(

@@ -1,4 +1,4 @@
-// Keeps pods away from an empty node that is about to go, and undoes exactly that. Whose cordon it is stands in
+// Keeps pods away from a node that is about to go, empty or emptied by us, and undoes exactly that. Whose cordon it is stands in
 // our taint's value beside the move that it belongs to, so a restarted coordinator can tell what to take back; a
 // cordon that somebody else had set before stays.
 
@@ -11,23 +11,31 @@ import type { ActContext } from "./context.ts";
 import { moveHash } from "./moves.ts";
 
 export interface Retirement {
+  /** `walk`: the coordinator evicts its pods. */
+  readonly kind: "empty" | "walk";
   /** Of the move's key. */
   readonly hash: string;
   readonly cordonedBefore: boolean;
 }
 
-/** `empty-<hash>`, with `kept-` when the node was cordoned before us. The agent's own values look different. */
-const VALUE = /^empty-(kept-)?([0-9a-f]{12})$/;
+/** `empty-<hash>` or `walk-<hash>`, with `kept-` when the node was cordoned before us. The agent's own values look different. */
+const VALUE = /^(empty|walk)-(kept-)?([0-9a-f]{12})$/;
 
 export function retirementOf(taints: readonly Taint[] | undefined): Retirement | null {
   const taint = taints?.find(({ key }) => key === TAINT.scaleDown);
-  const [, kept, hash] = VALUE.exec(taint?.value ?? "") ?? [];
-  return hash === undefined ? null : { hash, cordonedBefore: kept !== undefined };
+  const [, kind, kept, hash] = VALUE.exec(taint?.value ?? "") ?? [];
+  if (hash === undefined) return null;
+  return { kind: kind === "walk" ? "walk" : "empty", hash, cordonedBefore: kept !== undefined };
 }
 
 /** Cordons and taints in one request. Twice is once. */
-export async function retireNode(context: ActContext, name: string, key: string): Promise<void> {
-  await updateNode(context.client, name, (node) => retired(node, moveHash(key)), {
+export async function retireNode(
+  context: ActContext,
+  name: string,
+  key: string,
+  kind: Retirement["kind"] = "empty",
+): Promise<void> {
+  await updateNode(context.client, name, (node) => retired(node, moveHash(key), kind), {
     ...context.call(),
     clock: context.clock,
     random: context.random,
@@ -47,12 +55,12 @@ export async function restoreNode(context: ActContext, name: string): Promise<vo
   }
 }
 
-function retired(node: Node, hash: string): NodeChange | null {
+function retired(node: Node, hash: string, kind: Retirement["kind"]): NodeChange | null {
   const before = retirementOf(node.spec?.taints);
   const cordoned = node.spec?.unschedulable === true;
-  if (before?.hash === hash && cordoned) return null;
+  if (before?.hash === hash && before.kind === kind && cordoned) return null;
   const foreign = before === null ? cordoned : before.cordonedBefore;
-  const value = `empty-${foreign ? "kept-" : ""}${hash}`;
+  const value = `${kind}-${foreign ? "kept-" : ""}${hash}`;
   return {
     unschedulable: true,
     taints: withTaint(node.spec?.taints, { key: TAINT.scaleDown, value, effect: "NoSchedule" }),

@@ -1,17 +1,21 @@
-// Finishes what was begun before this cycle: drains that agents work on, and calls whose end nobody saw, because
+// Finishes what was begun before this cycle: drains that agents or we work on, and calls whose end nobody saw, because
 // a process died or an answer was lost. The truth is read from the group and from the node's marks; the journal
 // only says where to look. Nothing here is started anew: what turns out not to have happened is decided again.
 
 import type { MoveState } from "../../shared/contract/policy/status.ts";
+import { parseInstant } from "../../shared/model/instant.ts";
+import { elapsed } from "../../shared/model/units.ts";
 import { describe, kindOf } from "../../shared/runtime/errors.ts";
 import type { NodeGroup } from "../cloud/group.ts";
 import type { NodeInput } from "../decide/snapshot.ts";
 import type { ActContext } from "./context.ts";
 import { drainProgress, isRequestOf, withdrawDrain } from "./drain-request.ts";
+import type { DrainProgress } from "./drain-request.ts";
 import type { Outcome } from "./moves.ts";
-import { restoreNode } from "./retire.ts";
+import { restoreNode, retirementOf } from "./retire.ts";
 import { attempt, takeInstance } from "./shrink.ts";
 import type { Removal, RemovalBudget } from "./shrink.ts";
+import { isWalkOf, walkOn } from "./walk-drain.ts";
 
 export interface InFlight {
   readonly move: MoveState;
@@ -62,6 +66,8 @@ async function settleRemoval(found: InFlight, context: ActContext): Promise<Outc
   const request = node?.drainRequest.kind === "value" ? node.drainRequest.value.id : null;
   if (request !== null && isRequestOf(request, move.key))
     return { kind: "draining", detail: "the request stands on the node" };
+  if (node !== undefined && found.stopped === null && isWalkOf(node.taints, move.key))
+    return { kind: "draining", detail: "the node is closed and its pods are evicted" };
 
   // 2. The member is going: done, by us or by somebody else.
   if (group !== null && move.instance !== undefined) {
@@ -86,11 +92,11 @@ async function settleDrain(
   if (removal === null)
     return { kind: "failed", detail: "the journal does not name the node and its instance" };
   if (found.stopped !== null || group === null) {
-    await withdrawDrain(context, removal.node);
+    await callOff(context, removal.node);
     return { kind: "failed", detail: found.stopped ?? "the pool has no group any more" };
   }
 
-  const progress = drainProgress(node, move, found.underNotice, context.clock.now());
+  const progress = await progressOf(found, context);
   switch (progress.kind) {
     case "going":
       return progress.detail === move.detail ? null : { kind: "draining", detail: progress.detail };
@@ -103,18 +109,37 @@ async function settleDrain(
           detail: "the instance left during the drain",
         };
       }
-      await withdrawDrain(context, removal.node);
+      await callOff(context, removal.node);
       return { kind: "failed", detail: progress.detail };
     case "drained": {
       const outcome = await attempt(async () => await takeInstance(removal, group, budget, context));
       // A call that nobody saw the end of is looked at again; the node stays empty and closed meanwhile.
       if (outcome.kind === "unsettled") return null;
-      if (outcome.kind === "failed") await withdrawDrain(context, removal.node);
+      if (outcome.kind === "failed") await callOff(context, removal.node);
       return outcome;
     }
     default:
       return progress satisfies never;
   }
+}
+
+/** A mark that was just written may not have come back by the watch. */
+const MARK_LAGS_MS = 5_000;
+
+async function progressOf({ node, move, underNotice }: InFlight, context: ActContext): Promise<DrainProgress> {
+  const begunAt = parseInstant(move.at);
+  const unmarked = node?.drainRequest.kind === "none" && retirementOf(node.taints) === null;
+  if (unmarked && !underNotice && begunAt !== null && elapsed(begunAt, context.clock.now()) <= MARK_LAGS_MS)
+    return { kind: "going", detail: move.detail ?? "just begun" };
+  if (node === undefined || underNotice || !isWalkOf(node.taints, move.key))
+    return drainProgress(node, move, underNotice, context.clock.now());
+  return await walkOn(node.name, move, context);
+}
+
+/** Takes back the request to the agent, or our own cordon: one of them stands, and nothing else is touched. */
+async function callOff(context: ActContext, node: string): Promise<void> {
+  await withdrawDrain(context, node);
+  await restoreNode(context, node);
 }
 
 function removalOf({ key, node, instance }: MoveState): Removal | null {

@@ -18,8 +18,9 @@ const TARGET = {
   name: "spot-a",
   namespace: "default",
 };
-const yes = { take: () => true, giveBack: () => {} };
-const no = { take: () => false, giveBack: () => {} };
+const inTurn = async <T>(run: () => Promise<T>): Promise<T> => await run();
+const yes = { inTurn, take: () => true, giveBack: () => {} };
+const no = { inTurn, take: () => false, giveBack: () => {} };
 
 function parts({ client, world }: WorldClient) {
   const context: ActContext = {

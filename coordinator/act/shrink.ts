@@ -1,17 +1,19 @@
 // Takes one chosen node out of its group. An empty node is closed to new pods first and looked at once more, live;
-// if a pod has come, or any step fails, everything is undone. A node with pods is emptied by its own agent before
-// it comes here. The minimum is checked against the group as it is at the moment of the call.
+// if a pod has come, or any step fails, everything is undone. A node with pods is emptied by its own agent, or by
+// walk-drain.ts, before it comes here. The minimum is checked against the group as it is at the moment of the call.
 
-import { isDaemonPod, isFinished, isMirrorPod, podKey } from "../../shared/model/pod.ts";
+import { podKey } from "../../shared/model/pod.ts";
 import { AppError, describe, kindOf } from "../../shared/runtime/errors.ts";
-import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import type { NodeGroup } from "../cloud/group.ts";
 import type { ActContext } from "./context.ts";
 import type { Outcome } from "./moves.ts";
+import { occupantsOf } from "./occupants.ts";
 import { restoreNode, retireNode } from "./retire.ts";
 
 /** Whether the pool may have one less than `size`, with what other removals have taken already. */
 export interface RemovalBudget {
+  /** One member of a group after the other: two that read one size would undo each other's write. */
+  inTurn<T>(run: () => Promise<T>): Promise<T>;
   take(size: number): boolean;
   giveBack(): void;
 }
@@ -34,8 +36,8 @@ export async function removeEmpty(
 ): Promise<Outcome> {
   const outcome = await attempt(async () => {
     await retireNode(context, move.node, move.key);
-    const pod = await firstPodOn(move.node, context);
-    if (pod !== null) return { kind: "failed", detail: `pod ${pod} is on the node now` };
+    const [pod] = await occupantsOf(move.node, context);
+    if (pod !== undefined) return { kind: "failed", detail: `pod ${podKey(pod)} is on the node now` };
     return await takeInstance(move, group, budget, context);
   });
   // What cannot be undone now is found by its taint and undone by the next cycle (leftovers.ts).
@@ -43,8 +45,17 @@ export async function removeEmpty(
   return outcome;
 }
 
-/** Lowers the group by exactly this instance. */
+/** Lowers the group by exactly this instance, after those of the same pool that came before. */
 export async function takeInstance(
+  move: Removal,
+  group: NodeGroup,
+  budget: RemovalBudget,
+  context: ActContext,
+): Promise<Outcome> {
+  return await budget.inTurn(async () => await lower(move, group, budget, context));
+}
+
+async function lower(
   move: Removal,
   group: NodeGroup,
   budget: RemovalBudget,
@@ -78,16 +89,4 @@ export async function attempt(action: () => Promise<Outcome>): Promise<Outcome> 
     if (!(error instanceof AppError) || error.kind === "bug") throw error;
     return { kind: "failed", detail: describe(error) };
   }
-}
-
-async function firstPodOn(node: string, context: ActContext): Promise<string | null> {
-  const { items } = await context.client.list(
-    RESOURCE.pods,
-    { fieldSelector: `spec.nodeName=${node}` },
-    context.call(),
-  );
-  const pod = items.find(
-    (candidate) => !isDaemonPod(candidate) && !isMirrorPod(candidate) && !isFinished(candidate),
-  );
-  return pod === undefined ? null : podKey(pod);
 }

@@ -3,36 +3,58 @@
 // leaves to the next what limits and board still allow, in the order of precedence.
 
 import { epochMs } from "../../shared/model/units.ts";
+import type { WorkedDecision } from "./answer/explanation.ts";
 import { figuresOf } from "./answer/figures.ts";
 import { holdsOf, holdsOfUnreadable, holdsWithoutTime, unplacedOf } from "./answer/holds.ts";
+import { condemnedOf } from "./fleet/condemned.ts";
 import { assemble } from "./fleet/fleet.ts";
 import { remember } from "./fleet/memory.ts";
 import { sane } from "./fleet/sane.ts";
 import { holdFloors } from "./grow/floors.ts";
 import { growForPods, growMoves } from "./grow/grow.ts";
+import { rememberBehavior } from "./grow/recommend.ts";
 import { releaseMoves, replaceMoves, reservePlaces } from "./grow/replace.ts";
 import { growForUtilization } from "./grow/utilization.ts";
 import { createSteps } from "./limits/steps.ts";
 import type { Steps } from "./limits/steps.ts";
+import { withScheduledTargets } from "./limits/targets.ts";
+import { priceLookup } from "./market/price.ts";
 import { createPacking } from "./pack/packing.ts";
 import type { Packing } from "./pack/packing.ts";
+import { rememberLeftOut, reportOf } from "./pack/report.ts";
 import type { Decision, Move } from "./plan.ts";
+import { withMovable } from "./shrink/movable.ts";
 import { shrink } from "./shrink/shrink.ts";
 import { EMPTY_MEMORY } from "./snapshot-memory.ts";
 import type { Memory } from "./snapshot-memory.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export function decide(input: Snapshot): Decision {
+  const { plan, memory } = decideInFull(input);
+  return { plan, memory };
+}
+
+/** The same, with what it was worked out from, for whoever is asked to explain it. */
+export function decideInFull(input: Snapshot): WorkedDecision {
   const made = sane(input);
   if (made === null) return withoutTime(input);
-  const { snapshot, unreadable } = made;
+  const { unreadable } = made;
+  const snapshot = withScheduledTargets(made.snapshot);
 
   // 1. Who owns which node, what each pool has and what is coming; what is remembered of it.
   const fleet = assemble(snapshot);
   const memory = remember(fleet, snapshot);
 
   // 2. Which pods count, and the room that is there.
-  const packing = createPacking(fleet, snapshot.pods);
+  const usdPerHourOf = priceLookup(snapshot.prices);
+  const condemned = condemnedOf(fleet, snapshot);
+  const packing = createPacking(fleet, snapshot.pods, {
+    usdPerHourOf,
+    before: snapshot.memory,
+    now: memory,
+    condemned,
+    ...snapshot,
+  });
   const steps = createSteps();
 
   // 3. What is added, in the order of precedence.
@@ -40,15 +62,28 @@ export function decide(input: Snapshot): Decision {
 
   // 4. Machines that are lost leave their groups; then nodes that nobody needs.
   const releases = releaseMoves(fleet, steps);
-  const shrinking = shrink(packing, snapshot.budgets, memory, steps);
+  const shrinking = shrink(packing, snapshot.budgets, memory, steps, { condemned });
 
   // 5. Every pool and every pod is answered.
   const moves = [...additions, ...releases, ...shrinking.moves];
   const holds = [...holdsOf(packing, moves, shrinking.stays), ...holdsOfUnreadable(snapshot.policies)];
   const unplaced = [...unplacedOf(packing), ...unreadable];
   return {
-    plan: { at: snapshot.at, moves, holds, unplaced, figures: figuresOf(packing, snapshot.pods, memory) },
-    memory,
+    plan: {
+      at: snapshot.at,
+      moves,
+      holds,
+      unplaced,
+      figures: figuresOf(packing, snapshot.pods, memory, snapshot.prices),
+      ...reportOf(packing),
+    },
+    memory: {
+      ...memory,
+      nodes: withMovable(memory.nodes, shrinking.movableSince),
+      ...rememberBehavior(packing, moves, snapshot.memory),
+      ...rememberLeftOut(packing),
+    },
+    work: { snapshot, packing, steps },
   };
 }
 
@@ -62,9 +97,10 @@ function add(packing: Packing, memory: Memory, steps: Steps): readonly Move[] {
   return [...replaceMoves(packing, steps), ...growMoves(packing, { floors, heat }, steps)];
 }
 
-function withoutTime(input: Snapshot): Decision {
+function withoutTime(input: Snapshot): WorkedDecision {
   return {
     plan: { at: epochMs(0), moves: [], holds: holdsWithoutTime(input), unplaced: [], figures: [] },
     memory: EMPTY_MEMORY,
+    work: null,
   };
 }

@@ -3,15 +3,26 @@ import { describe, expect, test } from "vitest";
 import type { Reason } from "../../shared/model/reasons.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
 import { changesAfterMs } from "./next.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan, PolicyFigures } from "./plan.ts";
 
-function planWith(pool: readonly Reason[], pod: readonly Reason[] = []): Plan {
+const FIGURES: PolicyFigures = {
+  policy: "p",
+  pools: [],
+  utilization: null,
+  pendingPods: 0,
+  underutilizedNodes: 0,
+  unknownNodes: 0,
+  upCooldownMs: {},
+  downCooldownMs: {},
+};
+
+function planWith(pool: readonly Reason[], pod: readonly Reason[] = [], changesAt?: number): Plan {
   return {
     at: epochMs(0),
     moves: [],
     holds: [{ policy: "p", pool: "spot", because: pool }],
     unplaced: [{ pod: "team/a", because: pod }],
-    figures: [],
+    figures: changesAt === undefined ? [] : [{ ...FIGURES, changesAt: epochMs(changesAt) }],
   };
 }
 
@@ -32,6 +43,23 @@ describe("changesAfterMs()", () => {
 
   test("is not the pause that an operator has set to nothing, which would run the decision without end", () => {
     expect(changesAfterMs(planWith([{ code: "after-add", leftMs: millis(0) }]))).toBeNull();
+  });
+
+  test("is no later than a pause of a failure or of behavior, or the next window of a schedule", () => {
+    const failed: Reason = {
+      code: "no-capacity",
+      offering: "a|b|spot",
+      failures: 1,
+      leftMs: millis(7000),
+      detail: "",
+    };
+    const limited: Reason = { code: "behavior-limit", direction: "up", allowed: 1, leftMs: millis(6000) };
+    const unknown: Reason = { code: "behavior-limit", direction: "up", allowed: 1 };
+    expect(changesAfterMs(planWith([failed]))).toBe(7000);
+    expect(changesAfterMs(planWith([failed, limited, unknown]))).toBe(6000);
+    expect(changesAfterMs(planWith([limited], [], 5000))).toBe(5000);
+    expect(changesAfterMs(planWith([], [], 5000))).toBe(5000);
+    expect(changesAfterMs(planWith([unknown]))).toBeNull();
   });
 
   test("is 0, not negative, when a reason has outlived its number", () => {

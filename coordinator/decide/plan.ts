@@ -94,8 +94,12 @@ export interface PolicyFigures {
     readonly size: number | null;
     readonly ready: number;
     readonly booting: number;
-    /** Of one node; null: not known. */
-    readonly price?: { readonly usdPerHour: number; readonly source: string; readonly at: EpochMs } | null;
+    /** Of one node; null: not known. `at` is null where the policy itself says it. */
+    readonly price?: {
+      readonly usdPerHour: number;
+      readonly source: string;
+      readonly at: EpochMs | null;
+    } | null;
   }[];
   /** What all nodes that are here cost an hour; null: a price is not known. */
   readonly usdPerHour?: number | null;
@@ -107,6 +111,8 @@ export interface PolicyFigures {
     readonly opens: EpochMs;
     readonly closes: EpochMs;
   }[];
+  /** When a window of a schedule or a budget opens, closes or has to be prepared for next. Absent: never. */
+  readonly changesAt?: EpochMs;
   /** Mean over the GPUs that report, 0..1; null when none does. */
   readonly utilization: number | null;
   readonly pendingPods: number;

@@ -5,9 +5,9 @@ import { MINUTE, NOW } from "../../test/build/now.ts";
 import { policy, pool } from "../../test/build/policy.ts";
 import type { PolicyOptions } from "../../test/build/policy.ts";
 import { snapshot } from "../../test/build/snapshot.ts";
-import { allowedNow } from "./recheck.ts";
+import { allowedNow, removalRefusedNow } from "./recheck.ts";
 
-function allowed(spec: PolicyOptions, sizes: Readonly<Record<string, number>>, addedNow = 0): number {
+function allowed(spec: PolicyOptions, sizes: Readonly<Record<string, number>>, changedNow = 0): number {
   const only = policy({
     pools: [pool("spot", { maxSize: 6 }), pool("od", { capacityType: "on-demand" })],
     ...spec,
@@ -16,7 +16,7 @@ function allowed(spec: PolicyOptions, sizes: Readonly<Record<string, number>>, a
     policy: only,
     pool: "spot",
     sizes: new Map(Object.entries(sizes)),
-    addedNow,
+    changedNow,
     snapshot: snapshot({ policies: [only] }),
   });
 }
@@ -41,5 +41,69 @@ describe("allowedNow()", () => {
     expect(allowed({ pools: [pool("od")] }, { spot: 0 })).toBe(0);
     expect(allowed({ enabled: false }, { spot: 0, od: 0 })).toBe(0);
     expect(allowed({ pools: [pool("spot", { group: { kind: "none" } })] }, { spot: 0 })).toBe(0);
+  });
+});
+
+describe("allowedNow() under caps", () => {
+  const priced = [
+    pool("spot", { fields: { price: { usdPerHour: 2 } } }),
+    pool("od", { capacityType: "on-demand", fields: { price: { usdPerHour: 3 } } }),
+  ];
+  const open = { timeZone: "UTC", start: "* * * * *", durationSeconds: 120 };
+
+  test("adds up what all nodes cost by the sizes read now", () => {
+    expect(allowed({ pools: priced, maxHourlyCostUsd: 10 }, { spot: 1, od: 1 })).toBe(2);
+    expect(allowed({ pools: priced, maxHourlyCostUsd: 10 }, { spot: 1, od: 2 })).toBe(1);
+    expect(allowed({ maxHourlyCostUsd: 10 }, { spot: 0, od: 0 })).toBe(0);
+  });
+
+  test("holds the cap of a schedule, and adds nothing by one that cannot be read", () => {
+    expect(allowed({ schedules: [{ name: "s", ...open, maxNodes: 3 }] }, { spot: 1, od: 1 })).toBe(1);
+    expect(allowed({ schedules: [{ name: "s", ...open, timeZone: "Nowhere" }] }, { spot: 1, od: 1 })).toBe(0);
+  });
+});
+
+describe("removalRefusedNow()", () => {
+  const refused = (spec: PolicyOptions, size: number, changedNow = 0) => {
+    const only = policy({ pools: [pool("spot", { minSize: 1 })], ...spec });
+    return removalRefusedNow({
+      policy: only,
+      pool: "spot",
+      sizes: new Map([["spot", size]]),
+      changedNow,
+      snapshot: snapshot({ policies: [only] }),
+    });
+  };
+  const open = { timeZone: "UTC", start: "* * * * *", durationSeconds: 120 };
+
+  test.each([
+    ["the pool's minimum", {}, 1, { code: "at-minimum", scope: "pool", minimum: 1 }],
+    ["the policy's minimum", { minNodes: 3 }, 3, { code: "at-minimum", scope: "policy", minimum: 3 }],
+    [
+      "the floor of a schedule",
+      { schedules: [{ name: "s", ...open, minNodes: 4, pools: ["spot"] }] },
+      4,
+      { code: "at-minimum", scope: "pool", minimum: 4 },
+    ],
+    ["the freeze switch", { disruption: { freeze: true } }, 5, { code: "frozen" }],
+    [
+      "a schedule that cannot be read",
+      { schedules: [{ name: "s", ...open, timeZone: "Nowhere" }] },
+      5,
+      { code: "malformed" },
+    ],
+    ["a policy that is switched off", { enabled: false }, 5, { code: "size-unknown" }],
+  ])("is %s", (_case, spec, size, reason) => {
+    expect(refused(spec, size)).toMatchObject(reason);
+    if (size < 5) expect(refused(spec, size + 1)).toBeNull();
+  });
+
+  test("counts what this cycle and the last ten minutes have removed", () => {
+    const spec = {
+      maxPercentOrNodesRemoved: { nodes: 3, percent: 0 },
+      journal: { removals: [{ at: epochMs(NOW - MINUTE), nodes: 2 }] },
+    };
+    expect(refused(spec, 9)).toBeNull();
+    expect(refused(spec, 9, 1)).toMatchObject({ code: "removal-rate", removed: 3, allowed: 3 });
   });
 });

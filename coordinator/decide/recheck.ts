@@ -1,11 +1,19 @@
 // The limits asked once more, just before a call, with sizes read that moment: the same arithmetic as at the
-// decision, so that both mean the same by "at most". What other calls of the cycle have taken is in the sizes.
+// decision, so that both mean the same by "at most" and "at least". What other calls of the cycle have taken is in
+// the sizes.
 
+import type { Reason } from "../../shared/model/reasons.ts";
 import { assemble, poolsOf } from "./fleet/fleet.ts";
 import type { Fleet, PoolState } from "./fleet/fleet.ts";
 import { poolId } from "./fleet/ownership.ts";
 import { sane } from "./fleet/sane.ts";
-import { addedInWindow, allowedGrowth } from "./limits/limits.ts";
+import { costOf, gpusOf } from "./limits/counts.ts";
+import { addedInWindow, allowedGrowth, removedInWindow } from "./limits/growth.ts";
+import { leadsOf } from "./limits/lead.ts";
+import { rateReached } from "./limits/removal.ts";
+import { scheduleState } from "./limits/windows.ts";
+import type { ScheduleState } from "./limits/windows.ts";
+import { priceLookup } from "./market/price.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface Recheck {
@@ -13,44 +21,82 @@ export interface Recheck {
   readonly pool: string;
   /** Of all pools of the policy whose size is known; this one's as read just now. */
   readonly sizes: ReadonlyMap<string, number>;
-  /** Nodes that this cycle has added to the policy already. */
-  readonly addedNow: number;
+  /** Nodes that this cycle has added to the policy already; of a removal, those that it has taken away. */
+  readonly changedNow: number;
   readonly snapshot: Snapshot;
 }
 
 /** How many nodes may be added to the pool now; 0 when that cannot be said. */
-export function allowedNow({ policy, pool, sizes, addedNow, snapshot }: Recheck): number {
+export function allowedNow(recheck: Recheck): number {
+  const { changedNow, sizes } = recheck;
+  const asked = askedOf(recheck);
+  if (asked === null) return 0;
+  const { fleet, pool, schedules } = asked;
+  if (schedules.problemOf(pool.name) !== null) return 0;
+  const all = sizesOf(fleet, pool, sizes);
+  const usdPerHourOf = priceLookup(recheck.snapshot.prices);
+  return allowedGrowth(pool.spec, pool.pool, {
+    poolNodes: sizeOf(pool, sizes),
+    policyNodes: sumOf(all),
+    policyGpus: gpusOf(all),
+    gpusPerNode: pool.gpusPerNode,
+    added: addedInWindow(pool.journal, fleet.at) + changedNow,
+    cost: { adds: usdPerHourOf(pool), now: costOf(all, usdPerHourOf) },
+    poolCap: schedules.capOf(pool.name),
+    policyCap: schedules.capOf(null),
+  }).nodes;
+}
+
+/** Why not even one node of the pool may be taken away now; null when one may. */
+export function removalRefusedNow(recheck: Recheck): Reason | null {
+  const { sizes, changedNow } = recheck;
+  const asked = askedOf(recheck);
+  if (asked === null) return { code: "size-unknown", detail: "the group's size at the time of the call" };
+  const { fleet, pool, schedules } = asked;
+  const { spec } = pool;
+  if (spec.disruption.freeze) return { code: "frozen" };
+  const problem = schedules.problemOf(pool.name);
+  if (problem !== null) return problem;
+  const left = sizeOf(pool, sizes) - 1;
+  const own = Math.max(pool.pool.minSize, schedules.floorOf(pool.name)?.minimum ?? 0);
+  if (left < own) return { code: "at-minimum", scope: "pool", minimum: own };
+  const all = sumOf(sizesOf(fleet, pool, sizes));
+  const every = Math.max(spec.minNodes, schedules.floorOf(null)?.minimum ?? 0);
+  if (all - 1 < every) return { code: "at-minimum", scope: "policy", minimum: every };
+  const removed = removedInWindow(pool.journal, fleet.at) + changedNow;
+  return rateReached(spec, { removed, before: all + removed });
+}
+
+interface Asked {
+  readonly fleet: Fleet;
+  readonly pool: PoolState;
+  readonly schedules: ScheduleState;
+}
+
+/** Null: nobody may size the pool, or its size was not read. */
+function askedOf({ policy, pool: name, sizes, snapshot }: Recheck): Asked | null {
   const made = sane(snapshot);
-  if (made === null) return 0;
+  if (made === null) return null;
   const fleet = assemble(made.snapshot);
-  const asked = fleet.poolsById.get(poolId(policy.name, pool));
-  if (asked === undefined || asked.blocked !== null || !isSize(sizes.get(pool))) return 0;
-  const sizeOf = (other: PoolState): number => {
-    const size = sizes.get(other.name);
-    return isSize(size) ? size : other.planned;
-  };
-  const allowed = allowedGrowth(asked.spec, asked.pool, {
-    poolNodes: sizeOf(asked),
-    policyNodes: poolsOf(fleet, policy.name).reduce((sum, other) => sum + sizeOf(other), 0),
-    policyGpus: gpusOf(fleet, policy.name, sizeOf),
-    gpusPerNode: asked.gpusPerNode,
-    added: addedInWindow(asked.journal, fleet.at) + addedNow,
-  });
-  return allowed.nodes;
+  const pool = fleet.poolsById.get(poolId(policy.name, name));
+  if (pool === undefined || pool.blocked !== null || !isSize(sizes.get(name))) return null;
+  const leads = leadsOf(fleet, pool.policy, made.snapshot.memory);
+  return { fleet, pool, schedules: scheduleState(pool.spec, fleet.at, leads) };
+}
+
+function sizesOf(fleet: Fleet, { policy }: PoolState, sizes: Recheck["sizes"]) {
+  return poolsOf(fleet, policy).map((pool) => ({ pool, nodes: sizeOf(pool, sizes) }));
+}
+
+function sizeOf(pool: PoolState, sizes: Recheck["sizes"]): number {
+  const size = sizes.get(pool.name);
+  return isSize(size) ? size : pool.planned;
+}
+
+function sumOf(sizes: readonly { readonly nodes: number }[]): number {
+  return sizes.reduce((sum, { nodes }) => sum + nodes, 0);
 }
 
 function isSize(size: number | undefined): size is number {
   return size !== undefined && Number.isSafeInteger(size) && size >= 0;
-}
-
-/** Null: a pool has nodes and nobody knows what is in them. */
-function gpusOf(fleet: Fleet, policy: string, sizeOf: (pool: PoolState) => number): number | null {
-  let gpus = 0;
-  for (const pool of poolsOf(fleet, policy)) {
-    const nodes = sizeOf(pool);
-    if (nodes === 0) continue;
-    if (pool.gpusPerNode === null) return null;
-    gpus += nodes * pool.gpusPerNode;
-  }
-  return gpus;
 }

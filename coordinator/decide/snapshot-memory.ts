@@ -25,6 +25,7 @@ export interface OfferingMemory {
   /** `<instance type>|<zone>|<tier>`, with `*` for what is not known; `pool/<name>` for a failure of the pool itself. */
   readonly offering: string;
   readonly kind: LaunchFailureKind;
+  /** In a row; 0: machines have come again since, and what failed before that is done with. */
   readonly failures: number;
   readonly lastAt: EpochMs;
   readonly until: EpochMs;
@@ -51,6 +52,8 @@ export interface Memory {
   readonly countedNotices?: Readonly<Record<string, EpochMs>>;
   /** `<policy>` → until when its new capacity goes less to spot, because interruptions were too many. */
   readonly lessSpot?: Readonly<Record<string, EpochMs>>;
+  /** `<policy>/<pool>/<instance>` → when a member of the group was first seen to have failed. Absent: none. */
+  readonly failedSince?: Readonly<Record<string, EpochMs>>;
   /** `<policy>/<pool>` → what `behavior` looks back on. */
   readonly behavior?: Readonly<Record<string, BehaviorMemory>>;
   /** Pods that the last decision had no work left for: they come first. At most 2,000 keys. */
@@ -68,6 +71,8 @@ export interface BehaviorMemory {
   readonly recommendations: readonly { readonly at: EpochMs; readonly nodes: number }[];
   readonly ups: readonly { readonly at: EpochMs; readonly nodes: number }[];
   readonly downs: readonly { readonly at: EpochMs; readonly nodes: number }[];
+  /** Key of a move on its way → how many of its nodes are no event: minima, schedules, replacements. Absent: none. */
+  readonly exempt?: Readonly<Record<string, number>>;
 }
 
 export interface LaunchMemory {
@@ -82,6 +87,10 @@ export interface NodeMemory {
   readonly emptySince: EpochMs | null;
   /** Since when all its pods had a place elsewhere at a lower price. Absent: not so at the last look. */
   readonly movableSince?: EpochMs;
+  /** When it was first seen on its way, kept until it works. Absent: it has worked, or nobody saw it come. */
+  readonly comingSince?: EpochMs;
+  /** Since when it has not worked although it may have before. Absent: it works, or is on its way. */
+  readonly downSince?: EpochMs;
 }
 
 export interface NodeShape {

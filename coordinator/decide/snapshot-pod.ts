@@ -53,7 +53,7 @@ export interface PodInput {
   readonly provisioningRequest?: string;
   /** GPU model that it asks for by annotation or well-known label, as written. */
   readonly gpuModel?: string;
-  /** emptyDir that is no memory, or hostPath. */
+  /** emptyDir that is no memory, or hostPath; without those that the pod itself lists as no loss. */
   readonly localStorage?: boolean;
   readonly startedAt?: EpochMs;
   /** False: its Ready condition is not True. */

@@ -2,33 +2,11 @@ import { describe, expect, test } from "vitest";
 
 import type { Node, Pod } from "../../shared/model/kube.ts";
 import { GPU_RESOURCE } from "../../shared/model/names.ts";
-import { seededRandom } from "../../shared/model/random.ts";
-import { AppError } from "../../shared/runtime/errors.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
-import { createFakeClock } from "../../test/build/clock.ts";
-import { createCluster } from "./cluster.ts";
-
-const unasked = async (): Promise<never> => {
-  throw new AppError("bug", "these tests bring the events themselves");
-};
+import { observed, podObject } from "../../test/build/observed.ts";
 
 function setup() {
-  const news: string[] = [];
-  const cluster = createCluster({
-    watch: {
-      client: { list: unasked, openWatch: unasked },
-      clock: createFakeClock(),
-      random: seededRandom(1),
-      log: createLogSink().log,
-      onTrouble: () => {},
-    },
-    onProblem: () => {},
-    onChange: (what) => void news.push(what),
-  });
+  const { cluster, news } = observed({ nodes: [aNode()], pods: [aPod()] });
   const [nodes, pods] = cluster.watches;
-  nodes.store.apply({ kind: "synced", items: [aNode()] });
-  pods.store.apply({ kind: "synced", items: [aPod()] });
-  news.length = 0;
   return { news, nodes: nodes.store, pods: pods.store };
 }
 
@@ -72,5 +50,61 @@ describe("what is worth a cycle", () => {
     expect(news).toEqual(["pods", "pods"]);
     pods.apply({ kind: "gone", object: aPod({ phase: "Pending" }, "q") });
     expect(news).toEqual(["pods", "pods", "pods"]);
+  });
+});
+
+describe("what a pod or a node says of itself", () => {
+  test("is no news where the next cycle is early enough for it", () => {
+    const { cluster, news } = observed({ pods: [podObject({ spec: { nodeName: "n1" } })] });
+    const [nodes, pods] = cluster.watches;
+    const status = { startTime: "2026-06-01T01:00:00Z", conditions: [{ type: "Ready", status: "True" }] };
+    pods.store.apply({ kind: "put", object: podObject({ spec: { nodeName: "n1" }, status }) });
+    expect(cluster.pods()).toMatchObject([{ startedAt: Date.UTC(2026, 5, 1, 1) }]);
+    expect(news).toEqual([]);
+
+    const ill = (status: string, message: string): Node => ({
+      metadata: { name: "n1" },
+      status: { conditions: [{ type: "GpuHealthy", status, message }] },
+    });
+    nodes.store.apply({ kind: "put", object: ill("True", "8 GPUs") });
+    expect(news).toEqual(["other"]);
+    nodes.store.apply({ kind: "put", object: ill("True", "8 GPUs, 40 °C") });
+    expect(news).toEqual(["other"]);
+    nodes.store.apply({ kind: "put", object: ill("False", "GPU 3 is lost") });
+    expect(news).toEqual(["other", "other"]);
+  });
+});
+
+describe("namespaces()", () => {
+  test("gives the labels of each, the same object while none changes", () => {
+    const namespace = (name: string, labels?: Readonly<Record<string, string>>) => ({
+      metadata: { name, ...(labels === undefined ? {} : { labels }) },
+    });
+    const { cluster, news } = observed({ namespaces: [namespace("a", { team: "x" }), namespace("b")] });
+    const before = cluster.namespaces();
+    expect(before).toEqual({ a: { team: "x" }, b: {} });
+    const { store } = cluster.watches[7];
+    store.apply({ kind: "put", object: namespace("a", { team: "x" }) });
+    expect(cluster.namespaces()).toBe(before);
+    expect(news).toEqual([]);
+    store.apply({ kind: "put", object: namespace("a", { team: "y" }) });
+    expect(cluster.namespaces()).toEqual({ a: { team: "y" }, b: {} });
+    expect(news).toEqual(["other"]);
+  });
+});
+
+describe("budgets()", () => {
+  test.each([
+    [undefined, undefined],
+    ["IfHealthyBudget", undefined],
+    ["AlwaysAllow", true],
+  ])("with unhealthyPodEvictionPolicy %s let a pod that is not ready go: %s", (policy, expected) => {
+    const spec = { selector: {}, ...(policy === undefined ? {} : { unhealthyPodEvictionPolicy: policy }) };
+    const { cluster } = observed({
+      pods: [podObject()],
+      budgets: [{ metadata: { name: "b", namespace: "team" }, spec }],
+    });
+    expect(cluster.budgets()).toMatchObject([{ key: "team/b", pods: ["team/p"] }]);
+    expect(cluster.budgets()[0]?.alwaysAllowsUnready).toBe(expected);
   });
 });

@@ -1,58 +1,111 @@
-// Nodes, pods and budgets of the cluster, by watch, as a decision reads them. It says what has changed in the one
-// way that matters to the loop: whether a pod has become unschedulable, which opens a batch, or something else.
+// The cluster by watch, as a decision reads it: nodes, pods and budgets, and what pods refer to (storage, namespaces,
+// groups). It says what has changed in the one way that matters to the loop: whether a pod has become unschedulable,
+// which opens a batch, or something else.
 
-import type { Node, Pod, PodDisruptionBudget } from "../../shared/model/kube.ts";
+import type { CsiNode, KubeObject, Node, Pod, PodDisruptionBudget } from "../../shared/model/kube.ts";
+import { selects } from "../../shared/model/label-selector.ts";
 import { podKey } from "../../shared/model/pod.ts";
-import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
+import { reduced, RESOURCE } from "../../shared/runtime/kube/resources.ts";
+import type { Discovery } from "../../shared/runtime/kube/resources.ts";
 import type { PodInput } from "../decide/snapshot-pod.ts";
-import type { BudgetInput } from "../decide/snapshot.ts";
+import type { BudgetInput, Snapshot } from "../decide/snapshot.ts";
+import { deepFreeze } from "./freeze.ts";
+import { createGangObjects } from "./gang-objects.ts";
 import { createInputs } from "./inputs.ts";
 import type { BareNode, OnProblem } from "./inputs.ts";
-import { selects } from "./selector.ts";
+import { keptCsiNode, keptNode, keptPod } from "./kept.ts";
+import type { OptionalWatch } from "./optional.ts";
+import { createStorage } from "./storage.ts";
+import type { Storage } from "./storage.ts";
 import { createNews, createWatched } from "./watched.ts";
 import type { WatchDeps, Watched } from "./watched.ts";
 
 export interface Cluster {
-  readonly watches: readonly [Watched<Node>, Watched<Pod>, Watched<PodDisruptionBudget>];
+  /** Each has to bring its first list before a decision. */
+  readonly watches: readonly [
+    Watched<Node>,
+    Watched<Pod>,
+    Watched<PodDisruptionBudget>,
+    ...Storage["watches"],
+    Watched<CsiNode>,
+    Watched<KubeObject>,
+  ];
+  /** Of kinds that a cluster need not have: nothing waits for them. */
+  readonly optional: readonly OptionalWatch[];
   nodes(): readonly BareNode[];
   pods(): readonly PodInput[];
   budgets(): readonly BudgetInput[];
+  namespaces(): NonNullable<Snapshot["namespaces"]>;
   isReady(node: string): boolean;
 }
 
 export interface ClusterOptions {
   readonly watch: WatchDeps;
+  readonly discover: Discovery;
   readonly onProblem: OnProblem;
   /** `pods`: a batch may have begun. `other`: anything else that a decision reads. */
   readonly onChange: (what: "pods" | "other") => void;
 }
 
-export function createCluster({ watch, onProblem, onChange }: ClusterOptions): Cluster {
-  const inputs = createInputs(onProblem);
+export function createCluster({ watch, discover, onProblem, onChange }: ClusterOptions): Cluster {
+  const onOther = (): void => onChange("other");
   let podsChanged = 0;
   let kept: { readonly revision: number; readonly budgets: readonly BudgetInput[] } | null = null;
+  let namespaceLabels: NonNullable<Snapshot["namespaces"]> | null = null;
 
-  const isNodeNews = createNews<Node>((node) => inputs.node(node));
-  const isPodNews = createNews<Pod>((pod) => inputs.pod(pod));
+  const storage = createStorage(watch, onOther);
+  const gangs = createGangObjects({ watch, discover, onChange: onOther });
+  const limits = new WeakMap<CsiNode, Readonly<Record<string, number>>>();
+  const inputs = createInputs({ storage, gangs, volumeLimits, onProblem });
+
+  const isCsiNodeNews = createNews<CsiNode>(({ spec }) => spec?.drivers);
+  const isNamespaceNews = createNews<KubeObject>(({ metadata }) => [metadata.labels]);
+  const isNodeNews = createNews<Node, BareNode>((node) => inputs.node(node), decisiveOfNode);
+  const isPodNews = createNews<Pod, PodInput>((pod) => inputs.pod(pod), decisiveOfPod);
   const isBudgetNews = createNews<PodDisruptionBudget>(({ spec, status }) => [
     spec?.selector,
+    spec?.unhealthyPodEvictionPolicy,
     status?.disruptionsAllowed,
   ]);
 
-  const nodes = createWatched(RESOURCE.nodes, watch, (event) => {
-    if (isNodeNews(event)) onChange("other");
+  const csiNodes = createWatched(reduced(RESOURCE.csiNodes, keptCsiNode), watch, (event) => {
+    if (isCsiNodeNews(event)) onOther();
   });
-  const pods = createWatched(RESOURCE.pods, watch, (event) => {
+  const namespaces = createWatched(
+    reduced(RESOURCE.namespaces, ({ metadata: { name, labels = {} } }) => ({ metadata: { name, labels } })),
+    watch,
+    (event) => {
+      if (!isNamespaceNews(event)) return;
+      namespaceLabels = null;
+      onOther();
+    },
+  );
+  const nodes = createWatched(reduced(RESOURCE.nodes, keptNode), watch, (event) => {
+    if (isNodeNews(event)) onOther();
+  });
+  const pods = createWatched(reduced(RESOURCE.pods, keptPod), watch, (event) => {
     podsChanged++;
     if (isPodNews(event)) onChange("pods");
   });
   const budgets = createWatched(RESOURCE.podDisruptionBudgets, watch, (event) => {
     podsChanged++;
-    if (isBudgetNews(event)) onChange("other");
+    if (isBudgetNews(event)) onOther();
   });
 
+  function volumeLimits(name: string): Readonly<Record<string, number>> | undefined {
+    const node = csiNodes.store.get({ name });
+    if (node === undefined) return undefined;
+    let made = limits.get(node);
+    if (made === undefined) {
+      made = limitsOf(node);
+      limits.set(node, made);
+    }
+    return made;
+  }
+
   return {
-    watches: [nodes, pods, budgets],
+    watches: [nodes, pods, budgets, ...storage.watches, csiNodes, namespaces],
+    optional: gangs.watches,
     nodes: () => nodes.store.values().map((node) => inputs.node(node)),
     pods: () => pods.store.values().flatMap((pod) => inputs.pod(pod) ?? []),
     budgets: () => {
@@ -60,11 +113,37 @@ export function createCluster({ watch, onProblem, onChange }: ClusterOptions): C
         kept = { revision: podsChanged, budgets: budgetInputs(budgets.store.values(), pods.store.values()) };
       return kept.budgets;
     },
+    namespaces: () => {
+      namespaceLabels ??= deepFreeze(
+        Object.fromEntries(
+          namespaces.store.values().map(({ metadata }) => [metadata.name, metadata.labels ?? {}]),
+        ),
+      );
+      return namespaceLabels;
+    },
     isReady: (name) => {
       const node = nodes.store.get({ name });
       return node !== undefined && inputs.node(node).ready === "ready";
     },
   };
+}
+
+/** That a pod has begun or become ready opens no room and asks for none. */
+function decisiveOfPod({ ready: _ready, startedAt: _startedAt, ...rest }: PodInput): unknown {
+  return rest;
+}
+
+/** The words of a verdict may change with each look at the GPUs. */
+function decisiveOfNode({ gpuHealth, ...rest }: BareNode): unknown {
+  return [rest, gpuHealth?.verdict];
+}
+
+/** A driver that names no number takes as many as come. */
+function limitsOf({ spec }: CsiNode): Readonly<Record<string, number>> {
+  const limited = (spec?.drivers ?? []).flatMap(({ name, allocatable }) =>
+    allocatable?.count === undefined ? [] : [[name, allocatable.count] as const],
+  );
+  return Object.freeze(Object.fromEntries(limited));
 }
 
 function budgetInputs(budgets: readonly PodDisruptionBudget[], pods: readonly Pod[]): readonly BudgetInput[] {
@@ -80,6 +159,7 @@ function budgetInputs(budgets: readonly PodDisruptionBudget[], pods: readonly Po
       // A budget that its controller has not looked at yet allows nothing.
       disruptionsAllowed: status?.disruptionsAllowed ?? 0,
       pods: Object.freeze(matching.map(podKey)),
+      ...(spec?.unhealthyPodEvictionPolicy === "AlwaysAllow" ? { alwaysAllowsUnready: true } : {}),
     });
   });
 }

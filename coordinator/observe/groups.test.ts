@@ -132,7 +132,15 @@ describe("a MachineDeployment", () => {
     const machine = made.world.list("machines")[0];
     expect(reading).toEqual({
       group: { kind: "known", size: 1, chosenRemoval: true },
-      instances: [{ id: machine?.metadata.name, node: machine?.status?.nodeRef?.name, state: "ready" }],
+      instances: [
+        {
+          id: machine?.metadata.name,
+          node: machine?.status?.nodeRef?.name,
+          state: "ready",
+          createdAt: Date.parse(machine?.metadata.creationTimestamp ?? ""),
+          zone: "zone-a",
+        },
+      ],
     });
     await end();
   });

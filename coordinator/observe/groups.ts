@@ -3,6 +3,7 @@
 // is unknown, a group that is not there is missing, and both say why.
 
 import type { ScaleGroup } from "../../shared/contract/policy/pool.ts";
+import { parseInstant } from "../../shared/model/instant.ts";
 import type { Machine } from "../../shared/model/kube.ts";
 import { CLUSTER_API } from "../../shared/model/names.ts";
 import { millis } from "../../shared/model/units.ts";
@@ -12,6 +13,7 @@ import type { Discovery, UnreadObject } from "../../shared/runtime/kube/resource
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import type { NodeGroup } from "../cloud/group.ts";
 import type { GroupReading, InstanceInput } from "../decide/snapshot.ts";
+import { machineFailure } from "./machine-failure.ts";
 import { createPolled } from "./polled.ts";
 import type { Polled } from "./polled.ts";
 import { createNews, createWatched, incompleteness } from "./watched.ts";
@@ -178,9 +180,19 @@ function deploymentReading({ metadata, spec }: UnreadObject): GroupReading {
 }
 
 function instanceOf(machine: Machine, isNodeReady: (node: string) => boolean): InstanceInput {
-  const { metadata, status } = machine;
+  const { metadata, spec, status } = machine;
   const node = status?.nodeRef?.name ?? null;
-  return { id: metadata.name, node, state: stateOf(machine, node !== null && isNodeReady(node)) };
+  const state = stateOf(machine, node !== null && isNodeReady(node));
+  const createdAt = parseInstant(metadata.creationTimestamp ?? "");
+  const failure = state === "failed" ? machineFailure(machine) : undefined;
+  return {
+    id: metadata.name,
+    node,
+    state,
+    ...(createdAt === null ? {} : { createdAt }),
+    ...(spec?.failureDomain === undefined ? {} : { zone: spec.failureDomain }),
+    ...(failure === undefined ? {} : { failure }),
+  };
 }
 
 function stateOf({ metadata, status }: Machine, ready: boolean): InstanceInput["state"] {

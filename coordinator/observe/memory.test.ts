@@ -15,8 +15,23 @@ import { createMemoryKeeper } from "./memory.ts";
 const MEMORY: Memory = {
   ...EMPTY_MEMORY,
   at: epochMs(1_000),
-  nodes: { n1: { idleSince: epochMs(500), lastReportAt: epochMs(900), emptySince: null } },
+  nodes: {
+    n1: { idleSince: epochMs(500), lastReportAt: epochMs(900), emptySince: null, movableSince: epochMs(7) },
+  },
   launches: { "p/a": { missing: 1, since: epochMs(100) } },
+  bootMs: { "p/a": [60_000] },
+  risk: { "t|z|spot": { nodeDays: 1.5, interruptions: 1, at: epochMs(900) } },
+  countedNotices: { i1: epochMs(800) },
+  lessSpot: { p: epochMs(5_000) },
+  behavior: {
+    "p/a": {
+      recommendations: [{ at: epochMs(900), nodes: 3 }],
+      ups: [{ at: epochMs(800), nodes: 1 }],
+      downs: [],
+      exempt: { k: 1 },
+    },
+  },
+  leftOut: ["team/p"],
 };
 
 const aShape = (gpus: number): NodeShape => ({

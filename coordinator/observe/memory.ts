@@ -15,7 +15,7 @@ import { AppError, describe } from "../../shared/runtime/errors.ts";
 import { createQuietLog } from "../../shared/runtime/log.ts";
 import type { Log } from "../../shared/runtime/log.ts";
 import type { Bucket } from "../../shared/runtime/nats-kv.ts";
-import type { Memory } from "../decide/snapshot-memory.ts";
+import type { BehaviorMemory, Memory, NodeMemory, NodeShape } from "../decide/snapshot-memory.ts";
 
 const KEY = "decide";
 /** A write this often at most: what is lost by a crash is two seconds of timers, which then begin anew. */
@@ -144,35 +144,61 @@ async function pack(memory: Memory): Promise<Uint8Array> {
 }
 
 const instant = z.number().min(0);
+const amount = z.number();
 const record = <T extends z.ZodType>(value: T) => z.record(z.string(), value);
+const events = z.array(z.object({ at: instant, nodes: amount }));
+
+/** Each field of the type has its line, or the compiler says so: what is not named would be lost with a restart. */
+type Fields<T> = Readonly<Record<keyof Required<T>, z.ZodType>>;
+
+const nodeMemory = {
+  idleSince: instant.nullable(),
+  lastReportAt: instant.nullable(),
+  emptySince: instant.nullable(),
+  movableSince: instant.optional(),
+  comingSince: instant.optional(),
+  downSince: instant.optional(),
+} satisfies Fields<NodeMemory>;
+
+const nodeShape = {
+  allocatable: record(amount),
+  labels: record(z.string()),
+  taints: z.array(
+    z.object({
+      key: z.string(),
+      value: z.string().optional(),
+      effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]),
+    }),
+  ),
+  overhead: record(amount).optional(),
+  capacity: record(amount).optional(),
+  volumeLimits: record(amount).optional(),
+  source: z.enum(["node", "template", "catalogue"]).optional(),
+} satisfies Fields<NodeShape>;
+
+const behaviorMemory = {
+  recommendations: events,
+  ups: events,
+  downs: events,
+  exempt: record(amount).optional(),
+} satisfies Fields<BehaviorMemory>;
 
 /** Written by ourselves, and by other versions of ourselves: what does not fit is as good as lost. */
 const memorySchema = z.object({
   v: z.literal(1),
   at: instant.nullable(),
-  nodes: record(
-    z.object({
-      idleSince: instant.nullable(),
-      lastReportAt: instant.nullable(),
-      emptySince: instant.nullable(),
-    }),
-  ),
-  shapes: record(
-    z.object({
-      allocatable: record(z.number()),
-      labels: record(z.string()),
-      taints: z.array(
-        z.object({
-          key: z.string(),
-          value: z.string().optional(),
-          effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]),
-        }),
-      ),
-    }),
-  ),
+  nodes: record(z.object(nodeMemory)),
+  shapes: record(z.object(nodeShape)),
   hotSince: record(instant),
-  launches: record(z.object({ missing: z.number(), since: instant })).optional(),
-});
+  launches: record(z.object({ missing: amount, since: instant })).optional(),
+  bootMs: record(z.array(amount)).optional(),
+  risk: record(z.object({ nodeDays: amount, interruptions: amount, at: instant })).optional(),
+  countedNotices: record(instant).optional(),
+  lessSpot: record(instant).optional(),
+  failedSince: record(instant).optional(),
+  behavior: record(z.object(behaviorMemory)).optional(),
+  leftOut: z.array(z.string()).optional(),
+} satisfies Fields<Memory>);
 
 async function unpack(value: Uint8Array): Promise<Memory> {
   const parsed = memorySchema.safeParse(JSON.parse((await promisify(gunzip)(value)).toString("utf8")));

@@ -2,7 +2,7 @@
 // with its problems, so that its condition can say why it does nothing.
 
 import { parsePolicy } from "../../shared/contract/policy.ts";
-import type { ParsedPolicy } from "../../shared/contract/policy.ts";
+import type { ParsedPolicy, PolicySpec } from "../../shared/contract/policy.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import type { UnreadObject } from "../../shared/runtime/kube/resources.ts";
 import { deepFreeze } from "./freeze.ts";
@@ -24,6 +24,8 @@ export interface Policies {
 }
 
 export interface PoliciesOptions {
+  /** What the schema cannot see, as whether a time zone exists; a policy with such a problem is invalid. */
+  readonly problemsOf: (spec: PolicySpec) => readonly string[];
   readonly watch: WatchDeps;
   /** Every version of every policy, for the journal that lives in its status. */
   readonly onObject: (object: UnreadObject) => void;
@@ -66,7 +68,7 @@ export function createPolicies(options: PoliciesOptions): Policies {
         const key = keyOf(object);
         const known = parsed.get(name);
         if (known?.key === key) return known.policy;
-        const policy = deepFreeze(policyOf(object));
+        const policy = deepFreeze(policyOf(object, options.problemsOf));
         parsed.set(name, { key, policy });
         return policy;
       }),
@@ -78,14 +80,19 @@ function keyOf({ metadata }: UnreadObject): string {
   return `${metadata.uid ?? ""}/${metadata.generation ?? metadata.resourceVersion ?? ""}`;
 }
 
-function policyOf({ metadata, spec }: UnreadObject): Policy {
+function policyOf({ metadata, spec }: UnreadObject, problemsOf: PoliciesOptions["problemsOf"]): Policy {
   return {
     name: metadata.name,
     uid: metadata.uid,
     generation: metadata.generation,
-    parsed: parsePolicy(spec ?? {}),
+    parsed: checked(parsePolicy(spec ?? {}), problemsOf),
     pools: poolNames(spec),
   };
+}
+
+function checked(parsed: ParsedPolicy, problemsOf: PoliciesOptions["problemsOf"]): ParsedPolicy {
+  const problems = parsed.kind === "valid" ? problemsOf(parsed.spec) : [];
+  return problems.length === 0 ? parsed : { kind: "invalid", problems };
 }
 
 function poolNames(spec: unknown): readonly string[] {

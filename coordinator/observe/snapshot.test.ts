@@ -4,6 +4,7 @@ import { POLICY, SUBJECT_ROOT } from "../../shared/model/names.ts";
 import { seededRandom } from "../../shared/model/random.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import { systemClock as clock } from "../../shared/runtime/clock.ts";
+import { createDiscovery } from "../../shared/runtime/kube/resources.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { eventually } from "../../test/build/eventually.ts";
 import { policySpec, poolSpec } from "../../test/build/scene.ts";
@@ -16,13 +17,22 @@ import { createNotices } from "./notices.ts";
 import { createPolicies } from "./policies.ts";
 import { createObserver } from "./snapshot.ts";
 
+const UNITS = 1_000_000;
+
 function setup({ client }: WorldClient) {
   const stop = new AbortController();
   const asked: (string | undefined)[] = [];
   const now = () => clock.now();
   const watch = { client, clock, random: seededRandom(1), log: createLogSink().log, onTrouble: () => {} };
-  const cluster = createCluster({ watch, onProblem: () => {}, onChange: () => {} });
-  const policies = createPolicies({ watch, onObject: () => {}, onGone: () => {}, onChange: () => {} });
+  const discover = createDiscovery(client);
+  const cluster = createCluster({ watch, discover, onProblem: () => {}, onChange: () => {} });
+  const policies = createPolicies({
+    watch,
+    problemsOf: () => [],
+    onObject: () => {},
+    onGone: () => {},
+    onChange: () => {},
+  });
   const observer = createObserver({
     cluster,
     policies,
@@ -37,12 +47,14 @@ function setup({ client }: WorldClient) {
     },
     journalOf: () => EMPTY_JOURNAL,
   });
-  const running = [...cluster.watches, policies.watch].map(async (watched) => await watched.run(stop.signal));
+  const running = [...cluster.watches, ...cluster.optional, policies.watch].map(
+    async (watched) => await watched.run(stop.signal),
+  );
   const end = async (): Promise<void> => {
     stop.abort();
     await Promise.all(running);
   };
-  return { asked, observer, end };
+  return { asked, cluster, observer, end };
 }
 
 function isFrozen(value: unknown): boolean {
@@ -59,9 +71,11 @@ describe("createObserver()", () => {
     made.server.change((world) => world.submitService({ name: "web", replicas: 1 }));
     const { observer, end } = setup(made);
     await eventually(() => observer.listed());
-    const taken = observer.snapshot(clock.now(), EMPTY_MEMORY);
+    const taken = observer.snapshot(clock.now(), EMPTY_MEMORY, UNITS);
     expect(taken.nodes).toHaveLength(2);
     expect(taken.pods.length).toBeGreaterThan(0);
+    expect(taken.namespaces).toHaveProperty("default");
+    expect(taken.workUnits).toBe(UNITS);
     expect(isFrozen(taken)).toBe(true);
     expect(JSON.parse(JSON.stringify(taken))).toEqual(taken);
     await end();
@@ -84,13 +98,52 @@ describe("createObserver()", () => {
     await end();
   });
 
+  test.each(["persistentvolumeclaims", "persistentvolumes", "storageclasses", "csinodes", "namespaces"])(
+    "is not synced before %s are listed",
+    async (plural) => {
+      await using made = await aWorldClient(1);
+      made.server.faults.set({ kind: "silence", match: { pathIncludes: `/${plural}` } });
+      const { observer, end } = setup(made);
+      await eventually(() => observer.missing(clock.now()).length === 1);
+      expect(observer.missing(clock.now())).toEqual([`${plural}: not listed yet`]);
+      await end();
+    },
+  );
+
+  test("keeps of what is listed and of what is watched only what is read", async () => {
+    await using made = await aWorldClient(1);
+    const put = (name: string): void => {
+      made.server.change((world) =>
+        world.put("pods", {
+          metadata: { name, namespace: "default", annotations: { "example.com/note": "long" } },
+          spec: {
+            schedulerName: "none",
+            containers: [{ name: "main", resources: { requests: { cpu: "1" } } }],
+          },
+        }),
+      );
+    };
+    put("listed");
+    const { cluster, observer, end } = setup(made);
+    await eventually(() => observer.listed());
+    put("watched");
+    const [, { store }] = cluster.watches;
+    await eventually(() => store.size === 2);
+    expect(cluster.pods().map(({ key }) => key)).toEqual(["default/listed", "default/watched"]);
+    for (const { metadata, spec } of store.values()) {
+      expect(Object.keys(metadata).sort()).toEqual(["creationTimestamp", "name", "namespace", "uid"]);
+      expect(Object.keys(spec)).toEqual(["containers"]);
+    }
+    await end();
+  });
+
   test("names what is not listed yet, and is not synced before", async () => {
     await using made = await aWorldClient(1);
     made.server.faults.set({ kind: "silence", match: { pathIncludes: "/pods" } });
     const { observer, end } = setup(made);
     await eventually(() => observer.missing(clock.now()).length === 1);
     expect(observer.listed()).toBe(false);
-    expect(observer.snapshot(clock.now(), EMPTY_MEMORY).sync).toEqual({
+    expect(observer.snapshot(clock.now(), EMPTY_MEMORY, UNITS).sync).toEqual({
       kind: "unsynced",
       missing: ["pods: not listed yet"],
     });
@@ -102,19 +155,19 @@ describe("createObserver()", () => {
     const { observer, end } = setup(made);
     await eventually(() => observer.listed());
     const before = clock.now();
-    expect(observer.snapshot(before, EMPTY_MEMORY).sync).toEqual({ kind: "synced", since: before });
+    expect(observer.snapshot(before, EMPTY_MEMORY, UNITS).sync).toEqual({ kind: "synced", since: before });
 
     made.server.faults.set({ kind: "status", code: 503, match: { pathIncludes: "/nodes" } });
     made.server.cutAll();
     const later = await eventually(() =>
       observer.missing(epochMs(clock.now() + 20_000)).length > 0 ? epochMs(clock.now() + 20_000) : null,
     );
-    expect(observer.snapshot(later, EMPTY_MEMORY).sync).toMatchObject({ kind: "unsynced" });
+    expect(observer.snapshot(later, EMPTY_MEMORY, UNITS).sync).toMatchObject({ kind: "unsynced" });
 
     made.server.faults.clear();
     await eventually(() => observer.missing(epochMs(clock.now() + 20_000)).length === 0);
     const back = clock.now();
-    expect(observer.snapshot(back, EMPTY_MEMORY).sync).toEqual({ kind: "synced", since: back });
+    expect(observer.snapshot(back, EMPTY_MEMORY, UNITS).sync).toEqual({ kind: "synced", since: back });
     await end();
   });
 
@@ -131,7 +184,7 @@ describe("createObserver()", () => {
     });
     const { observer, end } = setup(made);
     await eventually(() => observer.listed());
-    const [budget] = observer.snapshot(clock.now(), EMPTY_MEMORY).budgets;
+    const [budget] = observer.snapshot(clock.now(), EMPTY_MEMORY, UNITS).budgets;
     expect(budget).toMatchObject({ key: "default/web" });
     expect(budget?.pods).toHaveLength(2);
     await end();

@@ -26,7 +26,8 @@ export interface Observer {
   listed(): boolean;
   /** What keeps the picture from being complete; empty: complete. */
   missing(now: EpochMs): readonly string[];
-  snapshot(now: EpochMs, memory: Memory): Snapshot;
+  /** `workUnits`: how much packing the decision may do. */
+  snapshot(now: EpochMs, memory: Memory, workUnits: number): Snapshot;
   /** Begins to look at the groups that policies name, so that a replica that only follows knows them when it leads. */
   follow(): void;
 }
@@ -58,7 +59,7 @@ export function createObserver(sources: Sources): Observer {
     },
     listed: () => watches.every(({ store }) => store.synced),
     missing,
-    snapshot: (now, memory) => {
+    snapshot: (now, memory, workUnits) => {
       const lacking = missing(now);
       if (lacking.length > 0) completeSince = null;
       else completeSince ??= now;
@@ -78,6 +79,8 @@ export function createObserver(sources: Sources): Observer {
         budgets: cluster.budgets(),
         notices: notices.current(nodes, now),
         memory,
+        namespaces: cluster.namespaces(),
+        workUnits,
       } satisfies Snapshot);
     },
   };

@@ -50,11 +50,14 @@ export function createWatched<T extends KubeObject>(
 /**
  * Whether an event changes anything that a decision reads. `read` gives that of one object, as JSON, null for
  * nothing: every node sends heartbeats and every pod tells of its containers, and neither is worth a cycle.
+ * `weigh` leaves out of it what the next cycle is early enough for.
  */
-export function createNews<T extends KubeObject>(
-  read: (object: T) => unknown,
+export function createNews<T extends KubeObject, R = unknown>(
+  read: (object: T) => R | null,
+  weigh: (read: R) => unknown = (all) => all,
 ): (event: WatchEvent<T>) => boolean {
-  let known = new Map<string, unknown>();
+  let known = new Map<string, R | null>();
+  const weightOf = (value: R | null): string => JSON.stringify(value === null ? null : weigh(value));
   const keyOf = ({ metadata }: T): string => `${metadata.namespace ?? ""}/${metadata.name}`;
   return (event) => {
     switch (event.kind) {
@@ -66,7 +69,7 @@ export function createNews<T extends KubeObject>(
         const before = known.get(key) ?? null;
         const after = read(event.object);
         known.set(key, after);
-        return JSON.stringify(before) !== JSON.stringify(after);
+        return weightOf(before) !== weightOf(after);
       }
       case "gone": {
         const key = keyOf(event.object);

@@ -2,8 +2,19 @@
 // subresources they have. The world stores by the plural name; the HTTP face builds its paths and its
 // discovery from the same rows.
 
-import type { KubeObject, Lease, Machine, Node, Pod, PodDisruptionBudget } from "../../shared/model/kube.ts";
-import { API_GROUP, API_VERSION, CLUSTER_API, POLICY } from "../../shared/model/names.ts";
+import type {
+  CsiNode,
+  KubeObject,
+  Lease,
+  Machine,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  PodDisruptionBudget,
+  StorageClass,
+} from "../../shared/model/kube.ts";
+import { API_GROUP, API_VERSION, CLUSTER_API, GANG_KIND, POLICY } from "../../shared/model/names.ts";
 
 export interface ResourceInfo {
   readonly group: string;
@@ -20,6 +31,13 @@ export interface ResourceInfo {
   readonly custom: boolean;
 }
 
+const custom = {
+  hasStatus: true,
+  hasScale: false,
+  hasGeneration: true,
+  custom: true,
+  namespaced: true,
+} as const;
 const plain = { hasStatus: false, hasScale: false, hasGeneration: false, custom: false } as const;
 
 export const RESOURCES = {
@@ -49,6 +67,40 @@ export const RESOURCES = {
     namespaced: true,
     hasStatus: true,
     hasGeneration: true,
+  },
+  persistentvolumeclaims: {
+    ...plain,
+    group: "",
+    version: "v1",
+    plural: "persistentvolumeclaims",
+    kind: "PersistentVolumeClaim",
+    namespaced: true,
+    hasStatus: true,
+  },
+  persistentvolumes: {
+    ...plain,
+    group: "",
+    version: "v1",
+    plural: "persistentvolumes",
+    kind: "PersistentVolume",
+    namespaced: false,
+    hasStatus: true,
+  },
+  storageclasses: {
+    ...plain,
+    group: "storage.k8s.io",
+    version: "v1",
+    plural: "storageclasses",
+    kind: "StorageClass",
+    namespaced: false,
+  },
+  csinodes: {
+    ...plain,
+    group: "storage.k8s.io",
+    version: "v1",
+    plural: "csinodes",
+    kind: "CSINode",
+    namespaced: false,
   },
   events: { ...plain, group: "", version: "v1", plural: "events", kind: "Event", namespaced: true },
   leases: {
@@ -102,7 +154,24 @@ export const RESOURCES = {
     hasGeneration: true,
     custom: true,
   },
+  podgroups: { ...custom, ...foreign(GANG_KIND.podGroup) },
+  volcanopodgroups: { ...custom, ...foreign(GANG_KIND.volcanoPodGroup) },
+  jobsets: { ...custom, ...foreign(GANG_KIND.jobSet) },
 } as const satisfies Record<string, ResourceInfo>;
+
+/** A kind of another project, as if that were installed. */
+function foreign({
+  apiVersion,
+  kind,
+  plural,
+}: {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly plural: string;
+}) {
+  const [group = "", version = ""] = apiVersion.split("/");
+  return { group, version, kind, plural };
+}
 
 export type ResourceName = keyof typeof RESOURCES;
 
@@ -136,12 +205,19 @@ export interface Objects {
   readonly namespaces: OpaqueObject;
   readonly nodes: Node;
   readonly pods: Pod;
+  readonly persistentvolumeclaims: PersistentVolumeClaim;
+  readonly persistentvolumes: PersistentVolume;
+  readonly storageclasses: StorageClass;
+  readonly csinodes: CsiNode;
   readonly events: OpaqueObject;
   readonly leases: Lease;
   readonly poddisruptionbudgets: PodDisruptionBudget;
   readonly machines: Machine;
   readonly machinedeployments: MachineDeployment;
   readonly autoscalingpolicies: OpaqueObject;
+  readonly podgroups: OpaqueObject;
+  readonly volcanopodgroups: OpaqueObject;
+  readonly jobsets: OpaqueObject;
 }
 
 export interface ObjectRef {

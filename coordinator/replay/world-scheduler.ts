@@ -1,9 +1,10 @@
 // The scheduler of the simulated cluster: pending pods by priority, then age, each onto the node that it fills
-// best. It looks at taints, node selector and free resources. It does not preempt, and it knows no affinity,
-// spreading or volumes: a pod that uses those is placed as if it did not.
+// best. It looks at taints, node selector and free resources here, at all else that a pod may ask for in
+// world-constraints.ts. It does not preempt, and preferences do not count.
 
 import type { Node, Pod } from "../../shared/model/kube.ts";
 import { GPU_RESOURCE } from "../../shared/model/names.ts";
+import { createConstraints } from "./world-constraints.ts";
 import type { Core, Part } from "./world-core.ts";
 import type { NodeIndex } from "./world-index.ts";
 import {
@@ -13,6 +14,7 @@ import {
   hasLabels,
   isFinished,
   isTerminating,
+  nodeHeldBy,
   podFact,
   withCondition,
 } from "./world-pods.ts";
@@ -38,9 +40,14 @@ export function createScheduler(core: Core, index: NodeIndex): Part {
   const waiting = new Set<string>();
   const candidates = new Map<string, Candidate>();
   const shapes = new Map<string, string>();
+  const constraints = createConstraints(core.store);
+  /** Waiting pods for which it matters where others are. */
+  const curious = new Set<string>();
   let somethingChanged = false;
 
   core.store.onChange((change) => {
+    if (change.resource === "persistentvolumeclaims" || change.resource === "persistentvolumes")
+      somethingChanged = true;
     if (change.resource === "nodes") {
       const { name } = change.object.metadata;
       if (change.kind === "deleted") candidates.delete(name);
@@ -61,6 +68,10 @@ export function createScheduler(core: Core, index: NodeIndex): Part {
     if (pending && !waiting.has(key)) somethingChanged = true;
     if (pending) waiting.add(key);
     else waiting.delete(key);
+    if (pending && constraints.looksAtOthers(change.object)) curious.add(key);
+    else curious.delete(key);
+    if (curious.size > 0 && nodeHeldBy(change.object) !== nodeHeldBefore(change.previous))
+      somethingChanged = true;
     if (change.kind === "deleted") shapes.delete(change.object.metadata.uid ?? "");
     if (freesResources(change.previous, change.kind === "deleted" ? null : change.object))
       somethingChanged = true;
@@ -71,7 +82,12 @@ export function createScheduler(core: Core, index: NodeIndex): Part {
     const uid = pod.metadata.uid ?? "";
     let shape = shapes.get(uid);
     if (shape === undefined) {
-      shape = JSON.stringify([[...index.requests(pod)], pod.spec.nodeSelector, pod.spec.tolerations]);
+      shape = JSON.stringify([
+        [...index.requests(pod)],
+        pod.spec.nodeSelector,
+        pod.spec.tolerations,
+        constraints.shapeOf(pod),
+      ]);
       shapes.set(uid, shape);
     }
     return shape;
@@ -82,7 +98,8 @@ export function createScheduler(core: Core, index: NodeIndex): Part {
     let best: { node: Node; freeGpus: number; freeCpu: number } | null = null;
     for (const { node, allocatable } of candidates.values()) {
       const used = index.usedOn(node.metadata.name);
-      if (firstMisfit(pod, requests, node, allocatable, used) !== null) continue;
+      const misfit = firstMisfit(pod, requests, node, allocatable, used) ?? constraints.misfit(pod, node);
+      if (misfit !== null) continue;
       const freeGpus = free(allocatable, used, GPU_RESOURCE);
       const freeCpu = free(allocatable, used, "cpu");
       if (
@@ -134,7 +151,9 @@ export function createScheduler(core: Core, index: NodeIndex): Part {
     const counts = new Map<string, number>();
     for (const { node, allocatable } of candidates.values()) {
       const why =
-        firstMisfit(pod, index.requests(pod), node, allocatable, index.usedOn(node.metadata.name)) ?? "fit";
+        firstMisfit(pod, index.requests(pod), node, allocatable, index.usedOn(node.metadata.name)) ??
+        constraints.misfit(pod, node) ??
+        "fit";
       counts.set(why, (counts.get(why) ?? 0) + 1);
     }
     const parts = [...counts].map(([why, count]) => `${count} ${why}`);
@@ -161,6 +180,10 @@ export function createScheduler(core: Core, index: NodeIndex): Part {
       return wrote;
     },
   };
+}
+
+function nodeHeldBefore(previous: Pod | null): string | null {
+  return previous === null ? null : nodeHeldBy(previous);
 }
 
 function isPending(pod: Pod): boolean {

@@ -1,7 +1,6 @@
 // The conditions of a policy: whether it is valid, whether it acts, which pools have no group, and which nodes two
 // policies want. A transition is a change of status, not of words; conditions of types that are not ours stay.
 
-import { fieldsWithoutEffect } from "../../shared/contract/policy.ts";
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { CONDITION } from "../../shared/model/names.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
@@ -21,18 +20,11 @@ const MAX_NAMED = 5;
 export function verdictsOf(policy: PolicyInput, because: readonly Reason[]): readonly Verdict[] {
   if (policy.kind === "invalid") return verdictsOfInvalid(policy);
   return [
-    validity(policy),
+    { type: CONDITION.valid, status: "True", reason: "Accepted", message: "the spec is valid" },
     activity(policy),
     groups(policy),
     overlap(because.filter(({ code }) => code === "overlap" || code === "group-shared")),
   ];
-}
-
-/** A field that is accepted and changes nothing is said, or somebody would rely on it. */
-function validity({ spec }: ValidPolicy): Verdict {
-  const unused = fieldsWithoutEffect(spec);
-  const note = unused.length === 0 ? "" : `; accepted and not used by any decision yet: ${unused.join(", ")}`;
-  return { type: CONDITION.valid, status: "True", reason: "Accepted", message: `the spec is valid${note}` };
 }
 
 function verdictsOfInvalid({ problems }: InvalidPolicy): readonly Verdict[] {

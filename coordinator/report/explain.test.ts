@@ -27,7 +27,7 @@ describe("sentence()", () => {
     ],
     [
       { code: "too-large", pool: "demo/spot", resource: "cpu", wants: 97_500, nodeHas: 96_000 },
-      "pool demo/spot: the pod wants 97.5 of cpu, a node has 96",
+      "pool demo/spot: the pod wants 97.5 cores of cpu, a node has 96",
     ],
     [
       { code: "empty-too-short", node: "n1", forMs: millis(0), needMs: millis(300_000) },
@@ -35,6 +35,88 @@ describe("sentence()", () => {
     ],
   ] as const)("%o", (reason, text) => {
     expect(sentence(reason)).toBe(text);
+  });
+});
+
+const LEFT = millis(300_000);
+
+describe("a sentence says what to change", () => {
+  test.each([
+    // "Not scaling" has four causes (B121).
+    [{ code: "cooldown", direction: "up", leftMs: LEFT }, "scaleUpCooldownSeconds"],
+    [{ code: "at-maximum", scope: "policy", maximum: 12 }, "raise maxNodes"],
+    [
+      { code: "not-permitted", pool: "gpus/a", leftMs: LEFT, detail: "autoscaling:SetDesiredCapacity" },
+      "autoscaling:SetDesiredCapacity; give what runs the group the right that is named; tried again in 5 min",
+    ],
+    [
+      { code: "group-missing", detail: "no MachineDeployment x" },
+      "correct kind, name and namespace in nodePools[].group",
+    ],
+    [
+      { code: "misconfigured", pool: "gpus/a", leftMs: LEFT, detail: "no image y" },
+      "correct the names in nodePools[].group.scale",
+    ],
+    // Quota is a refusal by its own name (E02).
+    [
+      { code: "quota", pool: "gpus/a", leftMs: LEFT, detail: "64 vCPU" },
+      "64 vCPU; ask the cloud for more of it",
+    ],
+    // Too many interruptions: more types and zones (B122), less spot (B123).
+    [
+      {
+        code: "interruption-rate",
+        perNodeDay: 0.1234,
+        limit: 0.1,
+        spotTarget: ratio(0.5),
+        until: epochMs(0),
+      },
+      "0.123 interruptions a node and day, over the 0.1 of spot.maxInterruptionsPerNodeDay: spot is aimed at 50 % until 1970-01-01 00:00 UTC; add instanceTypes and availabilityZones, or lower spotInstancePercentage",
+    ],
+    [
+      {
+        code: "no-capacity",
+        offering: "p4d.24xlarge|us-west-2a|spot",
+        failures: 1,
+        leftMs: LEFT,
+        detail: "none",
+      },
+      "no capacity for p4d.24xlarge in us-west-2a as spot, 1 failure in a row: none; not asked again for 5 min; add pools of other instance types and availabilityZones",
+    ],
+    [
+      { code: "launch-timed-out", offering: "*|*|spot", failures: 2, leftMs: LEFT },
+      "machines as spot did not come in time, 2 failures in a row",
+    ],
+    // A forecast that is often wrong (B124, B125).
+    [
+      { code: "forecast", gpus: 8, wanted: 16, at: epochMs(0), confidence: ratio(0.7) },
+      "needs more days of history and a higher confidence",
+    ],
+    [
+      { code: "over-price", pool: "gpus/a", usdPerHour: 3.056, maximum: 0.005 },
+      "costs $3.06 an hour, over its $0.0050 an hour: raise nodePools[].price.maxPricePerHour",
+    ],
+    [
+      { code: "stabilizing", direction: "down", leftMs: LEFT },
+      "behavior.scaleDown.stabilizationWindowSeconds",
+    ],
+    [
+      { code: "no-such-resource", pool: "gpus/a", resource: "nvidia.com/gpu", wants: 1, has: [] },
+      "wants 1 of nvidia.com/gpu, a node offers no devices",
+    ],
+    [
+      {
+        code: "system-reserved",
+        pool: "gpus/a",
+        resource: "memory",
+        wants: 31 * 2 ** 30,
+        allocatable: 30 * 2 ** 30,
+        capacity: 32 * 2 ** 30,
+      },
+      "wants 31 GiB of memory, and of the 32 GiB of the machine 30 GiB are left",
+    ],
+  ] as const)("%o", (reason, words) => {
+    expect(sentence(reason)).toContain(words);
   });
 });
 
@@ -74,6 +156,11 @@ describe("explainMove()", () => {
     [
       { kind: "shrink", node: "n1", instance: "m1", how: "empty" },
       "shrink pool spot from 2 to 1, removing node n1: nothing to do",
+    ],
+    [{ kind: "grow", pods: [], probe: true }, "grow pool spot from 2 to 1 as a probe: nothing to do"],
+    [
+      { kind: "shrink", node: "n1", instance: "m1", how: "walk" },
+      "shrink pool spot from 2 to 1, draining node n1: nothing to do",
     ],
     [
       { kind: "release", node: "n1", instance: "m1" },

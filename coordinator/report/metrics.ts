@@ -8,6 +8,7 @@ import { defineMetrics } from "../../shared/runtime/metrics.ts";
 import type { Metrics } from "../../shared/runtime/metrics.ts";
 import type { Plan } from "../decide/plan.ts";
 import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
+import { recordMarket } from "./metrics-market.ts";
 import type { MoveReport } from "./move-report.ts";
 
 const POOL = { policy: "name of the AutoscalingPolicy", pool: "name of the pool in its policy" };
@@ -115,6 +116,49 @@ export const COORDINATOR_METRICS = defineMetrics({
     help: "Broken watches and lists of the Kubernetes API.",
     labels: { kind: "kind of the error" },
   },
+  gpu_autoscaler_inflight_nodes: {
+    type: "gauge",
+    help: "Nodes that were asked for, are not here yet and are still counted on.",
+    labels: POOL,
+  },
+  gpu_autoscaler_node_price_usd_per_hour: {
+    type: "gauge",
+    help: "What one node of the pool costs an hour; absent when nobody knows.",
+    labels: { ...POOL, source: "who says so: policy, catalogue or a source of prices" },
+  },
+  gpu_autoscaler_price_age_seconds: {
+    type: "gauge",
+    help: "How long ago the source said so; absent for a price that stands in the policy.",
+    labels: POOL,
+  },
+  gpu_autoscaler_price_unknown_nodes: {
+    type: "gauge",
+    help: "Nodes of the pool, here or on the way, of which nobody knows the price.",
+    labels: POOL,
+  },
+  gpu_autoscaler_fleet_cost_usd_per_hour: {
+    type: "gauge",
+    help: "What all nodes of the policy cost an hour; absent when one price is not known.",
+    labels: { policy: POOL.policy },
+  },
+  gpu_autoscaler_offerings_paused: {
+    type: "gauge",
+    help: "Offerings that failed to launch and of which nothing is asked at this moment.",
+    labels: {
+      policy: POOL.policy,
+      kind: "no-capacity, quota, denied, misconfigured, throttled, unavailable or timed-out",
+    },
+  },
+  gpu_autoscaler_packing_work_units: {
+    type: "gauge",
+    help: "Units of work that the last packing took; absent when nothing was packed.",
+    labels: {},
+  },
+  gpu_autoscaler_packing_pods_left_out: {
+    type: "gauge",
+    help: "Pods that the last packing had no work left for; they come first in the next.",
+    labels: {},
+  },
   gpu_autoscaler_nats_connected: { type: "gauge", help: "1 while connected to NATS, else 0.", labels: {} },
   gpu_autoscaler_leader: { type: "gauge", help: "1 while this replica leads, else 0.", labels: {} },
 });
@@ -152,6 +196,7 @@ export function recordCycle(metrics: CoordinatorMetrics, snapshot: Snapshot, pla
       value: readyNodes(snapshot, plan, type),
     })),
   );
+  recordMarket(metrics, plan);
   metrics.setAll("gpu_autoscaler_scale_up_cooldown_remaining_seconds", cooldowns(plan, "upCooldownMs"));
   metrics.setAll("gpu_autoscaler_scale_down_cooldown_remaining_seconds", cooldowns(plan, "downCooldownMs"));
 

@@ -3,6 +3,11 @@
 
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
+import { count, offering } from "./sentences/words.ts";
+import { table } from "./table.ts";
+
+/** The next windows of schedules; all of them stand in the status itself. */
+const SHOWN_WINDOWS = 3;
 
 export interface PolicyLines {
   readonly name: string;
@@ -53,7 +58,7 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
     `Policy ${name}  ${conditionsText(status)}${lag ? "  (a newer spec has not been looked at yet)" : ""}`,
     `  GPU pods that wait ${status.pendingPods}, utilisation ${percent(status.averageGPUUtilization)}, nodes ${status.currentNodes} of ${status.desiredNodes}`,
     table([
-      ["pool", "size", "ready", "booting", "min", "max", "up in", "down in", "decision"],
+      ["pool", "size", "ready", "booting", "min", "max", "$/h", "up in", "down in", "decision"],
       ...status.pools.map((pool) => {
         const limits = pools.find((candidate) => candidate.name === pool.name);
         return [
@@ -63,6 +68,7 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
           number(pool.booting),
           number(limits?.minSize),
           number(limits?.maxSize),
+          number(pool.usdPerHour),
           leftText(pool.upCooldownEndsAt, now),
           leftText(pool.downCooldownEndsAt, now),
           pool.decision ?? "-",
@@ -72,6 +78,15 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
     ...status.pools.flatMap((pool) =>
       (pool.because ?? []).map(({ code, sentence }) => `  ${pool.name}: ${sentence} [${code}]`),
     ),
+    ...(status.offerings ?? [])
+      .filter(({ until }) => Date.parse(until) > now)
+      .map(
+        ({ offering: of, kind, failures, until, detail }) =>
+          `  paused: ${offering(of)} for ${leftText(until, now)} more, ${kind}, ${count(failures, "failure")}${detail === undefined || detail === "" ? "" : `: ${detail}`}`,
+      ),
+    ...(status.schedules ?? [])
+      .slice(0, SHOWN_WINDOWS)
+      .map(({ name, opens, closes }) => `  window: ${name} from ${opens} to ${closes}`),
     ...status.conditions
       .filter(isTrouble)
       .map(({ type, reason, message }) => `  ! ${type} ${reason}: ${message}`),
@@ -106,13 +121,4 @@ function leftText(until: string | undefined, now: EpochMs): string {
   if (until === undefined) return "-";
   const seconds = Math.ceil((Date.parse(until) - now) / 1000);
   return seconds > 0 ? `${seconds} s` : "now";
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? "").length)),
-  );
-  return rows
-    .map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd())
-    .join("\n");
 }

@@ -279,6 +279,46 @@ describe("nextStatus()", () => {
     });
   });
 
+  test("shows what a node costs, what failed to launch and which windows come, and keeps the latest of many", () => {
+    const offerings = Array.from({ length: 120 }, (_, index) => ({
+      offering: `type-${index}|zone-a|spot`,
+      kind: "no-capacity" as const,
+      failures: 2,
+      lastAt: epochMs(NOW - index * MINUTE),
+      until: epochMs(NOW + MINUTE),
+      detail: "none left",
+    }));
+    const schedules = [{ name: "day", opens: epochMs(NOW), closes: epochMs(NOW + MINUTE) }];
+    const price = { usdPerHour: 3.06, source: "policy", at: null };
+    const pools = FIGURES.pools.map((figure) => ({ ...figure, price }));
+    const told = next(EMPTY_STATUS, aPlan({ figures: [{ ...FIGURES, pools, offerings, schedules }] }));
+    expect(told.pools).toMatchObject([{ usdPerHour: 3.06, priceSource: "policy" }]);
+    expect(told.offerings).toHaveLength(100);
+    expect(told.offerings?.[0]).toEqual({
+      offering: "type-0|zone-a|spot",
+      kind: "no-capacity",
+      failures: 2,
+      lastAt: new Date(NOW).toISOString(),
+      until: new Date(NOW + MINUTE).toISOString(),
+      detail: "none left",
+    });
+    expect(told.schedules).toEqual([
+      { name: "day", opens: new Date(NOW).toISOString(), closes: new Date(NOW + MINUTE).toISOString() },
+    ]);
+    expect(policyStatusSchema.parse(told)).toEqual(told);
+  });
+
+  test("leaves failures that stand where the decision says nothing of them, and no price that is not known", () => {
+    const offerings = [
+      { offering: "a|b|spot", kind: "quota" as const, failures: 1, lastAt: "then", until: "later" },
+    ];
+    const schedules = [{ name: "gone", opens: "then", closes: "later" }];
+    const told = next({ ...EMPTY_STATUS, offerings, schedules });
+    expect(told.offerings).toEqual(offerings);
+    expect(told).not.toHaveProperty("schedules");
+    expect(told.pools[0]).not.toHaveProperty("usdPerHour");
+  });
+
   test("stays bounded when a pool has many reasons", () => {
     const many = Array.from({ length: 40 }, (_, i) => ({
       code: "busy" as const,

@@ -10,6 +10,7 @@ import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
 import { verdictsOf, withVerdicts } from "./conditions.ts";
 import { sentence } from "./explain.ts";
 import type { MoveReport } from "./move-report.ts";
+import { marketOf, priceOf } from "./status-market.ts";
 
 type PoolStatus = PolicyStatus["pools"][number];
 
@@ -64,6 +65,7 @@ function validStatus(
     lastScalingAction: _action,
     lastScalingReason: _reason,
     observedGeneration: _generation,
+    schedules: _schedules,
     ...kept
   } = status;
   return {
@@ -82,6 +84,7 @@ function validStatus(
     spotInterruptions: interruptions.length,
     interruptions: [...interruptions],
     pools,
+    ...marketOf(figures),
     conditions: withVerdicts(status.conditions, verdictsOf(policy, reasonsOf(answers)), {
       at: plan.at,
       generation,
@@ -150,6 +153,7 @@ function poolStatus(
     ...(before?.lastDownAt === undefined ? {} : { lastDownAt: before.lastDownAt }),
     ...(up === null ? {} : { upCooldownEndsAt: up }),
     ...(down === null ? {} : { downCooldownEndsAt: down }),
+    ...priceOf(figure),
     ...decisionOf(answer),
   };
 }

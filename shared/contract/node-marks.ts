@@ -15,6 +15,8 @@ export const drainRequestSchema = z.object({
   reason: z.string(),
   /** The node counts as idle below this share; the agent's own reading has the last word. 0..1. */
   idleBelow: z.number().min(0).max(1),
+  /** The node goes for another reason than idleness, so its reading has no say. Absent: it has. */
+  evenBusy: z.boolean().optional(),
 });
 export type DrainRequest = z.infer<typeof drainRequestSchema>;
 

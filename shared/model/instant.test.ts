@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { parseInstant } from "./instant.ts";
+import { parseInstant, toInstantText } from "./instant.ts";
+import { epochMs } from "./units.ts";
 
 describe("parseInstant()", () => {
   test.each([
@@ -45,3 +46,27 @@ describe("parseInstant()", () => {
     );
   });
 });
+
+describe("toInstantText()", () => {
+  test("writes what the platform writes, and parseInstant() reads it back", () => {
+    const last = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: last }), (at) => {
+        const text = toInstantText(epochMs(at));
+        expect(text).toBe(new Date(at).toISOString());
+        expect(parseInstant(text)).toBe(at);
+      }),
+    );
+  });
+
+  test.each([0, Date.UTC(2024, 1, 29), Date.UTC(2100, 1, 28, 23), Date.UTC(1999, 11, 31), last9999()])(
+    "writes the ends of years and months (%s)",
+    (at) => {
+      expect(toInstantText(epochMs(at))).toBe(new Date(at).toISOString());
+    },
+  );
+});
+
+function last9999(): number {
+  return Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+}

@@ -1,5 +1,5 @@
 // Reads an instant as RFC 3339 writes it, strictly: the platform's own parser accepts "1" and "March", and a
-// drill whose time was mistyped must be refused instead of guessed.
+// drill whose time was mistyped must be refused instead of guessed. And writes one, for pure code that has no clock.
 
 import { epochMs } from "./units.ts";
 import type { EpochMs } from "./units.ts";
@@ -29,6 +29,30 @@ export function parseInstant(text: string): EpochMs | null {
   const minutes = hour * 60 + minute - offsetMinutes;
   const at = daysSince1970(year, month, day) * DAY_MS + minutes * 60_000 + second * 1000 + fractionMs;
   return at < 0 ? null : epochMs(at);
+}
+
+/** In UTC, with milliseconds: what `parseInstant` reads back. */
+export function toInstantText(at: EpochMs): string {
+  const { year, month, day } = dateOf(Math.floor(at / DAY_MS));
+  const ms = at % DAY_MS;
+  const time = [ms / 3_600_000, (ms / 60_000) % 60, (ms / 1000) % 60].map((part) =>
+    padded(Math.floor(part), 2),
+  );
+  return `${padded(year, 4)}-${padded(month, 2)}-${padded(day, 2)}T${time.join(":")}.${padded(ms % 1000, 3)}Z`;
+}
+
+function padded(value: number, digits: number): string {
+  return String(value).padStart(digits, "0");
+}
+
+function dateOf(days: number): { readonly year: number; readonly month: number; readonly day: number } {
+  // The mean year is never longer than a real one by more than the loop makes good.
+  let year = 1970 + Math.floor(days / 365.2425);
+  while (daysSince1970(year, 1, 1) > days) year--;
+  while (daysSince1970(year + 1, 1, 1) <= days) year++;
+  let month = 12;
+  while (daysSince1970(year, month, 1) > days) month--;
+  return { year, month, day: days - daysSince1970(year, month, 1) + 1 };
 }
 
 function offsetOf(zone: string): number | null {

@@ -20,7 +20,31 @@ export const NODE_LABEL = {
   instanceType: "node.kubernetes.io/instance-type",
   zone: "topology.kubernetes.io/zone",
   hostname: "kubernetes.io/hostname",
+  region: "topology.kubernetes.io/region",
+  arch: "kubernetes.io/arch",
+  os: "kubernetes.io/os",
+  /** GPU feature discovery: the driver's name of the GPU. */
+  gpuProduct: "nvidia.com/gpu.product",
+  /** GKE: the accelerator type of the node's pool. */
+  gkeAccelerator: "cloud.google.com/gke-accelerator",
 } as const;
+
+/** Labels by which other projects name the GPU model of a node, the most exact first. */
+export const GPU_MODEL_LABELS: readonly string[] = [
+  NODE_LABEL.gpuProduct,
+  // AMD's device plugin and node labeller, newer and older spelling.
+  "amd.com/gpu.product-name",
+  "beta.amd.com/gpu.product-name",
+  NODE_LABEL.gkeAccelerator,
+  // Karpenter on AWS and on Azure.
+  "karpenter.k8s.aws/instance-gpu-name",
+  "karpenter.azure.com/sku-gpu-name",
+  // Cluster Autoscaler on AWS, Azure (two spellings) and Cluster API.
+  "k8s.amazonaws.com/accelerator",
+  "kubernetes.azure.com/accelerator",
+  "accelerator",
+  "cluster-api/accelerator",
+];
 
 /** Labels by which other projects mark spot capacity: key → values that mean spot. */
 export const FOREIGN_SPOT_LABELS: Readonly<Record<string, readonly string[]>> = {
@@ -37,6 +61,20 @@ export const FOREIGN_ON_DEMAND_LABELS: Readonly<Record<string, readonly string[]
   "eks.amazonaws.com/capacityType": ["ON_DEMAND"],
   "kubernetes.azure.com/scalesetpriority": ["regular"],
 };
+
+/** Labels by which storage drivers name a node's zone, with the values of `NODE_LABEL.zone`; a new node gets them late. */
+export const FOREIGN_ZONE_LABELS: readonly string[] = [
+  "topology.ebs.csi.aws.com/zone",
+  "topology.gke.io/zone",
+  "topology.disk.csi.azure.com/zone",
+  "failure-domain.beta.kubernetes.io/zone",
+];
+
+/** Types of conditions in a node's status, beside those of Kubernetes. */
+export const NODE_CONDITION = {
+  /** Written by the agent: False when a GPU is not fit for work. */
+  gpuHealthy: "GpuHealthy",
+} as const;
 
 export const NODE_ANNOTATION = {
   /** "true" starts a drill when a person sets it; on a real notice the agent sets it. */
@@ -59,6 +97,9 @@ export const NODE_ANNOTATION = {
   machine: "cluster.x-k8s.io/machine",
 } as const;
 
+/** Set by the Kubernetes API server on each namespace: its own name. */
+export const NAMESPACE_LABEL = "kubernetes.io/metadata.name";
+
 export const TAINT = {
   spotInterruption: "gpu-autoscaler.io/spot-interruption",
   scaleDown: "gpu-autoscaler.io/scale-down",
@@ -74,7 +115,21 @@ export const POD_ANNOTATION = {
   reclaim: "gpu-autoscaler.io/reclaim",
   /** Cluster Autoscaler: "true" or "false". */
   safeToEvict: "cluster-autoscaler.kubernetes.io/safe-to-evict",
+  /** Cluster Autoscaler: names of the pod's local volumes, with commas, that may be lost. */
+  safeToEvictLocalVolumes: "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes",
   doNotDisrupt: "karpenter.sh/do-not-disrupt",
+  /** Asked at the notice, so that the pod saves its state. */
+  checkpointUrl: "gpu-autoscaler.io/checkpoint-url",
+  /** The same by a command inside the pod: a JSON list of arguments. */
+  checkpointExec: "gpu-autoscaler.io/checkpoint-exec",
+  /** Pods of one namespace with the same value run together or not at all. */
+  gang: "gpu-autoscaler.io/gang",
+  /** How many of them have to. */
+  gangSize: "gpu-autoscaler.io/gang-size",
+  /** Kubernetes' ProvisioningRequest: its name, on the pods that will use it. */
+  provisioningRequest: "autoscaling.x-k8s.io/consume-provisioning-request",
+  /** Cluster Autoscaler's older spelling of it. */
+  oldProvisioningRequest: "cluster-autoscaler.kubernetes.io/consume-provisioning-request",
   /** Set by the kubelet on static pods. */
   mirror: "kubernetes.io/config.mirror",
 } as const;
@@ -82,6 +137,47 @@ export const POD_ANNOTATION = {
 export const POD_LABEL = {
   workloadType: "gpu-autoscaler.io/workload-type",
 } as const;
+
+/** Kinds of other projects that say how many pods have to run together, where they are installed. */
+export const GANG_KIND = {
+  /** scheduler-plugins: coscheduling. */
+  podGroup: { apiVersion: "scheduling.x-k8s.io/v1alpha1", kind: "PodGroup", plural: "podgroups" },
+  /** Volcano. */
+  volcanoPodGroup: { apiVersion: "scheduling.volcano.sh/v1beta1", kind: "PodGroup", plural: "podgroups" },
+  /** JobSet. */
+  jobSet: { apiVersion: "jobset.x-k8s.io/v1alpha2", kind: "JobSet", plural: "jobsets" },
+} as const;
+
+/** Labels of pods that name their gang. */
+export const GANG_LABEL = {
+  /** scheduler-plugins: name of the PodGroup. */
+  podGroup: "scheduling.x-k8s.io/pod-group",
+  /** JobSet, and how often it was begun anew: pods of two attempts never run together. */
+  jobSet: "jobset.sigs.k8s.io/jobset-name",
+  jobSetAttempt: "jobset.sigs.k8s.io/restart-attempt",
+  /** Kueue: group of plain pods. */
+  kueueGroup: "kueue.x-k8s.io/pod-group-name",
+  /** LeaderWorkerSet, and which of its groups: by number, or by a hash. */
+  leaderWorkerSet: "leaderworkerset.sigs.k8s.io/name",
+  leaderWorkerGroup: "leaderworkerset.sigs.k8s.io/group-index",
+  leaderWorkerKey: "leaderworkerset.sigs.k8s.io/group-key",
+} as const;
+
+/** Annotations of pods that name their gang or its size. */
+export const GANG_ANNOTATION = {
+  /** Volcano: name of the PodGroup, in both spellings. */
+  volcanoPodGroup: "scheduling.k8s.io/group-name",
+  newVolcanoPodGroup: "scheduling.volcano.sh/group-name",
+  /** Kueue: pods in the group. */
+  kueueSize: "kueue.x-k8s.io/pod-group-total-count",
+  /** LeaderWorkerSet: pods in each group. */
+  leaderWorkerSize: "leaderworkerset.sigs.k8s.io/size",
+} as const;
+
+/** Annotation of the StorageClass that claims without one get (Kubernetes). */
+export const DEFAULT_CLASS_ANNOTATION = "storageclass.kubernetes.io/is-default-class";
+/** Provisioner of classes whose volumes somebody makes by hand (Kubernetes). */
+export const NO_PROVISIONER = "kubernetes.io/no-provisioner";
 
 export const CLUSTER_API = {
   group: "cluster.x-k8s.io",
@@ -94,9 +190,18 @@ export const CLUSTER_API = {
 
 /** Prefix of extended resources that stand for whole GPUs. MIG and shared names differ by resource name. */
 export const GPU_RESOURCE = "nvidia.com/gpu";
-export const GPU_RESOURCE_PREFIXES = ["nvidia.com/gpu", "nvidia.com/mig-", "amd.com/gpu"] as const;
+export const AMD_GPU_RESOURCE = "amd.com/gpu";
+/** Before a MIG profile: NVIDIA's device plugin with the mixed strategy. */
+export const MIG_RESOURCE_PREFIX = "nvidia.com/mig-";
+export const GPU_RESOURCE_PREFIXES = [GPU_RESOURCE, MIG_RESOURCE_PREFIX, AMD_GPU_RESOURCE] as const;
 
 export const LEASE_NAME = "gpu-autoscaler-coordinator";
+/** Where gpuasctl asks for the coordinator's pages when it is not told. */
+export const COORDINATOR_SERVICE = {
+  namespace: "gpu-autoscaler-system",
+  name: "gpu-autoscaler-coordinator",
+  port: "9403",
+} as const;
 export const FIELD_MANAGER = {
   agent: "gpu-autoscaler-agent",
   coordinator: "gpu-autoscaler-coordinator",

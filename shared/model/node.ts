@@ -24,7 +24,11 @@ function saysOneOf(
   labels: Readonly<Record<string, string>> | undefined,
   table: Readonly<Record<string, readonly string[]>>,
 ): boolean {
-  return Object.entries(table).some(([key, values]) => values.includes(labels?.[key] ?? ""));
+  for (const key in table) {
+    const value = labels?.[key];
+    if (value !== undefined && table[key]?.includes(value) === true) return true;
+  }
+  return false;
 }
 
 /** Ready as the kubelet reports it; `unknown` when it has said nothing or stopped saying it. */

@@ -56,6 +56,27 @@ describe("podRequests()", () => {
     expect(requests).toEqual({ cpu: 3100, pods: 1 });
   });
 
+  test("counts what the whole pod asks for instead of what its containers do, and devices by container", () => {
+    const containers = [uses({ cpu: "1", memory: "1Gi", "nvidia.com/gpu": "2" })];
+    const resources = { requests: { cpu: "4", "nvidia.com/gpu": "8", "hugepages-2Mi": "4Mi" } };
+    expect(podRequests(pod({ spec: { containers, resources, overhead: { cpu: "100m" } } }))).toEqual({
+      cpu: 4_100,
+      memory: 1024 ** 3,
+      "nvidia.com/gpu": 2,
+      "hugepages-2Mi": 4 * 1024 ** 2,
+      pods: 1,
+    });
+  });
+
+  test("takes a limit of the whole pod for a request only where no container asks", () => {
+    const resources = { limits: { cpu: "8", memory: "8Gi" } };
+    expect(podRequests(pod({ spec: { containers: [uses({ cpu: "1" })], resources } }))).toEqual({
+      cpu: 1_000,
+      memory: 8 * 1024 ** 3,
+      pods: 1,
+    });
+  });
+
   test("names the resource whose amount is malformed", () => {
     expect(() => podRequests(pod({ spec: { containers: [uses({ cpu: "many" })] } }))).toThrow(
       "resource cpu: many is not a quantity",

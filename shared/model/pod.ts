@@ -47,7 +47,8 @@ export function isTerminating(pod: Pod): boolean {
 /**
  * What the scheduler reserves: the sum over containers, or the largest init container if that is more, with
  * sidecars (init containers that restart always) running beside both, plus the overhead and one pod slot.
- * A limit without a request is a request. @throws RangeError when a quantity is malformed.
+ * A limit without a request is a request. Where the pod as a whole asks for cpu, memory or huge pages, that counts
+ * instead of its containers. @throws RangeError when a quantity is malformed.
  */
 export function podRequests(pod: Pod): Resources {
   let running = NO_RESOURCES;
@@ -63,7 +64,22 @@ export function podRequests(pod: Pod): Resources {
       starting = most(starting, plus(sidecars, requests));
     }
   }
-  return plus(plus(most(plus(running, sidecars), starting), parseResources(pod.spec.overhead)), { pods: 1 });
+  const containers = most(plus(running, sidecars), starting);
+  const all = { ...containers, ...wholePodRequests(pod, containers) };
+  return plus(plus(all, parseResources(pod.spec.overhead)), { pods: 1 });
+}
+
+/** A limit of the whole pod is a request only of what no container asks for, as the API server has it. */
+function wholePodRequests(pod: Pod, containers: Resources): Resources {
+  const { requests, limits } = pod.spec.resources ?? {};
+  const asked = Object.entries(parseResources(requests));
+  const limited = Object.entries(parseResources(limits)).filter(([name]) => containers[name] === undefined);
+  return Object.fromEntries([...limited, ...asked].filter(([name]) => isOfWholePod(name)));
+}
+
+/** Devices are asked for by containers alone. */
+function isOfWholePod(resource: string): boolean {
+  return resource === "cpu" || resource === "memory" || resource.startsWith("hugepages-");
 }
 
 function containerRequests(container: Pod["spec"]["containers"][number]): Resources {

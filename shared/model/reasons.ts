@@ -72,6 +72,7 @@ export type Reason =
   | { readonly code: "nothing-to-do" }
   | { readonly code: "cooldown"; readonly direction: "up" | "down"; readonly leftMs: Millis }
   | { readonly code: "after-add"; readonly leftMs: Millis }
+  | { readonly code: "after-remove"; readonly leftMs: Millis }
   | { readonly code: "at-maximum"; readonly scope: Scope; readonly maximum: number }
   | { readonly code: "at-minimum"; readonly scope: Scope; readonly minimum: number }
   | {
@@ -143,6 +144,12 @@ export type Reason =
   | { readonly code: "cost-unknown"; readonly pool: string; readonly maximum: number }
   | { readonly code: "schedule-cap"; readonly schedule: string; readonly maximum: number }
   | {
+      readonly code: "long-window";
+      readonly schedule: string;
+      readonly opens: EpochMs;
+      readonly hours: number;
+    }
+  | {
       readonly code: "interruption-rate";
       readonly perNodeDay: number;
       readonly limit: number;
@@ -150,7 +157,13 @@ export type Reason =
       readonly until: EpochMs;
     }
   | { readonly code: "stabilizing"; readonly direction: "up" | "down"; readonly leftMs: Millis }
-  | { readonly code: "behavior-limit"; readonly direction: "up" | "down"; readonly allowed: number }
+  | {
+      readonly code: "behavior-limit";
+      readonly direction: "up" | "down";
+      readonly allowed: number;
+      /** Until its policies allow more; absent: not known. */
+      readonly leftMs?: Millis;
+    }
   | { readonly code: "behavior-disabled"; readonly direction: "up" | "down" }
   | { readonly code: "frozen" }
   | {
@@ -346,6 +359,7 @@ export type Reason =
       readonly code: "topology-spread";
       readonly pool: string;
       readonly key: string;
+      /** Empty: the node has no such label, so it is in none. */
       readonly domain: string;
       readonly skew: number;
       readonly maxSkew: number;
@@ -368,6 +382,7 @@ export const REASON_SEVERITY = {
   "nothing-to-do": "normal",
   cooldown: "normal",
   "after-add": "normal",
+  "after-remove": "normal",
   "at-maximum": "attention",
   "at-minimum": "normal",
   "rate-limit": "attention",
@@ -443,6 +458,7 @@ export const REASON_SEVERITY = {
   "cost-limit": "attention",
   "cost-unknown": "attention",
   "schedule-cap": "normal",
+  "long-window": "attention",
   "interruption-rate": "attention",
   stabilizing: "normal",
   "behavior-limit": "normal",

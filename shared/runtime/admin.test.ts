@@ -65,6 +65,39 @@ describe("startAdmin()", () => {
     expect(await (await fetch(`${url}/last?pool=spot`)).text()).toBe("spot");
   });
 
+  test("serves all that lies below a folder, the nearest folder first, an exact path before both", async () => {
+    const named = (body: string) => () => ({ contentType: "text/plain", body });
+    const { url } = await start({
+      routes: { "/a/*": named("a"), "/a/b/*": named("b"), "/a/b/c": named("c") },
+    });
+    const at = async (path: string) => await (await fetch(`${url}${path}`)).text();
+    expect([await at("/a/x"), await at("/a/x/y"), await at("/a/b/x"), await at("/a/b/c")]).toEqual([
+      "a",
+      "a",
+      "b",
+      "c",
+    ]);
+    expect((await fetch(`${url}/a`)).status).toBe(404);
+  });
+
+  test("sends a page in pieces, and a piece that fails cuts it off rather than ending it", async () => {
+    const { log, lines } = createLogSink();
+    function* broken(): Generator<string> {
+      yield "[1,";
+      throw new Error("no room");
+    }
+    const { url } = await start({
+      log,
+      routes: {
+        "/whole": () => ({ contentType: "application/json", body: ["[1,", "2]"] }),
+        "/broken": () => ({ contentType: "application/json", body: broken() }),
+      },
+    });
+    expect(await (await fetch(`${url}/whole`)).json()).toEqual([1, 2]);
+    await expect(fetch(`${url}/broken`).then((response) => response.text())).rejects.toThrow("terminated");
+    expect(lines).toMatchObject([{ level: "error", path: "/broken", error: { message: "no room" } }]);
+  });
+
   test("answers 404 with the pages there are, 405 to writes, and HEAD without a body", async () => {
     const { url } = await start();
     const missing = await fetch(`${url}/toString`);

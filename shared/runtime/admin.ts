@@ -5,6 +5,8 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 
 import { AppError } from "./errors.ts";
 import type { Log } from "./log.ts";
@@ -24,8 +26,12 @@ export type Checks = Readonly<Record<string, () => Check>>;
 export interface Page {
   readonly status?: number;
   readonly contentType: string;
-  readonly body: string;
+  /** In pieces where the whole would be too much to hold at once; each is made when the one before has left. */
+  readonly body: string | Iterable<string>;
 }
+
+type Route = (url: URL) => Page | Promise<Page>;
+type Routes = Readonly<Record<string, Route>>;
 
 export interface AdminOptions {
   readonly host: string;
@@ -36,8 +42,8 @@ export interface AdminOptions {
   readonly live: Checks;
   /** Fails while the program cannot do its work. */
   readonly ready: Checks;
-  /** Path → page. */
-  readonly routes?: Readonly<Record<string, (url: URL) => Page | Promise<Page>>>;
+  /** Path → page; a path that ends in `/*` stands for all below it. */
+  readonly routes?: Routes;
   readonly log: Log;
 }
 
@@ -49,7 +55,7 @@ export interface Admin {
 
 /** @throws AppError settings when the address cannot be listened on. */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
-  const pages: Readonly<Record<string, (url: URL) => Page | Promise<Page>>> = {
+  const pages: Routes = {
     ...options.routes,
     "/metrics": async () => ({ contentType: METRICS_CONTENT_TYPE, body: await options.metrics() }),
     "/healthz": () => probe(options.live),
@@ -75,31 +81,50 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   return { url: `http://${host}:${port}`, port, close: () => close(server) };
 }
 
-async function answer(
-  pages: Readonly<Record<string, (url: URL) => Page | Promise<Page>>>,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function answer(pages: Routes, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.method !== "GET" && request.method !== "HEAD") {
     response.writeHead(405, { allow: "GET, HEAD", "content-type": "text/plain" });
     response.end("only GET and HEAD\n");
     return;
   }
   const url = URL.parse(request.url ?? "/", "http://localhost");
-  const page = url === null || !Object.hasOwn(pages, url.pathname) ? undefined : pages[url.pathname];
+  const page = url === null ? undefined : routeTo(pages, url.pathname);
   if (url === null || page === undefined) {
     response.writeHead(404, { "content-type": "text/plain" });
     response.end(`no such page; there are ${Object.keys(pages).sort().join(", ")}\n`);
     return;
   }
   const { status = 200, contentType, body } = await page(url);
+  const head = { "content-type": contentType, "cache-control": "no-store" };
+  if (typeof body !== "string") {
+    response.writeHead(status, head);
+    if (request.method === "HEAD") response.end();
+    else await inPieces(body, response);
+    return;
+  }
   const bytes = Buffer.from(body);
-  response.writeHead(status, {
-    "content-type": contentType,
-    "content-length": bytes.length,
-    "cache-control": "no-store",
-  });
+  response.writeHead(status, { ...head, "content-length": bytes.length });
   response.end(request.method === "HEAD" ? undefined : bytes);
+}
+
+/** A client that leaves in the middle is no trouble of ours. */
+async function inPieces(body: Iterable<string>, response: ServerResponse): Promise<void> {
+  try {
+    await pipeline(Readable.from(body), response);
+  } catch (error) {
+    const left = error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE";
+    if (!left) throw error;
+  }
+}
+
+/** The page of exactly this path, else of the nearest folder above it that has one. */
+function routeTo(pages: Routes, path: string): Route | undefined {
+  if (Object.hasOwn(pages, path)) return pages[path];
+  for (let folder = path; folder.includes("/");) {
+    folder = folder.slice(0, folder.lastIndexOf("/"));
+    if (Object.hasOwn(pages, `${folder}/*`)) return pages[`${folder}/*`];
+  }
+  return undefined;
 }
 
 function probe(checks: Checks): Page {

@@ -7,13 +7,18 @@ import { growForPods } from "../../coordinator/decide/grow/grow.ts";
 import { reservePlaces } from "../../coordinator/decide/grow/replace.ts";
 import { createSteps } from "../../coordinator/decide/limits/steps.ts";
 import { createPacking } from "../../coordinator/decide/pack/packing.ts";
-import type { Rule } from "../../coordinator/decide/rule.ts";
-import { candidateOf, contextOf } from "../../coordinator/decide/shrink/shrink.ts";
+import type { Cause, Rule } from "../../coordinator/decide/rule.ts";
+import { candidateFor } from "../../coordinator/decide/shrink/causes.ts";
+import { contextOf } from "../../coordinator/decide/shrink/context.ts";
+import { candidateOf } from "../../coordinator/decide/shrink/shrink.ts";
 import type { Snapshot } from "../../coordinator/decide/snapshot.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
 
-/** What the rule says of the node named; `node` has to belong to a pool. */
-export function verdict(rule: Rule, input: Snapshot, name = "n1"): Reason | null {
+/**
+ * What the rule says of the node named, which has to belong to a pool. `cause`: why it would go; left out: because it
+ * is empty, or idle.
+ */
+export function verdict(rule: Rule, input: Snapshot, name = "n1", cause?: Cause): Reason | null {
   const snapshot = sane(input)?.snapshot;
   if (snapshot === undefined) throw new Error("the snapshot of this test has no time");
   const fleet = assemble(snapshot);
@@ -29,5 +34,10 @@ export function verdict(rule: Rule, input: Snapshot, name = "n1"): Reason | null
   const packing = createPacking(fleet, snapshot.pods);
   reservePlaces(packing);
   growForPods(packing);
-  return rule.veto(candidateOf(pool, state, timers), contextOf(packing, snapshot.budgets, createSteps()));
+  const { at } = fleet;
+  const candidate =
+    cause === undefined
+      ? candidateOf(pool, state, timers, at)
+      : candidateFor(pool, state, timers, { cause, at });
+  return rule.veto(candidate, contextOf(packing, snapshot.budgets, createSteps()));
 }

@@ -1,16 +1,18 @@
 // Policies for tests of decisions, by what matters in a test: pools with a size and a template. What is left out
 // has the defaults that a real policy gets from its schema, cooldowns and windows included.
 
+import type * as z from "zod";
+
 import { EMPTY_JOURNAL } from "../../coordinator/decide/snapshot-memory.ts";
 import type { Journal } from "../../coordinator/decide/snapshot-memory.ts";
 import type {
+  ForecastInput,
   GroupReading,
   InstanceInput,
   PolicyInput,
   PoolInput,
 } from "../../coordinator/decide/snapshot.ts";
 import { policySpecSchema } from "../../shared/contract/policy.ts";
-import type { PolicySpec } from "../../shared/contract/policy.ts";
 import type { NodePoolSpec } from "../../shared/contract/policy/pool.ts";
 import type { MoveState } from "../../shared/contract/policy/status.ts";
 import type { CapacityType } from "../../shared/model/node.ts";
@@ -18,6 +20,16 @@ import { epochMs } from "../../shared/model/units.ts";
 
 /** Marks a group whose size and members `snapshot()` reads off the nodes that carry the pool's label. */
 export const FROM_NODES: readonly InstanceInput[] = Object.freeze([]);
+
+/** Members that exist and are no node yet. */
+export function comingTo(size: number, options: Partial<InstanceInput> = {}): readonly InstanceInput[] {
+  return Array.from({ length: size }, (_, index) => ({
+    id: `i-coming-${index}`,
+    node: null,
+    state: "booting" as const,
+    ...options,
+  }));
+}
 
 export interface PoolOptions {
   readonly capacityType?: CapacityType;
@@ -32,6 +44,8 @@ export interface PoolOptions {
   readonly size?: number;
   readonly group?: GroupReading;
   readonly instances?: readonly InstanceInput[];
+  /** Fields of the pool that have no word of their own here. */
+  readonly fields?: Partial<NodePoolSpec>;
 }
 
 export interface BuiltPool {
@@ -74,6 +88,7 @@ export function pool(name: string, options: PoolOptions = {}): BuiltPool {
         },
       },
       ...(gpus === null ? {} : { template: { allocatable } }),
+      ...options.fields,
     },
     input: {
       name,
@@ -85,15 +100,16 @@ export function pool(name: string, options: PoolOptions = {}): BuiltPool {
 
 export type ValidPolicyInput = Extract<PolicyInput, { readonly kind: "valid" }>;
 
-export type PolicyOptions = Partial<Omit<PolicySpec, "nodePools" | "maxPercentOrNodesAdded">> & {
+/** As somebody writes it: what is left out gets its default. */
+export type PolicyOptions = Partial<Omit<z.input<typeof policySpecSchema>, "nodePools">> & {
   readonly name?: string;
   readonly pools?: readonly BuiltPool[];
   readonly journal?: Partial<Journal>;
-  readonly maxPercentOrNodesAdded?: Partial<PolicySpec["maxPercentOrNodesAdded"]>;
+  readonly forecast?: ForecastInput;
 };
 
 export function policy(options: PolicyOptions = {}): ValidPolicyInput {
-  const { name = "demo", pools = [pool("spot")], journal = {}, ...spec } = options;
+  const { name = "demo", pools = [pool("spot")], journal = {}, forecast, ...spec } = options;
   return {
     kind: "valid",
     name,
@@ -104,6 +120,7 @@ export function policy(options: PolicyOptions = {}): ValidPolicyInput {
     }),
     pools: pools.map((built) => built.input),
     journal: { ...EMPTY_JOURNAL, ...journal },
+    ...(forecast === undefined ? {} : { forecast }),
   };
 }
 

@@ -27,6 +27,7 @@ export interface SnapshotOptions {
   readonly budgets?: readonly BudgetInput[];
   readonly notices?: readonly NoticeInput[];
   readonly memory?: Memory;
+  readonly prices?: Snapshot["prices"];
 }
 
 export function snapshot(options: SnapshotOptions = {}): Snapshot {
@@ -41,6 +42,7 @@ export function snapshot(options: SnapshotOptions = {}): Snapshot {
     budgets: options.budgets ?? [],
     notices: options.notices ?? [],
     memory: options.memory ?? EMPTY_MEMORY,
+    ...(options.prices === undefined ? {} : { prices: options.prices }),
   });
 }
 

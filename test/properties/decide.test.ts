@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { decide } from "../../coordinator/decide/decide.ts";
-import { addedInWindow } from "../../coordinator/decide/limits/limits.ts";
+import { addedInWindow } from "../../coordinator/decide/limits/growth.ts";
 import type { Decision, Move } from "../../coordinator/decide/plan.ts";
 import type { NodeInput, Snapshot } from "../../coordinator/decide/snapshot.ts";
 import { explainMove, sentence } from "../../coordinator/report/explain.ts";

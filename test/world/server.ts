@@ -12,6 +12,7 @@ import type { Clock } from "../../shared/runtime/clock.ts";
 import { answer } from "./api/answer.ts";
 import type { Reply } from "./api/call.ts";
 import { documentAt } from "./api/documents.ts";
+import { forward } from "./api/proxy.ts";
 import { Refusal, noSuchPath, statusBody } from "./api/refusal.ts";
 import { isPublic, route } from "./api/route.ts";
 import type { Route } from "./api/route.ts";
@@ -47,6 +48,8 @@ export interface WorldServer {
   /** Runs a change of the world from outside, and tells the watches at once. */
   change<T>(make: (world: World) => T): T;
   bookmark(): void;
+  /** Where the proxy path of `services/<namespace>/<name>:<port>`, or of a pod, leads; null: nowhere any more. */
+  proxy(target: string, url: string | null): void;
   readonly openWatches: number;
   /** The old token is refused from now on. */
   rotateToken(token: string): void;
@@ -81,6 +84,7 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
     speed === "manual" ? null : createDriver({ world, clock, speed, onMove: () => watches.pump() });
   const stop = new AbortController();
   const sockets = new Set<Socket>();
+  const proxies = new Map<string, string>();
   let token = options.token;
   let gone = false;
   let arrived = 0;
@@ -111,6 +115,9 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
     if (exchange.target.watch && exchange.route.kind === "resource") {
       watches.open(exchange.route, exchange.url.searchParams, exchange.target, exchange.response);
       record(exchange, 200);
+    } else if (exchange.route.kind === "proxy") {
+      const { code, body } = await forward(exchange.route, proxies, exchange.url.search);
+      respond(exchange, code, body);
     } else {
       const reply = answerTo(exchange);
       if (reply === null) cut(exchange);
@@ -262,6 +269,10 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
       return result;
     },
     bookmark: () => watches.bookmark(),
+    proxy: (target, to) => {
+      if (to === null) proxies.delete(target);
+      else proxies.set(target, to);
+    },
     get openWatches() {
       return watches.size;
     },
@@ -310,8 +321,8 @@ function faultRefusal(fault: Extract<Fault, { kind: "status" }>): Refusal {
 }
 
 function documentFor(route: Exclude<Route, { kind: "resource" }>): unknown {
-  if (route.kind === "unknown") throw noSuchPath();
-  return documentAt(route.path);
+  if (route.kind === "document") return documentAt(route.path);
+  throw noSuchPath();
 }
 
 async function repeat(run: () => void, everyMs: Millis, clock: Clock, signal: AbortSignal): Promise<void> {

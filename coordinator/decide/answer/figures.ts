@@ -1,26 +1,37 @@
 // The numbers that status and metrics show of each policy. What is not known is null or left out, never zero.
 
 import { gpusIn } from "../../../shared/model/resources.ts";
-import { elapsed } from "../../../shared/model/units.ts";
+import { elapsed, epochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { freshness } from "../fleet/fresh.ts";
 import { loadOf } from "../fleet/load.ts";
 import { workloads } from "../fleet/standing.ts";
 import type { NodeState } from "../fleet/standing.ts";
+import { budgetsChangeAt } from "../limits/budgets.ts";
 import { downCooldownLeft, upCooldownLeft } from "../limits/cooldown.ts";
+import { scheduledWindows } from "../limits/upcoming.ts";
+import { priceBook } from "../market/price.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { PolicyFigures } from "../plan.ts";
 import type { Memory } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
+import type { PricePoint } from "../snapshot.ts";
 
-export function figuresOf(packing: Packing, pods: readonly PodInput[], memory: Memory): PolicyFigures[] {
+export function figuresOf(
+  packing: Packing,
+  pods: readonly PodInput[],
+  memory: Memory,
+  prices: readonly PricePoint[] = [],
+): PolicyFigures[] {
   const { fleet } = packing;
+  const book = priceBook(prices);
   const pending = pendingByPolicy(packing, pods);
   return [...Map.groupBy(fleet.pools, (pool) => pool.policy)].map(([policy, pools]) => {
     const nodes = pools.flatMap((pool) => pool.nodes);
     return {
       policy,
-      pools: pools.map(({ name, size, ready, booting }) => ({ pool: name, size, ready, booting })),
+      pools: pools.map((pool) => ({ ...poolFigures(pool), price: priceOf(packing, pool) })),
+      usdPerHour: book.usdPerHourOf(pools),
       utilization: loadOf(nodes, fleet.at).mean,
       pendingPods: pending.get(policy) ?? 0,
       underutilizedNodes: pools.flatMap((pool) =>
@@ -29,8 +40,47 @@ export function figuresOf(packing: Packing, pods: readonly PodInput[], memory: M
       unknownNodes: nodes.filter((state) => isUnknown(state, fleet.at)).length,
       upCooldownMs: Object.fromEntries(pools.map((pool) => [pool.name, upCooldownLeft(pool, fleet.at)])),
       downCooldownMs: Object.fromEntries(pools.map((pool) => [pool.name, downCooldownLeft(pool, fleet.at)])),
+      ...offeringsOf(packing, pools),
+      ...windowsOf(packing, pools),
     };
   });
+}
+
+type PoolPrice = NonNullable<PolicyFigures["pools"][number]["price"]>;
+
+function poolFigures({ name, size, ready, booting }: PoolState) {
+  return { pool: name, size, ready, booting };
+}
+
+function priceOf({ market }: Packing, pool: PoolState): PoolPrice | null {
+  const { price } = market.offerOf(pool);
+  if (price.kind === "unknown") return null;
+  const { usdPerHour, source, at } = price;
+  return { usdPerHour, source, at };
+}
+
+/** What failed to launch; an empty list where what was known before is over. */
+function offeringsOf({ market }: Packing, [first]: readonly PoolState[]): Pick<PolicyFigures, "offerings"> {
+  if (first === undefined) return {};
+  const offerings = market.offerings(first.policy);
+  const before = first.journal.offerings ?? [];
+  return offerings.length + before.length > 0 ? { offerings } : {};
+}
+
+/** Windows that are open or come, and when one of them, or of a budget, changes what may be done. */
+function windowsOf(
+  { fleet: { at }, ledger }: Packing,
+  [first]: readonly PoolState[],
+): Pick<PolicyFigures, "schedules" | "changesAt"> {
+  if (first === undefined || !first.spec.enabled) return {};
+  const { spec } = first;
+  const changes = [ledger.schedulesOf(first).changesAt, budgetsChangeAt(spec.disruption.budgets, at)].filter(
+    (change) => change !== null,
+  );
+  return {
+    ...(spec.schedules.length === 0 ? {} : { schedules: scheduledWindows(spec, at) }),
+    ...(changes.length === 0 ? {} : { changesAt: epochMs(Math.min(...changes)) }),
+  };
 }
 
 /** GPU pods that the scheduler cannot place and that a pool of the policy could take, young ones included. */

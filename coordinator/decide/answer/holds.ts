@@ -3,6 +3,7 @@
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { PoolState } from "../fleet/fleet.ts";
+import { gpuTypeDiffers } from "../fleet/gpu-type.ts";
 import { distinct } from "../order.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Hold, Move, Plan } from "../plan.ts";
@@ -31,7 +32,7 @@ export function holdsOf(
 }
 
 /** What keeps the pool as a whole, before what keeps each of its nodes. */
-function poolReasons({ fleet, ledger, board }: Packing, pool: PoolState): Reason[] {
+function poolReasons({ fleet, ledger, board, market }: Packing, pool: PoolState): Reason[] {
   if (!pool.spec.enabled) return [{ code: "disabled" }];
   const waitedFor = board.bins.filter(
     (bin) => bin.kind === "booting" && bin.pool === pool && bin.placed.length > 0,
@@ -40,7 +41,9 @@ function poolReasons({ fleet, ledger, board }: Packing, pool: PoolState): Reason
     ...(fleet.sync.kind === "unsynced" ? [{ code: "not-synced" as const, missing: fleet.sync.missing }] : []),
     ...(pool.closed === null ? [] : [pool.closed]),
     ...pool.disputes,
+    ...[gpuTypeDiffers(pool)].filter((reason) => reason !== null),
     ...ledger.noted(pool),
+    ...market.notes(pool),
     ...(waitedFor > 0 ? [{ code: "booting" as const, nodes: waitedFor }] : []),
     ...(pool.overdue.nodes > 0 ? [{ code: "launch-overdue" as const, ...pool.overdue }] : []),
   ];

@@ -1,12 +1,13 @@
-// What a check is: one question whether a pod may run at a place, answered without side effects, with the reason
-// when it may not. Which checks there are and in which order they are shown is in index.ts; the order in which the
-// packer asks them, cheapest first, is its own business, since all of them have to agree.
+// What a check is: one question whether a pod may run at a place, answered without side effects by the reason why it
+// may not. Which checks there are and in which order they are shown is in index.ts; how the packer asks the same
+// cheaply is in verdicts.ts, since all of them have to agree.
 
 import type { Taint } from "../../../shared/model/kube.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import type { NodeShape } from "../snapshot-memory.ts";
 import type { HostPort, PodInput } from "../snapshot-pod.ts";
+import type { Kinds } from "./kind.ts";
 import type { Topology } from "./topology.ts";
 
 /** A node that is here, coming or to be asked for, as far as a pod meets it. */
@@ -17,6 +18,7 @@ export interface Place {
   /** What hostname terms see: the node's name; for one that is not here yet a name that no node can have. */
   readonly host: string;
   readonly pool: PoolState | null;
+  /** Another object when they change, since what was found out about them is remembered by it. */
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
   /** What is left of it; what a name does not stand in, it does not have. */
@@ -25,20 +27,34 @@ export interface Place {
   readonly shape: NodeShape | null;
   /** Taken on it by pods that are there or planned there. */
   readonly ports: readonly HostPort[];
-  /** Volume driver → claims in use on it. */
+  /** Volume driver → claims in use on it, each with its namespace (`claimsOf`). */
   readonly volumes: ReadonlyMap<string, ReadonlySet<string>>;
   readonly volumeLimits: Readonly<Record<string, number>>;
 }
 
 export interface FitContext {
+  readonly kinds: Kinds;
   readonly topology: Topology;
+
+  // What other parts of the decision know, for the whole list of an explanation. Absent: not asked here.
+  /** Why no more nodes of the pool may be asked for. */
+  readonly limitOf?: (pool: PoolState) => Reason | null;
+  /** Why nothing is asked of the pool now: what failed there. */
+  readonly healthOf?: (pool: PoolState) => Reason | null;
+  /** What the pod's rank keeps it from: room that went to others. */
+  readonly rankOf?: (pod: PodInput) => Reason | null;
+  /** What the pod's gang is short of. */
+  readonly gangOf?: (pod: PodInput) => Reason | null;
 }
 
 export interface Check {
   readonly name: string;
-  /** `static`: depends on the pod's kind and the place's labels, taints and shape alone, so it is asked once for both. */
-  readonly depends: "static" | "dynamic";
-  admits(pod: PodInput, place: Place, context: FitContext): boolean;
-  /** Why not; asked only where `admits` said no. */
-  because(pod: PodInput, place: Place, context: FitContext): Reason;
+  /**
+   * What the answer for an empty node depends on, so that it is not asked again. `marks`: labels, taints and what else
+   * tells nodes of one pool from others. `amounts`: what it has. `pods`: who is where. `fleet`: what the rest of the
+   * decision knows.
+   */
+  readonly reads: "marks" | "amounts" | "pods" | "fleet";
+  /** Null: nothing is in the way as far as this check can see. */
+  refusal(pod: PodInput, place: Place, context: FitContext): Reason | null;
 }

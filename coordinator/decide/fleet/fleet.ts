@@ -7,16 +7,23 @@ import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
 import type { CapacityType } from "../../../shared/model/node.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
-import { elapsed } from "../../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import { compareText, firstDifference } from "../order.ts";
 import type { Journal, LaunchMemory, NodeShape } from "../snapshot-memory.ts";
-import type { InstanceInput, NodeInput, NoticeInput, PoolInput, Snapshot } from "../snapshot.ts";
+import type {
+  ForecastInput,
+  NodeInput,
+  NoticeInput,
+  PoolInput,
+  Snapshot,
+} from "../snapshot.ts";
 import { lastTarget, plannedSize } from "./flights.ts";
+import { launchesOf } from "./launches.ts";
+import type { Late } from "./launches.ts";
 import { ownership, poolId } from "./ownership.ts";
 import type { Claim, ValidPolicy } from "./ownership.ts";
-import { learnedShape, templateShape } from "./shape.ts";
-import { hasGpus, LAUNCH_EXPIRES_MS, nodeState } from "./standing.ts";
+import { declaredShape, learnedShape, rememberedShape } from "./shape.ts";
+import { hasGpus, nodeState } from "./standing.ts";
 import type { NodeState, PoolSetting } from "./standing.ts";
 
 /** Where the tiers stand when nothing else decides: the cheapest that may be taken away comes first. */
@@ -43,6 +50,8 @@ export interface PoolState {
   readonly pool: NodePoolSpec;
   readonly input: PoolInput;
   readonly journal: Journal;
+  /** Of its policy; null: there is none. */
+  readonly forecast: ForecastInput | null;
   /** Why nobody may size it at all; null when it can be sized. */
   readonly blocked: Reason | null;
   /** Why demand opens no node in it, `blocked` included; null when it may. Minimum sizes only ask `blocked`. */
@@ -59,6 +68,8 @@ export interface PoolState {
   readonly booting: number;
   /** Asked for, not here, and not counted on any more. */
   readonly overdue: { readonly nodes: number; readonly forMs: Millis };
+  /** Machines whose time is up, nodes that are here and never worked among them. */
+  readonly late: readonly Late[];
   readonly launch: LaunchMemory | null;
   readonly shape: NodeShape | null;
   readonly gpusPerNode: number | null;
@@ -139,8 +150,8 @@ function* settingsOf(policy: ValidPolicy, snapshot: Snapshot): Generator<PoolSet
       pool,
       input,
       instances,
-      remembered: snapshot.memory.shapes[id] ?? null,
-      template: templateShape(pool),
+      remembered: rememberedShape(policy.spec.provider, pool, snapshot.memory.shapes[id]),
+      template: declaredShape(policy.spec.provider, pool),
     };
   }
 }
@@ -158,12 +169,15 @@ function poolState(
   const estimate = Math.max(nodes.length, input.instances.length, lastTarget(policy.journal, pool.name));
   const planned = size === null ? estimate : plannedSize(policy.journal, pool.name, size, at);
   const up = nodes.filter((state) => state.standing === "up");
-  const missing = size === null ? 0 : Math.max(0, planned - placesTaken(nodes, input.instances));
-  const before = memory.launches?.[id];
-  // While the size cannot be read nobody knows what is missing: the time that runs is kept, not begun anew.
-  const launch = size === null ? (before ?? null) : launchMemory(missing, before, at);
-  const waitedMs = launch === null ? elapsed(at, at) : elapsed(launch.since, at);
-  const expired = waitedMs > LAUNCH_EXPIRES_MS;
+  const launches = launchesOf({
+    setting,
+    nodes,
+    size,
+    planned,
+    before: memory.launches?.[id],
+    coming: (name) => memory.nodes[name]?.comingSince !== undefined,
+    at,
+  });
   const shape = learnedShape(pool, up) ?? setting.remembered ?? setting.template;
   const blocked = blockOf(policy, pool, input, disputes);
   return {
@@ -174,6 +188,7 @@ function poolState(
     pool,
     input,
     journal: policy.journal,
+    forecast: policy.forecast ?? null,
     blocked,
     closed: blocked ?? (shape === null ? { code: "template-unknown" } : null),
     disputes,
@@ -181,31 +196,10 @@ function poolState(
     planned,
     nodes,
     ready: up.length,
-    booting: expired ? 0 : missing,
-    overdue: { nodes: expired ? missing : 0, forMs: waitedMs },
-    launch,
+    ...launches,
     shape,
     gpusPerNode: shape === null ? null : gpusIn(shape.allocatable),
   };
-}
-
-/** Members of the group that are here, or that will never be: what its size has beyond them is still to come. */
-function placesTaken(nodes: readonly NodeState[], instances: readonly InstanceInput[]): number {
-  const present = new Set(
-    nodes.filter((state) => state.standing === "up" || state.standing === "sick").map((state) => state.name),
-  );
-  const known = new Set(nodes.map((state) => state.name));
-  const failed = instances.filter(
-    (instance) => instance.state === "failed" && !present.has(instance.node ?? ""),
-  );
-  const lost = instances.filter((instance) => instance.state === "ready" && !known.has(instance.node ?? ""));
-  return present.size + failed.length + lost.length;
-}
-
-/** While the number that is missing changes, machines come or are asked for; once it stands still, time runs. */
-function launchMemory(missing: number, before: LaunchMemory | undefined, at: EpochMs): LaunchMemory | null {
-  if (missing === 0) return null;
-  return { missing, since: before?.missing === missing ? before.since : at };
 }
 
 function blockOf(

@@ -49,6 +49,27 @@ export function lastTarget(journal: Journal, pool: string): number {
   return set !== undefined && Number.isSafeInteger(set.to) && set.to > 0 ? set.to : 0;
 }
 
+/** A growth that was carried out or is on its way. */
+export interface Growth {
+  readonly at: EpochMs;
+  readonly nodes: number;
+  readonly onItsWay: boolean;
+}
+
+/** Growths of the pool that the journal still has, oldest first. */
+export function growthsOf(journal: Journal, pool: string, at: EpochMs): readonly Growth[] {
+  return journal.moves
+    .flatMap((move): Growth[] => {
+      const since = parseInstant(move.at);
+      if (move.pool !== pool || !adds(move) || since === null || !(move.to > move.from)) return [];
+      const onItsWay = isIntended(move, at);
+      return onItsWay || move.phase === "applied"
+        ? [{ at: since, nodes: move.to - move.from, onItsWay }]
+        : [];
+    })
+    .sort((a, b) => a.at - b.at);
+}
+
 /** Nodes that intents still on their way add to the policy and that `additions` does not count yet. */
 export function addingInFlight(journal: Journal, at: EpochMs): number {
   return journal.moves
@@ -70,9 +91,12 @@ function isLeaving(move: MoveState, at: EpochMs): boolean {
   );
 }
 
-export function removalInFlight(journal: Journal, pool: string, at: EpochMs): Flight | null {
+/** A removal that was begun and of which nobody knows yet whether it happened. */
+export function unsettledRemoval(journal: Journal, pool: string, at: EpochMs): Flight | null {
   return flight(
-    journal.moves.find((move) => move.pool === pool && isLeaving(move, at)),
+    journal.moves.find(
+      (move) => move.pool === pool && move.phase === "intended" && isLeaving(move, at),
+    ),
     at,
   );
 }

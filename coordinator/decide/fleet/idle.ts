@@ -10,8 +10,8 @@ import type { PoolState } from "./fleet.ts";
 import { removalFailedAt } from "./flights.ts";
 import { FRESH_COVERAGE, FRESH_FOR_MS } from "./fresh.ts";
 import { isInstant } from "./sane.ts";
-import { workloads } from "./standing.ts";
 import type { NodeState } from "./standing.ts";
+import { hasTenants } from "./tenants.ts";
 
 const UNKNOWN: NodeMemory = { idleSince: null, lastReportAt: null, emptySince: null };
 
@@ -19,6 +19,7 @@ export function timersOf(state: NodeState, pool: PoolState, memory: Memory, at: 
   const before = memory.nodes[state.name] ?? UNKNOWN;
   const idle = foldReports(before, state.node.telemetry, pool.spec.scaleDownThreshold, at);
   const refusedAt = refusalOf(state, pool);
+  const movable = restartedBy(refusedAt, movableSince(state, before, memory, at), at);
   return {
     idleSince: restartedBy(refusedAt, idle.idleSince, at),
     lastReportAt: idle.lastReportAt,
@@ -27,6 +28,7 @@ export function timersOf(state: NodeState, pool: PoolState, memory: Memory, at: 
       emptySince(state, before, memory, at),
       at,
     ),
+    ...(movable === null ? {} : { movableSince: movable }),
   };
 }
 
@@ -58,11 +60,19 @@ function isCalm({ busiest, peak, coverage }: ReportDigest, threshold: number): b
   );
 }
 
-/** By the API alone. Nobody watched between two decisions that lie too far apart, so the timer begins again. */
+/** By the API alone. */
 function emptySince(state: NodeState, before: NodeMemory, memory: Memory, at: EpochMs): EpochMs | null {
-  if (state.standing !== "up" || workloads(state).length > 0) return null;
-  const watched = memory.at !== null && at - memory.at <= FRESH_FOR_MS;
-  return watched ? (before.emptySince ?? at) : at;
+  if (state.standing !== "up" || hasTenants(state, at)) return null;
+  return isWatched(memory, at) ? (before.emptySince ?? at) : at;
+}
+
+function movableSince(state: NodeState, before: NodeMemory, memory: Memory, at: EpochMs): EpochMs | null {
+  return state.standing === "up" && isWatched(memory, at) ? (before.movableSince ?? null) : null;
+}
+
+/** Nobody watched between two decisions that lie too far apart, so that a timer begins again. */
+function isWatched(memory: Memory, at: EpochMs): boolean {
+  return memory.at !== null && at - memory.at <= FRESH_FOR_MS;
 }
 
 /** The agent's no, or a removal that failed, costs the node one more full window. */

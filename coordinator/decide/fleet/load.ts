@@ -51,16 +51,17 @@ export function nodeLoad(
   at: EpochMs,
 ): { readonly sum: number; readonly fresh: number; readonly gpus: number } {
   const { telemetry } = node;
-  const reported = telemetry.kind === "reported" ? telemetry.gpus : [];
-  const known =
-    freshness(telemetry, at).kind === "fresh"
-      ? reported.flatMap(({ mean60 }) => (mean60 === null ? [] : [mean60]))
-      : [];
-  return {
-    sum: known.reduce((total, mean) => total + mean, 0),
-    fresh: known.length,
-    gpus: reported.length > 0 ? reported.length : gpusIn(node.allocatable),
-  };
+  if (telemetry.kind === "unknown" || telemetry.gpus.length === 0)
+    return { sum: 0, fresh: 0, gpus: gpusIn(node.allocatable) };
+  const isFresh = freshness(telemetry, at).kind === "fresh";
+  let sum = 0;
+  let fresh = 0;
+  for (const { mean60 } of telemetry.gpus) {
+    if (!isFresh || mean60 === null) continue;
+    sum += mean60;
+    fresh += 1;
+  }
+  return { sum, fresh, gpus: telemetry.gpus.length };
 }
 
 function isEnough(load: Load): boolean {

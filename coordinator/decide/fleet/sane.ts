@@ -1,7 +1,9 @@
 // Makes a snapshot safe to calculate with: in one order, each name once, every number in its range. A value that
 // cannot be true becomes unknown, or whatever makes the decision do less: a size that is no number is an unknown
-// size, an instant that is no number is now. After this step nothing needs to check again, and nothing throws.
+// size, an instant that is no number is now. What is in order stays the very object that it was. After this step
+// nothing needs to check again, and nothing throws.
 
+import { POD_ANNOTATION } from "../../../shared/model/names.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { Resources } from "../../../shared/model/resources.ts";
 import { epochMs, ratio } from "../../../shared/model/units.ts";
@@ -11,6 +13,8 @@ import type { Journal, Memory, NodeMemory, NodeShape } from "../snapshot-memory.
 import type { PodInput } from "../snapshot-pod.ts";
 import type {
   BudgetInput,
+  ForecastInput,
+  GpuInput,
   GroupReading,
   NodeInput,
   NoticeInput,
@@ -19,10 +23,14 @@ import type {
   Snapshot,
   Telemetry,
 } from "../snapshot.ts";
+import { saneBehaviors } from "./sane-behavior.ts";
+import { each, eachValue, sorted } from "./sane-list.ts";
+import { saneInstance, saneMarketMemory, saneNodeTimes, saneOfferings } from "./sane-market.ts";
+import { malformedPod } from "./sane-pod.ts";
 
 export interface Sane {
   readonly snapshot: Snapshot;
-  /** Pods that wait and whose requests cannot be read: nobody knows where they would fit. */
+  /** Pods that wait and of which something cannot be read: nobody knows where they would fit. */
   readonly unreadable: readonly { readonly pod: string; readonly because: readonly Reason[] }[];
 }
 
@@ -31,22 +39,30 @@ export function sane(snapshot: Snapshot): Sane | null {
   if (!isInstant(snapshot.at)) return null;
   const { at } = snapshot;
   const pods = sorted(snapshot.pods, (pod) => pod.key);
-  const unreadable = pods.filter((pod) => pod.node === null && malformedIn(pod.requests) !== null);
+  const unreadable = new Map<PodInput, string>();
+  for (const pod of pods) {
+    const what = pod.node === null ? unreadablePart(pod) : null;
+    if (what !== null) unreadable.set(pod, what);
+  }
+  const readable = unreadable.size === 0 ? pods : pods.filter((pod) => !unreadable.has(pod));
   return {
     snapshot: {
       ...snapshot,
       policies: sorted(snapshot.policies, (policy) => policy.name).map((policy) => sanePolicy(policy, at)),
-      nodes: sorted(snapshot.nodes, (node) => node.name).map((node) => saneNode(node, at)),
-      pods: pods.filter((pod) => !unreadable.includes(pod)).map((pod) => sanePod(pod, at)),
+      nodes: each(
+        sorted(snapshot.nodes, (node) => node.name),
+        (node) => saneNode(node, at),
+      ),
+      pods: each(readable, (pod) => sanePod(pod, at)),
       budgets: sorted(snapshot.budgets, (budget) => budget.key).map(saneBudget),
       notices: sorted(snapshot.notices, (notice) => notice.id)
         .map((notice) => saneNotice(notice, at))
         .sort((a, b) => firstDifference(a.deadline - b.deadline, compareText(a.id, b.id))),
       memory: saneMemory(snapshot.memory, at),
     },
-    unreadable: unreadable.map((pod) => ({
+    unreadable: [...unreadable].map(([pod, what]) => ({
       pod: pod.key,
-      because: [{ code: "malformed", what: `the request for ${malformedIn(pod.requests) ?? "a resource"}` }],
+      because: [{ code: "malformed", what }],
     })),
   };
 }
@@ -63,20 +79,14 @@ function instant(value: number, otherwise: number): EpochMs {
   return epochMs(isInstant(value) ? value : otherwise);
 }
 
-/** By key, each key once. Of two with one key the choice must not depend on which came first. */
-function sorted<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
-  const byKey = new Map<string, T>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const other = byKey.get(key);
-    if (other === undefined || JSON.stringify(item) < JSON.stringify(other)) byKey.set(key, item);
-  }
-  return [...byKey].sort(([a], [b]) => compareText(a, b)).map(([, item]) => item);
-}
-
 function malformedIn(resources: Resources): string | null {
   for (const name in resources) if (!isAmount(resources[name] ?? 0)) return name;
   return null;
+}
+
+function unreadablePart(pod: PodInput): string | null {
+  const resource = malformedIn(pod.requests);
+  return resource === null ? malformedPod(pod) : `the request for ${resource}`;
 }
 
 function saneResources(resources: Resources): Resources {
@@ -86,15 +96,25 @@ function saneResources(resources: Resources): Resources {
 
 function sanePolicy(policy: PolicyInput, at: EpochMs): PolicyInput {
   if (policy.kind === "invalid") return policy;
+  const { forecast, ...rest } = policy;
   return {
-    ...policy,
+    ...rest,
+    ...(forecast === undefined || !isForecast(forecast) ? {} : { forecast }),
     pools: policy.pools.map((pool) => ({
       ...pool,
       group: saneGroup(pool.group),
-      instances: sorted(pool.instances, (instance) => instance.id),
+      instances: each(
+        sorted(pool.instances, (instance) => instance.id),
+        (instance) => saneInstance(instance, at),
+      ),
     })),
     journal: saneJournal(policy.journal, at),
   };
+}
+
+/** One that cannot be read is none. */
+function isForecast({ gpus, at, confidence }: ForecastInput): boolean {
+  return isAmount(gpus) && isInstant(at) && share(confidence) !== null;
 }
 
 function saneGroup(group: GroupReading): GroupReading {
@@ -110,20 +130,31 @@ function saneJournal(journal: Journal, at: EpochMs): Journal {
     moves: journal.moves,
     lastUpAt: instants(journal.lastUpAt),
     lastDownAt: instants(journal.lastDownAt),
-    additions: journal.additions.map((addition) => ({
-      at: instant(addition.at, at),
-      nodes: isAmount(addition.nodes) ? addition.nodes : Number.MAX_SAFE_INTEGER,
-    })),
+    additions: saneChanges(journal.additions, at),
+    ...(journal.offerings === undefined ? {} : { offerings: saneOfferings(journal.offerings, at) }),
+    ...(journal.removals === undefined ? {} : { removals: saneChanges(journal.removals, at) }),
   };
 }
 
+function saneChanges(changes: Journal["additions"], at: EpochMs): Journal["additions"] {
+  return changes.map((change) => ({
+    at: instant(change.at, at),
+    nodes: isAmount(change.nodes) ? change.nodes : Number.MAX_SAFE_INTEGER,
+  }));
+}
+
 function saneNode(node: NodeInput, at: EpochMs): NodeInput {
-  return {
-    ...node,
-    createdAt: instant(node.createdAt, at),
-    allocatable: saneResources(node.allocatable),
-    telemetry: saneTelemetry(node.telemetry),
-  };
+  const { readyChangedAt, gpuHealth, ...rest } = node;
+  const times = saneNodeTimes(node, at);
+  const allocatable = saneResources(node.allocatable);
+  const telemetry = saneTelemetry(node.telemetry);
+  const isSane =
+    isInstant(node.createdAt) &&
+    allocatable === node.allocatable &&
+    telemetry === node.telemetry &&
+    times.readyChangedAt === readyChangedAt &&
+    times.gpuHealth?.since === gpuHealth?.since;
+  return isSane ? node : { ...rest, ...times, createdAt: instant(node.createdAt, at), allocatable, telemetry };
 }
 
 function saneTelemetry(telemetry: Telemetry): Telemetry {
@@ -135,23 +166,31 @@ function saneTelemetry(telemetry: Telemetry): Telemetry {
       detail: "the time of the last report cannot be read",
     };
   }
-  return {
-    ...telemetry,
-    gpus: sorted(telemetry.gpus, (gpu) => gpu.uuid).map((gpu) => ({ ...gpu, mean60: share(gpu.mean60) })),
-    since: telemetry.since
-      .filter((digest) => isInstant(digest.at))
-      .map(saneDigest)
-      .sort((a, b) => a.at - b.at),
-  };
+  const gpus = each(
+    sorted(telemetry.gpus, (gpu) => gpu.uuid),
+    saneGpu,
+  );
+  const since = saneReports(telemetry.since);
+  return gpus === telemetry.gpus && since === telemetry.since ? telemetry : { ...telemetry, gpus, since };
+}
+
+function saneGpu(gpu: GpuInput): GpuInput {
+  const mean60 = share(gpu.mean60);
+  return mean60 === gpu.mean60 ? gpu : { ...gpu, mean60 };
+}
+
+function saneReports(reports: readonly ReportDigest[]): readonly ReportDigest[] {
+  const known = reports.every(({ at }) => isInstant(at)) ? reports : reports.filter(({ at }) => isInstant(at));
+  const made = each(known, saneDigest);
+  const inOrder = made.every(({ at }, index) => index === 0 || at >= (made[index - 1]?.at ?? at));
+  return inOrder ? made : made.toSorted((a, b) => a.at - b.at);
 }
 
 function saneDigest(digest: ReportDigest): ReportDigest {
-  return {
-    at: digest.at,
-    busiest: share(digest.busiest),
-    peak: share(digest.peak),
-    coverage: share(digest.coverage) ?? ratio(0),
-  };
+  const { at, busiest, peak, coverage } = digest;
+  const made = { at, busiest: share(busiest), peak: share(peak), coverage: share(coverage) ?? ratio(0) };
+  const isSane = made.busiest === busiest && made.peak === peak && made.coverage === coverage;
+  return isSane ? digest : made;
 }
 
 function share(value: number | null): Ratio | null {
@@ -159,15 +198,47 @@ function share(value: number | null): Ratio | null {
 }
 
 function sanePod(pod: PodInput, at: EpochMs): PodInput {
+  const { waiting } = pod;
+  const since = waiting?.kind === "unschedulable" || waiting?.kind === "gang" ? waiting.since : null;
+  const requests = saneResources(pod.requests);
+  const isSane =
+    isInstant(pod.createdAt) &&
+    (since === null || isInstant(since)) &&
+    requests === pod.requests &&
+    Number.isFinite(pod.priority) &&
+    malformedPod(pod) === null;
+  if (isSane) return pod;
   return {
-    ...pod,
+    ...(malformedPod(pod) === null ? pod : stayingPod(pod)),
     createdAt: instant(pod.createdAt, at),
     waiting:
-      pod.waiting?.kind === "unschedulable"
-        ? { kind: "unschedulable", since: instant(pod.waiting.since, at) }
-        : pod.waiting,
-    requests: saneResources(pod.requests),
+      waiting?.kind === "unschedulable" || waiting?.kind === "gang"
+        ? { kind: waiting.kind, since: instant(waiting.since, at) }
+        : waiting,
+    requests,
     priority: Number.isFinite(pod.priority) ? pod.priority : 0,
+  };
+}
+
+/** It stands on a node, and where else it could run cannot be read: it fills its place and is not moved. */
+function stayingPod(pod: PodInput): PodInput {
+  return {
+    key: pod.key,
+    uid: pod.uid,
+    node: pod.node,
+    createdAt: pod.createdAt,
+    waiting: pod.waiting,
+    nominatedNode: pod.nominatedNode,
+    terminating: pod.terminating,
+    owner: pod.owner,
+    daemon: pod.daemon,
+    mirror: pod.mirror,
+    class: pod.class,
+    requests: pod.requests,
+    nodeSelector: pod.nodeSelector,
+    tolerations: pod.tolerations,
+    priority: pod.priority,
+    annotations: { ...pod.annotations, [POD_ANNOTATION.safeToEvict]: "false" },
   };
 }
 
@@ -191,14 +262,7 @@ function saneNotice(notice: NoticeInput, at: EpochMs): NoticeInput {
 function saneMemory(memory: Memory, at: EpochMs): Memory {
   const past = (time: EpochMs | null) => (time !== null && isInstant(time) && time <= at ? time : null);
   const known = past(memory.at);
-  const nodes: Record<string, NodeMemory> = {};
-  for (const [name, { idleSince, lastReportAt, emptySince }] of Object.entries(memory.nodes)) {
-    nodes[name] = {
-      idleSince: past(idleSince),
-      lastReportAt: past(lastReportAt),
-      emptySince: past(emptySince),
-    };
-  }
+  const nodes = eachValue(memory.nodes, (timers) => saneTimers(timers, past));
   const shapes: Record<string, NodeShape> = {};
   for (const [pool, shape] of Object.entries(memory.shapes))
     shapes[pool] = { ...shape, allocatable: saneResources(shape.allocatable) };
@@ -213,5 +277,24 @@ function saneMemory(memory: Memory, at: EpochMs): Memory {
     shapes,
     launches: Object.fromEntries(launches),
     hotSince: Object.fromEntries(hotSince),
+    ...saneMarketMemory(memory, at),
+    ...(memory.behavior === undefined ? {} : { behavior: saneBehaviors(memory.behavior, at) }),
+  };
+}
+
+function saneTimers(timers: NodeMemory, past: (time: EpochMs | null) => EpochMs | null): NodeMemory {
+  const { idleSince, lastReportAt, emptySince, movableSince, comingSince, downSince } = timers;
+  const isPast = (time: EpochMs | null | undefined): boolean => (time ?? null) === past(time ?? null);
+  if ([idleSince, lastReportAt, emptySince, movableSince, comingSince, downSince].every(isPast)) return timers;
+  const movable = past(movableSince ?? null);
+  const coming = past(comingSince ?? null);
+  const down = past(downSince ?? null);
+  return {
+    idleSince: past(idleSince),
+    lastReportAt: past(lastReportAt),
+    emptySince: past(emptySince),
+    ...(movable === null ? {} : { movableSince: movable }),
+    ...(coming === null ? {} : { comingSince: coming }),
+    ...(down === null ? {} : { downSince: down }),
   };
 }

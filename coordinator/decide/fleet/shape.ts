@@ -1,16 +1,19 @@
-// What one more node of a pool would offer. A real node of the pool knows best, its memory next, the template
-// of the policy last; without any of them the pool's nodes are unknown and no pod is planned onto them. Pure
-// reading of the past: how many nodes there are is none of its business.
+// What one more node of a pool would offer. A real node of the pool knows best, its memory next, then the template
+// of the policy, then the catalogue's word about its instance types; without any of them the pool's nodes are unknown
+// and no pod is planned onto them. How many nodes there are is none of its business.
 
 import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
+import { machineOf } from "../../../shared/model/instance-types.ts";
 import type { Taint } from "../../../shared/model/kube.ts";
 import { NODE_LABEL, TAINT } from "../../../shared/model/names.ts";
-import { gpusIn, minus, parseResources } from "../../../shared/model/resources.ts";
+import { gpusIn, minus, NO_RESOURCES, parseResources, plus } from "../../../shared/model/resources.ts";
 import type { Resources } from "../../../shared/model/resources.ts";
+import { regionOfZone, zoneLabelOf } from "../../../shared/model/zones.ts";
 import { compareText, firstDifference } from "../order.ts";
 import type { NodeShape } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { NodeInput } from "../snapshot.ts";
+import { knownMachine } from "./machine.ts";
 
 /** The kubelet's own limit where a template does not name one. */
 const DEFAULT_POD_SLOTS = 110;
@@ -21,47 +24,103 @@ export interface SeenNode {
 }
 
 /**
- * The largest of the pool's nodes that are up, with the labels and taints that all of them carry: a taint that
- * somebody put on one node for a repair says nothing about the next one. Null when none is up.
+ * What the pool's nodes that are up offer, with the labels and taints that all of them carry: a taint that somebody
+ * put on one node for a repair says nothing about the next one. The largest of a type counts, since one that shows
+ * less than its like is ill; of several types the smallest, since the group may bring any. Null when none is up.
  */
 export function learnedShape(pool: NodePoolSpec, up: readonly SeenNode[]): NodeShape | null {
-  const [largest] = up
-    .map((seen) => ({ seen, allocatable: forWorkloads(seen) }))
-    .toSorted((a, b) =>
-      firstDifference(bySize(a.allocatable, b.allocatable), compareText(a.seen.node.name, b.seen.node.name)),
-    );
-  if (largest === undefined) return null;
+  const largest = [...Map.groupBy(up, ({ node }) => node.labels[NODE_LABEL.instanceType] ?? "").values()].map(
+    (alike) => alike.map(sampleOf).reduce((best, other) => (comesFirst(other, best) ? other : best)),
+  );
+  if (largest.length === 0) return null;
+  const sample = largest.reduce((least, other) => (comesFirst(other, least) ? least : other));
   const others = up.map((seen) => seen.node);
-  const labels = Object.entries(largest.seen.node.labels).filter(
+  const labels = Object.entries(sample.node.labels).filter(
     ([key, value]) => !isOfOneNode(key, pool) && others.every((node) => node.labels[key] === value),
   );
-  const taints = lasting(largest.seen.node.taints).filter((taint) =>
+  const taints = lasting(sample.node.taints).filter((taint) =>
     others.every((node) => node.taints.some((other) => isSame(taint, other))),
   );
-  return { allocatable: largest.allocatable, labels: Object.fromEntries(labels), taints };
+  const { capacity, volumeLimits } = sample.node;
+  return {
+    allocatable: sample.allocatable,
+    labels: Object.fromEntries(labels),
+    taints,
+    overhead: sample.overhead,
+    ...(capacity === undefined ? {} : { capacity }),
+    ...(volumeLimits === undefined ? {} : { volumeLimits }),
+    source: "node",
+  };
 }
 
-/** What the policy says of the pool; null when it has no template, or one that nobody can read. */
-export function templateShape(pool: NodePoolSpec): NodeShape | null {
-  if (pool.template === undefined) return null;
-  let allocatable: Resources;
+/** What was seen of the pool's nodes before; null when nothing was, or the policy has other machines by now. */
+export function rememberedShape(
+  provider: string,
+  pool: NodePoolSpec,
+  shape: NodeShape | undefined,
+): NodeShape | null {
+  const seen = shape?.labels[NODE_LABEL.instanceType];
+  // Names that the catalogue does not have may be written in another way than on nodes: those say nothing.
+  const isOther =
+    seen !== undefined &&
+    !pool.instanceTypes.includes(seen) &&
+    pool.instanceTypes.some((type) => machineOf(provider, type).kind === "known");
+  return isOther ? null : (shape ?? null);
+}
+
+/**
+ * What is said of the pool before a node of it was seen: its template, else the catalogue's word about its instance
+ * types. What DaemonSets will take is then not known. Null when neither says anything that can be read.
+ */
+export function declaredShape(provider: string, pool: NodePoolSpec): NodeShape | null {
+  const machine = knownMachine(provider, pool);
+  const labels = {
+    ...machine?.labels,
+    [NODE_LABEL.os]: "linux",
+    ...whereOf(provider, pool),
+    [NODE_LABEL.pool]: pool.name,
+    [NODE_LABEL.capacityType]: pool.capacityType,
+    ...pool.labels,
+  };
+  const template = templateResources(pool);
+  if (template !== null) {
+    return {
+      allocatable: { pods: DEFAULT_POD_SLOTS, ...template },
+      labels: { ...labels, ...pool.template?.labels },
+      taints: declaredTaints([...pool.taints, ...(pool.template?.taints ?? [])]),
+      source: "template",
+    };
+  }
+  if (machine === null) return null;
+  const { allocatable, capacity } = machine;
+  return { allocatable, labels, taints: declaredTaints(pool.taints), capacity, source: "catalogue" };
+}
+
+/** Null without a template, and for one that nobody can read. */
+function templateResources({ template }: NodePoolSpec): Resources | null {
+  if (template === undefined) return null;
   try {
-    allocatable = parseResources(pool.template.allocatable as Readonly<Record<string, string>>);
+    return parseResources(template.allocatable as Readonly<Record<string, string>>);
   } catch {
     return null;
   }
-  const own = { [NODE_LABEL.pool]: pool.name, [NODE_LABEL.capacityType]: pool.capacityType };
+}
+
+/** With several zones that of the next node is not known. */
+function whereOf(provider: string, pool: NodePoolSpec): Readonly<Record<string, string>> {
+  const [zone, another] = pool.availabilityZones;
+  const region = pool.region ?? (zone === undefined ? null : regionOfZone(provider, zone));
+  const label = zone === undefined || another !== undefined ? null : zoneLabelOf(provider, region, zone);
   return {
-    allocatable: { pods: DEFAULT_POD_SLOTS, ...allocatable },
-    labels: { ...own, ...pool.labels, ...pool.template.labels },
-    taints: lasting(
-      [...pool.taints, ...pool.template.taints].map(({ key, value, effect }) => ({
-        key,
-        effect,
-        ...(value === undefined ? {} : { value }),
-      })),
-    ),
+    ...(region === null ? {} : { [NODE_LABEL.region]: region }),
+    ...(label === null ? {} : { [NODE_LABEL.zone]: label }),
   };
+}
+
+function declaredTaints(taints: NodePoolSpec["taints"]): readonly Taint[] {
+  return lasting(
+    taints.map(({ key, value, effect }) => ({ key, effect, ...(value === undefined ? {} : { value }) })),
+  );
 }
 
 /** Taints that stay: not those by which Kubernetes marks a passing state, and not our own. */
@@ -72,11 +131,23 @@ export function lasting(taints: readonly Taint[]): readonly Taint[] {
   );
 }
 
+interface Sample {
+  readonly node: NodeInput;
+  readonly overhead: Resources;
+  readonly allocatable: Resources;
+}
+
 /** DaemonSet and static pods come with every node, so what they request is never there for others. */
-function forWorkloads({ node, pods }: SeenNode): Resources {
-  return pods
+function sampleOf({ node, pods }: SeenNode): Sample {
+  const overhead = pods
     .filter((pod) => pod.daemon || pod.mirror)
-    .reduce((left, pod) => minus(left, pod.requests), node.allocatable);
+    .reduce((sum, pod) => plus(sum, pod.requests), NO_RESOURCES);
+  return { node, overhead, allocatable: minus(node.allocatable, overhead) };
+}
+
+/** The larger one, and of two equals the one whose name comes first. */
+function comesFirst(a: Sample, b: Sample): boolean {
+  return firstDifference(bySize(a.allocatable, b.allocatable), compareText(a.node.name, b.node.name)) < 0;
 }
 
 function bySize(a: Resources, b: Resources): number {

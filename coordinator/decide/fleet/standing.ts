@@ -1,18 +1,29 @@
 // One node of the cluster as decisions see it: whose it is, what is on it, and whether it may be counted on. A node
 // that is Ready and does not show its GPUs yet is not up; one that is on its way out is nobody's room.
 
+import type { PolicySpec } from "../../../shared/contract/policy.ts";
 import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
-import { elapsed } from "../../../shared/model/units.ts";
-import type { EpochMs } from "../../../shared/model/units.ts";
+import { elapsed, millis } from "../../../shared/model/units.ts";
+import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { NodeShape } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { InstanceInput, NodeInput, NoticeInput, PoolInput } from "../snapshot.ts";
 import { isNodeLeaving, wasRemoved } from "./flights.ts";
 import type { ValidPolicy } from "./ownership.ts";
 
-/** After so long a node that was asked for, or that is not ready yet, is not counted on any more. */
-export const LAUNCH_EXPIRES_MS = 15 * 60_000;
+/** How long each stage of a launch may take; of a node that no policy owns, what the fields' defaults say. */
+export interface Clocks {
+  readonly launchMs: Millis;
+  readonly registrationMs: Millis;
+  readonly gpusMs: Millis;
+}
+
+const FOREIGN: Clocks = {
+  launchMs: millis(300_000),
+  registrationMs: millis(900_000),
+  gpusMs: millis(900_000),
+};
 
 export interface NodeState {
   readonly name: string;
@@ -71,7 +82,8 @@ export function nodeState(about: {
     (pool !== null && wasRemoved(pool.policy.journal, node.name, node.createdAt, at));
   // A node is Ready before its device plugin has told of the GPUs; until then it is no GPU node.
   const up = node.ready === "ready" && (!expectsGpus || gpusIn(node.allocatable) > 0);
-  const young = elapsed(node.createdAt, at) <= LAUNCH_EXPIRES_MS;
+  const clocks = pool === null ? FOREIGN : clocksOf(pool.policy.spec);
+  const young = isInTime(node, instance?.createdAt ?? node.createdAt, { clocks, at });
   return {
     name: node.name,
     node,
@@ -82,6 +94,25 @@ export function nodeState(about: {
     draining: isDraining(node) || (pool !== null && isNodeLeaving(pool.policy.journal, node.name, at)),
     standing: removed ? "leaving" : up ? "up" : young ? "booting" : "sick",
   };
+}
+
+export function clocksOf({ provisioning }: PolicySpec): Clocks {
+  return {
+    launchMs: millis(provisioning.launchTimeoutSeconds * 1000),
+    registrationMs: millis(provisioning.registrationTimeoutSeconds * 1000),
+    gpusMs: millis(provisioning.gpuReadyTimeoutSeconds * 1000),
+  };
+}
+
+/** A node that is Ready has registered in time; from then on its GPUs are waited for. */
+function isInTime(
+  node: NodeInput,
+  askedAt: EpochMs,
+  { clocks, at }: { readonly clocks: Clocks; readonly at: EpochMs },
+): boolean {
+  return node.ready === "ready"
+    ? elapsed(node.readyChangedAt ?? node.createdAt, at) <= clocks.gpusMs
+    : elapsed(askedAt, at) <= clocks.registrationMs;
 }
 
 function isDraining({ drainState, drainRequest }: NodeInput): boolean {

@@ -4,7 +4,7 @@ import { epochMs } from "../../../shared/model/units.ts";
 import { node } from "../../../test/build/node.ts";
 import { MINUTE, NOW, SECOND } from "../../../test/build/now.ts";
 import { pod, pods } from "../../../test/build/pod.ts";
-import { move, policy, pool } from "../../../test/build/policy.ts";
+import { comingTo, move, policy, pool } from "../../../test/build/policy.ts";
 import { grows, holdCodes, snapshot, unplacedCodes } from "../../../test/build/snapshot.ts";
 import { decide } from "../decide.ts";
 import type { Memory } from "../snapshot-memory.ts";
@@ -87,7 +87,7 @@ describe("growth for pods that wait", () => {
     ]);
     expect(
       unplacedCodes(decide(snapshot({ policies, pods: [pod("p", { gpus: 5 })], memory: seen })), "p"),
-    ).toEqual(["too-large"]);
+    ).toEqual(["gpus-per-node"]);
   });
 
   test("learns what DaemonSet pods take from each node", () => {
@@ -100,7 +100,7 @@ describe("growth for pods that wait", () => {
     expect(sizes(fits)).toEqual([["spot", 1, 2]]);
     const never = decide(snapshot({ nodes, pods: [...standing, pod("p", { cpu: 6_001 })] }));
     expect(sizes(never)).toEqual([]);
-    expect(unplacedCodes(never, "p")).toEqual(["too-large"]);
+    expect(unplacedCodes(never, "p")).toEqual(["daemon-overhead"]);
   });
 
   test.each([
@@ -111,12 +111,13 @@ describe("growth for pods that wait", () => {
       "untolerated-taint",
     ],
     ["a label that the pool lacks", {}, { nodeSelector: { gpu: "h100" } }, "selector-mismatch"],
-    ["more GPUs than a node has", {}, { gpus: 9 }, "too-large"],
+    ["more GPUs than a node has", {}, { gpus: 9 }, "gpus-per-node"],
+    ["more cores than a node has", {}, { cpu: 97_000 }, "too-large"],
     [
       "a MIG profile that the pool does not offer",
       {},
       { requests: { "nvidia.com/mig-1g.10gb": 1 } },
-      "too-large",
+      "no-such-resource",
     ],
   ])("explains a pod that no pool takes: %s", (_case, options, request, code) => {
     const decision = decide(
@@ -149,7 +150,7 @@ describe("nodes that are on their way", () => {
           memory,
           policies: [
             policy({
-              pools: [pool("spot", { size })],
+              pools: [pool("spot", { size, instances: comingTo(size) })],
               journal: lastUpAt === null ? {} : { lastUpAt: { spot: epochMs(lastUpAt) } },
             }),
           ],
@@ -192,7 +193,9 @@ describe("nodes that are on their way", () => {
 
   test("nodes that have not come in 15 minutes are given up, and the other pool is asked", () => {
     const policies = [
-      policy({ pools: [pool("spot", { size: 1 }), pool("od", { capacityType: "on-demand" })] }),
+      policy({
+        pools: [pool("spot", { size: 1, instances: comingTo(1) }), pool("od", { capacityType: "on-demand" })],
+      }),
     ];
     const missing = (forMs: number): Memory => ({
       ...EMPTY_MEMORY,
@@ -212,11 +215,19 @@ describe("nodes that are on their way", () => {
     expect(unplacedCodes(decision, "p")).toEqual(["booting"]);
   });
 
-  test("failed machines are not waited for", () => {
-    const policies = [
-      policy({ pools: [pool("spot", { size: 1, instances: [{ id: "m1", node: null, state: "failed" }] })] }),
-    ];
-    expect(sizes(decide(snapshot({ policies, pods: [pod("p")] })))).toEqual([["spot", 1, 2]]);
+  test("failed machines are not waited for: another pool is asked at once, their own after a pause", () => {
+    const failed = pool("spot", { size: 1, instances: [{ id: "m1", node: null, state: "failed" }] });
+    const both = [policy({ pools: [failed, pool("od", { capacityType: "on-demand" })] })];
+    expect(sizes(decide(snapshot({ policies: both, pods: [pod("p")] })))).toEqual([["od", 0, 1]]);
+
+    const first = decide(snapshot({ policies: [policy({ pools: [failed] })], pods: [pod("p")] }));
+    expect(holdCodes(first)).toEqual(["provider-failing"]);
+    const offerings = first.plan.figures[0]?.offerings ?? [];
+    const later = [policy({ pools: [failed], journal: { offerings } })];
+    const { memory } = first;
+    expect(
+      sizes(decide(snapshot({ at: NOW + 15 * SECOND, memory, policies: later, pods: [pod("p")] }))),
+    ).toEqual([["spot", 1, 2]]);
   });
 });
 

@@ -4,55 +4,53 @@
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import { millis } from "../../../shared/model/units.ts";
-import type { Fleet, PoolState } from "../fleet/fleet.ts";
-import { growthInFlight } from "../fleet/flights.ts";
-import { upCooldownLeft } from "../limits/cooldown.ts";
 import type { Steps } from "../limits/steps.ts";
-import { waitedMs } from "../pack/demand.ts";
-import { signature } from "../pack/fit.ts";
-import { put } from "../pack/pack.ts";
-import { openFor, settle } from "../pack/packing.ts";
+import { distinct } from "../order.ts";
+import { placeBatches } from "../pack/batch.ts";
+import { settle } from "../pack/packing.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Grow } from "../plan.ts";
 import type { PodInput } from "../snapshot-pod.ts";
-import { rank } from "./rank.ts";
 
 export function growForPods(packing: Packing): void {
-  const { fleet, demand, feasible } = packing;
-  const left = new Map<string, number>();
-  for (const pod of demand.waiting) left.set(signature(pod), (left.get(signature(pod)) ?? 0) + 1);
-  for (const pod of demand.waiting) {
-    const pods = left.get(signature(pod)) ?? 1;
-    left.set(signature(pod), pods - 1);
-    if (settle(packing, pod)) continue;
-    const oldEnough = feasible(pod).pools.filter(
-      (pool) => waitedMs(pod, fleet.at) >= pool.spec.pendingPodTimeoutSeconds * 1000,
-    );
-    const pools = rank(oldEnough, { requests: pod.requests, pods });
-    openFor(packing, pod, pools, { notice: null, pauseOf: (pool) => pauseOf(pool, fleet) });
-  }
+  const { demand, parts, stuck, leftOut } = packing;
+  // Pods whose node is to be replaced come before those that never had one.
+  const losing = [...demand.replaced.values()].flat();
+  const together = (gang: string): number | undefined => demand.gangs.get(gang)?.together;
+  const result = placeBatches([losing, demand.waiting], together, parts);
+  for (const pod of result.stuck)
+    stuck.set(pod.key, parts.openings.refusals(parts.board.kinds.of(pod), parts.patience(pod).allows));
+  for (const [pod, reason] of result.gangs) stuck.set(pod.key, [reason]);
+  for (const pod of result.leftOut) stuck.set(pod.key, [{ code: "left-for-next" }]);
+  for (const { key } of result.leftOut) leftOut.push(key);
+  noteExhausted(packing, result.leftOut);
+  noteHeld(packing);
   placeEarly(packing);
+}
+
+/** Pools that were not asked because the work ran out say so. */
+function noteExhausted({ ledger, feasible, kinds, parts }: Packing, leftOut: readonly PodInput[]): void {
+  if (leftOut.length === 0) return;
+  const reason: Reason = { code: "work-exhausted", pods: leftOut.length, units: Math.round(parts.work.used) };
+  const alike = new Map(leftOut.map((pod) => [kinds.of(pod), pod]));
+  const pools = new Set([...alike.values()].flatMap((pod) => feasible(pod).pools));
+  for (const pool of pools) ledger.note(pool, reason);
+}
+
+/** A node that is chosen and not asked for holds its pool. */
+function noteHeld({ board, ledger }: Packing): void {
+  for (const { pool, held } of board.bins.slice(board.fixed))
+    if (pool !== null && held !== null) ledger.note(pool, held);
 }
 
 /** Pods that open nothing yet use the room that is left, so that nobody takes it for free. */
 function placeEarly(packing: Packing): void {
-  for (const pod of packing.demand.early) {
-    const nominated = pod.nominatedNode === null ? undefined : packing.board.byNode.get(pod.nominatedNode);
-    if (nominated === undefined) {
-      settle(packing, pod);
-      continue;
-    }
-    put(nominated, pod);
-    packing.placed.set(pod.key, nominated);
+  const { demand, board } = packing;
+  for (const pod of demand.early) {
+    const nominated = pod.nominatedNode === null ? undefined : board.byNode.get(pod.nominatedNode);
+    if (nominated === undefined) settle(packing, pod);
+    else board.put(nominated, pod);
   }
-}
-
-/** Why growth for demand waits in this pool: its last growth is not settled, or not long ago. */
-export function pauseOf(pool: PoolState, fleet: Fleet): Reason | null {
-  const flight = growthInFlight(pool.journal, pool.name, fleet.at);
-  if (flight !== null) return { code: "move-in-flight", key: flight.key, forMs: flight.forMs };
-  const leftMs = upCooldownLeft(pool, fleet.at);
-  return leftMs > 0 ? { code: "cooldown", direction: "up", leftMs } : null;
 }
 
 /** Why nodes were added for something else than pods. */
@@ -63,19 +61,22 @@ export interface Causes {
   readonly heat: ReadonlyMap<string, Reason>;
 }
 
-export function growMoves({ fleet, board, ledger }: Packing, { floors, heat }: Causes, steps: Steps): Grow[] {
+export function growMoves(packing: Packing, { floors, heat }: Causes, steps: Steps): Grow[] {
+  const { fleet, board, ledger, market } = packing;
   const moves: Grow[] = [];
+  const opened = Map.groupBy(
+    board.bins.slice(board.fixed).filter(({ held, notice }) => held === null && notice === null),
+    ({ pool }) => pool,
+  );
   for (const pool of fleet.pools) {
-    const bins = board.bins.filter(
-      (bin) => bin.pool === pool && bin.kind === "new" && bin.held === null && bin.notice === null,
-    );
+    const bins = opened.get(pool) ?? [];
     const added = ledger.added(pool);
     const nodes = bins.length + added.minimum + added.utilization;
     if (nodes === 0) continue;
     const pods = bins.flatMap((bin) => bin.placed);
     const hot = heat.get(pool.policy);
     const because: Reason[] = [
-      ...(bins.length > 0 ? [pendingReason(pods, fleet)] : []),
+      ...(bins.length > 0 ? [pendingReason(pods, packing)] : []),
       ...(floors.get(pool.id) ?? []),
       ...(added.utilization > 0 && hot !== undefined ? [hot] : []),
     ];
@@ -89,18 +90,19 @@ export function growMoves({ fleet, board, ledger }: Packing, { floors, heat }: C
       pool: pool.name,
       from,
       to,
-      because: [...because, ...ledger.noted(pool)],
+      because: distinct([...because, ...market.because(pool), ...ledger.noted(pool)]),
       pods: pods.map((pod) => pod.key),
+      ...(market.offerOf(pool).probe ? { probe: true } : {}),
     });
   }
   return moves;
 }
 
-function pendingReason(pods: readonly PodInput[], { at }: Fleet): Reason {
+function pendingReason(pods: readonly PodInput[], { demand }: Packing): Reason {
   return {
     code: "pending-pods",
     pods: pods.length,
     gpus: pods.reduce((sum, pod) => sum + gpusIn(pod.requests), 0),
-    oldestMs: millis(Math.max(0, ...pods.map((pod) => waitedMs(pod, at)))),
+    oldestMs: pods.reduce((oldest, pod) => millis(Math.max(oldest, demand.waitedMs(pod))), millis(0)),
   };
 }

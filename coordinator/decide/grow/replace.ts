@@ -14,7 +14,6 @@ import { openFor, settle } from "../pack/packing.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Release, Replace } from "../plan.ts";
 import type { NoticeInput } from "../snapshot.ts";
-import { rank } from "./rank.ts";
 
 /** Comes before pods that wait, so that what is reserved for the pods of a node that goes is given to nobody else. */
 export function reservePlaces(packing: Packing): void {
@@ -38,10 +37,7 @@ export function reservePlaces(packing: Packing): void {
         requests: pod.requests,
         pods: pods.filter((other) => gpusIn(other.requests) === gpusIn(pod.requests)).length,
       };
-      openFor(packing, pod, rank(pools, need, new Set([owner.id, ...failed])), {
-        notice,
-        pauseOf: () => null,
-      });
+      openFor(packing, pod, packing.market.rank(pools, need, new Set([owner.id, ...failed])), notice);
     }
   }
 }

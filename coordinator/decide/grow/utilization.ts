@@ -1,14 +1,15 @@
 // Growth by use: the mean over all GPUs of a policy, idle ones included, above the threshold. Sized like a horizontal
-// pod autoscaler, with nodes that boot counted as here, so that one hot spell launches once. Whether a policy is hot
-// is read in load.ts; without readings of nearly all GPUs there is no mean to act on.
+// pod autoscaler, with nodes that boot counted as here, so that one hot spell launches once, and GPUs that do not
+// report counted as idle. Whether a policy is hot is read in load.ts.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
-import { heat, loadOf } from "../fleet/load.ts";
+import { exact, heat, loadOf } from "../fleet/load.ts";
+import { toleranceOf } from "../limits/behavior-rules.ts";
+import { afterRemoveLeft } from "../limits/cooldown.ts";
 import type { Packing } from "../pack/packing.ts";
-import { pauseOf } from "./grow.ts";
-import { rank } from "./rank.ts";
+import { addGpus } from "./one-more.ts";
 
 /** Adds to the ledger; policy → why, where it is hot. `hotSince`: since when, as remembered before. */
 export function growForUtilization(
@@ -20,7 +21,7 @@ export function growForUtilization(
     const reason = heat(packing.fleet, pools, hotSince[policy]);
     if (reason?.code === "utilization-high") {
       hot.set(policy, reason);
-      addNodes(packing, pools, reason.mean, reason.threshold);
+      addNodes(packing, pools, reason.threshold);
     } else if (reason?.code === "telemetry-unknown") {
       const silent = pools.find((pool) => pool.nodes.some((state) => state.name === reason.node));
       if (silent !== undefined) packing.ledger.note(silent, reason);
@@ -29,38 +30,29 @@ export function growForUtilization(
   return hot;
 }
 
-function addNodes(packing: Packing, pools: readonly PoolState[], mean: number, threshold: number): void {
+function addNodes(packing: Packing, pools: readonly PoolState[], threshold: number): void {
   const { fleet, ledger } = packing;
-  const here = loadOf(
+  const load = loadOf(
     pools.flatMap((pool) => pool.nodes),
     fleet.at,
-  ).gpus;
+  );
+  // What does not report may do nothing: only what is seen to be busy asks for more.
+  const ratio = exact(load.sum / load.gpus / threshold);
+  if (!(ratio > 1 + toleranceOfPolicy(pools))) return;
   const coming = pools.reduce(
     (sum, pool) => sum + (pool.booting + ledger.added(pool).nodes) * (pool.gpusPerNode ?? 0),
     0,
   );
   // A hair of rounding must not buy a node.
-  let missing = (mean * here) / threshold - here - coming - 1e-9;
-  const candidates = rank(
-    pools.filter((pool) => pool.closed === null && (pool.gpusPerNode ?? 0) > 0),
-    null,
-  );
-  while (missing > 0) {
-    const pool = firstWithRoom(packing, candidates);
-    if (pool === null) return;
-    ledger.take(pool, "utilization");
-    missing -= pool.gpusPerNode ?? Infinity;
-  }
+  const missing = load.sum / threshold - load.gpus - coming - 1e-9;
+  const leftMs = afterRemoveLeft(pools, fleet.at);
+  if (missing <= 0) return;
+  if (leftMs === 0) addGpus(packing, pools, missing, "utilization");
+  else for (const pool of pools) ledger.note(pool, { code: "after-remove", leftMs });
 }
 
-/** A pool that is full is passed over; one that pauses is waited for. */
-function firstWithRoom({ fleet, ledger }: Packing, pools: readonly PoolState[]): PoolState | null {
-  for (const pool of pools) {
-    const refusal = ledger.refusal(pool);
-    const pause = pauseOf(pool, fleet);
-    if (refusal === null && pause === null) return pool;
-    ledger.note(pool, pause ?? refusal ?? { code: "nothing-to-do" });
-    if (pause !== null && refusal === null) return null;
-  }
-  return null;
+/** The threshold is the threshold; only a policy that asks for `behavior` gets the tolerance that comes with it. */
+function toleranceOfPolicy([first]: readonly PoolState[]): number {
+  const behavior = first?.spec.behavior;
+  return behavior === undefined ? 0 : toleranceOf(behavior, "up");
 }

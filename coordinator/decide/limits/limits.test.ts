@@ -8,7 +8,7 @@ import { move, policy, pool } from "../../../test/build/policy.ts";
 import { grows, holdCodes, snapshot, unplacedCodes } from "../../../test/build/snapshot.ts";
 import { decide } from "../decide.ts";
 import { EMPTY_JOURNAL } from "../snapshot-memory.ts";
-import { addedInWindow, allowedGrowth } from "./limits.ts";
+import { addedInWindow, allowedGrowth } from "./growth.ts";
 
 const added = (decision: ReturnType<typeof decide>) =>
   grows(decision).reduce((sum, { from, to }) => sum + to - from, 0);
@@ -94,6 +94,111 @@ describe("limits at the decision", () => {
   });
 });
 
+describe("limits of money", () => {
+  const many = pods(30, "p", { gpus: 8 });
+  const priced = (usdPerHour: number | null, maxPricePerHour?: number) =>
+    pool("spot", {
+      fields: {
+        price: {
+          ...(usdPerHour === null ? {} : { usdPerHour }),
+          ...(maxPricePerHour === undefined ? {} : { maxPricePerHour }),
+        },
+      },
+    });
+
+  test("the hourly cost of all nodes stays at or under its cap", () => {
+    const decide10 = (maxHourlyCostUsd: number) =>
+      decide(snapshot({ policies: [policy({ maxHourlyCostUsd, pools: [priced(2.5)] })], pods: many }));
+    expect(added(decide10(7.5))).toBe(3);
+    expect(added(decide10(7.49))).toBe(2);
+    expect(grows(decide10(7.49))[0]?.because).toContainEqual({
+      code: "cost-limit",
+      usdPerHour: 5,
+      adds: 2.5,
+      maximum: 7.49,
+    });
+    expect(added(decide10(0))).toBe(0);
+  });
+
+  test("a tenth of a dollar ten times is a dollar", () => {
+    const spec = { maxHourlyCostUsd: 1, pools: [priced(0.1)] };
+    expect(added(decide(snapshot({ policies: [policy(spec)], pods: many })))).toBe(10);
+  });
+
+  test("what the nodes that are here cost counts, in each pool", () => {
+    const pools = [
+      priced(1),
+      pool("od", { capacityType: "on-demand", size: 3, fields: { price: { usdPerHour: 2 } } }),
+    ];
+    const spec = { maxHourlyCostUsd: 8, pools };
+    expect(added(decide(snapshot({ policies: [policy(spec)], pods: many })))).toBe(2);
+  });
+
+  test("under a cap nothing is bought whose price nobody knows, nor beside nodes of unknown price", () => {
+    const unknown = decide(
+      snapshot({ policies: [policy({ maxHourlyCostUsd: 100, pools: [priced(null)] })], pods: many }),
+    );
+    expect(added(unknown)).toBe(0);
+    expect(unplacedCodes(unknown, "p-0")).toContain("cost-unknown");
+    const beside = policy({
+      maxHourlyCostUsd: 100,
+      pools: [priced(1), pool("od", { capacityType: "on-demand", size: 1, maxSize: 1 })],
+    });
+    const decision = decide(snapshot({ policies: [beside], pods: many }));
+    expect(added(decision)).toBe(0);
+    expect(decision.plan.unplaced.flatMap(({ because }) => because)).toContainEqual({
+      code: "cost-unknown",
+      pool: "od",
+      maximum: 100,
+    });
+  });
+
+  test("a price over the pool's cap, or an unknown one under a cap, buys nothing", () => {
+    const codes = (built: ReturnType<typeof priced>) =>
+      unplacedCodes(decide(snapshot({ policies: [policy({ pools: [built] })], pods: many })), "p-0");
+    expect(codes(priced(null, 3))).toContain("price-unknown");
+    const prices = { provider: "custom", region: "r", instanceType: "big", tier: "spot" } as const;
+    const read = snapshot({
+      policies: [
+        policy({
+          pools: [
+            pool("spot", {
+              fields: { region: "r", instanceTypes: ["big"], price: { maxPricePerHour: 3 } },
+            }),
+          ],
+        }),
+      ],
+      pods: many,
+      prices: [{ ...prices, usdPerHour: 3.01, source: "test", at: epochMs(NOW) }],
+    });
+    expect(unplacedCodes(decide(read), "p-0")).toContain("over-price");
+  });
+});
+
+describe("caps of schedules", () => {
+  const many = pods(30, "p", { gpus: 8 });
+  const open = { timeZone: "UTC", start: "* * * * *", durationSeconds: 120 };
+
+  test("hold for pods and for the policy as a whole, while the window is open", () => {
+    const capped = (fields: object) =>
+      decide(
+        snapshot({ policies: [policy({ schedules: [{ name: "cap", ...open, ...fields }] })], pods: many }),
+      );
+    const decision = capped({ maxNodes: 2, pools: ["spot"] });
+    expect(added(decision)).toBe(2);
+    expect(grows(decision)[0]?.because).toContainEqual({ code: "schedule-cap", schedule: "cap", maximum: 2 });
+    expect(added(capped({ maxNodes: 3 }))).toBe(3);
+    expect(added(capped({ maxNodes: 3, suspend: true }))).toBe(10);
+  });
+
+  test("and a schedule that cannot be read adds nothing", () => {
+    const schedules = [{ name: "s", ...open, timeZone: "Nowhere" }];
+    const decision = decide(snapshot({ policies: [policy({ schedules })], pods: many }));
+    expect(added(decision)).toBe(0);
+    expect(holdCodes(decision)).toContain("malformed");
+  });
+});
+
 describe("allowedGrowth()", () => {
   const { spec } = policy({
     maxNodes: 1000,
@@ -110,8 +215,12 @@ describe("allowedGrowth()", () => {
           policyGpus: null,
           gpusPerNode: null,
           added: addedNow,
+          cost: { adds: null, now: { usdPerHour: 0 } },
+          poolCap: null,
+          policyCap: null,
         }).nodes;
 
+  // F14: a share of a small fleet that rounds to 0 would never let it grow.
   test("a percentage is never rounded to nothing", () => {
     expect(allowed(0, 0)).toBe(1);
     expect(allowed(2, 0)).toBe(1);

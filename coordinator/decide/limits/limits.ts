@@ -1,161 +1,217 @@
-// How many nodes may still be added: pool and policy maxima, the GPU cap, and the rate of ten minutes. The same
-// arithmetic is asked at the decision and again, with numbers read afresh, just before a call. It only counts;
-// cooldowns and the choice of a pool are made elsewhere.
+// Counts what one decision adds and takes away, so that its steps together stay within the limits: sizes, GPUs, cost,
+// rates, caps of schedules, disruption budgets, behaviour. Each step asks before it takes. The arithmetic stands in
+// the files beside this one; cooldowns and the choice of a pool are made elsewhere.
 
-import type { PolicySpec } from "../../../shared/contract/policy.ts";
-import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
+import type { Disruption } from "../../../shared/contract/policy/removal.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
-import { millis } from "../../../shared/model/units.ts";
-import type { EpochMs } from "../../../shared/model/units.ts";
 import { poolsOf } from "../fleet/fleet.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
-import { addingInFlight } from "../fleet/flights.ts";
+import { removalsInFlight } from "../fleet/flights.ts";
 import { distinct } from "../order.ts";
-import type { Journal } from "../snapshot-memory.ts";
+import { EMPTY_MEMORY } from "../snapshot-memory.ts";
+import type { BehaviorMemory, Memory } from "../snapshot-memory.ts";
+import { countPolicy, priceOfPolicy } from "./counts.ts";
+import type { PolicyCount, PriceLookup } from "./counts.ts";
+import { allowedGrowth } from "./growth.ts";
+import { leadsOf } from "./lead.ts";
+import { memoised } from "./memoised.ts";
+import { floorBroken, overCap } from "./minima.ts";
+import type { BrokenFloor, Going, OverCap } from "./minima.ts";
+import { historyOf, paceOf, removableNodes, waitsForBehavior } from "./pace.ts";
+import type { Pace } from "./pace.ts";
+import { refuseRemoval } from "./removal.ts";
+import { scheduleState } from "./windows.ts";
+import type { ScheduleState } from "./windows.ts";
 
-export const RATE_WINDOW_MS = 10 * 60_000;
-
-/** What there is, growth that was begun included. */
-export interface Standing {
-  readonly poolNodes: number;
-  readonly policyNodes: number;
-  /** Null: some pool's nodes are not known, so nobody can say. */
-  readonly policyGpus: number | null;
-  readonly gpusPerNode: number | null;
-  /** Nodes added to the policy in the last ten minutes. */
-  readonly added: number;
-}
-
-export interface Allowance {
-  readonly nodes: number;
-  /** The limit that binds first. */
-  readonly because: Reason;
-}
-
-export function allowedGrowth(spec: PolicySpec, pool: NodePoolSpec, standing: Standing): Allowance {
-  const { poolNodes, policyNodes, added } = standing;
-  const rate = allowedRate(spec, policyNodes - added);
-  const bounds: Allowance[] = [
-    {
-      nodes: pool.maxSize - poolNodes,
-      because: { code: "at-maximum", scope: "pool", maximum: pool.maxSize },
-    },
-    {
-      nodes: spec.maxNodes - policyNodes,
-      because: { code: "at-maximum", scope: "policy", maximum: spec.maxNodes },
-    },
-    ...gpuBound(spec, standing),
-    {
-      nodes: rate - added,
-      because: { code: "rate-limit", added, allowed: rate, windowMs: millis(RATE_WINDOW_MS) },
-    },
-  ];
-  const tightest = bounds.reduce((least, bound) => (bound.nodes < least.nodes ? bound : least));
-  return { nodes: Math.max(0, tightest.nodes), because: tightest.because };
-}
-
-/** A share of what there was before the window, rounded up, so that a small fleet can grow too; or the plain number. */
-function allowedRate(spec: PolicySpec, before: number): number {
-  const { nodes, percent } = spec.maxPercentOrNodesAdded;
-  return Math.max(nodes, Math.ceil((percent * Math.max(0, before)) / 100));
-}
-
-function gpuBound(spec: PolicySpec, { policyGpus, gpusPerNode }: Standing): Allowance[] {
-  if (spec.maxGpus === undefined || gpusPerNode === 0) return [];
-  if (policyGpus === null || gpusPerNode === null)
-    return [{ nodes: 0, because: { code: "template-unknown" } }];
-  return [
-    {
-      nodes: Math.floor((spec.maxGpus - policyGpus) / gpusPerNode),
-      because: { code: "at-maximum", scope: "gpus", maximum: spec.maxGpus },
-    },
-  ];
-}
-
-export function addedInWindow(journal: Journal, at: EpochMs): number {
-  let added = 0;
-  // An addition in the future is from before the clock was set back: it still counts.
-  for (const addition of journal.additions) if (at - addition.at < RATE_WINDOW_MS) added += addition.nodes;
-  return added;
-}
-
-/** What one decision has added to a pool, by why. */
+/** What one decision has added to a pool, by why. Nodes for pods that wait are in `nodes` alone. */
 export interface Added {
+  /** All of them. */
   nodes: number;
+  /** For floors of any kind, without a pod that asked: minima, schedules, headroom, forecast. */
   minimum: number;
   utilization: number;
+  /** For pods that lose their node. */
+  replacement: number;
+  /** Those that wait for `behavior`: for pods, use and forecasts. */
+  demand: number;
 }
 
-/** Counts what this decision adds, so that its steps together stay within the limits. */
+/** Left out: pods that wait. `forecast` is a floor that waits for `behavior`, as demand does. */
+export type Cause = "minimum" | "forecast" | "utilization" | "replacement";
+
 export interface Ledger {
   /** Why not even one more node may be added to the pool; null when one may. */
   refusal(pool: PoolState): Reason | null;
-  take(pool: PoolState, why?: "minimum" | "utilization"): void;
+  /** Why `behavior` lets demand add no node now; null when it does. Floors and replacements do not ask. */
+  pause(pool: PoolState): Reason | null;
+  take(pool: PoolState, why?: Cause): void;
+  /** Takes back one `take` of the same cause: what it was for did not fit. */
+  giveBack(pool: PoolState, why?: Cause): void;
   added(pool: PoolState): Readonly<Added>;
+  /** Counts nodes that demand without a pod wanted of the pool and that a pause kept from it. */
+  keepBack(pool: PoolState, nodes: number): void;
+  keptBack(pool: PoolState): number;
+  /**
+   * Why not even one more node of the pool may go for this reason; null when one may. Asked last, when nothing
+   * else stands against the node, and again for each node.
+   */
+  removalRefusal(pool: PoolState, disruption: Disruption): Reason | null;
+  takeRemoval(pool: PoolState, disruption: Disruption): void;
+  /** The floor of a schedule or of a forecast that one node less would break. `going`: as `Steps.removals`. */
+  floorBroken(pool: PoolState, going: Going): BrokenFloor | null;
+  /** The cap of a schedule that the pool or its policy is above; null when it is not. */
+  overCap(pool: PoolState, going: Going): OverCap | null;
+  schedulesOf(pool: PoolState): ScheduleState;
+  /** What `behavior` looks back on; null: the policy has none. */
+  historyOf(pool: PoolState): BehaviorMemory | null;
+  /** Nodes that the pool could do without by their timers. */
+  removable(pool: PoolState): number;
   /** Remembers a limit or a pause that kept the pool from what was wanted of it. */
   note(pool: PoolState, reason: Reason): void;
   noted(pool: PoolState): readonly Reason[];
 }
 
-export function createLedger(fleet: Fleet): Ledger {
-  const added = new Map<string, Added>(
-    fleet.pools.map((pool) => [pool.id, { nodes: 0, minimum: 0, utilization: 0 }]),
+export interface LedgerInputs {
+  /** Of one node; left out: what the policy says. */
+  readonly usdPerHourOf?: PriceLookup;
+  /** Of the last decision. */
+  readonly before?: Memory;
+  /** Of this one: how long its nodes have been empty or idle. */
+  readonly now?: Memory;
+}
+
+interface PoolCount {
+  readonly added: Added;
+  keptBack: number;
+  going: number;
+  /** Removals of this decision and in flight that wait for `behavior`. */
+  falling: number;
+  notes: readonly Reason[];
+}
+
+export function createLedger(fleet: Fleet, inputs: LedgerInputs = {}): Ledger {
+  const { before = EMPTY_MEMORY, now = EMPTY_MEMORY } = inputs;
+  const { at } = fleet;
+  const usdPerHourOf = memoised((pool) => pool.id, inputs.usdPerHourOf ?? priceOfPolicy);
+  const countOf = memoised((pool) => pool.id, newPoolCount);
+  const policyOf = memoised(
+    (pool) => pool.policy,
+    (pool) => countPolicy(fleet, pool, usdPerHourOf),
   );
-  const notes = new Map<string, Reason[]>();
-  const policies = new Map<string, PolicyCount>();
-  const of = (pool: PoolState): Added => added.get(pool.id) ?? { nodes: 0, minimum: 0, utilization: 0 };
-  const countOf = (pool: PoolState): PolicyCount => {
-    const known = policies.get(pool.policy);
-    if (known !== undefined) return known;
-    const count = countPolicy(fleet, pool);
-    policies.set(pool.policy, count);
-    return count;
+  const schedulesOf = memoised(
+    (pool) => pool.policy,
+    (pool) => scheduleState(pool.spec, at, leadsOf(fleet, pool.policy, before)),
+  );
+  const removable = memoised(
+    (pool) => pool.id,
+    (pool) => removableNodes(pool, now.nodes, at),
+  );
+  const historyOfPool = memoised(
+    (pool) => pool.id,
+    (pool) => historyOf(pool, before, at),
+  );
+  const pace = memoised(
+    (pool) => pool.id,
+    (pool): Pace | null => paceOf(pool, historyOfPool(pool), removable(pool), at),
+  );
+
+  const change = (pool: PoolState, why: Cause | undefined, by: 1 | -1): void => {
+    const policy = policyOf(pool);
+    const count = countOf(pool);
+    count.added.nodes += by;
+    if (why === "minimum" || why === "forecast") count.added.minimum += by;
+    else if (why !== undefined) count.added[why] += by;
+    if (why !== "minimum" && why !== "replacement") count.added.demand += by;
+    policy.nodes += by;
+    policy.added += by;
+    if (policy.gpus !== null) policy.gpus += by * (pool.gpusPerNode ?? 0);
+    if ("usdPerHour" in policy.cost)
+      policy.cost = withOne(policy.cost.usdPerHour, pool, by, usdPerHourOf(pool));
   };
+
+  function newPoolCount(pool: PoolState): PoolCount {
+    return {
+      added: { nodes: 0, minimum: 0, utilization: 0, replacement: 0, demand: 0 },
+      keptBack: 0,
+      going: 0,
+      falling: removalsInFlight(pool.journal, pool.name, at),
+      notes: [],
+    };
+  }
+
   return {
     refusal: (pool) => {
-      const count = countOf(pool);
+      const schedules = schedulesOf(pool);
+      const problem = schedules.problemOf(pool.name);
+      if (problem !== null) return problem;
+      const policy = policyOf(pool);
       const allowed = allowedGrowth(pool.spec, pool.pool, {
-        poolNodes: pool.planned + of(pool).nodes,
-        policyNodes: count.nodes,
-        policyGpus: count.gpus,
+        poolNodes: pool.planned + countOf(pool).added.nodes,
+        policyNodes: policy.nodes,
+        policyGpus: policy.gpus,
         gpusPerNode: pool.gpusPerNode,
-        added: count.added,
+        added: policy.added,
+        cost: { adds: usdPerHourOf(pool), now: policy.cost },
+        poolCap: schedules.capOf(pool.name),
+        policyCap: schedules.capOf(null),
       });
       return allowed.nodes >= 1 ? null : allowed.because;
     },
+    pause: (pool) => {
+      const allowed = pace(pool);
+      if (allowed === null || countOf(pool).added.demand < allowed.up) return null;
+      return allowed.upBecause ?? { code: "behavior-limit", direction: "up", allowed: allowed.up };
+    },
     take: (pool, why) => {
+      change(pool, why, 1);
+    },
+    giveBack: (pool, why) => {
+      change(pool, why, -1);
+    },
+    added: (pool) => countOf(pool).added,
+    keepBack: (pool, nodes) => {
+      countOf(pool).keptBack += nodes;
+    },
+    keptBack: (pool) => countOf(pool).keptBack,
+    removalRefusal: (pool, disruption) => {
+      const problem = schedulesOf(pool).problemOf(pool.name);
+      if (problem !== null) return problem;
+      const policy = policyOf(pool);
       const count = countOf(pool);
-      const counted = of(pool);
-      counted.nodes += 1;
-      if (why !== undefined) counted[why] += 1;
-      count.nodes += 1;
-      count.added += 1;
-      if (count.gpus !== null) count.gpus += pool.gpusPerNode ?? 0;
+      const removals = { pool: count.going, removed: policy.removed, before: policy.before };
+      const refused = refuseRemoval(pool, disruption, removals, at);
+      if (refused !== null) return refused;
+      const allowed = waitsForBehavior(disruption) ? pace(pool) : null;
+      if (allowed === null || count.falling < allowed.down || isOverCap(pool)) return null;
+      return allowed.downBecause ?? { code: "behavior-limit", direction: "down", allowed: allowed.down };
     },
-    added: of,
+    takeRemoval: (pool, disruption) => {
+      const count = countOf(pool);
+      count.going += 1;
+      if (waitsForBehavior(disruption)) count.falling += 1;
+      policyOf(pool).removed += 1;
+    },
+    floorBroken: (pool, going) => floorBroken(fleet, pool, going, schedulesOf(pool)),
+    overCap: (pool, going) => overCap(fleet, pool, going, schedulesOf(pool)),
+    schedulesOf,
+    historyOf: (pool) => (pool.spec.behavior === undefined ? null : historyOfPool(pool)),
+    removable,
     note: (pool, reason) => {
-      notes.set(pool.id, distinct([...(notes.get(pool.id) ?? []), reason]));
+      const count = countOf(pool);
+      count.notes = distinct([...count.notes, reason]);
     },
-    noted: (pool) => notes.get(pool.id) ?? [],
+    noted: (pool) => countOf(pool).notes,
   };
-}
 
-interface PolicyCount {
-  nodes: number;
-  gpus: number | null;
-  added: number;
-}
-
-function countPolicy(fleet: Fleet, pool: PoolState): PolicyCount {
-  const count: PolicyCount = {
-    nodes: 0,
-    gpus: 0,
-    added: addedInWindow(pool.journal, fleet.at) + addingInFlight(pool.journal, fleet.at),
-  };
-  for (const other of poolsOf(fleet, pool.policy)) {
-    count.nodes += other.planned;
-    if (other.planned === 0 || count.gpus === null) continue;
-    count.gpus = other.gpusPerNode === null ? null : count.gpus + other.planned * other.gpusPerNode;
+  /** A schedule lowers the pool, and schedules do not wait for `behavior`. */
+  function isOverCap(pool: PoolState): boolean {
+    const going = new Map(
+      poolsOf(fleet, pool.policy).map((other) => [other.id, countOf(other).going] as const),
+    );
+    return overCap(fleet, pool, going, schedulesOf(pool)) !== null;
   }
-  return count;
+}
+
+function withOne(usdPerHour: number, pool: PoolState, by: number, price: number | null): PolicyCount["cost"] {
+  return price === null ? { unknown: pool.name } : { usdPerHour: usdPerHour + by * price };
 }

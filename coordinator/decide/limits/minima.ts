@@ -1,25 +1,90 @@
-// What a removal would leave, against what has to stay. Counts the lowest that each group may be: removals that
-// are on their way and those planned before in this decision are gone already, growth has not come yet.
+// What a removal would leave, against what has to stay and what may stay at most. Counts the lowest that each group
+// may be: removals that are on their way and those planned before in this decision are gone already, growth has not
+// come yet.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { poolsOf } from "../fleet/fleet.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { removalsInFlight } from "../fleet/flights.ts";
+import type { Cap, ScheduleState } from "./windows.ts";
 
-/** The minimum that one node less would break; null when none. `going`: pool id → removals of this decision. */
-export function minimumBroken(
-  fleet: Fleet,
-  pool: PoolState,
-  going: ReadonlyMap<string, number>,
-): Reason | null {
-  const lowest = (other: PoolState): number =>
-    (other.size ?? other.nodes.length) -
-    removalsInFlight(other.journal, other.name, fleet.at) -
-    (going.get(other.id) ?? 0);
-  if (lowest(pool) - 1 < pool.pool.minSize)
+/** Pool id → removals of this decision. */
+export type Going = ReadonlyMap<string, number>;
+
+/** The minimum that one node less would break; null when none. */
+export function minimumBroken(fleet: Fleet, pool: PoolState, going: Going): Reason | null {
+  if (lowest(fleet, pool, going) - 1 < pool.pool.minSize)
     return { code: "at-minimum", scope: "pool", minimum: pool.pool.minSize };
-  const left = poolsOf(fleet, pool.policy).reduce((sum, other) => sum + lowest(other), 0);
-  return left - 1 < pool.spec.minNodes
+  return lowestOfPolicy(fleet, pool, going) - 1 < pool.spec.minNodes
     ? { code: "at-minimum", scope: "policy", minimum: pool.spec.minNodes }
     : null;
+}
+
+export interface BrokenFloor {
+  /** In the words of a sentence: which floor. */
+  readonly floor: string;
+  /** Nodes, of the pool or of the policy. */
+  readonly minimum: number;
+}
+
+/** The floor of a schedule or of a forecast that one node less would break; null when none. */
+export function floorBroken(
+  fleet: Fleet,
+  pool: PoolState,
+  going: Going,
+  schedules: ScheduleState,
+): BrokenFloor | null {
+  const own = schedules.floorOf(pool.name);
+  if (own !== null && lowest(fleet, pool, going) - 1 < own.minimum)
+    return { floor: `schedule ${own.schedule}`, minimum: own.minimum };
+  const all = schedules.floorOf(null);
+  if (all !== null && lowestOfPolicy(fleet, pool, going) - 1 < all.minimum)
+    return { floor: `schedule ${all.schedule}`, minimum: all.minimum };
+  return forecastBroken(fleet, pool, going);
+}
+
+function forecastBroken(fleet: Fleet, pool: PoolState, going: Going): BrokenFloor | null {
+  const { forecast, gpusPerNode } = pool;
+  if (forecast === null || !forecast.earned || !pool.spec.enablePredictiveScaling) return null;
+  // A node without GPUs is nothing that a forecast counts.
+  if (gpusPerNode === null || gpusPerNode === 0) return null;
+  const left = poolsOf(fleet, pool.policy).reduce(
+    (sum, other) => sum + Math.max(0, lowest(fleet, other, going)) * (other.gpusPerNode ?? 0),
+    -gpusPerNode,
+  );
+  return left < forecast.gpus
+    ? { floor: "the forecast", minimum: Math.ceil(forecast.gpus / gpusPerNode) }
+    : null;
+}
+
+/** A cap of a schedule that the pool or its policy is above. */
+export interface OverCap extends Cap {
+  /** Nodes that have to go until it holds. */
+  readonly nodes: number;
+}
+
+export function overCap(
+  fleet: Fleet,
+  pool: PoolState,
+  going: Going,
+  schedules: ScheduleState,
+): OverCap | null {
+  const own = schedules.capOf(pool.name);
+  const over = own === null ? 0 : lowest(fleet, pool, going) - own.maximum;
+  if (own !== null && over > 0) return { ...own, nodes: over };
+  const all = schedules.capOf(null);
+  const allOver = all === null ? 0 : lowestOfPolicy(fleet, pool, going) - all.maximum;
+  return all !== null && allOver > 0 ? { ...all, nodes: allOver } : null;
+}
+
+function lowest(fleet: Fleet, pool: PoolState, going: Going): number {
+  return (
+    (pool.size ?? pool.nodes.length) -
+    removalsInFlight(pool.journal, pool.name, fleet.at) -
+    (going.get(pool.id) ?? 0)
+  );
+}
+
+function lowestOfPolicy(fleet: Fleet, pool: PoolState, going: Going): number {
+  return poolsOf(fleet, pool.policy).reduce((sum, other) => sum + lowest(fleet, other, going), 0);
 }

@@ -27,7 +27,7 @@ describe("demand", () => {
   test("a pod without a node that is being deleted is nobody's demand", () => {
     const decision = demo({ pods: [pod("p", { terminating: true })] });
     expect(grows(decision)).toEqual([]);
-    expect(decision.plan.unplaced).toEqual([]);
+    expect(unplacedCodes(decision, "p")).toEqual(["pod-ends"]);
   });
 
   test.each([

@@ -1,85 +1,113 @@
-// What the steps of one decision share while they look for places: the board, the ledger, and where each pod has
-// been put. Each step adds to it in the order of precedence; nothing here outlives the decision.
+// What the steps of one decision share while they look for places: the board, the limits, the market, and where each
+// pod has been put. Each step adds to it in the order of precedence; nothing here outlives the decision.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
+import { createFeasibility } from "../fit/feasible.ts";
+import type { Feasible } from "../fit/feasible.ts";
+import { createKinds } from "../fit/kind.ts";
+import type { Kinds } from "../fit/kind.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
+import type { NodeState } from "../fleet/standing.ts";
 import { createLedger } from "../limits/limits.ts";
-import type { Ledger } from "../limits/limits.ts";
+import type { Ledger, LedgerInputs } from "../limits/limits.ts";
+import { createMarket } from "../market/market.ts";
+import type { Market } from "../market/market.ts";
+import { EMPTY_MEMORY } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
-import type { NoticeInput } from "../snapshot.ts";
+import type { NoticeInput, Snapshot } from "../snapshot.ts";
+import { createBoard } from "./board.ts";
+import type { Bin, Board } from "./board.ts";
 import type { Demand } from "./demand.ts";
 import { demandOf } from "./demand.ts";
-import { createFeasibility } from "./fit.ts";
-import type { Feasible } from "./fit.ts";
-import { createBoard, open, place } from "./pack.ts";
-import type { Bin, Board } from "./pack.ts";
+import { createParts } from "./parts.ts";
+import type { Parts } from "./parts.ts";
+import { createWork } from "./work.ts";
 
 export interface Packing {
   readonly fleet: Fleet;
   readonly demand: Demand;
+  readonly kinds: Kinds;
   readonly board: Board;
   readonly ledger: Ledger;
+  readonly market: Market;
+  readonly parts: Parts;
   readonly feasible: (pod: PodInput) => Feasible;
-  readonly placed: Map<string, Bin>;
+  readonly placed: ReadonlyMap<string, Bin>;
   /** Pods without a place, and which limits kept pools from opening one. */
   readonly stuck: Map<string, readonly Reason[]>;
+  /** Pods that no work was left for, by key; they come first next time. */
+  readonly leftOut: string[];
 }
 
-export function createPacking(fleet: Fleet, pods: readonly PodInput[]): Packing {
-  const feasible = createFeasibility(fleet.pools);
+/** What of the snapshot packing reads beside the pods. */
+export type PackingInputs = LedgerInputs &
+  Pick<Partial<Snapshot>, "prices" | "namespaces" | "workUnits"> & {
+    /** Node → why it is to be replaced. */
+    readonly condemned?: ReadonlyMap<string, Reason>;
+  };
+
+export function createPacking(
+  fleet: Fleet,
+  pods: readonly PodInput[],
+  inputs: PackingInputs = {},
+): Packing {
+  const { before = EMPTY_MEMORY, prices, namespaces, workUnits, condemned = new Map() } = inputs;
+  const market = createMarket(fleet, before, prices);
+  const ledger = createLedger(fleet, inputs);
+  const kinds = createKinds(pods, namespaces);
+  for (const pod of pods) kinds.of(pod);
+  const board = createBoard(fleet, kinds);
+  const feasible = createFeasibility(fleet.pools, { kinds, topology: board.topology });
+  const demand = demandOf(fleet, pods, feasible, {
+    condemned,
+    ...(before.leftOut === undefined ? {} : { leftOut: before.leftOut }),
+  });
+  // What runs on a node that goes is counted where it goes.
+  for (const state of fleet.nodes) if (isGoing(state) || demand.replaced.has(state.name)) board.leave(state.name);
   return {
     fleet,
-    demand: demandOf(fleet, pods, feasible),
-    board: createBoard(fleet),
-    ledger: createLedger(fleet),
+    demand,
+    kinds,
+    board,
+    ledger,
+    market,
+    parts: createParts({ fleet, board, ledger, market, demand, work: createWork(workUnits) }),
     feasible,
-    placed: new Map(),
+    placed: board.placed,
     stuck: new Map(),
+    leftOut: [],
   };
 }
 
-/** True when the pod has a place on a node that is here, is coming, or was opened before in this decision. */
-export function settle(packing: Packing, pod: PodInput): boolean {
-  if (packing.placed.has(pod.key)) return true;
-  const bin = place(packing.board, pod);
-  if (bin !== null) packing.placed.set(pod.key, bin);
-  return bin !== null;
+function isGoing({ notice, draining, standing }: NodeState): boolean {
+  return notice !== null || draining || standing === "leaving";
 }
 
-/**
- * Opens a node for the pod in the first pool that may grow. A pool that is full is passed over; a pool that pauses
- * (`pauseOf`) is chosen all the same and its node held, so that a pause never sends pods to a dearer pool.
- */
+/** True when the pod has a place on a node that is here, is coming, or was opened before in this decision. */
+export function settle({ placed, parts }: Packing, pod: PodInput): boolean {
+  return placed.has(pod.key) || parts.placer.seat(pod) !== null;
+}
+
+/** Opens a node for the pod in the first pool that may grow; a pool that is full is passed over. */
 export function openFor(
-  packing: Packing,
+  { parts, board, stuck }: Packing,
   pod: PodInput,
   pools: readonly PoolState[],
-  options: { readonly notice: NoticeInput | null; readonly pauseOf: (pool: PoolState) => Reason | null },
+  notice: NoticeInput | null,
 ): boolean {
   const refusals: Reason[] = [];
   for (const pool of pools) {
-    if (pool.shape === null) continue;
-    const held = options.pauseOf(pool);
-    const refusal = held === null ? packing.ledger.refusal(pool) : heldRefusal(packing, pool);
+    const { shape } = pool;
+    if (shape === null) continue;
+    const refusal =
+      notice === null ? parts.purchases.refusal(pool) : parts.purchases.refusalAtOnce(pool);
     if (refusal !== null) {
-      packing.ledger.note(pool, refusal);
       refusals.push(refusal);
       continue;
     }
-    if (held === null) packing.ledger.take(pool);
-    else packing.ledger.note(pool, held);
-    open(packing.board, pool, pool.shape, { notice: options.notice, held });
-    return settle(packing, pod);
+    board.put(parts.purchases.open({ pool, shape }, notice), pod);
+    return true;
   }
-  packing.stuck.set(pod.key, refusals);
+  stuck.set(pod.key, refusals);
   return false;
-}
-
-/** Nodes that are held take nothing from the limits that pools share; in their own pool they must fit. */
-function heldRefusal({ board, ledger }: Packing, pool: PoolState): Reason | null {
-  const held = board.bins.filter((bin) => bin.held !== null && bin.pool === pool).length;
-  const maximum = pool.pool.maxSize;
-  return pool.planned + ledger.added(pool).nodes + held < maximum
-    ? null
-    : { code: "at-maximum", scope: "pool", maximum };
 }

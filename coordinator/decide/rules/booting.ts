@@ -5,7 +5,8 @@ import type { Rule } from "../rule.ts";
 
 export const booting: Rule = {
   name: "booting",
-  veto: ({ state }) => {
+  veto: ({ state, cause }) => {
+    if (cause.kind === "unhealthy") return null;
     if (state.standing === "booting") return { code: "node-booting", node: state.name };
     if (state.standing === "sick")
       return { code: "node-not-removable", node: state.name, detail: "it is not ready" };

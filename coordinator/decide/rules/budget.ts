@@ -1,11 +1,12 @@
-// A PodDisruptionBudget that allows nothing now keeps the node; so do two budgets on one pod, because the API
-// refuses every eviction of it.
+// A PodDisruptionBudget that allows nothing now, or nothing beside what this decision takes already, keeps the node;
+// so do two budgets on one pod, because the API refuses every eviction of it. A pod that is not Ready may go where
+// its budget says so.
 
 import type { Rule } from "../rule.ts";
 
 export const budget: Rule = {
   name: "budget",
-  veto: ({ state, pods }, { budgetsOf }) => {
+  veto: ({ state, pods }, { budgetsOf, takenOf }) => {
     for (const pod of pods) {
       const budgets = budgetsOf(pod.key);
       const [first] = budgets;
@@ -17,9 +18,9 @@ export const budget: Rule = {
           budgets: budgets.map(({ key }) => key),
         };
       }
-      if (first !== undefined && first.disruptionsAllowed < 1) {
+      if (first === undefined || (first.alwaysAllowsUnready === true && pod.ready === false)) continue;
+      if (first.disruptionsAllowed - takenOf(first.key) < 1)
         return { code: "budget", node: state.name, pod: pod.key, budget: first.key };
-      }
     }
     return null;
   },

@@ -9,8 +9,8 @@ import type { Telemetry } from "../snapshot.ts";
 
 export const idleWindow: Rule = {
   name: "idle-window",
-  veto: ({ pool, state, timers, empty }, { packing }) => {
-    if (empty) return null;
+  veto: ({ pool, state, timers, cause }, { packing }) => {
+    if (cause.kind !== "idle") return null;
     const { at } = packing.fleet;
     const node = state.name;
     const forMs =
@@ -38,6 +38,8 @@ export const idleWindow: Rule = {
 /** The highest sample of the newest report, or, when none came since the last decision, the busiest GPU's minute. */
 function busiestOf(telemetry: Telemetry): number | null {
   if (telemetry.kind === "unknown") return null;
+  const newest = telemetry.since.at(-1)?.peak;
+  if (newest !== undefined && newest !== null) return newest;
   const means = telemetry.gpus.flatMap(({ mean60 }) => mean60 ?? []);
-  return telemetry.since.at(-1)?.peak ?? (means.length === 0 ? null : Math.max(...means));
+  return means.length === 0 ? null : Math.max(...means);
 }

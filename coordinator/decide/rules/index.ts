@@ -10,17 +10,27 @@ import { cooldown } from "./cooldown.ts";
 import { draining } from "./draining.ts";
 import { elsewhere } from "./elsewhere.ts";
 import { emptyWindow } from "./empty-window.ts";
+import { gangMember } from "./gang-member.ts";
 import { idleWindow } from "./idle-window.ts";
 import { inFlight } from "./in-flight.ts";
 import { job } from "./job.ts";
+import { lastTry } from "./last-try.ts";
+import { limits } from "./limits.ts";
+import { localStorage } from "./local-storage.ts";
 import { minimum } from "./minimum.ts";
+import { movableWindow } from "./movable-window.ts";
+import { neededForFloor } from "./needed-for-floor.ts";
+import { neededForHeadroom } from "./needed-for-headroom.ts";
 import { neededForPending } from "./needed-for-pending.ts";
 import { neededForUtilization } from "./needed-for-utilization.ts";
 import { pinned } from "./pinned.ts";
 import { refusing } from "./refusing.ts";
 import { removable } from "./removable.ts";
+import { reservedPaid } from "./reserved-paid.ts";
 import { synced } from "./synced.ts";
+import { systemPod } from "./system-pod.ts";
 import { telemetry } from "./telemetry.ts";
+import { tierFloor } from "./tier-floor.ts";
 import { underNotice } from "./under-notice.ts";
 import { unmanaged } from "./unmanaged.ts";
 
@@ -32,6 +42,7 @@ export const NODE_RULES: readonly Rule[] = [
   booting,
   pinned,
   removable,
+  lastTry,
   emptyWindow,
   telemetry,
   idleWindow,
@@ -39,16 +50,25 @@ export const NODE_RULES: readonly Rule[] = [
   refusing,
   unmanaged,
   job,
-  budget,
-  neededForPending,
+  gangMember,
+  localStorage,
+  systemPod,
+  movableWindow,
 ];
 
-/** Asked of those that could go, best first, until one does: about its pool and the rest of the fleet. */
+/** Asked of those that could go, best first, each after those before it: about its pool and the rest of the fleet. */
 export const LAST_RULES: readonly Rule[] = [
+  neededForPending,
+  budget,
   minimum,
+  neededForFloor,
+  tierFloor,
+  reservedPaid,
   inFlight,
   cooldown,
   afterAdd,
   neededForUtilization,
+  neededForHeadroom,
   elsewhere,
+  limits,
 ];

@@ -1,12 +1,12 @@
-// Nothing with pods on it goes on readings that are missing, old or full of gaps: unknown is not idle.
+// Nothing goes for idleness on readings that are missing, old or full of gaps: unknown is not idle.
 
 import { freshness } from "../fleet/fresh.ts";
 import type { Rule } from "../rule.ts";
 
 export const telemetry: Rule = {
   name: "telemetry",
-  veto: ({ state, empty }, { packing }) => {
-    if (empty) return null;
+  veto: ({ state, cause }, { packing }) => {
+    if (cause.kind !== "idle") return null;
     const node = state.name;
     const fresh = freshness(state.node.telemetry, packing.fleet.at);
     switch (fresh.kind) {

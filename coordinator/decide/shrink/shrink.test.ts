@@ -28,6 +28,7 @@ describe("removal", () => {
       node: "n1",
       instance: "i-n1",
       how: "empty",
+      disruption: "Empty",
     });
   });
 

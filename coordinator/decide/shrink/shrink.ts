@@ -1,28 +1,47 @@
-// One node less for a pool, when one can go: empty ones before idle ones, the longest first, each asked by the
-// rules in their order. At most one for each pool and cycle, by its own name. Every node that stays says why.
+// Nodes that nobody needs, as many as budgets let go: each node is asked by the rules in their order for each cause that
+// it has, then those that could go are asked again, best first, each after those before it. By its own name, never
+// by lowering a number. Every node that stays says why.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
-import { elapsed, millis, ratio } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
-import { workloads } from "../fleet/standing.ts";
 import type { NodeState } from "../fleet/standing.ts";
+import { hasTenants } from "../fleet/tenants.ts";
 import type { Steps } from "../limits/steps.ts";
-import { compareText, firstDifference } from "../order.ts";
-import { elsewhere, put, withdraw } from "../pack/pack.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Shrink } from "../plan.ts";
+import { DISRUPTION_OF } from "../rule.ts";
 import type { Candidate, Rule, RuleContext } from "../rule.ts";
 import { LAST_RULES, NODE_RULES } from "../rules/index.ts";
 import type { Memory, NodeMemory } from "../snapshot-memory.ts";
 import type { BudgetInput } from "../snapshot.ts";
+import { becauseOf, candidateFor, causesOf, howOf } from "./causes.ts";
+import { contextOf } from "./context.ts";
+import type { ShrinkContext } from "./context.ts";
+import { firstToGo, scoreOf } from "./score.ts";
 
 const NO_TIMERS: NodeMemory = { idleSince: null, lastReportAt: null, emptySince: null };
+const NOTHING_GOES: ReadonlyMap<string, number> = new Map();
 
 export interface Shrinking {
   readonly moves: readonly Shrink[];
   /** Pool id → why its nodes stay. */
   readonly stays: ReadonlyMap<string, readonly Reason[]>;
+  /** Node → since when its pods have had a place elsewhere at a lower price; for the memory. */
+  readonly movableSince: ReadonlyMap<string, EpochMs>;
+}
+
+export interface Rules {
+  readonly node: readonly Rule[];
+  readonly last: readonly Rule[];
+}
+
+const ALL_RULES: Rules = { node: NODE_RULES, last: LAST_RULES };
+
+export interface ShrinkOptions {
+  /** Node → why it is to be replaced. */
+  readonly condemned?: ReadonlyMap<string, Reason>;
+  readonly rules?: Rules;
 }
 
 export function shrink(
@@ -30,40 +49,71 @@ export function shrink(
   budgets: readonly BudgetInput[],
   memory: Memory,
   steps: Steps,
+  options: ShrinkOptions = {},
 ): Shrinking {
-  const context = contextOf(packing, budgets, steps);
-  const moves: Shrink[] = [];
-  const stays = new Map<string, readonly Reason[]>();
-  for (const pool of packing.fleet.pools) {
+  const { fleet, market } = packing;
+  const { condemned, rules = ALL_RULES } = options;
+  const context = contextOf(packing, budgets, steps, condemned);
+  const stays = new Map<string, Reason[]>();
+  const able: Candidate[] = [];
+  // 1. Each node by itself.
+  for (const pool of fleet.pools) {
     if (!pool.spec.enabled) continue;
     const reasons: Reason[] = [];
-    const able: Candidate[] = [];
-    for (const state of pool.nodes) {
-      const candidate = candidateOf(pool, state, memory.nodes[state.name] ?? NO_TIMERS);
-      const veto = firstVeto(NODE_RULES, candidate, context);
-      if (veto === null) able.push(candidate);
-      else reasons.push(veto);
-    }
-    for (const candidate of able.sort(bestFirst)) {
-      const veto = firstVeto(LAST_RULES, candidate, context);
-      if (veto === null) {
-        moves.push(remove(candidate, context));
-        break;
-      }
-      reasons.push(veto);
-    }
     stays.set(pool.id, reasons);
+    for (const state of pool.nodes) {
+      const verdict = judge(state, { pool, timers: memory.nodes[state.name] ?? NO_TIMERS, rules }, context);
+      if (verdict.kind === "able") able.push(verdict.candidate);
+      else reasons.push(verdict.because);
+    }
   }
-  return { moves, stays };
+
+  // 2. Those that could go, one after the other.
+  const ordered = able
+    .map((candidate) => scoreOf(candidate, market, fleet.at))
+    .sort(firstToGo)
+    .map(({ candidate }) => candidate);
+  context.rehouse.prefer(ordered.map(({ state }) => state.name));
+  const moves: Shrink[] = [];
+  for (const candidate of ordered) {
+    const veto = causeEnded(candidate, context, rules) ?? firstVeto(rules.last, candidate, context);
+    if (veto === null) moves.push(remove(candidate, context));
+    else stays.get(candidate.pool.id)?.push(veto);
+  }
+  return { moves, stays, movableSince: context.movables.since };
 }
 
-export function contextOf(packing: Packing, budgets: readonly BudgetInput[], steps: Steps): RuleContext {
-  return { packing, steps, budgetsOf: budgetLookup(budgets) };
+type Judgement =
+  | { readonly kind: "able"; readonly candidate: Candidate }
+  | { readonly kind: "stays"; readonly because: Reason };
+
+/** The first cause that no rule about the node itself stands against; else why the last of them does not do. */
+function judge(
+  state: NodeState,
+  { pool, timers, rules }: { readonly pool: PoolState; readonly timers: NodeMemory; readonly rules: Rules },
+  context: ShrinkContext,
+): Judgement {
+  const { packing, condemned } = context;
+  const { at } = packing.fleet;
+  let because: Reason = { code: "nothing-to-do" };
+  for (const cause of causesOf(pool, state, packing, { condemned, going: NOTHING_GOES })) {
+    const candidate = candidateFor(pool, state, timers, { cause, at });
+    const veto = firstVeto(rules.node, candidate, context);
+    if (veto === null) return { kind: "able", candidate };
+    because = veto;
+  }
+  return { kind: "stays", because };
 }
 
-export function candidateOf(pool: PoolState, state: NodeState, timers: NodeMemory): Candidate {
-  const pods = workloads(state);
-  return { pool, state, timers, empty: pods.length === 0, pods: pods.filter((pod) => !pod.terminating) };
+/** Why the node stays as things are, for whoever asks after the decision; null: nothing keeps it. */
+export function stayOf(
+  pool: PoolState,
+  state: NodeState,
+  timers: NodeMemory,
+  context: ShrinkContext,
+): Reason | null {
+  const verdict = judge(state, { pool, timers, rules: ALL_RULES }, context);
+  return verdict.kind === "stays" ? verdict.because : firstVeto(LAST_RULES, verdict.candidate, context);
 }
 
 function firstVeto(rules: readonly Rule[], candidate: Candidate, context: RuleContext): Reason | null {
@@ -74,56 +124,48 @@ function firstVeto(rules: readonly Rule[], candidate: Candidate, context: RuleCo
   return null;
 }
 
-function bestFirst(a: Candidate, b: Candidate): number {
-  return firstDifference(
-    Number(b.empty) - Number(a.empty),
-    (since(a) ?? Infinity) - (since(b) ?? Infinity) || 0,
-    compareText(a.state.name, b.state.name),
-  );
+/** Some causes hold for only so many nodes, and those before this one may have been enough. */
+function causeEnded(
+  { pool, state, timers, cause }: Candidate,
+  context: ShrinkContext,
+  rules: Rules,
+): Reason | null {
+  const { packing, steps, condemned } = context;
+  if (cause.kind !== "over-cap" && cause.kind !== "return") return null;
+  const { at } = packing.fleet;
+  const left = causesOf(pool, state, packing, { condemned, going: steps.removals });
+  if (left.some(({ kind }) => kind === cause.kind)) return null;
+  const otherwise = candidateFor(pool, state, timers, {
+    cause: { kind: cause.kind === "return" ? "empty" : "idle" },
+    at,
+  });
+  return firstVeto(rules.node, otherwise, context);
 }
 
-function since({ empty, timers }: Candidate): EpochMs | null {
-  return empty ? timers.emptySince : timers.idleSince;
-}
-
-/** The move, and its mark on the board: the next pool's node must not lean on this one, nor on the room it takes. */
-function remove(candidate: Candidate, { packing, steps }: RuleContext): Shrink {
-  const { pool, state, empty, pods } = candidate;
-  const places = elsewhere(packing.board, pods, state.name);
-  withdraw(packing.board, state.name);
-  if (places.kind === "fits") for (const [bin, pod] of places.moves) put(bin, pod);
-  // Empty is known of the present, idle only up to the last report.
-  const until = empty ? packing.fleet.at : (candidate.timers.lastReportAt ?? packing.fleet.at);
-  const forMs = elapsed(since(candidate) ?? until, until);
-  const because: Reason = empty
-    ? { code: "empty", node: state.name, forMs }
-    : {
-        code: "idle",
-        node: state.name,
-        forMs: millis(forMs),
-        threshold: ratio(pool.spec.scaleDownThreshold),
-      };
+function remove(candidate: Candidate, context: ShrinkContext): Shrink {
+  const { pool, state, cause } = candidate;
+  const { packing, steps } = context;
+  const { at } = packing.fleet;
+  const movability = cause.kind === "movable" ? context.movability(candidate) : null;
+  context.take(candidate);
+  const disruption = DISRUPTION_OF[cause.kind];
+  packing.ledger.takeRemoval(pool, disruption);
   return {
     kind: "shrink",
     key: `${pool.id}/shrink/${state.name}`,
     policy: pool.policy,
     pool: pool.name,
     ...steps.next(pool, -1),
-    because: [because],
+    because: [becauseOf(candidate, at, movability?.kind === "movable" ? movability : null)],
     node: state.name,
     instance: state.instance?.id ?? "",
-    how: empty ? "empty" : "drain",
+    how: howOf(candidate, at),
+    disruption,
   };
 }
 
-function budgetLookup(budgets: readonly BudgetInput[]): (pod: string) => readonly BudgetInput[] {
-  const byPod = new Map<string, BudgetInput[]>();
-  for (const budget of budgets) {
-    for (const pod of new Set(budget.pods)) {
-      const known = byPod.get(pod);
-      if (known === undefined) byPod.set(pod, [budget]);
-      else known.push(budget);
-    }
-  }
-  return (pod) => byPod.get(pod) ?? [];
+/** By the cause that every node has. */
+export function candidateOf(pool: PoolState, state: NodeState, timers: NodeMemory, at: EpochMs): Candidate {
+  const cause = { kind: hasTenants(state, at) ? "idle" : "empty" } as const;
+  return candidateFor(pool, state, timers, { cause, at });
 }

@@ -58,7 +58,10 @@ export const schedule = z.object({
   name: z.string().min(1),
   timeZone: z.string().min(1).meta({ description: "IANA name such as Europe/Vienna; there is no default" }),
   start: cron.meta({ description: "cron with five fields: when the window opens" }),
-  end: cron.optional().meta({ description: "cron: when it closes; or durationSeconds" }),
+  end: cron.optional().meta({
+    description:
+      "cron: when it closes; or durationSeconds. Its nodes then go by the rules and clocks of all removals, not at once",
+  }),
   durationSeconds: z.int32().min(60).optional(),
   pools: z
     .array(z.string())

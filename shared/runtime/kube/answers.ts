@@ -33,6 +33,15 @@ export function withoutManagedFields<T extends { metadata: Record<string, unknow
   return object;
 }
 
+/** What the resource keeps of an object that a list or a watch brings. */
+export function kept<T extends KubeObject>(
+  { keep }: Resource<T>,
+  object: { metadata: Record<string, unknown> },
+): T {
+  // The cast is the trust that the client's file states.
+  return keep === undefined ? (object as unknown as T) : keep(object as unknown as KubeObject);
+}
+
 /** Type information that a write needs and that items of lists lack. */
 export function typed<T extends KubeObject>(resource: Resource<T>, object: T): T {
   return { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
@@ -59,7 +68,7 @@ export function readPage<T extends KubeObject>(
   const type = { apiVersion: apiVersionOf(resource), kind: resource.kind };
   return {
     // Items of a list carry no type of their own; events of a watch do. They shall look alike.
-    items: items.map((item) => Object.assign(withoutManagedFields(item), type) as unknown as T),
+    items: items.map((item) => kept(resource, Object.assign(withoutManagedFields(item), type))),
     resourceVersion,
     next: typeof next === "string" && next !== "" ? next : undefined,
   };

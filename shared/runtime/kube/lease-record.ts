@@ -19,6 +19,8 @@ export interface LeaseRecordOptions {
   /** How long others leave the lease alone after its last change. Whole seconds in the object. */
   readonly leaseMs: Millis;
   readonly clock: Clock;
+  /** Told at each look at the lease of somebody else who holds it. */
+  readonly onHolder?: (identity: string) => void;
 }
 
 /** The lease as we wrote it last. */
@@ -73,6 +75,7 @@ export function createLeaseRecord(options: LeaseRecordOptions): LeaseRecord {
     const holder = lease.spec?.holderIdentity ?? "";
     // Ours without our leading: a write of ours was answered too late, or we stopped leading and nobody came.
     if (holder === "" || holder === identity) return true;
+    options.onHolder?.(holder);
     const lengthMs = (lease.spec?.leaseDurationSeconds ?? leaseMs / 1000) * 1000;
     return nowMs - seen.atMs >= lengthMs;
   }

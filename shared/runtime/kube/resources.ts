@@ -1,7 +1,18 @@
 // Which objects we talk about and where the API server keeps them. The table holds the kinds that our code
 // names; the kind of a scale target is named by the user, so its path is asked of the server (discovery).
 
-import type { KubeObject, Lease, Machine, Node, Pod, PodDisruptionBudget } from "../../model/kube.ts";
+import type {
+  CsiNode,
+  KubeObject,
+  Lease,
+  Machine,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  PodDisruptionBudget,
+  StorageClass,
+} from "../../model/kube.ts";
 import { API_GROUP, API_VERSION, CLUSTER_API, POLICY } from "../../model/names.ts";
 import { AppError } from "../errors.ts";
 
@@ -15,7 +26,18 @@ export interface Resource<T extends KubeObject = KubeObject> {
   readonly plural: string;
   readonly kind: string;
   readonly namespaced: boolean;
+  /** What lists and watches make of each object as it comes; absent: it is kept whole. */
+  readonly keep?: (served: KubeObject) => T;
   readonly [shape]?: T;
+}
+
+/** The same objects, of which lists and watches keep only what `keep` makes of them: memory is counted. */
+export function reduced<T extends KubeObject, K extends KubeObject>(
+  { group, version, plural, kind, namespaced }: Resource<T>,
+  keep: (object: T) => K,
+): Resource<K> {
+  // The cast is the trust that the client's file states: what is served is of the kind that was asked for.
+  return { group, version, plural, kind, namespaced, keep: (served) => keep(served as T) };
 }
 
 /** An object whose spec and status nobody has validated yet. */
@@ -51,6 +73,41 @@ function resource<T extends KubeObject>(fields: Omit<Resource<T>, typeof shape>)
 export const RESOURCE = {
   nodes: resource<Node>({ group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false }),
   pods: resource<Pod>({ group: "", version: "v1", plural: "pods", kind: "Pod", namespaced: true }),
+  namespaces: resource<KubeObject>({
+    group: "",
+    version: "v1",
+    plural: "namespaces",
+    kind: "Namespace",
+    namespaced: false,
+  }),
+  persistentVolumeClaims: resource<PersistentVolumeClaim>({
+    group: "",
+    version: "v1",
+    plural: "persistentvolumeclaims",
+    kind: "PersistentVolumeClaim",
+    namespaced: true,
+  }),
+  persistentVolumes: resource<PersistentVolume>({
+    group: "",
+    version: "v1",
+    plural: "persistentvolumes",
+    kind: "PersistentVolume",
+    namespaced: false,
+  }),
+  storageClasses: resource<StorageClass>({
+    group: "storage.k8s.io",
+    version: "v1",
+    plural: "storageclasses",
+    kind: "StorageClass",
+    namespaced: false,
+  }),
+  csiNodes: resource<CsiNode>({
+    group: "storage.k8s.io",
+    version: "v1",
+    plural: "csinodes",
+    kind: "CSINode",
+    namespaced: false,
+  }),
   events: resource<EventObject>({
     group: "",
     version: "v1",

@@ -11,8 +11,8 @@ import { AppError, describe } from "../errors.ts";
 import type { ErrorKind } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { pause, pauseAfter } from "../retry.ts";
-import { hasMetadata, withoutManagedFields } from "./answers.ts";
-import type { Watcher } from "./client.ts";
+import { hasMetadata, kept, withoutManagedFields } from "./answers.ts";
+import type { ObjectList, Watcher } from "./client.ts";
 import type { Resource, Selector } from "./resources.ts";
 import { asStatus, refusalError, refusalOfStatus } from "./translate.ts";
 
@@ -84,11 +84,14 @@ export async function* watch<T extends KubeObject>(
     try {
       // 1. What is there now.
       if (position === null) {
-        const listed = await client.list(resource, selector, { signal });
+        let listed: ObjectList<T> | null = await client.list(resource, selector, { signal });
         position = listed.resourceVersion;
         heardAt = clock.now();
         heardBefore = heardAt;
         yield { kind: "synced", items: listed.items };
+        // This function stands still here for as long as the watch is open, and would hold on to every object
+        // of the list, long after it was changed or deleted.
+        listed = null;
       }
       // 2. What changes from there on.
       const lines = await client.openWatch(resource, selector, lifeOf(position, limits, random), { signal });
@@ -174,8 +177,7 @@ function readLine<T extends KubeObject>(line: string, resource: Resource<T>): Li
   if (typeof position !== "string" || position === "") throw malformed("its object has no resourceVersion");
   if (type === "BOOKMARK") return { position, change: null };
   if (typeof object.metadata["name"] !== "string") throw malformed("its object has no name");
-  // The cast is the trust that the client's file states.
-  const known = withoutManagedFields(object) as unknown as T;
+  const known = kept(resource, withoutManagedFields(object));
   if (type === "ADDED" || type === "MODIFIED") return { position, change: { kind: "put", object: known } };
   if (type === "DELETED") return { position, change: { kind: "gone", object: known } };
   throw malformed(`its type is "${String(type)}"`);

@@ -3,6 +3,8 @@
 
 import { RESOURCES } from "../../../coordinator/replay/world-resources.ts";
 import type { ResourceInfo, ResourceName } from "../../../coordinator/replay/world-resources.ts";
+import { proxyRoute } from "./proxy.ts";
+import type { ProxyRoute } from "./proxy.ts";
 
 export type Verb =
   | "get"
@@ -30,6 +32,7 @@ export type Route =
   | ResourceRoute
   /** Discovery, version and health. */
   | { readonly kind: "document"; readonly path: string }
+  | ProxyRoute
   | { readonly kind: "unknown" };
 
 const HEALTH = new Set(["/healthz", "/livez", "/readyz"]);
@@ -41,6 +44,8 @@ export function isPublic(path: string): boolean {
 export function route(method: string, path: string, query: URLSearchParams): Route {
   const parts = pathParts(path);
   if (parts === null) return { kind: "unknown" };
+  const proxied = proxyRoute(path);
+  if (proxied !== null) return proxied;
   const [root, ...rest] = parts;
   if (isPublic(path) || parts.length === 1 || isDiscovery(parts)) return { kind: "document", path };
   if (root === "api") return inGroup(method, query, "", rest[0] ?? "", rest.slice(1));

@@ -124,6 +124,13 @@ function specCauses(resource: ResourceName, next: KubeObject, current: KubeObjec
     case "namespaces":
     case "machines":
     case "autoscalingpolicies":
+    case "persistentvolumeclaims":
+    case "persistentvolumes":
+    case "storageclasses":
+    case "csinodes":
+    case "podgroups":
+    case "volcanopodgroups":
+    case "jobsets":
       return [];
     default:
       return resource satisfies never;

@@ -2,7 +2,7 @@
 // and validity, and only then touches the world.
 
 import { nameSuffix, randomStream } from "../../../coordinator/replay/world-core.ts";
-import type { Objects, ResourceName } from "../../../coordinator/replay/world-resources.ts";
+import type { Objects, ResourceInfo, ResourceName } from "../../../coordinator/replay/world-resources.ts";
 import type { World } from "../../../coordinator/replay/world.ts";
 import type { KubeObject } from "../../../shared/model/kube.ts";
 import { seconds } from "../../../shared/model/units.ts";
@@ -40,7 +40,7 @@ export function create(world: World, call: ApiCall): Reply {
     ]);
   if (world.get(route.resource, metadata) !== null) throw alreadyExists(route.info, metadata.name);
   const object = {
-    ...asCreated(route.resource, given, route.info.custom),
+    ...asCreated(route.resource, given, route.info),
     metadata: withoutSystemFields(metadata),
   };
   validate(route.resource, object, null);
@@ -77,8 +77,8 @@ export function requireNamespace(world: World, name: string): void {
 }
 
 /** Status belongs to controllers: what a client sends on creation is dropped, except for nodes. */
-function asCreated(resource: ResourceName, given: KubeObject, custom: boolean): KubeObject {
-  if (!custom && resource !== "pods" && resource !== "poddisruptionbudgets") return given;
+function asCreated(resource: ResourceName, given: KubeObject, { hasStatus }: ResourceInfo): KubeObject {
+  if (!hasStatus || resource === "nodes") return given;
   const { status: _, ...rest } = given as KubeObject & { readonly status?: unknown };
   if (resource !== "pods") return rest;
   const spec = {

@@ -23,11 +23,13 @@ export interface Machine {
 }
 
 export interface Problem {
+  /** The more important first: where nodes are too few, later ones stay without a place. */
   readonly items: readonly Item[];
+  /** Of machines that are equally good, those that come first are bought. */
   readonly machines: readonly Machine[];
   /** True where the item may run on the machine. */
   admits(item: number, machine: number): boolean;
-  /** True where the two kinds never share a node; null when none do so. */
+  /** True where the two kinds never share a node, whichever is asked for first; null when none do so. */
   readonly clash: ((a: number, b: number) => boolean) | null;
 }
 
@@ -43,12 +45,15 @@ export interface Solution {
   readonly loads: readonly Load[];
   /** Pods of each item without a place, by index of item. */
   readonly unplaced: readonly number[];
+  /** To a millionth a node; coarser only for costs so large that they could not be added up exactly. */
   readonly cost: number;
+  /** GPUs of the nodes less those that the pods on them use. */
   readonly wastedGpus: number;
   readonly nodes: number;
   /** No solution that places the same pods costs less. */
   readonly lowerBound: number;
   /** True where it is proven that none is better by cost, then waste, then nodes. */
   readonly optimal: boolean;
+  /** Elementary fit tests that it took; the first construction takes as many as it needs, whatever was allowed. */
   readonly units: number;
 }

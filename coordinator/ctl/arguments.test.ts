@@ -1,0 +1,65 @@
+import { describe, expect, test } from "vitest";
+
+import { readCommand } from "./arguments.ts";
+
+const read = (line: string) => readCommand(line.split(" ").filter((word) => word !== ""));
+
+describe("readCommand()", () => {
+  test.each([
+    ["status", { word: "status", policy: undefined, json: false }],
+    ["status gpus --json --context a", { word: "status", policy: "gpus", json: true, context: "a" }],
+    [
+      "explain pod team-a/train-0",
+      { word: "explain", what: "pod", names: ["team-a", "train-0"], source: { kind: "live" } },
+    ],
+    [
+      "explain node n1 -o json --snapshot bug.json",
+      {
+        word: "explain",
+        what: "node",
+        names: ["n1"],
+        json: true,
+        source: { kind: "file", file: "bug.json" },
+      },
+    ],
+    ["explain pool gpus/spot-a", { word: "explain", what: "pool", names: ["gpus", "spot-a"] }],
+    ["decide -", { word: "decide", source: { kind: "file", file: "-" }, explain: false }],
+    ["decide --live --explain", { word: "decide", source: { kind: "live" }, explain: true }],
+    [
+      "decide --live --service ops/scaler:8080",
+      { service: { namespace: "ops", name: "scaler", port: "8080" } },
+    ],
+    [
+      "decide --live",
+      { service: { namespace: "gpu-autoscaler-system", name: "gpu-autoscaler-coordinator", port: "9403" } },
+    ],
+    ["help", { word: "help" }],
+    ["explain pod --help", { word: "help" }],
+  ])("reads %j", (line, command) => {
+    expect(read(line)).toMatchObject(command);
+  });
+
+  test.each([
+    ["", "no word is given"],
+    ["scale up", "unknown word scale"],
+    ["status a b", "status takes one policy, got also b"],
+    ["status --colour", "Unknown option '--colour'"],
+    ["status -o yaml", "--output yaml is not known"],
+    ["explain", "explain what? pod, node or pool"],
+    ["explain job a/b", "explain knows pod, node and pool, not job"],
+    ["explain pod train-0", "explain pod takes NAMESPACE/NAME, got train-0"],
+    ["explain pool gpus/", "explain pool takes POLICY/POOL, got gpus/"],
+    ["explain node", "explain node takes a NAME, got nothing"],
+    ["explain node a b", "explain node takes one name, got also b"],
+    ["decide", "decide takes either a file (- for stdin) or --live"],
+    ["decide a.json --live", "decide takes either a file (- for stdin) or --live"],
+    ["decide --live --service scaler", "--service takes NAMESPACE/NAME:PORT, got scaler"],
+  ])("refuses %j and shows what can be typed", (line, problem) => {
+    expect(() => read(line)).toThrow(
+      expect.objectContaining({
+        kind: "settings",
+        message: expect.stringMatching(new RegExp(`^${RegExp.escape(problem)}[\\s\\S]*usage:`)) as unknown,
+      }),
+    );
+  });
+});

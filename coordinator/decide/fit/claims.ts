@@ -1,0 +1,18 @@
+// Dynamic resource allocation (ResourceClaims) and ProvisioningRequests are not understood yet. A pod with one is
+// refused everywhere, because a node bought on a guess may never be used, and a pod taken from its node may find no
+// other.
+
+import { compareText } from "../order.ts";
+import type { Check } from "./check.ts";
+
+export const claims: Check = {
+  name: "claims",
+  reads: "marks",
+  refusal: ({ resourceClaims, provisioningRequest }) => {
+    const [claim] = (resourceClaims ?? []).toSorted(compareText);
+    if (claim !== undefined) return { code: "claims-not-understood", claim };
+    return provisioningRequest === undefined
+      ? null
+      : { code: "provisioning-request", name: provisioningRequest };
+  },
+};

@@ -1,0 +1,141 @@
+import { describe, expect, test } from "vitest";
+
+import { NODE_LABEL } from "../../../shared/model/names.ts";
+import { epochMs } from "../../../shared/model/units.ts";
+import { node } from "../../../test/build/node.ts";
+import { MINUTE, NOW, SECOND } from "../../../test/build/now.ts";
+import { policy, pool } from "../../../test/build/policy.ts";
+import { notice, snapshot } from "../../../test/build/snapshot.ts";
+import type { SnapshotOptions } from "../../../test/build/snapshot.ts";
+import { EMPTY_MEMORY } from "../snapshot-memory.ts";
+import type { Memory } from "../snapshot-memory.ts";
+import { assemble } from "./fleet.ts";
+import { countInterruptions, lessSpotReason, spotLess } from "./interruptions.ts";
+
+const DAY = 24 * 60 * MINUTE;
+const HOUR = 60 * MINUTE;
+
+function count(memory: Partial<Memory>, options: SnapshotOptions = {}): Memory {
+  const before = { ...EMPTY_MEMORY, at: epochMs(NOW - 10 * SECOND), ...memory };
+  const taken = snapshot({ memory: before, ...options });
+  return { ...before, at: taken.at, ...countInterruptions(assemble(taken), before) };
+}
+
+const limited = (options: Parameters<typeof policy>[0] = {}) =>
+  policy({
+    spot: { diversify: true, onDemandFloorGpus: 0, rebalance: "Report", maxInterruptionsPerNodeDay: 0.1 },
+    ...options,
+  });
+const fleetOf = (nodes: number, ageMs = 10 * DAY) =>
+  Array.from({ length: nodes }, (_, index) => node(`n${index}`, { ageMs }));
+
+describe("node-days", () => {
+  test("grow with the time between two decisions, per offering and per policy", () => {
+    const { risk } = count({ risk: {} }, { nodes: fleetOf(2) });
+    expect(Object.keys(risk ?? {})).toEqual([]);
+    const later = count(
+      { risk: { "spot|*|spot": { nodeDays: 1, interruptions: 0, at: NOW } } },
+      { nodes: fleetOf(8640) },
+    );
+    expect(later.risk?.["spot|*|spot"]?.nodeDays).toBeCloseTo(2, 6);
+    expect(later.risk?.["policy/demo"]?.nodeDays).toBeCloseTo(1, 6);
+  });
+
+  test.each<[string, Partial<Memory>, SnapshotOptions]>([
+    ["a gap of more than a minute", { at: epochMs(NOW - 61 * SECOND) }, {}],
+    ["lists that are incomplete", {}, { sync: { kind: "unsynced", missing: ["pods"] } }],
+    ["on-demand", {}, { policies: [policy({ pools: [pool("spot", { capacityType: "on-demand" })] })] }],
+  ])("are not counted over %s", (_name, memory, options) => {
+    const { risk } = count({ risk: {}, ...memory }, { nodes: fleetOf(8640), ...options });
+    expect(risk).toEqual({});
+  });
+
+  test("begin with what the nodes have lived through, up to a day each", () => {
+    const { risk } = count({}, { nodes: [...fleetOf(2), node("young", { ageMs: 6 * HOUR })] });
+    expect(risk?.["policy/demo"]?.nodeDays).toBeCloseTo(2.25, 6);
+  });
+
+  test("are those of the type and zone that the node shows", () => {
+    const labels = { [NODE_LABEL.instanceType]: "p3", [NODE_LABEL.zone]: "z1" };
+    const { risk } = count({}, { nodes: [node("n1", { labels })] });
+    expect(Object.keys(risk ?? {}).toSorted()).toEqual(["p3|z1|spot", "policy/demo"]);
+  });
+
+  test("fade by half in a week", () => {
+    const memory = { risk: { x: { nodeDays: 8, interruptions: 4, at: epochMs(NOW - 7 * DAY) } } };
+    expect(count(memory).risk?.["x"]).toMatchObject({ nodeDays: 4, interruptions: 2 });
+  });
+});
+
+describe("interruptions", () => {
+  const of = (memory: Memory) => memory.risk?.["policy/demo"]?.interruptions ?? 0;
+  const nodes = [node("n1")];
+
+  test("are counted once for each notice", () => {
+    const notices = [notice("n1")];
+    const first = count({}, { nodes, notices });
+    expect(of(first)).toBe(1);
+    const again = count(first, { at: NOW + 10 * SECOND, nodes, notices });
+    expect(of(again)).toBeCloseTo(1, 3);
+    const gone = count(again, { at: NOW + 20 * SECOND, nodes: [] });
+    expect(of(count(gone, { at: NOW + 30 * SECOND, nodes, notices }))).toBeCloseTo(1, 3);
+  });
+
+  test.each([
+    ["a drill", { source: "drill" }],
+    ["a hint of a rebalance", { kind: "rebalance" }],
+  ] as const)("%s is none", (_name, fields) => {
+    expect(of(count({}, { nodes, notices: [notice("n1", fields)] }))).toBe(0);
+  });
+
+  test("one of a node that nobody owns is none of ours", () => {
+    expect(of(count({}, { nodes: [node("n1", { pool: null })], notices: [notice("n1")] }))).toBe(0);
+  });
+
+  test("one of an on-demand node is none of spot", () => {
+    const labels = { [NODE_LABEL.capacityType]: "on-demand" };
+    expect(of(count({}, { nodes: [node("n1", { labels })], notices: [notice("n1")] }))).toBe(0);
+  });
+});
+
+describe("B08, B129: too many interruptions", () => {
+  const pools = (options: SnapshotOptions) => assemble(snapshot(options)).pools;
+
+  test("lower the target for spot by ten points for 24 hours, and say so", () => {
+    const options = { policies: [limited()], nodes: fleetOf(5), notices: [notice("n0")] };
+    const memory = count({}, options);
+    expect(memory.lessSpot).toEqual({ demo: NOW + DAY });
+    expect(spotLess("demo", memory, NOW)).toBe(0.1);
+    const [spot] = pools(options);
+    expect(spot === undefined ? null : lessSpotReason(spot, memory, NOW)).toEqual({
+      code: "interruption-rate",
+      perNodeDay: 0.17,
+      limit: 0.1,
+      spotTarget: 0.5,
+      until: NOW + DAY,
+    });
+    expect(spotLess("demo", memory, epochMs(NOW + DAY))).toBe(0);
+  });
+
+  test("one loss in a large fleet is not too many", () => {
+    const memory = count({}, { policies: [limited()], nodes: fleetOf(20), notices: [notice("n0")] });
+    expect(memory.lessSpot).toEqual({});
+  });
+
+  test("the day is not begun anew while it runs, and it is when they go on", () => {
+    const options = { policies: [limited()], nodes: fleetOf(5), notices: [notice("n0")] };
+    const first = count({}, options);
+    const next = count(first, { ...options, at: NOW + HOUR });
+    expect(next.lessSpot).toEqual({ demo: NOW + DAY });
+    const after = count(next, {
+      ...options,
+      at: NOW + DAY,
+      notices: fleetOf(5).map(({ name }) => notice(name)),
+    });
+    expect(after.lessSpot).toEqual({ demo: NOW + 2 * DAY });
+  });
+
+  test("without a limit nothing is lowered", () => {
+    expect(count({}, { nodes: fleetOf(1), notices: [notice("n0")] }).lessSpot).toEqual({});
+  });
+});

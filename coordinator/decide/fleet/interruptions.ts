@@ -1,0 +1,163 @@
+// Interruptions as they are counted over time: how long spot nodes were seen and how many of them were taken, per
+// offering for the price of risk, per policy for its limit. Over the limit new capacity goes less to spot for a day. A
+// drill is no interruption, and neither is a hint that one may come. What it costs is for the market to say.
+
+import { capacityTypeOf } from "../../../shared/model/node.ts";
+import type { Reason } from "../../../shared/model/reasons.ts";
+import { after, elapsed, millis, ratio } from "../../../shared/model/units.ts";
+import type { EpochMs } from "../../../shared/model/units.ts";
+import type { Memory, RiskMemory } from "../snapshot-memory.ts";
+import type { NoticeInput } from "../snapshot.ts";
+import type { Fleet, PoolState } from "./fleet.ts";
+import { offeringOf, offeringOfNode } from "./offering.ts";
+import { poolId } from "./ownership.ts";
+import type { NodeState } from "./standing.ts";
+
+const DAY_MS = 24 * 3600_000;
+/** Of an offering, what was measured so long ago counts half. */
+const OFFERING_HALF_LIFE_MS = 7 * DAY_MS;
+/** Of a policy it fades so that all of it together weighs as much as one day. */
+const POLICY_HALF_LIFE_MS = DAY_MS * Math.LN2;
+/** Nobody knows what happened in a longer pause between two decisions. */
+const LONGEST_GAP_MS = 60_000;
+/** Spot is taken to have run so long unharmed before anybody looked: one early loss is bad luck and no rate. */
+const PRIOR_NODE_DAYS = 1;
+/** Less than that says nothing any more. */
+const FORGOTTEN = 1e-3;
+/** By how much the target for spot falls, and for how long, while interruptions are too many. */
+const LESS_SPOT = 0.1;
+const LESS_SPOT_MS = millis(DAY_MS);
+
+type Counts = Required<Pick<Memory, "risk" | "countedNotices" | "lessSpot">>;
+
+export function countInterruptions(fleet: Fleet, memory: Memory): Counts {
+  const { at } = fleet;
+  const risk = new Map<string, RiskMemory>();
+  for (const [key, entry] of Object.entries(memory.risk ?? {})) risk.set(key, faded(key, entry, at));
+  const add = (keys: readonly string[], nodeDays: number, interruptions: number): void => {
+    for (const key of keys) {
+      const before = risk.get(key) ?? { nodeDays: 0, interruptions: 0, at };
+      risk.set(key, {
+        nodeDays: before.nodeDays + nodeDays,
+        interruptions: before.interruptions + interruptions,
+        at,
+      });
+    }
+  };
+  for (const [pool, state] of spotNodes(fleet))
+    add(keysOf(pool, state), nodeDaysSeen(fleet, memory, state), 0);
+
+  const counted: Record<string, EpochMs> = {};
+  const before = memory.countedNotices ?? {};
+  for (const notice of fleet.notices) {
+    const keys = keysOfNotice(fleet, notice);
+    if (keys === null) continue;
+    if (before[notice.id] === undefined) add(keys, 0, 1);
+    counted[notice.id] = before[notice.id] ?? at;
+  }
+  // A notice may be missed for a moment; what it cost was counted.
+  for (const [id, since] of Object.entries(before)) if (at - since < DAY_MS) counted[id] ??= since;
+
+  const kept = Object.fromEntries(
+    [...risk].filter(([, entry]) => entry.nodeDays > FORGOTTEN || entry.interruptions > FORGOTTEN),
+  );
+  return { risk: kept, countedNotices: counted, lessSpot: lessSpotOf(fleet, memory, kept) };
+}
+
+/** Interruptions of one node of spot in a day, as measured; what is known of several offerings is added up. */
+export function ratePerNodeDay(keys: readonly string[], { risk = {} }: Memory, at: EpochMs): number {
+  let nodeDays = PRIOR_NODE_DAYS;
+  let interruptions = 0;
+  for (const key of keys) {
+    const entry = risk[key];
+    if (entry === undefined) continue;
+    const now = faded(key, entry, at);
+    nodeDays += now.nodeDays;
+    interruptions += now.interruptions;
+  }
+  return interruptions / nodeDays;
+}
+
+/** How many points the policy's target for spot is lower at present. */
+export function spotLess(policy: string, { lessSpot }: Memory, at: EpochMs): number {
+  const until = lessSpot?.[policy];
+  return until !== undefined && at < until ? LESS_SPOT : 0;
+}
+
+/** Why a spot pool gets less of what is new; null when it does not. */
+export function lessSpotReason(
+  { policy, spec, pool }: PoolState,
+  memory: Memory,
+  at: EpochMs,
+): Reason | null {
+  const until = memory.lessSpot?.[policy];
+  const limit = spec.spot.maxInterruptionsPerNodeDay;
+  if (pool.capacityType !== "spot" || until === undefined || at >= until || limit === undefined) return null;
+  return {
+    code: "interruption-rate",
+    perNodeDay: Math.round(ratePerNodeDay([policyKey(policy)], memory, at) * 100) / 100,
+    limit,
+    spotTarget: ratio(Math.max(0, Math.round((spec.spotInstancePercentage - LESS_SPOT) * 1e6) / 1e6)),
+    until,
+  };
+}
+
+function lessSpotOf(fleet: Fleet, memory: Memory, risk: Memory["risk"]): Record<string, EpochMs> {
+  const { at } = fleet;
+  const less: Record<string, EpochMs> = {};
+  for (const { policy, spec } of fleet.pools) {
+    const limit = spec.spot.maxInterruptionsPerNodeDay;
+    if (limit === undefined || less[policy] !== undefined) continue;
+    const until = memory.lessSpot?.[policy];
+    const rate = ratePerNodeDay(
+      [policyKey(policy)],
+      { ...memory, ...(risk === undefined ? {} : { risk }) },
+      at,
+    );
+    if (until !== undefined && at < until) less[policy] = until;
+    else if (rate > limit) less[policy] = after(at, LESS_SPOT_MS);
+  }
+  return less;
+}
+
+function* spotNodes(fleet: Fleet): Generator<readonly [PoolState, NodeState]> {
+  for (const pool of fleet.pools)
+    for (const state of pool.nodes) if (state.standing === "up" && isSpot(pool, state)) yield [pool, state];
+}
+
+/** What a node says of itself comes first: a group may mix both. */
+function isSpot(pool: PoolState, state: NodeState | null): boolean {
+  return ((state && capacityTypeOf(state.node.labels)) ?? pool.pool.capacityType) === "spot";
+}
+
+/** At first sight, what the nodes have lived through, up to a day: so much is known to have gone well. */
+function nodeDaysSeen({ sync, at }: Fleet, memory: Memory, { node }: NodeState): number {
+  if (memory.risk === undefined) return Math.min(DAY_MS, elapsed(node.createdAt, at)) / DAY_MS;
+  if (memory.at === null || sync.kind !== "synced") return 0;
+  const gap = elapsed(memory.at, at);
+  return gap <= LONGEST_GAP_MS ? gap / DAY_MS : 0;
+}
+
+/** Null: no interruption of a spot node of ours. */
+function keysOfNotice(fleet: Fleet, notice: NoticeInput): readonly string[] | null {
+  if (notice.source === "drill" || notice.kind === "rebalance") return null;
+  const claim = fleet.ownerOf.get(notice.node);
+  const pool = claim === undefined ? undefined : fleet.poolsById.get(poolId(claim.policy, claim.pool));
+  if (pool === undefined) return null;
+  const state = fleet.nodesByName.get(notice.node) ?? null;
+  return isSpot(pool, state) ? keysOf(pool, state) : null;
+}
+
+function keysOf(pool: PoolState, state: NodeState | null): readonly string[] {
+  return [state === null ? offeringOf(pool) : offeringOfNode(state.node, pool), policyKey(pool.policy)];
+}
+
+function policyKey(policy: string): string {
+  return `policy/${policy}`;
+}
+
+function faded(key: string, entry: RiskMemory, at: EpochMs): RiskMemory {
+  const halfLifeMs = key.startsWith("policy/") ? POLICY_HALF_LIFE_MS : OFFERING_HALF_LIFE_MS;
+  const share = 0.5 ** (Math.max(0, at - entry.at) / halfLifeMs);
+  return { nodeDays: entry.nodeDays * share, interruptions: entry.interruptions * share, at };
+}

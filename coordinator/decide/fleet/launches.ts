@@ -1,0 +1,173 @@
+// Machines that were asked for and are not here: which are still counted on and which are late, each by the clock of
+// its stage. A member without a node is timed from its creation; one that the group does not even list, from the
+// growth that asked for it. What follows from being late, for the pool or its offering, is decided elsewhere.
+
+import { after, elapsed, millis } from "../../../shared/model/units.ts";
+import type { EpochMs, Millis } from "../../../shared/model/units.ts";
+import type { LaunchMemory } from "../snapshot-memory.ts";
+import type { InstanceInput } from "../snapshot.ts";
+import { growthsOf } from "./flights.ts";
+import { clocksOf } from "./standing.ts";
+import type { NodeState, PoolSetting } from "./standing.ts";
+
+/** Machines whose time is up. */
+export interface Late {
+  readonly nodes: number;
+  readonly what: "not launched" | "not registered" | "not ready" | "no GPUs";
+  /** Null: the group does not list it. */
+  readonly instance: InstanceInput | null;
+  readonly node: string | null;
+  readonly askedAt: EpochMs;
+  readonly dueAt: EpochMs;
+}
+
+export interface Launches {
+  /** Asked for, not here yet, and still counted on. */
+  readonly booting: number;
+  /** Asked for, not here, and not counted on any more. */
+  readonly overdue: { readonly nodes: number; readonly forMs: Millis };
+  readonly late: readonly Late[];
+  readonly launch: LaunchMemory | null;
+}
+
+export function launchesOf(about: {
+  readonly setting: PoolSetting;
+  readonly nodes: readonly NodeState[];
+  readonly size: number | null;
+  readonly planned: number;
+  readonly before: LaunchMemory | undefined;
+  /** Nodes that were seen to come and not to work. */
+  readonly coming: (node: string) => boolean;
+  readonly at: EpochMs;
+}): Launches {
+  const { setting, nodes, size, planned, before, coming, at } = about;
+  const { instances } = setting.input;
+  const missing = size === null ? 0 : Math.max(0, planned - placesTaken(nodes, instances));
+  // While the size cannot be read nobody knows what is missing: the time that runs is kept, not begun anew.
+  const launch = size === null ? (before ?? null) : launchMemory(missing, before, at);
+  const since = launch?.since ?? at;
+
+  const known = new Set(nodes.map((state) => state.name));
+  const listed = instances.filter(({ state, node }) => state === "booting" && !known.has(node ?? ""));
+  const booting = nodes.filter((state) => state.standing === "booting").length;
+  const unlisted = Math.max(0, missing - booting - listed.length);
+
+  const gone = [
+    ...lateMembers(setting, listed, { since, at }),
+    ...lateLaunches(setting, unlisted, { since, at }),
+  ];
+  const overdue = Math.min(
+    missing,
+    gone.reduce((sum, late) => sum + late.nodes, 0),
+  );
+  const oldest = gone.reduce((first, { askedAt }) => Math.min(first, askedAt), Infinity);
+  return {
+    booting: missing - overdue,
+    overdue: { nodes: overdue, forMs: millis(overdue === 0 ? 0 : Math.max(0, at - oldest)) },
+    late: [...gone, ...lateNodes(setting, nodes, coming)],
+    launch,
+  };
+}
+
+/** Members of the group that are here, or that will never be: what its size has beyond them is still to come. */
+function placesTaken(nodes: readonly NodeState[], instances: readonly InstanceInput[]): number {
+  const present = new Set(
+    nodes.filter((state) => state.standing === "up" || state.standing === "sick").map((state) => state.name),
+  );
+  const known = new Set(nodes.map((state) => state.name));
+  const failed = instances.filter(
+    (instance) => instance.state === "failed" && !present.has(instance.node ?? ""),
+  );
+  const lost = instances.filter((instance) => instance.state === "ready" && !known.has(instance.node ?? ""));
+  return present.size + failed.length + lost.length;
+}
+
+/** While the number that is missing changes, machines come or are asked for; once it stands still, time runs. */
+function launchMemory(missing: number, before: LaunchMemory | undefined, at: EpochMs): LaunchMemory | null {
+  if (missing === 0) return null;
+  return { missing, since: before?.missing === missing ? before.since : at };
+}
+
+interface Moment {
+  /** Since when the number of those that are missing has stood still. */
+  readonly since: EpochMs;
+  readonly at: EpochMs;
+}
+
+function lateMembers(
+  setting: PoolSetting,
+  listed: readonly InstanceInput[],
+  { since, at }: Moment,
+): readonly Late[] {
+  const { registrationMs } = clocksOf(setting.policy.spec);
+  return listed.flatMap((instance): Late[] => {
+    const askedAt = instance.createdAt ?? since;
+    if (elapsed(askedAt, at) <= registrationMs) return [];
+    return [
+      {
+        what: "not registered",
+        nodes: 1,
+        instance,
+        node: instance.node,
+        askedAt,
+        dueAt: after(askedAt, registrationMs),
+      },
+    ];
+  });
+}
+
+/** The last that were asked for come last, so those that are missing are taken to be of the latest growths. */
+function lateLaunches(
+  { policy, pool, input }: PoolSetting,
+  unlisted: number,
+  { since, at }: Moment,
+): readonly Late[] {
+  const { launchMs, registrationMs } = clocksOf(policy.spec);
+  // Only a group that lists its members shows whether a machine exists before it is a node.
+  const lists = input.group.kind === "known" && input.group.chosenRemoval;
+  const limit = lists ? launchMs : millis(launchMs + registrationMs);
+  const asked: { readonly nodes: number; readonly askedAt: EpochMs }[] = [];
+  let left = unlisted;
+  for (const growth of growthsOf(policy.journal, pool.name, at).toReversed()) {
+    const nodes = Math.min(left, growth.nodes);
+    if (nodes > 0) asked.push({ nodes, askedAt: growth.at });
+    left -= nodes;
+  }
+  if (left > 0) asked.push({ nodes: left, askedAt: since });
+  return asked
+    .filter(({ askedAt }) => elapsed(askedAt, at) > limit)
+    .map(({ nodes, askedAt }): Late => ({
+      what: "not launched",
+      nodes,
+      instance: null,
+      node: null,
+      askedAt,
+      dueAt: after(askedAt, limit),
+    }));
+}
+
+/** Nodes that are here and have never worked. They hold a place of their group, so nothing is missing for them. */
+function lateNodes(
+  setting: PoolSetting,
+  nodes: readonly NodeState[],
+  coming: (node: string) => boolean,
+): readonly Late[] {
+  const { registrationMs, gpusMs } = clocksOf(setting.policy.spec);
+  return nodes.flatMap(({ name, node, instance, standing }): Late[] => {
+    if (standing !== "sick" || !coming(name)) return [];
+    const isReady = node.ready === "ready";
+    const askedAt = instance?.createdAt ?? node.createdAt;
+    return [
+      {
+        what: isReady ? "no GPUs" : "not ready",
+        nodes: 1,
+        instance,
+        node: name,
+        askedAt,
+        dueAt: isReady
+          ? after(node.readyChangedAt ?? node.createdAt, gpusMs)
+          : after(askedAt, registrationMs),
+      },
+    ];
+  });
+}

@@ -1,0 +1,116 @@
+// Signs that machines of a pool do not come, and that one has come after all: members that their group calls failed,
+// calls that their back end refused, and clocks that ran out. What follows from them is worked out in failures.ts.
+
+import type { LaunchFailureKind } from "../../../shared/contract/policy/status.ts";
+import { parseInstant } from "../../../shared/model/instant.ts";
+import type { EpochMs } from "../../../shared/model/units.ts";
+import type { PoolState } from "../fleet/fleet.ts";
+import { growthsOf } from "../fleet/flights.ts";
+import { failedKey, offeringOf, offeringOfInstance, offeringOfNode, ownKey } from "../fleet/offering.ts";
+import type { NodeState } from "../fleet/standing.ts";
+import type { Memory, OfferingMemory } from "../snapshot-memory.ts";
+
+export interface Sighting {
+  readonly offering: string;
+  readonly kind: LaunchFailureKind;
+  /** When it failed, or was first seen to have. */
+  readonly at: EpochMs;
+  /** When it had been asked for. */
+  readonly askedAt: EpochMs;
+  readonly detail: string;
+}
+
+export function sightingsOf(pool: PoolState, memory: Memory, at: EpochMs): readonly Sighting[] {
+  return [...failedInstances(pool, memory, at), ...refusedCalls(pool), ...lateMachines(pool)];
+}
+
+function* failedInstances(pool: PoolState, memory: Memory, at: EpochMs): Generator<Sighting> {
+  for (const instance of pool.input.instances) {
+    if (instance.state !== "failed") continue;
+    // A group that does not say why has not said that there is no capacity.
+    const { kind, detail } = instance.failure ?? {
+      kind: "unavailable",
+      detail: "the group does not say why",
+    };
+    const seenAt = memory.failedSince?.[failedKey(pool, instance)] ?? at;
+    yield {
+      offering: isOfStock(kind) ? offeringOfInstance(instance, pool) : ownKey(pool),
+      kind,
+      at: seenAt,
+      askedAt: instance.createdAt ?? seenAt,
+      detail,
+    };
+  }
+}
+
+function* refusedCalls(pool: PoolState): Generator<Sighting> {
+  for (const move of pool.journal.moves) {
+    if (move.pool !== pool.name || move.phase !== "failed" || move.failure === undefined) continue;
+    const at = parseInstant(move.at);
+    if (at === null) continue;
+    yield {
+      offering: isOfStock(move.failure) ? offeringOf(pool) : ownKey(pool),
+      kind: move.failure,
+      at,
+      askedAt: at,
+      detail: move.detail ?? "",
+    };
+  }
+}
+
+function* lateMachines(pool: PoolState): Generator<Sighting> {
+  for (const late of pool.late) {
+    yield {
+      offering: late.instance === null ? offeringOf(pool) : offeringOfInstance(late.instance, pool),
+      kind: "timed-out",
+      at: late.dueAt,
+      askedAt: late.askedAt,
+      detail: late.what,
+    };
+  }
+}
+
+/** Whether the failure is one of what a cloud has, not of who asks. */
+function isOfStock(kind: LaunchFailureKind): boolean {
+  return kind === "no-capacity" || kind === "timed-out";
+}
+
+/**
+ * True when a machine that was asked for after the failure is here, or one that had failed comes after all. One that
+ * was asked for before it, in the same call, only took longer and says nothing of what comes next.
+ */
+export function hasCome(pool: PoolState, failure: OfferingMemory, memory: Memory, at: EpochMs): boolean {
+  const isOfFailure = (offering: string): boolean =>
+    [offeringOf(pool), ownKey(pool), offering].includes(failure.offering);
+  return (
+    pool.nodes.some(
+      (state) =>
+        isThere(state, failure) &&
+        isOfFailure(offeringOfNode(state.node, pool)) &&
+        wasAskedAfter(state, pool, { failedAt: failure.lastAt, at }),
+    ) ||
+    pool.input.instances.some(
+      (instance) =>
+        (instance.state === "booting" || instance.state === "ready") &&
+        memory.failedSince?.[failedKey(pool, instance)] !== undefined &&
+        isOfFailure(offeringOfInstance(instance, pool)),
+    )
+  );
+}
+
+/** Where machines came too late, only one that works has come. */
+function isThere({ standing }: NodeState, { kind }: OfferingMemory): boolean {
+  return standing === "up" || (standing === "booting" && kind !== "timed-out");
+}
+
+function wasAskedAfter(
+  { node, instance }: NodeState,
+  pool: PoolState,
+  { failedAt, at }: { readonly failedAt: EpochMs; readonly at: EpochMs },
+): boolean {
+  if (node.createdAt <= failedAt) return false;
+  if (instance?.createdAt !== undefined) return instance.createdAt > failedAt;
+  return growthsOf(pool.journal, pool.name, at).some(
+    (growth) => growth.at > failedAt && growth.at <= node.createdAt,
+  );
+}

@@ -1,0 +1,198 @@
+// A batch of waiting pods in its order of precedence: priority by priority, and in each the gangs first, whole or not
+// at all, then the others. Room that is there comes before anything is bought. Pods that depend on no others are
+// bought for as a whole; the rest one by one; where both wait, the better of two plans is kept.
+
+import type { Reason } from "../../../shared/model/reasons.ts";
+import type { PodInput } from "../snapshot-pod.ts";
+import { billOf, isBetter } from "./bill.ts";
+import { placeInBulk } from "./bulk.ts";
+import { FEW, improve } from "./exact.ts";
+import type { Parts } from "./parts.ts";
+import { keep, redo, rollBack } from "./redo.ts";
+import { woven } from "./weave.ts";
+
+export interface Outcome {
+  /** Pods for which there is no place now. */
+  readonly stuck: readonly PodInput[];
+  /** Pods that no work was left for. */
+  readonly leftOut: readonly PodInput[];
+  /** Members of gangs that do not fit whole, with the reason. */
+  readonly gangs: ReadonlyMap<PodInput, Reason>;
+}
+
+/**
+ * `batches`, each in packing order: the second gets what the first leaves. `together`: how many of the waiting members
+ * of a gang have to get a place at once; unknown: all.
+ */
+export function placeBatches(
+  batches: readonly (readonly PodInput[])[],
+  together: (gang: string) => number | undefined,
+  parts: Parts,
+): Outcome {
+  const stuck: PodInput[] = [];
+  const leftOut: PodInput[] = [];
+  const gangs = new Map<PodInput, Reason>();
+  for (const level of batches.flatMap(levelsOf)) {
+    const others = level.filter((pod) => pod.gang === undefined);
+    for (const [gang, members] of gangsOf(level)) {
+      if (parts.work.left <= 0) {
+        leftOut.push(...members);
+        continue;
+      }
+      const need = Math.min(together(gang) ?? members.length, members.length);
+      const missing = placeGang(members.slice(0, need), parts);
+      if (missing !== null) {
+        const reason: Reason = { code: "gang-does-not-fit", gang, need, pod: missing.key };
+        for (const member of members) gangs.set(member, reason);
+      } else others.push(...members.slice(need));
+    }
+    // Members beyond what their gang starts with are pods like any other.
+    const rest = placeOthers(others, parts);
+    stuck.push(...rest.stuck);
+    leftOut.push(...rest.leftOut);
+  }
+  parts.placer.trim();
+  return { stuck, leftOut, gangs };
+}
+
+/** Highest first. A gang stands where its most urgent member does. */
+function levelsOf(pods: readonly PodInput[]): readonly (readonly PodInput[])[] {
+  const ranks = new Map<string, number>();
+  for (const { gang, priority } of pods)
+    if (gang !== undefined) ranks.set(gang.id, Math.max(priority, ranks.get(gang.id) ?? priority));
+  const levels = Map.groupBy(pods, ({ gang, priority }) => ranks.get(gang?.id ?? "") ?? priority);
+  return [...levels].sort(([a], [b]) => b - a).map(([, level]) => level);
+}
+
+function gangsOf(pods: readonly PodInput[]): ReadonlyMap<string, readonly PodInput[]> {
+  return Map.groupBy(
+    pods.filter(({ gang }) => gang !== undefined),
+    ({ gang }) => gang?.id ?? "",
+  );
+}
+
+/** Null: each member has a place. Else the first that has none, and nothing is changed. */
+function placeGang(members: readonly PodInput[], parts: Parts): PodInput | null {
+  const mark = parts.purchases.mark();
+  const { stuck, leftOut } = placeAll(members, parts);
+  const [missing] = [...stuck, ...leftOut];
+  if (missing === undefined) return null;
+  rollBack(parts, mark);
+  return missing;
+}
+
+interface Rest {
+  readonly stuck: readonly PodInput[];
+  readonly leftOut: readonly PodInput[];
+}
+
+/** The quick plan, and for a few pods the best one. */
+function placeOthers(pods: readonly PodInput[], parts: Parts): Rest {
+  const { board, purchases } = parts;
+  const mark = purchases.mark();
+  const before = billOf(parts, 0);
+  const quick = placeAll(pods, parts);
+  if (pods.length > FEW || quick.leftOut.length > 0) return quick;
+  const bought = isBetter(before, billOf(parts, quick.stuck.length));
+  const solved = pods.every((pod) => board.kinds.of(pod).plain && board.placed.get(pod.key)?.kind === "new");
+  if (!bought || solved) return quick;
+  return { stuck: improve(pods, quick.stuck, mark, parts), leftOut: [] };
+}
+
+/**
+ * Pods that are tied to others one by one; then the free ones: onto the room that there is, and those without any as a
+ * whole, or one by one as well where nodes were opened that may become larger. The first buys better where they are
+ * many, the second makes more of what is bought already.
+ */
+function placeAll(pods: readonly PodInput[], parts: Parts): Rest {
+  const isFree = (pod: PodInput): boolean => parts.board.kinds.of(pod).plain;
+  const others = pods.filter((pod) => !isFree(pod));
+  const tied = oneByOne(others, parts);
+  const seated = seatAll(pods.filter(isFree), parts);
+  const free = buyFor(seated.stuck, others.length > 0, parts);
+  return {
+    stuck: [...tied.stuck, ...free.stuck],
+    leftOut: [...tied.leftOut, ...seated.leftOut, ...free.leftOut],
+  };
+}
+
+/** `stretching`: nodes were opened before that may become larger. */
+function buyFor(pods: readonly PodInput[], stretching: boolean, parts: Parts): Rest {
+  const { placer, purchases, work } = parts;
+  const mark = purchases.mark();
+  const whole: Rest = { stuck: placeInBulk(pods, parts), leftOut: [] };
+  if (!stretching || pods.length === 0 || work.left <= 0) return whole;
+  placer.trim();
+  const bill = billOf(parts, whole.stuck.length);
+  const trial = keep(parts, mark);
+  rollBack(parts, mark);
+  const each = oneByOne(pods, parts);
+  placer.trim();
+  if (each.leftOut.length === 0 && isBetter(billOf(parts, each.stuck.length), bill)) return each;
+  rollBack(parts, mark);
+  redo(parts, trial);
+  return whole;
+}
+
+/** After so many rounds a pod that waits for others to come first is given up. */
+const ROUNDS = 4;
+
+function oneByOne(pods: readonly PodInput[], parts: Parts): Rest {
+  const mark = parts.purchases.mark();
+  const even = inOrder(woven(pods, parts), parts);
+  if (!even.stuck.some((pod) => isLimited(pod, parts)) && even.leftOut.length === 0) return even;
+  rollBack(parts, mark);
+  return inOrder(pods, parts);
+}
+
+/** A limit stands between the pod and a node, so who comes first matters. */
+function isLimited(pod: PodInput, { board, openings, patience }: Parts): boolean {
+  return openings.refusals(board.kinds.of(pod), patience(pod).allows).length > 0;
+}
+
+function inOrder(pods: readonly PodInput[], parts: Parts): Rest {
+  const { board, placer, patience, work } = parts;
+  const alike = new Map<number, number>();
+  for (const pod of pods) {
+    const { id } = board.kinds.of(pod);
+    alike.set(id, (alike.get(id) ?? 0) + 1);
+  }
+  const leftOut: PodInput[] = [];
+  let waiting = pods;
+  for (let round = 0; round < ROUNDS && waiting.length > 0; round++) {
+    /** What one of a kind did not find, the next of it will not find either, until others are placed. */
+    const hopeless = new Set<string>();
+    const stuck: PodInput[] = [];
+    for (const pod of waiting) {
+      const { id } = board.kinds.of(pod);
+      const { text, allows } = patience(pod);
+      const look = `${id} ${text}`;
+      if (work.left <= 0) leftOut.push(pod);
+      else if (hopeless.has(look)) stuck.push(pod);
+      else if (placer.place(pod, alike.get(id) ?? 1, allows) === null) {
+        hopeless.add(look);
+        stuck.push(pod);
+      } else alike.set(id, (alike.get(id) ?? 1) - 1);
+    }
+    if (stuck.length === waiting.length) return { stuck, leftOut };
+    waiting = stuck;
+  }
+  return { stuck: waiting, leftOut };
+}
+
+/** Onto nodes that are here, coming or opened before; `stuck`: those that found no room there. */
+function seatAll(pods: readonly PodInput[], { board, placer, work }: Parts): Rest {
+  const full = new Set<number>();
+  const leftOut: PodInput[] = [];
+  const stuck: PodInput[] = [];
+  for (const pod of pods) {
+    const { id } = board.kinds.of(pod);
+    if (work.left <= 0) leftOut.push(pod);
+    else if (full.has(id)) stuck.push(pod);
+    else if (placer.seat(pod) === null) {
+      full.add(id);
+      stuck.push(pod);
+    }
+  }
+  return { stuck, leftOut };
+}

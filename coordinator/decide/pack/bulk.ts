@@ -1,0 +1,176 @@
+// Many pods at once that depend on no others: as a packing problem in numbers, solved as a whole, so that what is
+// bought is good for all of them together. Each policy's GPUs are divided by its shares first; what is over a limit is
+// taken out and the rest is solved anew.
+
+import type { PodKind } from "../fit/kind.ts";
+import type { Market } from "../market/market.ts";
+import { firstDifference } from "../order.ts";
+import type { PodInput } from "../snapshot-pod.ts";
+import type { Parts } from "./parts.ts";
+import type { Option, Range } from "./ranges.ts";
+import { shareOut } from "./share-out.ts";
+import type { Item, Load, Machine } from "./solve/problem.ts";
+import { solve } from "./solve/solve.ts";
+
+/** Pods that are alike to every range, in their order. */
+interface Lot {
+  readonly kind: PodKind;
+  readonly pods: PodInput[];
+  /** Those before it have a place. */
+  next: number;
+}
+
+/** Pools that are alike to every lot. */
+interface Peers {
+  readonly options: readonly Option[];
+  readonly takes: readonly boolean[];
+}
+
+const ALL = (): boolean => true;
+/** What the solver may do at most: beyond that its gains are small. */
+const UNITS = 200_000;
+const UNITS_A_POD = 400;
+/** Rounds in which refused pools are left out; each may find the next limit. */
+const ROUNDS = 6;
+
+/** `pods` in order of importance; those that are left without a place. */
+export function placeInBulk(pods: readonly PodInput[], parts: Parts): readonly PodInput[] {
+  let left = pods;
+  const grades = [...new Set(parts.ranges.all.map((range) => range.class))].sort((a, b) => a - b);
+  for (const grade of grades) {
+    if (left.length === 0) break;
+    const ranges = parts.ranges.all.filter((range) => range.class === grade);
+    for (const { pods: part, among } of shareOut(left, ranges, parts)) {
+      const placed = new Set(buy(part, among, parts));
+      if (placed.size > 0) left = left.filter((pod) => !placed.has(pod));
+    }
+    // What a tier could not take goes wherever there is room: a share keeps no pod waiting.
+    for (const own of Map.groupBy(ranges, (range) => range.policy).values()) {
+      if (left.length === 0) break;
+      const placed = new Set(buy(left, own, parts));
+      if (placed.size > 0) left = left.filter((pod) => !placed.has(pod));
+    }
+  }
+  return left;
+}
+
+function buy(pods: readonly PodInput[], ranges: readonly Range[], parts: Parts): readonly PodInput[] {
+  const placed: PodInput[] = [];
+  let lots = lotsOf(pods, parts);
+  for (let round = 0; round < ROUNDS && lots.length > 0; round++) {
+    const peers = peersOf(lots, ranges, parts);
+    const { loads, units } = solve(
+      {
+        items: lots.map((lot) => itemOf(lot, parts)),
+        machines: peers.map((each) => machineOf(each, pods.length, parts)),
+        admits: (item, machine) => peers[machine]?.takes[item] === true,
+        clash: null,
+      },
+      Math.min(parts.work.left, UNITS + UNITS_A_POD * pods.length),
+    );
+    parts.work.use(units);
+    const before = placed.length;
+    placed.push(...loads.toSorted(byImportance).flatMap((load) => carryOut(load, lots, peers, parts)));
+    if (placed.length === before) break;
+    lots = lots.filter((lot) => lot.next < lot.pods.length);
+  }
+  return placed;
+}
+
+function lotsOf(pods: readonly PodInput[], { board, patience }: Parts): Lot[] {
+  const lots = new Map<string, Lot>();
+  for (const pod of pods) {
+    const kind = board.kinds.of(pod);
+    const text = `${kind.where} ${kind.ask} ${patience(pod).text}`;
+    const lot = lots.get(text);
+    if (lot === undefined) lots.set(text, { kind, pods: [pod], next: 0 });
+    else lot.pods.push(pod);
+  }
+  return [...lots.values()];
+}
+
+function itemOf({ kind, pods, next }: Lot, { board }: Parts): Item {
+  const { index, amount, gpus } = board.amounts.askOf(kind);
+  const amounts = Array.from({ length: board.amounts.width }, () => 0);
+  for (let each = 0; each < index.length; each++) amounts[index[each] ?? 0] = amount[each] ?? 0;
+  return { count: pods.length - next, amounts, gpus, perNode: Infinity };
+}
+
+/** Pools of one size and price that take the same lots: which of them gives the next node is for the market. */
+function peersOf(lots: readonly Lot[], ranges: readonly Range[], parts: Parts): Peers[] {
+  const { openings, purchases, patience } = parts;
+  const found = new Map<string, { readonly options: Option[]; readonly takes: readonly boolean[] }>();
+  const permits = lots.map(({ pods: [first] }) => (first === undefined ? null : patience(first)));
+  for (const range of ranges) {
+    const [any] = range.options;
+    if (any === undefined) continue;
+    const takes = lots.map(
+      ({ kind }, lot) => permits[lot]?.allows(any.pool) === true && openings.holds([range], kind, ALL),
+    );
+    if (!takes.includes(true)) continue;
+    const mask = takes.map(Number).join("");
+    for (const option of range.options) {
+      if (purchases.refusal(option.pool) !== null) continue;
+      const text = `${mask} ${option.cost} ${option.row.join()}`;
+      const peers = found.get(text);
+      if (peers === undefined) found.set(text, { options: [option], takes });
+      else peers.options.push(option);
+    }
+  }
+  return [...found.values()];
+}
+
+function machineOf({ options }: Peers, pods: number, { market }: Parts): Machine {
+  const [first] = options;
+  const most = options.reduce((sum, { pool }) => {
+    const room = market.offerOf(pool).probe ? 1 : Math.max(1, pool.pool.maxSize - pool.planned);
+    return sum + room;
+  }, 0);
+  return {
+    amounts: first === undefined ? [] : [...first.row],
+    cost: first?.cost ?? 0,
+    gpus: first?.gpus ?? 0,
+    most: Math.min(most, pods),
+  };
+}
+
+/** Nodes with the most important pods first: a limit then stops the others. */
+function byImportance(a: Load, b: Load): number {
+  return firstDifference(Math.min(...a.counts.keys()) - Math.min(...b.counts.keys()), a.machine - b.machine);
+}
+
+/** Opens the nodes and fills them, as far as limits allow. */
+function carryOut(
+  { machine, counts, nodes }: Load,
+  lots: readonly Lot[],
+  peers: readonly Peers[],
+  { board, purchases, market }: Parts,
+): readonly PodInput[] {
+  const placed: PodInput[] = [];
+  let open = peers[machine]?.options ?? [];
+  for (let node = 0; node < nodes; node++) {
+    open = open.filter(({ pool }) => purchases.refusal(pool) === null);
+    const option = pick(open, market);
+    if (option === null) break;
+    const bin = purchases.open(option, null);
+    for (const [item, count] of counts) {
+      const lot = lots[item];
+      if (lot === undefined) continue;
+      for (const pod of lot.pods.slice(lot.next, lot.next + count)) {
+        board.put(bin, pod);
+        placed.push(pod);
+      }
+      lot.next += count;
+    }
+  }
+  return placed;
+}
+
+function pick(options: readonly Option[], market: Market): Option | null {
+  if (options.length < 2) return options[0] ?? null;
+  const [best] = market.rank(
+    options.map(({ pool }) => pool),
+    null,
+  );
+  return options.find(({ pool }) => pool === best) ?? null;
+}

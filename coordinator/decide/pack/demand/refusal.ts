@@ -1,0 +1,68 @@
+// Why a pod without a node is no demand, as far as that lies in the pod alone: what it is, what the scheduler says of
+// it, what it asks for that no node would bring. Its age and its gang are asked by others, since they are about more
+// than this pod.
+
+import type { Reason } from "../../../../shared/model/reasons.ts";
+import { EXPENDABLE_BELOW, isExpendable } from "../../fleet/tenants.ts";
+import type { PodInput, VolumeInput } from "../../snapshot-pod.ts";
+
+/** A pod that gets no node, with the reasons. */
+export interface Refused {
+  readonly pod: string;
+  readonly because: readonly Reason[];
+}
+
+/** `uses`: it opens no node, and yet it will use room that is there, so nobody else is promised that. */
+export interface Refusal {
+  readonly reason: Reason;
+  readonly uses: boolean;
+}
+
+/** Null: nothing about the pod itself keeps it from counting. */
+export function refusalOf(pod: PodInput): Refusal | null {
+  const never = neverCounts(pod) ?? helpedByNoNode(pod);
+  if (never !== null) return { reason: never, uses: false };
+  // The scheduler makes room for it there, so it counts on that node and asks for no other.
+  if (pod.nominatedNode !== null)
+    return { reason: { code: "pod-nominated", node: pod.nominatedNode }, uses: true };
+  return isUnschedulable(pod) ? null : { reason: { code: "pod-undecided" }, uses: true };
+}
+
+/** A member that would fit by itself and waits for its gang has been refused as a gang. */
+export function isUnschedulable({ waiting }: PodInput): boolean {
+  return waiting?.kind === "unschedulable" || waiting?.kind === "gang";
+}
+
+function neverCounts(pod: PodInput): Reason | null {
+  if (pod.mirror) return { code: "pod-static" };
+  if (pod.daemon) return { code: "pod-of-daemon-set" };
+  if (pod.terminating) return { code: "pod-ends", pod: pod.key };
+  if (isExpendable(pod)) return { code: "pod-expendable", priority: pod.priority, cutoff: EXPENDABLE_BELOW };
+  return pod.waiting?.kind === "gated" ? { code: "pod-gated" } : null;
+}
+
+function helpedByNoNode(pod: PodInput): Reason | null {
+  const [claim] = pod.resourceClaims ?? [];
+  if (claim !== undefined) return { code: "claims-not-understood", claim };
+  if (pod.provisioningRequest !== undefined)
+    return { code: "provisioning-request", name: pod.provisioningRequest };
+  for (const volume of pod.volumes ?? []) {
+    const reason = volumeReason(volume);
+    if (reason !== null) return reason;
+  }
+  return null;
+}
+
+function volumeReason({ kind, claim }: VolumeInput): Reason | null {
+  switch (kind) {
+    case "missing":
+      return { code: "volume-missing", claim };
+    case "unbound":
+      return { code: "volume-unbound", claim };
+    case "lost":
+      return { code: "volume-lost", claim };
+    case "bound":
+    case "first-consumer":
+      return null;
+  }
+}

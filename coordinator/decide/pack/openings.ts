@@ -1,0 +1,156 @@
+// Which pool a new node for a pod would come from. Of each range the cheapest that holds the pod, counted over all pods
+// like it that still wait, since a large node may cost less a pod; between ranges the market decides, by tier shares,
+// cost, waste and what it spreads over. Pools that may not grow now are passed over.
+
+import { NODE_LABEL } from "../../../shared/model/names.ts";
+import type { Reason } from "../../../shared/model/reasons.ts";
+import { newPlace } from "../fit/place.ts";
+import type { PodKind } from "../fit/kind.ts";
+import type { PoolState } from "../fleet/fleet.ts";
+import type { Market, Need } from "../market/market.ts";
+import { distinct } from "../order.ts";
+import type { PodInput } from "../snapshot-pod.ts";
+import type { Admission, Faced } from "./admission.ts";
+import { holds } from "./amounts.ts";
+import type { Ask } from "./amounts.ts";
+import type { Bin, Board } from "./board.ts";
+import type { Purchases } from "./purchases.ts";
+import type { Option, Range, Ranges } from "./ranges.ts";
+import type { Work } from "./work.ts";
+
+export interface Openings {
+  /** `pods`: how many of the kind wait. `allowed`: pools for which the pod has waited long enough. */
+  best(kind: PodKind, pods: number, allowed: (pool: PoolState) => boolean): Option | null;
+  /** Opens a node of the cheapest option that holds the pod, in one of ranges that are the same to it. */
+  take(peers: readonly Range[], pod: PodInput): Bin | null;
+  /** Whether labels, taints and the kind of machine are right for the kind in this range. */
+  wants(range: Range, kind: PodKind): boolean;
+  /** Whether a new node of these ranges would hold a pod of the kind, other pods, limits and market aside. */
+  holds(among: readonly Range[], kind: PodKind, allowed: (pool: PoolState) => boolean): boolean;
+  /** Pools whose next node would hold the pod but for a limit or a failure, and why. */
+  refusals(kind: PodKind, allowed: (pool: PoolState) => boolean): readonly Reason[];
+}
+
+export interface OpeningParts {
+  readonly board: Board;
+  readonly ranges: Ranges;
+  readonly admission: Admission;
+  readonly purchases: Purchases;
+  readonly market: Market;
+  readonly work: Work;
+}
+
+export function createOpenings(parts: OpeningParts): Openings {
+  const { board, ranges, admission, purchases, market, work } = parts;
+  const faces = ranges.all.map((range) => faceOf(range, board));
+
+  const wants = (range: Range, kind: PodKind): boolean => {
+    const place = faces[range.id] ?? null;
+    return place !== null && admission.wants(kind, place);
+  };
+  const admits = (range: Range, kind: PodKind): boolean => {
+    const place = faces[range.id] ?? null;
+    work.use(1);
+    return place !== null && admission.admitsNew(kind, place);
+  };
+  const cheapest = (range: Range, kind: PodKind, ask: Ask, pods: number): readonly Option[] => {
+    let least = Infinity;
+    let found: Option[] = [];
+    for (const option of range.options) {
+      if (option.cost > least) break;
+      if (!holds(option.row, 0, ask)) continue;
+      const cost = option.cost * Math.ceil(pods / perNode(kind, ask, option));
+      if (cost > least || purchases.refusal(option.pool) !== null) continue;
+      if (cost < least) found = [];
+      least = cost;
+      found.push(option);
+    }
+    return found;
+  };
+
+  return {
+    wants,
+    holds: (among, kind, allowed) => {
+      const ask = board.amounts.askOf(kind);
+      return among.some((range) => couldHold(range, kind, ask, allowed));
+    },
+    best: (kind, pods, allowed) => {
+      const ask = board.amounts.askOf(kind);
+      const candidates = ranges.all
+        .filter((range) => couldHold(range, kind, ask, allowed) && admits(range, kind))
+        .flatMap((range) => cheapest(range, kind, ask, pods));
+      return choose(candidates, { requests: kind.pod.requests, pods });
+    },
+    take: (peers, pod) => {
+      const kind = board.kinds.of(pod);
+      const ask = board.amounts.askOf(kind);
+      const candidates = peers.flatMap((range) => {
+        const option = admits(range, kind)
+          ? range.options.find(({ row, pool }) => holds(row, 0, ask) && purchases.refusal(pool) === null)
+          : undefined;
+        return option === undefined ? [] : [option];
+      });
+      const least = Math.min(...candidates.map(({ cost }) => cost));
+      const option = choose(
+        candidates.filter(({ cost }) => cost === least),
+        { requests: pod.requests, pods: 1 },
+      );
+      if (option === null) return null;
+      const bin = purchases.open(option, null);
+      board.put(bin, pod);
+      return bin;
+    },
+    refusals: (kind, allowed) => {
+      const ask = board.amounts.askOf(kind);
+      const options = ranges.all
+        .filter((range) => couldHold(range, kind, ask, allowed))
+        .flatMap((range) => range.options.filter(({ row }) => holds(row, 0, ask)));
+      return distinct([...new Set(options.flatMap(({ pool }) => purchases.refusal(pool) ?? []))]);
+    },
+  };
+
+  function couldHold(range: Range, kind: PodKind, ask: Ask, allowed: (pool: PoolState) => boolean): boolean {
+    const [first] = range.options;
+    return (
+      first !== undefined &&
+      allowed(first.pool) &&
+      holds(range.largest, 0, ask) &&
+      wants(range, kind) &&
+      range.options.some(({ row }) => holds(row, 0, ask))
+    );
+  }
+
+  function choose(options: readonly Option[], need: Need): Option | null {
+    if (options.length < 2) return options[0] ?? null;
+    const [pool] = market.rank(
+      options.map((option) => option.pool),
+      need,
+    );
+    return options.find((option) => option.pool === pool) ?? null;
+  }
+}
+
+/** Pods of the kind on one empty node of the option, by amounts and by what they say of each other. */
+export function perNode(kind: PodKind, { index, amount }: Ask, { row }: Pick<Option, "row">): number {
+  if (isAlone(kind)) return 1;
+  let count = Infinity;
+  for (let each = 0; each < index.length; each++)
+    count = Math.min(count, Math.floor((row[index[each] ?? 0] ?? 0) / (amount[each] ?? 1)));
+  return count;
+}
+
+/** Pods of the kind do not share a host. */
+export function isAlone({ pod, antiAffinity, selectedBy }: PodKind): boolean {
+  return (
+    (pod.hostPorts !== undefined && pod.hostPorts.length > 0) ||
+    antiAffinity.some(({ term, topologyKey }) => topologyKey === NODE_LABEL.hostname && selectedBy.has(term))
+  );
+}
+
+/** What labels and taints say is the same for all of the range. */
+function faceOf({ options }: Range, board: Board): Faced | null {
+  const largest = options.toSorted((a, b) => b.gpus - a.gpus)[0];
+  if (largest === undefined) return null;
+  const place = newPlace(largest.pool, -1);
+  return place === null ? null : { ...place, face: board.faceOf(largest.pool) };
+}

@@ -1,0 +1,11 @@
+// Never below what a schedule that is open, or about to open, or a forecast that has earned it asks for.
+
+import type { Rule } from "../rule.ts";
+
+export const neededForFloor: Rule = {
+  name: "needed-for-floor",
+  veto: ({ pool, state }, { packing, steps }) => {
+    const broken = packing.ledger.floorBroken(pool, steps.removals);
+    return broken === null ? null : { code: "needed-for-floor", node: state.name, ...broken };
+  },
+};

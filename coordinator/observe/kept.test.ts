@@ -1,0 +1,140 @@
+import { describe, expect, test } from "vitest";
+
+import type { Node, Pod } from "../../shared/model/kube.ts";
+import { podObject, unasked, unaskedWatch } from "../../test/build/observed.ts";
+import { createGangObjects } from "./gang-objects.ts";
+import { createInputs } from "./inputs.ts";
+import { keptNode, keptPod } from "./kept.ts";
+import { createStorage } from "./storage.ts";
+
+const required = "requiredDuringSchedulingIgnoredDuringExecution";
+const term = { topologyKey: "zone", labelSelector: { matchLabels: { app: "a" } }, matchLabelKeys: ["hash"] };
+const owner = { apiVersion: "apps/v1", kind: "DaemonSet", name: "d", uid: "u" };
+
+/** Every field that an input is made of, and some that a server sends beside. */
+const FULL_POD = {
+  ...podObject({
+    labels: { app: "a", hash: "h" },
+    annotations: {
+      "gpu-autoscaler.io/eviction-priority": "low",
+      "gpu-autoscaler.io/reclaim": "false",
+      "gpu-autoscaler.io/checkpoint-url": "http://:8080/save",
+      "gpu-autoscaler.io/checkpoint-exec": '["save"]',
+      "gpu-autoscaler.io/gang": "g",
+      "gpu-autoscaler.io/gang-size": "4",
+      "leaderworkerset.sigs.k8s.io/size": "4",
+      "cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
+      "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": "tmp",
+      "autoscaling.x-k8s.io/consume-provisioning-request": "r",
+      "kubernetes.io/config.mirror": "m",
+      "kubectl.kubernetes.io/last-applied-configuration": "{}",
+    },
+    deletionTimestamp: "2026-06-01T02:00:00Z",
+  }),
+  spec: {
+    nodeName: "n1",
+    nodeSelector: { disk: "ssd" },
+    tolerations: [{ operator: "Exists" }],
+    containers: [
+      {
+        name: "main",
+        image: "training:1",
+        env: [{ name: "A", value: "b" }],
+        ports: [{ hostPort: 80 }],
+        resources: { requests: { cpu: "1" }, limits: { "nvidia.com/gpu": "1" } },
+      },
+    ],
+    initContainers: [{ name: "i", restartPolicy: "Always", resources: { requests: { cpu: "1" } } }],
+    overhead: { cpu: "100m" },
+    priority: 7,
+    priorityClassName: "system-node-critical",
+    affinity: {
+      nodeAffinity: {
+        [required]: { nodeSelectorTerms: [{ matchExpressions: [{ key: "gpu", operator: "Exists" }] }] },
+        preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1 }],
+      },
+      podAffinity: { [required]: [term] },
+      podAntiAffinity: { [required]: [term] },
+    },
+    topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" }],
+    hostNetwork: true,
+    resources: { requests: { memory: "1Gi" } },
+    resourceClaims: [{ name: "gpu" }],
+    volumes: [
+      { name: "data", persistentVolumeClaim: { claimName: "c" } },
+      { name: "scratch", ephemeral: { volumeClaimTemplate: { spec: { storageClassName: "s" } } } },
+      { name: "tmp", emptyDir: {} },
+      { name: "host", hostPath: { path: "/data" } },
+      { name: "conf", configMap: { name: "conf" } },
+    ],
+  },
+  status: {
+    phase: "Running",
+    conditions: [
+      { type: "PodScheduled", status: "True", message: "long" },
+      { type: "Ready", status: "False" },
+      { type: "Initialized", status: "True" },
+    ],
+    startTime: "2026-06-01T01:00:00Z",
+    nominatedNodeName: "n2",
+    containerStatuses: [{ name: "main" }],
+  },
+} as unknown as Pod;
+
+const WITH_OWNERS: Pod = {
+  ...FULL_POD,
+  metadata: { ...FULL_POD.metadata, ownerReferences: [owner, { ...owner, uid: "c", controller: true }] },
+};
+
+const FULL_NODE: Node = {
+  metadata: {
+    name: "n1",
+    creationTimestamp: "2026-06-01T00:00:00Z",
+    labels: { zone: "a" },
+    annotations: { "gpu-autoscaler.io/drain-state": "{" },
+  },
+  spec: { unschedulable: true, providerID: "x", taints: [{ key: "k", effect: "NoSchedule" }] },
+  status: {
+    capacity: { cpu: "8" },
+    allocatable: { cpu: "7" },
+    conditions: [
+      { type: "Ready", status: "True", lastTransitionTime: "2026-06-01T01:00:00Z", lastHeartbeatTime: "x" },
+      { type: "GpuHealthy", status: "True", reason: "r", message: "m" },
+      { type: "DiskPressure", status: "False" },
+    ],
+  },
+};
+
+function inputs() {
+  const watch = unaskedWatch();
+  return createInputs({
+    storage: createStorage(watch, () => {}),
+    gangs: createGangObjects({ watch, discover: unasked, onChange: () => {} }),
+    volumeLimits: () => undefined,
+    onProblem: () => {},
+  });
+}
+
+describe("what is kept of an object", () => {
+  test.each([
+    ["all that an input is made of", WITH_OWNERS],
+    ["no more than it has", podObject()],
+    ["that it was created and nothing else", { metadata: { name: "p" }, spec: { containers: [] } }],
+  ])("is, of a pod, %s", (_, pod) => {
+    const made = inputs();
+    expect(made.pod(keptPod(pod))).toEqual(made.pod(pod));
+  });
+
+  test("is, of a node, all that an input is made of", () => {
+    const made = inputs();
+    expect(made.node(keptNode(FULL_NODE))).toEqual(made.node(FULL_NODE));
+  });
+
+  test("is not what nobody reads", () => {
+    const text = JSON.stringify([keptPod(WITH_OWNERS), keptNode(FULL_NODE)]);
+    for (const word of ["env", "image", "configMap", "containerStatuses", "last-applied", "Initialized"])
+      expect(text).not.toContain(word);
+    for (const word of ["preferred", "long", "DiskPressure", "lastHeartbeatTime", "providerID"])
+      expect(text).not.toContain(word);
+  });
+});

@@ -1,0 +1,61 @@
+// A Node as a decision reads it, without what its agent reports. What cannot be read offers nothing or is left out,
+// and is never guessed.
+
+import { readDrainRequest, readDrainState } from "../../shared/contract/node-marks.ts";
+import type { Node } from "../../shared/model/kube.ts";
+import { NODE_ANNOTATION, NODE_CONDITION } from "../../shared/model/names.ts";
+import { readiness } from "../../shared/model/node.ts";
+import { NO_RESOURCES, parseResources } from "../../shared/model/resources.ts";
+import type { Resources } from "../../shared/model/resources.ts";
+import type { NodeInput } from "../decide/snapshot.ts";
+import { conditionOf, instant, messageOf, optionalInstant } from "./fields.ts";
+import type { BareNode, OnProblem } from "./inputs.ts";
+
+/** Allocatable that cannot be read offers nothing: no pod is placed there, and nothing is removed for it. */
+export function nodeInput(node: Node, onProblem: OnProblem): BareNode {
+  const { name, labels = {}, annotations = {} } = node.metadata;
+  let allocatable: Resources = NO_RESOURCES;
+  try {
+    allocatable = parseResources(node.status?.allocatable);
+  } catch (error) {
+    onProblem({ kind: "node", name, detail: `status.allocatable: ${messageOf(error)}` });
+  }
+  return {
+    name,
+    labels,
+    annotations,
+    taints: node.spec?.taints ?? [],
+    unschedulable: node.spec?.unschedulable === true,
+    ready: readiness(node),
+    createdAt: instant(node.metadata.creationTimestamp),
+    allocatable,
+    drainState: readDrainState(annotations[NODE_ANNOTATION.drainState]),
+    drainRequest: readDrainRequest(annotations[NODE_ANNOTATION.drainRequest]),
+    ...capacityOf(node),
+    ...optionalInstant("readyChangedAt", conditionOf(node, "Ready")?.lastTransitionTime),
+    ...gpuHealthOf(node),
+  };
+}
+
+/** Shown beside allocatable and never placed on: one that cannot be read is as good as none. */
+function capacityOf(node: Node): Pick<NodeInput, "capacity"> {
+  if (node.status?.capacity === undefined) return {};
+  try {
+    return { capacity: parseResources(node.status.capacity) };
+  } catch {
+    return {};
+  }
+}
+
+function gpuHealthOf(node: Node): Pick<NodeInput, "gpuHealth"> {
+  const condition = conditionOf(node, NODE_CONDITION.gpuHealthy);
+  if (condition === undefined) return {};
+  const { status, reason = "", message = "", lastTransitionTime } = condition;
+  return {
+    gpuHealth: {
+      verdict: status === "True" ? "healthy" : status === "False" ? "ill" : "unknown",
+      since: instant(lastTransitionTime ?? node.metadata.creationTimestamp),
+      detail: [reason, message].filter(Boolean).join(": "),
+    },
+  };
+}

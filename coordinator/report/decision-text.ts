@@ -1,0 +1,53 @@
+// A whole decision as text for a terminal: moves, holds, pods without a place, and how the packing went. Pure; pods
+// that were refused alike are shown together, so that thousands of them stay readable.
+
+import type { Plan } from "../decide/plan.ts";
+import { explainMove } from "./explain.ts";
+import { podNames, reasonText } from "./explanation-text.ts";
+import { count, hourly, moment } from "./sentences/words.ts";
+import { table } from "./table.ts";
+
+export function decisionText(plan: Plan): string {
+  const { at, moves, holds, unplaced } = plan;
+  const parts = [
+    `Decision of ${moment(at)}: ${count(moves.length, "move")}, ${count(holds.length, "hold")}, ${count(unplaced.length, "pod")} without a place`,
+    section(
+      "Moves",
+      moves.map((move) => `  ${move.policy}: ${explainMove(move)}`),
+    ),
+    section(
+      "Holds",
+      holds.length === 0
+        ? []
+        : [table(holds.flatMap(({ policy, pool, because }) => holdRows(`${policy}/${pool}`, because)))],
+    ),
+    section("Pods without a place", unplacedLines(unplaced)),
+    packingText(plan),
+  ];
+  return parts.filter((part) => part !== "").join("\n\n");
+}
+
+function section(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? "" : [title, ...lines].join("\n");
+}
+
+function holdRows(pool: string, because: Plan["holds"][number]["because"]): readonly (readonly string[])[] {
+  return because.map((reason, index) => [index === 0 ? pool : "", reasonText(reason)]);
+}
+
+function unplacedLines(unplaced: Plan["unplaced"]): readonly string[] {
+  const alike = Map.groupBy(unplaced, ({ because }) =>
+    because.map((reason) => `    ${reasonText(reason)}`).join("\n"),
+  );
+  return [...alike].map(([body, pods]) => `  ${podNames(pods.map(({ pod }) => pod))}\n${body}`);
+}
+
+function packingText({ packing }: Plan): string {
+  if (packing === undefined) return "";
+  const { units, leftOut, usdPerHour, lowerBoundUsdPerHour } = packing;
+  const cost =
+    usdPerHour === null
+      ? "what the new nodes cost is not known"
+      : `the new nodes cost ${hourly(usdPerHour)}${lowerBoundUsdPerHour === null ? "" : `, and no plan for these pods less than ${hourly(lowerBoundUsdPerHour)}`}`;
+  return `Packing: ${count(units, "unit")} of work, ${count(leftOut, "pod")} left for the next decision; ${cost}`;
+}

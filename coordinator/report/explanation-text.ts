@@ -1,0 +1,116 @@
+// Explanations as text for a terminal: what was answered, then each rule that spoke against it with its numbers. Pure;
+// what nobody knows is said in words, never shown as 0.
+
+import type { Reason } from "../../shared/model/reasons.ts";
+import type {
+  MoveNote,
+  NodeExplanation,
+  PodExplanation,
+  PoolExplanation,
+  PoolVerdict,
+} from "../decide/answer/explanation.ts";
+import { sentence } from "./explain.ts";
+import { amount, count, hourly, moment } from "./sentences/words.ts";
+import { table } from "./table.ts";
+
+const ANSWERS = {
+  bound: "it has its node",
+  here: "a node is here or on the way",
+  asked: "a node is asked for",
+  none: "it gets no node from this decision",
+} as const satisfies Record<PodExplanation["answer"], string>;
+
+export function podText(pod: PodExplanation): string {
+  return `Pod ${pod.pod}\n${podBody(pod)}`;
+}
+
+/** Pods that are answered alike share one block; the first few are named. */
+export function podsText(pods: readonly PodExplanation[]): string {
+  const blocks = Map.groupBy(pods, podBody);
+  return [...blocks].map(([body, alike]) => `${podNames(alike.map(({ pod }) => pod))}\n${body}`).join("\n\n");
+}
+
+const NAMED_PODS = 3;
+
+export function podNames(pods: readonly string[]): string {
+  const [first = ""] = pods;
+  if (pods.length === 1) return `Pod ${first}`;
+  const named = pods.slice(0, NAMED_PODS).join(", ");
+  return `${count(pods.length, "pod")}: ${named}${pods.length > NAMED_PODS ? ", …" : ""}`;
+}
+
+function podBody({ answer, node, move, because, pools }: PodExplanation): string {
+  const where = node === null ? "" : ` (node ${node})`;
+  return [
+    `  ${ANSWERS[answer]}${where}`,
+    ...(move === null ? [] : [`  ${moveLine(move)}`]),
+    ...because.map((reason) => `  ${reasonText(reason)}`),
+    ...(pools.length === 0 ? [] : ["  pools:", table(pools.map(verdictRow), "    ")]),
+  ].join("\n");
+}
+
+function verdictRow({ pool, refusal, usdPerHour }: PoolVerdict): readonly string[] {
+  if (refusal !== null) return [pool, "no", withoutPool(reasonText(refusal), pool)];
+  return [pool, "yes", usdPerHour === null ? "" : hourly(usdPerHour)];
+}
+
+/** The pool's name stands beside the sentence already. */
+function withoutPool(text: string, pool: string): string {
+  const prefix = `pool ${pool}: `;
+  return text.startsWith(prefix) ? text.slice(prefix.length) : text;
+}
+
+export function nodeText(node: NodeExplanation): string {
+  return [
+    `Node ${node.node}`,
+    `  ${node.pool === null ? "no policy owns it" : `of pool ${node.pool}`}, ${node.standing}, ${count(node.pods, "pod")} on it`,
+    ...node.moves.map((move) => `  ${moveLine(move)}`),
+    ...(node.stays === null ? [] : [`  stays: ${reasonText(node.stays)}`]),
+  ].join("\n");
+}
+
+export function poolText(pool: PoolExplanation): string {
+  const { moves, holds, nodes, refuses } = pool;
+  return [
+    `Pool ${pool.policy}/${pool.pool}  ${pool.tier}`,
+    `  size ${pool.size ?? "not known"}, ready ${pool.ready}, booting ${pool.booting}, from ${pool.minSize} to ${pool.maxSize}`,
+    `  one node: ${offersText(pool.offers)}`,
+    `  price: ${priceText(pool.price)}`,
+    ...moves.map((move) => `  ${moveLine(move)}`),
+    ...holds.map((reason) => `  holds: ${reasonText(reason)}`),
+    ...(pool.refusal === null ? [] : [`  opens no node for pods: ${reasonText(pool.refusal)}`]),
+    `  ${count(pool.takes, "pod")} without a node could have one here`,
+    ...refuses.map(
+      ({ pods, example }) => `  not for ${count(pods, "pod")}, for example: ${reasonText(example)}`,
+    ),
+    ...(nodes.length === 0 ? [] : ["  nodes:", table(nodes.map(nodeRow), "    ")]),
+  ].join("\n");
+}
+
+function nodeRow({ node, standing, pods, moves, stays }: NodeExplanation): readonly string[] {
+  const said = [...moves.map(moveLine), ...(stays === null ? [] : [reasonText(stays)])];
+  return [node, standing, count(pods, "pod"), said.join("; ")];
+}
+
+function offersText(offers: PoolExplanation["offers"]): string {
+  if (offers === null) return "not known";
+  const amounts = Object.entries(offers.allocatable)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([resource, value]) => amount(resource, value));
+  return `${amounts.join(", ")} (from its ${offers.source})`;
+}
+
+function priceText(price: PoolExplanation["price"]): string {
+  if (price === null) return "not known";
+  if (price.kind === "unknown") return `not known: ${price.because}`;
+  const source = price.at === null ? price.source : `${price.source}, ${moment(price.at)}`;
+  return `${hourly(price.usdPerHour)} (${source})`;
+}
+
+function moveLine({ kind, pool, from, to, because }: MoveNote): string {
+  return `${kind} pool ${pool} from ${from} to ${to}: ${because.map(reasonText).join("; ")}`;
+}
+
+export function reasonText(reason: Reason): string {
+  return `${sentence(reason)} [${reason.code}]`;
+}

@@ -1,0 +1,46 @@
+// Sentences for why nothing can be bought where it was wanted: failures of a launch, prices and interruptions. A
+// shortage, a quota, a missing permission and a wrong name each have a way out of their own.
+
+import type { Sentences } from "./table.ts";
+import { count, duration, hourly, moment, offering, percent } from "./words.ts";
+
+export const MARKET: Sentences<
+  | "no-capacity"
+  | "launch-timed-out"
+  | "quota"
+  | "not-permitted"
+  | "misconfigured"
+  | "provider-failing"
+  | "price-unknown"
+  | "over-price"
+  | "cost-unknown"
+  | "interruption-rate"
+  | "rebalance-hint"
+> = {
+  "no-capacity": ({ offering: of, failures, leftMs, detail }) =>
+    `no capacity for ${offering(of)}, ${count(failures, "failure")} in a row: ${detail}; not asked again for ${duration(leftMs)}; add pools of other instance types and availabilityZones, or of another capacityType`,
+  "launch-timed-out": ({ offering: of, failures, leftMs }) =>
+    `${offering(of)} did not come in time, ${count(failures, "failure")} in a row; not asked again for ${duration(leftMs)}; see the group's machines, and raise provisioning.launchTimeoutSeconds or provisioning.registrationTimeoutSeconds if they only take long`,
+  quota: ({ pool, leftMs, detail }) =>
+    `the cloud's quota for pool ${pool} is used up: ${detail}; ask the cloud for more of it, or add a pool of another instance type; tried again in ${duration(leftMs)}`,
+  "not-permitted": ({ pool, leftMs, detail }) =>
+    `the cloud refuses pool ${pool} for lack of permission: ${detail}; give what runs the group the right that is named; tried again in ${duration(leftMs)}`,
+  misconfigured: ({ pool, leftMs, detail }) =>
+    `the group of pool ${pool} asks for what does not exist: ${detail}; correct the names in nodePools[].group.scale and in the group's own machine template; tried again in ${duration(leftMs)}`,
+  "provider-failing": ({ pool, leftMs, detail }) =>
+    `the cloud does not answer for pool ${pool}: ${detail}; nothing to change here, tried again in ${duration(leftMs)}`,
+  "price-unknown": ({ pool }) =>
+    `nobody knows what a node of pool ${pool} costs, and it has a maxPricePerHour: set nodePools[].price.usdPerHour, or its instanceTypes and region`,
+  "over-price": ({ pool, usdPerHour, maximum }) =>
+    `a node of pool ${pool} costs ${hourly(usdPerHour)}, over its ${hourly(maximum)}: raise nodePools[].price.maxPricePerHour, or wait for the price to fall`,
+  "cost-unknown": ({ pool, maximum }) =>
+    `nobody knows what a node of pool ${pool} costs, and maxHourlyCostUsd allows ${hourly(maximum)}: set nodePools[].price.usdPerHour, or its instanceTypes and region`,
+  "interruption-rate": ({ perNodeDay, limit, spotTarget, until }) =>
+    `${rounded(perNodeDay)} interruptions a node and day, over the ${rounded(limit)} of spot.maxInterruptionsPerNodeDay: spot is aimed at ${percent(spotTarget)} until ${moment(until)}; add instanceTypes and availabilityZones, or lower spotInstancePercentage`,
+  "rebalance-hint": ({ node, setting }) =>
+    `its cloud says that node ${node} may be interrupted soon (spot.rebalance: ${setting}); Replace buys the next node at once`,
+};
+
+function rounded(rate: number): string {
+  return `${Math.round(rate * 1000) / 1000}`;
+}

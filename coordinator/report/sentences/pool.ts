@@ -1,0 +1,111 @@
+// Sentences for why a pool as a whole holds: its policy, its group, its limits and its clocks. Each names the field
+// that an operator can change, where one is to blame.
+
+import type { Sentences } from "./table.ts";
+import { count, duration, hourly, listed, maximumField, moment, scope } from "./words.ts";
+
+export const POOL: Sentences<
+  | "nothing-to-do"
+  | "cooldown"
+  | "after-add"
+  | "after-remove"
+  | "at-maximum"
+  | "at-minimum"
+  | "rate-limit"
+  | "no-group"
+  | "group-missing"
+  | "size-unknown"
+  | "template-unknown"
+  | "disabled"
+  | "policy-invalid"
+  | "overlap"
+  | "group-shared"
+  | "malformed"
+  | "not-synced"
+  | "move-in-flight"
+  | "booting"
+  | "launch-overdue"
+  | "spot-disabled"
+  | "tier-disabled"
+  | "schedule-cap"
+  | "long-window"
+  | "stabilizing"
+  | "behavior-limit"
+  | "behavior-disabled"
+  | "frozen"
+  | "disruption-budget"
+  | "removal-rate"
+  | "too-many-unhealthy"
+  | "health-report-only"
+  | "gpu-type-differs"
+  | "work-exhausted"
+  | "pool-not-usable"
+  | "cost-limit"
+> = {
+  "nothing-to-do": () => "nothing to do",
+  cooldown: ({ direction, leftMs }) =>
+    direction === "up"
+      ? `grew a moment ago: ${duration(leftMs)} of scaleUpCooldownSeconds left`
+      : `shrank a moment ago: ${duration(leftMs)} of scaleDownCooldownSeconds left`,
+  "after-add": ({ leftMs }) =>
+    `nodes were added a moment ago: nothing is removed for ${duration(leftMs)} more (scaleDownDelayAfterAddSeconds)`,
+  "after-remove": ({ leftMs }) =>
+    `nodes were removed a moment ago: utilisation adds none for ${duration(leftMs)} more (scaleUpCooldownSeconds)`,
+  "at-maximum": ({ scope: of, maximum }) =>
+    `at the maximum of the ${scope(of)}, ${maximum}: raise ${maximumField(of)} to allow more`,
+  "at-minimum": ({ scope: of, minimum }) => `at the minimum of the ${scope(of)}, ${minimum}`,
+  "rate-limit": ({ added, allowed, windowMs }) =>
+    `${count(added, "node")} added in ${duration(windowMs)}, ${allowed} allowed (maxPercentOrNodesAdded)`,
+  "no-group": () => "the pool has no group, so it cannot be sized: set nodePools[].group",
+  "group-missing": ({ detail }) =>
+    `the pool's group does not exist: ${detail}: correct kind, name and namespace in nodePools[].group.scale, or make the group`,
+  "size-unknown": ({ detail }) =>
+    `the size of the pool's group cannot be read, so none is written: ${detail}`,
+  "template-unknown": () =>
+    "nobody knows what a node of this pool offers: set nodePools[].instanceTypes or nodePools[].template, or add a first node by hand",
+  disabled: () => "the policy is switched off (enabled: false)",
+  "policy-invalid": ({ problems }) => `the policy cannot be used: ${problems.join("; ")}`,
+  overlap: ({ node, policies }) =>
+    `node ${node} is claimed more than once, by ${listed(policies)}: it is not removed until one of them lets go (nodeSelector, group)`,
+  "group-shared": ({ pools }) =>
+    `one group stands behind ${listed(pools)}: give each pool a group of its own`,
+  malformed: ({ what }) => `${what} cannot be read`,
+  "not-synced": ({ missing }) => `still waiting for the first complete list of ${listed(missing)}`,
+  "move-in-flight": ({ key, forMs }) => `${key} has been under way for ${duration(forMs)}`,
+  booting: ({ nodes }) => `${count(nodes, "node")} on the way`,
+  "launch-overdue": ({ nodes, forMs }) =>
+    `${count(nodes, "node")} asked for ${duration(forMs)} ago did not come: see the group for capacity, quota or failed machines`,
+  "spot-disabled": () => "spot pools do not grow (enableSpotInstances: false)",
+  "tier-disabled": ({ tier, only }) =>
+    `${tier} pools do not grow, only ${only} ones (enableMultiTierScaling: false)`,
+  "schedule-cap": ({ schedule, maximum }) =>
+    `schedule ${schedule} allows ${count(maximum, "node")} while it is open: raise its maxNodes to allow more`,
+  "long-window": ({ schedule, opens, hours }) =>
+    `schedule ${schedule} stays open for ${hours} hours from ${moment(opens)}: its start and end may name different days; where that is meant, write durationSeconds in place of end`,
+  stabilizing: ({ direction, leftMs }) =>
+    `a recommendation that would ${direction === "up" ? "grow" : "shrink"} the pool less is not old enough: ${duration(leftMs)} left (behavior.${side(direction)}.stabilizationWindowSeconds)`,
+  "behavior-limit": ({ direction, allowed }) =>
+    `behavior.${side(direction)}.policies allow ${count(allowed, "node")} ${direction === "up" ? "more" : "fewer"} at this moment`,
+  "behavior-disabled": ({ direction }) =>
+    `the pool does not ${direction === "up" ? "grow" : "shrink"} (behavior.${side(direction)}.selectPolicy: Disabled)`,
+  frozen: () => "no node is removed and none is moved (disruption.freeze: true)",
+  "disruption-budget": ({ leaving, allowed, disruption }) =>
+    `${count(leaving, "node")} on the way out, ${allowed} allowed for ${disruption} (disruption.budgets)`,
+  "removal-rate": ({ removed, allowed, windowMs }) =>
+    `${count(removed, "node")} removed in ${duration(windowMs)}, ${allowed} allowed (maxPercentOrNodesRemoved)`,
+  "too-many-unhealthy": ({ unhealthy, nodes, percent }) =>
+    `${unhealthy} of ${count(nodes, "node")} are ill, more than the ${percent} % of health.maxUnhealthyPercent: none is replaced, since the fault lies elsewhere; see network, driver and images`,
+  "health-report-only": ({ node, detail }) =>
+    `node ${node} is ill and stays: ${detail}; set health.replace: Replace to have such nodes replaced`,
+  "gpu-type-differs": ({ pool, wanted, node, seen }) =>
+    `pool ${pool} says gpuType ${wanted}, its node ${node} shows ${seen}: correct nodePools[].gpuType or the group's machines`,
+  "work-exhausted": ({ pods, units }) =>
+    `${count(pods, "pod")} were not looked at, since the ${units} units of work of one decision were used up; they come first in the next`,
+  "pool-not-usable": ({ pool }) => `pool ${pool} cannot grow now`,
+  "cost-limit": ({ usdPerHour, adds, maximum }) =>
+    `the nodes cost ${hourly(usdPerHour)} and one more ${hourly(adds)}, over the ${hourly(maximum)} of maxHourlyCostUsd: raise it, or lower what the pools keep`,
+};
+
+function side(direction: "up" | "down"): string {
+  return direction === "up" ? "scaleUp" : "scaleDown";
+}

@@ -1,0 +1,58 @@
+import { describe, expect, test } from "vitest";
+
+import { epochMs } from "../../shared/model/units.ts";
+import { MINUTE, NOW } from "../../test/build/now.ts";
+import { EMPTY_STATUS } from "../act/moves.ts";
+import { statusText } from "./status-text.ts";
+
+const at = (ms: number): string => new Date(ms).toISOString();
+
+describe("statusText()", () => {
+  test("shows prices, offerings that pause and windows that come, and nothing that is over", () => {
+    const text = statusText(
+      [
+        {
+          name: "gpus",
+          generation: 1,
+          pools: [{ name: "spot", minSize: 0, maxSize: 5 }],
+          status: {
+            ...EMPTY_STATUS,
+            pools: [{ name: "spot", size: 1, ready: 1, booting: 0, usdPerHour: 3.06, priceSource: "policy" }],
+            offerings: [
+              {
+                offering: "p3.2xlarge|us-west-2a|spot",
+                kind: "no-capacity",
+                failures: 2,
+                lastAt: at(NOW),
+                until: at(NOW + MINUTE),
+                detail: "none left",
+              },
+              {
+                offering: "old|*|spot",
+                kind: "no-capacity",
+                failures: 1,
+                lastAt: at(NOW - MINUTE),
+                until: at(NOW - 1),
+              },
+            ],
+            schedules: [{ name: "day", opens: at(NOW), closes: at(NOW + MINUTE) }],
+          },
+        },
+      ],
+      [],
+      epochMs(NOW),
+    );
+    expect(text).toMatch(/max +\$\/h[\s\S]*5 +3\.06/);
+    expect(text).toContain(
+      "paused: p3.2xlarge in us-west-2a as spot for 60 s more, no-capacity, 2 failures: none left",
+    );
+    expect(text).not.toContain("old");
+    expect(text).toContain(`window: day from ${at(NOW)} to ${at(NOW + MINUTE)}`);
+  });
+
+  test("says that a cluster has no policy, and that a policy has no status", () => {
+    expect(statusText([], [], epochMs(NOW))).toBe("No AutoscalingPolicy in the cluster.");
+    const none = statusText([{ name: "gpus", generation: 1, pools: [], status: null }], [], epochMs(NOW));
+    expect(none).toContain("no status yet");
+  });
+});
