@@ -91,7 +91,7 @@ export function createActuator(options: {
           node: move.node === undefined ? undefined : nodes.get(move.node),
           underNotice: move.node !== undefined && noticed.has(move.node),
           group: policy.kind === "valid" ? context.groupOf(policy, move.pool) : null,
-          stopped: stoppedBecause(policy),
+          stopped: stoppedBecause(policy) ?? frozenBecause(policy),
         },
         policy.kind === "valid" ? budgets.removal(policy, move.pool) : NO_REMOVAL,
         context,
@@ -228,7 +228,11 @@ async function performOne(
 
 async function remove(
   move: Shrink,
-  { policy, group, budgets }: { readonly policy: ValidPolicy; readonly group: NodeGroup; readonly budgets: Budgets },
+  {
+    policy,
+    group,
+    budgets,
+  }: { readonly policy: ValidPolicy; readonly group: NodeGroup; readonly budgets: Budgets },
   context: ActContext,
 ): Promise<Outcome> {
   switch (move.how) {
@@ -253,6 +257,11 @@ export function stoppedBecause(policy: PolicyInput): string | null {
   if (policy.kind === "invalid") return "the policy is not valid";
   if (!policy.spec.enabled) return "the policy is disabled";
   return policy.spec.mode === "Recommend" ? "the policy only recommends" : null;
+}
+
+/** Why removals that are under way are called off; null when they go on. */
+function frozenBecause(policy: PolicyInput): string | null {
+  return policy.kind === "valid" && policy.spec.disruption.freeze ? "disruption.freeze is set" : null;
 }
 
 const NOT_VALID: Outcome = { kind: "failed", detail: "the policy is not valid" };

@@ -38,6 +38,7 @@ describe("findLeftovers()", () => {
   test("finds a cordon of ours that no move accounts for", () => {
     expect(found(retired(), [])).toEqual(["retirement"]);
     expect(found(retired(`empty-kept-${moveHash(KEY)}`), [])).toEqual(["retirement"]);
+    expect(found(retired(`walk-${moveHash(KEY)}`), [])).toEqual(["retirement"]);
   });
 
   test("finds a request of ours that no move accounts for", () => {

@@ -126,7 +126,10 @@ async function settleDrain(
 /** A mark that was just written may not have come back by the watch. */
 const MARK_LAGS_MS = 5_000;
 
-async function progressOf({ node, move, underNotice }: InFlight, context: ActContext): Promise<DrainProgress> {
+async function progressOf(
+  { node, move, underNotice }: InFlight,
+  context: ActContext,
+): Promise<DrainProgress> {
   const begunAt = parseInstant(move.at);
   const unmarked = node?.drainRequest.kind === "none" && retirementOf(node.taints) === null;
   if (unmarked && !underNotice && begunAt !== null && elapsed(begunAt, context.clock.now()) <= MARK_LAGS_MS)

@@ -24,7 +24,13 @@ const POOL = { namespace: "default", name: "spot-a" };
 function setup(made: WorldClient, agoMs = 0) {
   const { client, server, world } = made;
   server.change((changed) =>
-    changed.submitService({ name: "web", replicas: 2, gpus: 1, labels: { app: "web" }, graceSeconds: seconds(1) }),
+    changed.submitService({
+      name: "web",
+      replicas: 2,
+      gpus: 1,
+      labels: { app: "web" },
+      graceSeconds: seconds(1),
+    }),
   );
   server.step(after(world.now, millis(2_000)));
   const machine = world.list("machines")[0];
@@ -62,9 +68,19 @@ function setup(made: WorldClient, agoMs = 0) {
     return await settle({ move, node, underNotice: false, group, stopped: null, ...changes }, YES, context);
   };
   const asked = (): readonly string[] =>
-    server.audit.filter(({ method, path }) => method === "DELETE" || path.endsWith("/eviction")).map((call) => call.method);
+    server.audit
+      .filter(({ method, path }) => method === "DELETE" || path.endsWith("/eviction"))
+      .map((call) => call.method);
   const size = () => world.get("machinedeployments", POOL)?.spec.replicas;
-  return { asked, begin: async () => await beginWalk(context, { node: name, key }), key, move, read, size, step };
+  return {
+    asked,
+    begin: async () => await beginWalk(context, { node: name, key }),
+    key,
+    move,
+    read,
+    size,
+    step,
+  };
 }
 
 function withBudget({ server }: WorldClient): void {
@@ -124,7 +140,10 @@ describe("a node without an agent", () => {
     const { begin, move, step } = setup(made);
     await begin();
     expect(await step({ move: { ...move, phase: "intended" } })).toMatchObject({ kind: "draining" });
-    expect(await step()).toMatchObject({ kind: "draining", detail: expect.stringContaining("2 of 2") as string });
+    expect(await step()).toMatchObject({
+      kind: "draining",
+      detail: expect.stringContaining("2 of 2") as string,
+    });
   });
 
   test("is given back when its policy is stopped, and left to the notice that it comes under", async () => {

@@ -2,14 +2,14 @@
 // the Eviction API. Budgets hold, no pod gets more than its own grace, nothing is deleted. All state stands in the
 // node's taint and in the journal, so that a new leader goes on where the last one stopped.
 
-import { parseInstant } from "../../shared/model/instant.ts";
+import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { graceAt, planDrain, startsOf } from "../../shared/model/drain-plan.ts";
 import type { ClassesGone, DrainPlan, PlannedPod } from "../../shared/model/drain-plan.ts";
+import { parseInstant } from "../../shared/model/instant.ts";
 import type { Taint } from "../../shared/model/kube.ts";
 import type { EvictionClass } from "../../shared/model/pod.ts";
 import { after } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
-import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import type { EvictionOutcome } from "../../shared/runtime/kube/evict.ts";
 import type { ActContext } from "./context.ts";
@@ -49,7 +49,10 @@ export async function walkOn(
   const plan = planDrain({ pods, seenAt, deadline, voluntary: true, self: null });
   if (now >= deadline) {
     const left = plan.pods.map(({ key }) => key);
-    return { kind: "over", detail: `not empty by the deadline: ${left.length} left, ${left[0] ?? "none"} first` };
+    return {
+      kind: "over",
+      detail: `not empty by the deadline: ${left.length} left, ${left[0] ?? "none"} first`,
+    };
   }
   const due = startsOf(plan, classesGone(plan)).filter(({ at }) => at <= now);
   const answers = await inChunks(due, async ({ pod }) => await evict(pod, plan, { now, context }));
@@ -83,9 +86,11 @@ async function evict(
 
 /** The same words as long as nothing changes, since each change is written to the status. */
 function detailOf({ pods }: DrainPlan, answers: readonly Answer[]): string {
-  const of = (...kinds: readonly Answer[]): number => answers.filter((answer) => kinds.includes(answer)).length;
+  const of = (...kinds: readonly Answer[]): number =>
+    answers.filter((answer) => kinds.includes(answer)).length;
   const leaving =
-    pods.filter(({ state }) => state === "leaving").length + of("accepted", "gone", "replaced", "namespace-terminating");
+    pods.filter(({ state }) => state === "leaving").length +
+    of("accepted", "gone", "replaced", "namespace-terminating");
   const blocked = of("budget-blocked", "several-budgets");
   const waiting = pods.length - leaving - blocked;
   return [

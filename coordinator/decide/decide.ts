@@ -6,7 +6,7 @@ import { epochMs } from "../../shared/model/units.ts";
 import type { WorkedDecision } from "./answer/explanation.ts";
 import { figuresOf } from "./answer/figures.ts";
 import { holdsOf, holdsOfUnreadable, holdsWithoutTime, unplacedOf } from "./answer/holds.ts";
-import { condemnedOf } from "./fleet/condemned.ts";
+import { healthOf } from "./fleet/condemned.ts";
 import { assemble } from "./fleet/fleet.ts";
 import { remember } from "./fleet/memory.ts";
 import { sane } from "./fleet/sane.ts";
@@ -47,12 +47,12 @@ export function decideInFull(input: Snapshot): WorkedDecision {
 
   // 2. Which pods count, and the room that is there.
   const usdPerHourOf = priceLookup(snapshot.prices);
-  const condemned = condemnedOf(fleet, snapshot);
+  const health = healthOf(fleet, snapshot);
   const packing = createPacking(fleet, snapshot.pods, {
     usdPerHourOf,
     before: snapshot.memory,
     now: memory,
-    condemned,
+    condemned: health.condemned,
     ...snapshot,
   });
   const steps = createSteps();
@@ -62,7 +62,7 @@ export function decideInFull(input: Snapshot): WorkedDecision {
 
   // 4. Machines that are lost leave their groups; then nodes that nobody needs.
   const releases = releaseMoves(fleet, steps);
-  const shrinking = shrink(packing, snapshot.budgets, memory, steps, { condemned });
+  const shrinking = shrink(packing, snapshot.budgets, memory, steps, { health });
 
   // 5. Every pool and every pod is answered.
   const moves = [...additions, ...releases, ...shrinking.moves];

@@ -71,7 +71,11 @@ export interface RuleContext {
   /** Nodes on which pods of the gang are, by name. */
   readonly nodesOfGang: (gang: string) => ReadonlySet<string>;
   /** GPUs of the policy that report, and the sum of their readings, without the nodes that go in this decision. */
-  readonly loadOf: (pool: PoolState) => { readonly sum: number; readonly fresh: number; readonly mean: number | null };
+  readonly loadOf: (pool: PoolState) => {
+    readonly sum: number;
+    readonly fresh: number;
+    readonly mean: number | null;
+  };
   readonly rehousing: (candidate: Candidate) => Rehousing;
   /** Asked before anything goes: alone, as the board was then. */
   readonly movability: (candidate: Candidate) => Movability;

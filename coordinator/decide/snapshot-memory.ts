@@ -100,6 +100,8 @@ export interface NodeShape {
   readonly taints: readonly Taint[];
   /** What DaemonSet and static pods of such a node request: `allocatable` is without it. Absent: none is known. */
   readonly overhead?: Resources;
+  /** uid of a DaemonSet → its part of `overhead`, as seen on that node. Absent: whose it is was not written down. */
+  readonly daemons?: Readonly<Record<string, Resources>>;
   /** What the machine has before anything is reserved; absent: not known. */
   readonly capacity?: Resources;
   readonly volumeLimits?: Readonly<Record<string, number>>;

@@ -60,6 +60,12 @@ export interface PodInput {
   readonly ready?: boolean;
 }
 
+/** What one pod of a DaemonSet takes of a node, and on which nodes there will be one. */
+export type DaemonInput = Pick<
+  PodInput,
+  "key" | "uid" | "requests" | "nodeSelector" | "nodeTerms" | "tolerations"
+>;
+
 /** All of the expressions have to hold; with none the term matches nothing, as in Kubernetes. */
 export interface NodeTerm {
   readonly labels: readonly NodeExpression[];

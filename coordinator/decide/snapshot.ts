@@ -11,7 +11,7 @@ import type { CapacityType } from "../../shared/model/node.ts";
 import type { Resources } from "../../shared/model/resources.ts";
 import type { EpochMs, Ratio } from "../../shared/model/units.ts";
 import type { Journal, Memory } from "./snapshot-memory.ts";
-import type { PodInput } from "./snapshot-pod.ts";
+import type { DaemonInput, PodInput } from "./snapshot-pod.ts";
 
 export interface Snapshot {
   readonly v: 1;
@@ -29,6 +29,8 @@ export interface Snapshot {
   readonly memory: Memory;
   /** Namespace → its labels, for affinity terms that select namespaces. Absent: none is known. */
   readonly namespaces?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** DaemonSets that bring a pod to each node they match. Absent: not known; then only what stands on nodes counts. */
+  readonly daemons?: readonly DaemonInput[];
   /** Prices that a source has read since the catalogue was made. Absent: the policy's and the catalogue's alone. */
   readonly prices?: readonly PricePoint[];
   /** How much packing this decision may do, in units of work. Absent: as much as it takes. */

@@ -1,19 +1,20 @@
-// The cluster by watch, as a decision reads it: nodes, pods and budgets, and what pods refer to (storage, namespaces,
-// groups). It says what has changed in the one way that matters to the loop: whether a pod has become unschedulable,
+// The cluster by watch, as a decision reads it: nodes, pods and budgets, what pods refer to (storage, namespaces,
+// groups) and what DaemonSets will bring. It says what has changed in the one way that matters to the loop: whether a pod has become unschedulable,
 // which opens a batch, or something else.
 
-import type { CsiNode, KubeObject, Node, Pod, PodDisruptionBudget } from "../../shared/model/kube.ts";
+import type { CsiNode, DaemonSet, KubeObject, Node, Pod, PodDisruptionBudget } from "../../shared/model/kube.ts";
 import { selects } from "../../shared/model/label-selector.ts";
 import { podKey } from "../../shared/model/pod.ts";
 import { reduced, RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import type { Discovery } from "../../shared/runtime/kube/resources.ts";
-import type { PodInput } from "../decide/snapshot-pod.ts";
+import type { DaemonInput, PodInput } from "../decide/snapshot-pod.ts";
 import type { BudgetInput, Snapshot } from "../decide/snapshot.ts";
+import { daemonInput } from "./daemon-input.ts";
 import { deepFreeze } from "./freeze.ts";
 import { createGangObjects } from "./gang-objects.ts";
 import { createInputs } from "./inputs.ts";
 import type { BareNode, OnProblem } from "./inputs.ts";
-import { keptCsiNode, keptNode, keptPod } from "./kept.ts";
+import { keptCsiNode, keptDaemonSet, keptNode, keptPod } from "./kept.ts";
 import type { OptionalWatch } from "./optional.ts";
 import { createStorage } from "./storage.ts";
 import type { Storage } from "./storage.ts";
@@ -29,6 +30,7 @@ export interface Cluster {
     ...Storage["watches"],
     Watched<CsiNode>,
     Watched<KubeObject>,
+    Watched<DaemonSet>,
   ];
   /** Of kinds that a cluster need not have: nothing waits for them. */
   readonly optional: readonly OptionalWatch[];
@@ -36,6 +38,7 @@ export interface Cluster {
   pods(): readonly PodInput[];
   budgets(): readonly BudgetInput[];
   namespaces(): NonNullable<Snapshot["namespaces"]>;
+  daemons(): readonly DaemonInput[];
   isReady(node: string): boolean;
 }
 
@@ -52,6 +55,7 @@ export function createCluster({ watch, discover, onProblem, onChange }: ClusterO
   let podsChanged = 0;
   let kept: { readonly revision: number; readonly budgets: readonly BudgetInput[] } | null = null;
   let namespaceLabels: NonNullable<Snapshot["namespaces"]> | null = null;
+  let daemonInputs: readonly DaemonInput[] | null = null;
 
   const storage = createStorage(watch, onOther);
   const gangs = createGangObjects({ watch, discover, onChange: onOther });
@@ -60,6 +64,7 @@ export function createCluster({ watch, discover, onProblem, onChange }: ClusterO
 
   const isCsiNodeNews = createNews<CsiNode>(({ spec }) => spec?.drivers);
   const isNamespaceNews = createNews<KubeObject>(({ metadata }) => [metadata.labels]);
+  const isDaemonNews = createNews<DaemonSet>(({ metadata, spec }) => [metadata.deletionTimestamp, spec]);
   const isNodeNews = createNews<Node, BareNode>((node) => inputs.node(node), decisiveOfNode);
   const isPodNews = createNews<Pod, PodInput>((pod) => inputs.pod(pod), decisiveOfPod);
   const isBudgetNews = createNews<PodDisruptionBudget>(({ spec, status }) => [
@@ -80,6 +85,11 @@ export function createCluster({ watch, discover, onProblem, onChange }: ClusterO
       onOther();
     },
   );
+  const daemonSets = createWatched(reduced(RESOURCE.daemonSets, keptDaemonSet), watch, (event) => {
+    if (!isDaemonNews(event)) return;
+    daemonInputs = null;
+    onOther();
+  });
   const nodes = createWatched(reduced(RESOURCE.nodes, keptNode), watch, (event) => {
     if (isNodeNews(event)) onOther();
   });
@@ -104,7 +114,7 @@ export function createCluster({ watch, discover, onProblem, onChange }: ClusterO
   }
 
   return {
-    watches: [nodes, pods, budgets, ...storage.watches, csiNodes, namespaces],
+    watches: [nodes, pods, budgets, ...storage.watches, csiNodes, namespaces, daemonSets],
     optional: gangs.watches,
     nodes: () => nodes.store.values().map((node) => inputs.node(node)),
     pods: () => pods.store.values().flatMap((pod) => inputs.pod(pod) ?? []),
@@ -120,6 +130,12 @@ export function createCluster({ watch, discover, onProblem, onChange }: ClusterO
         ),
       );
       return namespaceLabels;
+    },
+    daemons: () => {
+      daemonInputs ??= deepFreeze(
+        daemonSets.store.values().flatMap((daemonSet) => daemonInput(daemonSet, onProblem) ?? []),
+      );
+      return daemonInputs;
     },
     isReady: (name) => {
       const node = nodes.store.get({ name });

@@ -14,7 +14,7 @@ import type { Storage } from "./storage.ts";
 import { hasClaims, volumesOf } from "./volumes.ts";
 
 export interface Problem {
-  readonly kind: "node" | "pod" | "budget";
+  readonly kind: "node" | "pod" | "budget" | "daemonset";
   readonly name: string;
   readonly detail: string;
 }

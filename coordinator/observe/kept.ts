@@ -7,6 +7,7 @@ import type {
   Condition,
   Container,
   CsiNode,
+  DaemonSet,
   Node,
   ObjectMeta,
   PersistentVolume,
@@ -33,27 +34,7 @@ export function keptPod({ metadata, spec, status }: Pod): Pod {
       ...annotationsOf(metadata, POD_ANNOTATIONS),
       ...controllersOf(metadata),
     },
-    spec: {
-      ...pick(
-        spec,
-        "nodeName",
-        "nodeSelector",
-        "tolerations",
-        "overhead",
-        "priority",
-        "priorityClassName",
-        "topologySpreadConstraints",
-        "hostNetwork",
-        "resources",
-        "resourceClaims",
-      ),
-      ...(spec.affinity === undefined ? {} : { affinity: keptAffinity(spec.affinity) }),
-      containers: spec.containers.map(keptContainer),
-      ...(spec.initContainers === undefined
-        ? {}
-        : { initContainers: spec.initContainers.map(keptContainer) }),
-      ...(spec.volumes === undefined ? {} : { volumes: spec.volumes.flatMap(keptPodVolume) }),
-    },
+    spec: keptPodSpec(spec),
     ...(status === undefined
       ? {}
       : {
@@ -62,6 +43,30 @@ export function keptPod({ metadata, spec, status }: Pod): Pod {
             ...conditionsOf(status.conditions, POD_CONDITIONS, "reason", "lastTransitionTime"),
           },
         }),
+  };
+}
+
+function keptPodSpec(spec: Pod["spec"]): Pod["spec"] {
+  return {
+    ...pick(
+      spec,
+      "nodeName",
+      "nodeSelector",
+      "tolerations",
+      "overhead",
+      "priority",
+      "priorityClassName",
+      "topologySpreadConstraints",
+      "hostNetwork",
+      "resources",
+      "resourceClaims",
+    ),
+    ...(spec.affinity === undefined ? {} : { affinity: keptAffinity(spec.affinity) }),
+    containers: spec.containers.map(keptContainer),
+    ...(spec.initContainers === undefined
+      ? {}
+      : { initContainers: spec.initContainers.map(keptContainer) }),
+    ...(spec.volumes === undefined ? {} : { volumes: spec.volumes.flatMap(keptPodVolume) }),
   };
 }
 
@@ -83,6 +88,14 @@ function keptContainer(container: Container): Container {
 function keptPodVolume(volume: Volume): readonly Volume[] {
   const kept = pick(volume, "name", "persistentVolumeClaim", "ephemeral", "emptyDir", "hostPath");
   return Object.keys(kept).length > 1 ? [kept] : [];
+}
+
+export function keptDaemonSet({ metadata, spec }: DaemonSet): DaemonSet {
+  const template = spec?.template?.spec;
+  return {
+    metadata: pick(metadata, "name", "namespace", "uid", "deletionTimestamp"),
+    ...(template === undefined ? {} : { spec: { template: { spec: keptPodSpec(template) } } }),
+  };
 }
 
 export function keptNode({ metadata, spec, status }: Node): Node {

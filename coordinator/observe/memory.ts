@@ -171,6 +171,7 @@ const nodeShape = {
     }),
   ),
   overhead: record(amount).optional(),
+  daemons: record(record(amount)).optional(),
   capacity: record(amount).optional(),
   volumeLimits: record(amount).optional(),
   source: z.enum(["node", "template", "catalogue"]).optional(),

@@ -64,12 +64,14 @@ function whatFewHave(pod: Pod): Partial<PodInput> {
   const claims = pod.spec.resourceClaims ?? [];
   const provisioningRequest =
     annotations[POD_ANNOTATION.provisioningRequest] ?? annotations[POD_ANNOTATION.oldProvisioningRequest];
+  const gpuModel = annotations[POD_ANNOTATION.gpuModel]?.trim() ?? "";
   return {
     ...(Object.keys(labels).length === 0 ? {} : { labels }),
     ...(claims.length === 0
       ? {}
       : { resourceClaims: claims.map(({ name, resourceClaimName }) => resourceClaimName ?? name) }),
     ...(provisioningRequest === undefined ? {} : { provisioningRequest }),
+    ...(gpuModel === "" ? {} : { gpuModel }),
     ...(hasLocalStorage(pod) ? { localStorage: true } : {}),
     ...optionalInstant("startedAt", pod.status?.startTime),
     ...optionalInstant("endsAt", deletionTimestamp),

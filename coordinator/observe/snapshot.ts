@@ -80,6 +80,7 @@ export function createObserver(sources: Sources): Observer {
         notices: notices.current(nodes, now),
         memory,
         namespaces: cluster.namespaces(),
+        daemons: cluster.daemons(),
         workUnits,
       } satisfies Snapshot);
     },

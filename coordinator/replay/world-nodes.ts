@@ -120,6 +120,16 @@ export function createNodes(core: Core, index: NodeIndex, kubelet: Kubelet): Nod
     return wrote;
   }
 
+  /** Shown to whoever asks what each node will carry; its pods are made from `spec`. */
+  function writeDaemonSet(spec: DaemonSetSpec): void {
+    const { name, namespace = "kube-system" } = spec;
+    const { tolerations = [], ...pod } = podFromShape(spec, spec.gpus ?? 0, { name, namespace }).spec;
+    core.store.write("daemonsets", {
+      metadata: { name, namespace, uid: daemonSetUid(spec) },
+      spec: { template: { spec: { ...pod, tolerations } } },
+    });
+  }
+
   function createDaemonPod(spec: DaemonSetSpec, node: Node): void {
     const suffix = spec.mirror === true ? node.metadata.name : nameSuffix(random);
     const pod = podFromShape(spec, spec.gpus ?? 0, {
@@ -165,6 +175,7 @@ export function createNodes(core: Core, index: NodeIndex, kubelet: Kubelet): Nod
   return {
     addDaemonSet: (spec) => {
       daemonSets.push(spec);
+      if (spec.mirror !== true) writeDaemonSet(spec);
       for (const node of core.store.list("nodes")) changed.add(node.metadata.name);
     },
     setReady: (name, ready) => {
@@ -213,6 +224,10 @@ function isLifecycle(taint: Taint): boolean {
   return taint.effect === "NoSchedule" && LIFECYCLE_TAINTS.includes(taint.key);
 }
 
+function daemonSetUid({ name }: DaemonSetSpec): string {
+  return `daemonset-${name}`;
+}
+
 function ownerOf(
   spec: DaemonSetSpec,
   node: Node,
@@ -222,7 +237,7 @@ function ownerOf(
       apiVersion: "apps/v1",
       kind: "DaemonSet",
       name: spec.name,
-      uid: `daemonset-${spec.name}`,
+      uid: daemonSetUid(spec),
       controller: true,
     };
   const { name, uid = "" } = node.metadata;

@@ -4,6 +4,7 @@
 
 import type {
   CsiNode,
+  DaemonSet,
   KubeObject,
   Lease,
   Machine,
@@ -101,6 +102,16 @@ export const RESOURCES = {
     plural: "csinodes",
     kind: "CSINode",
     namespaced: false,
+  },
+  daemonsets: {
+    ...plain,
+    group: "apps",
+    version: "v1",
+    plural: "daemonsets",
+    kind: "DaemonSet",
+    namespaced: true,
+    hasStatus: true,
+    hasGeneration: true,
   },
   events: { ...plain, group: "", version: "v1", plural: "events", kind: "Event", namespaced: true },
   leases: {
@@ -209,6 +220,7 @@ export interface Objects {
   readonly persistentvolumes: PersistentVolume;
   readonly storageclasses: StorageClass;
   readonly csinodes: CsiNode;
+  readonly daemonsets: DaemonSet;
   readonly events: OpaqueObject;
   readonly leases: Lease;
   readonly poddisruptionbudgets: PodDisruptionBudget;

@@ -109,7 +109,7 @@ export const COORDINATOR_METRICS = defineMetrics({
   gpu_autoscaler_objects_unreadable_total: {
     type: "counter",
     help: "Kubernetes objects with a part that cannot be read; they are left out or held to be full.",
-    labels: { kind: "node, pod, budget or status" },
+    labels: { kind: "node, pod, budget, daemonset or status" },
   },
   gpu_autoscaler_watch_errors_total: {
     type: "counter",

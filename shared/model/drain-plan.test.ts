@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
+import { drainWindow, graceAt, isCovered, planDrain, startOf, startsOf } from "./drain-plan.ts";
+import type { ClassesGone, DrainPlan } from "./drain-plan.ts";
 import type { Pod } from "./kube.ts";
 import { POD_ANNOTATION } from "./names.ts";
 import { EVICTION_CLASSES } from "./pod.ts";
 import type { EvictionClass } from "./pod.ts";
 import { epochMs } from "./units.ts";
-import { drainWindow, graceAt, isCovered, planDrain, startOf, startsOf } from "./drain-plan.ts";
-import type { ClassesGone, DrainPlan } from "./drain-plan.ts";
 
 const SEEN = epochMs(1_800_000_000_000);
 const NOBODY_GONE: ClassesGone = { low: false, medium: false, high: false, system: false };

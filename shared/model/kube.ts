@@ -199,6 +199,10 @@ export interface Pod extends KubeObject {
   };
 }
 
+export interface DaemonSet extends KubeObject {
+  readonly spec?: { readonly template?: { readonly spec?: Pod["spec"] } };
+}
+
 export interface LabelSelector {
   readonly matchLabels?: Readonly<Record<string, string>>;
   readonly matchExpressions?: readonly {

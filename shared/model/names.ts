@@ -46,6 +46,16 @@ export const GPU_MODEL_LABELS: readonly string[] = [
   "cluster-api/accelerator",
 ];
 
+/**
+ * Before labels that a node with GPUs gets once it is there: those of NVIDIA's GPU operator and of AMD's, and of Node
+ * Feature Discovery, on which both build.
+ */
+export const LATE_GPU_LABEL_PREFIXES: readonly string[] = [
+  "nvidia.com/",
+  "amd.com/",
+  "feature.node.kubernetes.io/",
+];
+
 /** Labels by which other projects mark spot capacity: key → values that mean spot. */
 export const FOREIGN_SPOT_LABELS: Readonly<Record<string, readonly string[]>> = {
   "karpenter.sh/capacity-type": ["spot"],
@@ -107,6 +117,16 @@ export const TAINT = {
   unschedulable: "node.kubernetes.io/unschedulable",
 } as const;
 
+/** Taints by which Kubernetes marks a passing state of a node: its DaemonSets run all the same. */
+export const NODE_STATE_TAINT = {
+  notReady: "node.kubernetes.io/not-ready",
+  unreachable: "node.kubernetes.io/unreachable",
+  diskPressure: "node.kubernetes.io/disk-pressure",
+  memoryPressure: "node.kubernetes.io/memory-pressure",
+  pidPressure: "node.kubernetes.io/pid-pressure",
+  networkUnavailable: "node.kubernetes.io/network-unavailable",
+} as const;
+
 export const POD_ANNOTATION = {
   evictionPriority: "gpu-autoscaler.io/eviction-priority",
   evictionMode: "gpu-autoscaler.io/eviction-mode",
@@ -126,6 +146,8 @@ export const POD_ANNOTATION = {
   gang: "gpu-autoscaler.io/gang",
   /** How many of them have to. */
   gangSize: "gpu-autoscaler.io/gang-size",
+  /** The GPU that the pod needs, by any name of it: "H100", "a100-80gb". */
+  gpuModel: "gpu-autoscaler.io/gpu-model",
   /** Kubernetes' ProvisioningRequest: its name, on the pods that will use it. */
   provisioningRequest: "autoscaling.x-k8s.io/consume-provisioning-request",
   /** Cluster Autoscaler's older spelling of it. */

@@ -34,7 +34,9 @@ export async function run(): Promise<Figure[]> {
   let worst = 0;
   for (const { name, cpuPods, gpuPods } of WORKLOADS) {
     const pods = [
-      ...Array.from({ length: cpuPods }, (_, index) => pending(`cpu-${index}`, { cpu: 1000, memory: 2 * GI })),
+      ...Array.from({ length: cpuPods }, (_, index) =>
+        pending(`cpu-${index}`, { cpu: 1000, memory: 2 * GI }),
+      ),
       ...Array.from({ length: gpuPods }, (_, index) =>
         pending(`gpu-${index}`, { cpu: 4000, memory: 16 * GI, "nvidia.com/gpu": 1 }),
       ),

@@ -24,10 +24,7 @@ export async function run(): Promise<Figure[]> {
   const input = snapshot();
   const { medianS, last } = timed("decide-down", () => input, decide);
   const removed = last.plan.moves.filter(({ kind }) => kind === "shrink").length;
-  return [
-    figure("removed", removed, "", { min: GONE, max: GONE }),
-    figure("s", medianS, "s", { max: 2 }),
-  ];
+  return [figure("removed", removed, "", { min: GONE, max: GONE }), figure("s", medianS, "s", { max: 2 })];
 }
 
 function snapshot(): Snapshot {

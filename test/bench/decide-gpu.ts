@@ -37,7 +37,9 @@ export async function run(): Promise<Figure[]> {
   const sum = (of: (one: (typeof bought)[number]) => number) => bought.reduce((all, one) => all + of(one), 0);
   const bound = last.plan.packing?.lowerBoundUsdPerHour ?? Number.NaN;
   const tight = decide(snapshotOf(policyOf(gpuOfferings({ maxSize: TIGHT })), pods));
-  console.error(`decide-gpu: ${sum((one) => one.nodes)} nodes for ${sum((one) => one.usd).toFixed(0)} an hour`);
+  console.error(
+    `decide-gpu: ${sum((one) => one.nodes)} nodes for ${sum((one) => one.usd).toFixed(0)} an hour`,
+  );
   return [
     figure("pods_per_s_5000", PODS / medianS, "1/s", { min: 5_000 }),
     figure("placed", placed.size, "", { min: PODS, max: PODS }),

@@ -38,8 +38,12 @@ function over({ plan }: Decision, pods: number): number {
 
 function peakMiB(): number {
   const program = fileURLToPath(new URL("decide-peak.ts", import.meta.url));
-  const child = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", program, String(LARGE)], {
-    encoding: "utf8",
-  });
+  const child = spawnSync(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", program, String(LARGE)],
+    {
+      encoding: "utf8",
+    },
+  );
   return Number(child.stdout.trim() || Number.NaN);
 }

@@ -1,12 +1,12 @@
 // Policies and pending pods for the benches of decisions. Every draw comes from one seeded stream, so that a bench
 // packs the same pods wherever it runs. Which figures are read off is for each bench to say.
 
+import { EMPTY_JOURNAL, EMPTY_MEMORY } from "../../coordinator/decide/snapshot-memory.ts";
 import type { PodInput } from "../../coordinator/decide/snapshot-pod.ts";
 import type { PolicyInput, Snapshot } from "../../coordinator/decide/snapshot.ts";
-import { EMPTY_JOURNAL, EMPTY_MEMORY } from "../../coordinator/decide/snapshot-memory.ts";
 import { policySpecSchema } from "../../shared/contract/policy.ts";
-import type { CapacityType } from "../../shared/model/node.ts";
 import { GPU_RESOURCE, NODE_LABEL } from "../../shared/model/names.ts";
+import type { CapacityType } from "../../shared/model/node.ts";
 import { seededRandom } from "../../shared/model/random.ts";
 import { epochMs } from "../../shared/model/units.ts";
 
@@ -37,7 +37,9 @@ export function policyOf(offerings: readonly Offering[]): PolicyInput {
     instanceTypes: [type],
     availabilityZones: [zone],
     price: { usdPerHour },
-    group: { scale: { apiVersion: "cluster.x-k8s.io/v1beta1", kind: "MachineDeployment", name, namespace: "m" } },
+    group: {
+      scale: { apiVersion: "cluster.x-k8s.io/v1beta1", kind: "MachineDeployment", name, namespace: "m" },
+    },
     template: {
       allocatable,
       labels: { ...labels, [NODE_LABEL.instanceType]: type, [NODE_LABEL.zone]: zone },
@@ -128,11 +130,7 @@ export function diverseOfferings(): Offering[] {
         size: large ? "large" : "small",
       },
     });
-    return [
-      one("spot", "z1"),
-      one("spot", "z2"),
-      ...ZONES.map((zone) => one("on-demand", zone)),
-    ];
+    return [one("spot", "z1"), one("spot", "z2"), ...ZONES.map((zone) => one("on-demand", zone))];
   });
 }
 
@@ -184,7 +182,10 @@ export function diversePods(count: number, options: { readonly antiAffinity?: bo
     Array.from({ length: fifth }, (_, index) => pending(`p${group}-${index}`, requests(), kind())),
   );
   const rest = options.antiAffinity === false ? 0 : count - pods.length;
-  return [...pods, ...Array.from({ length: rest }, (_, index) => pending(`rest-${index}`, requests(), generic()))];
+  return [
+    ...pods,
+    ...Array.from({ length: rest }, (_, index) => pending(`rest-${index}`, requests(), generic())),
+  ];
 }
 
 interface GpuMachine {
@@ -275,7 +276,11 @@ export function gpuPods(count: number): PodInput[] {
 
 /** The four types on which the peers were measured, in one zone and one tier. */
 export function choiceOfferings(): Offering[] {
-  const one = (type: string, usdPerHour: number, allocatable: Readonly<Record<string, string>>): Offering => ({
+  const one = (
+    type: string,
+    usdPerHour: number,
+    allocatable: Readonly<Record<string, string>>,
+  ): Offering => ({
     name: type,
     type,
     zone: "z1",

@@ -7,6 +7,7 @@ import type { Problem } from "../../coordinator/observe/inputs.ts";
 import type { WatchDeps } from "../../coordinator/observe/watched.ts";
 import type {
   CsiNode,
+  DaemonSet,
   KubeObject,
   Node,
   PersistentVolume,
@@ -44,6 +45,7 @@ export interface ObservedObjects {
   readonly classes?: readonly StorageClass[];
   readonly csiNodes?: readonly CsiNode[];
   readonly namespaces?: readonly KubeObject[];
+  readonly daemonSets?: readonly DaemonSet[];
 }
 
 export interface Observed {
@@ -62,12 +64,13 @@ export function observed(objects: ObservedObjects = {}): Observed {
     onProblem: (problem) => problems.push(problem),
     onChange: (what) => news.push(what),
   });
-  const [nodes, pods, budgets, claims, volumes, classes, csiNodes, namespaces] = cluster.watches;
+  const [nodes, pods, budgets, claims, volumes, classes, csiNodes, namespaces, daemonSets] = cluster.watches;
   csiNodes.store.apply({ kind: "synced", items: objects.csiNodes ?? [] });
   classes.store.apply({ kind: "synced", items: objects.classes ?? [] });
   volumes.store.apply({ kind: "synced", items: objects.volumes ?? [] });
   claims.store.apply({ kind: "synced", items: objects.claims ?? [] });
   namespaces.store.apply({ kind: "synced", items: objects.namespaces ?? [] });
+  daemonSets.store.apply({ kind: "synced", items: objects.daemonSets ?? [] });
   nodes.store.apply({ kind: "synced", items: objects.nodes ?? [] });
   pods.store.apply({ kind: "synced", items: objects.pods ?? [] });
   budgets.store.apply({ kind: "synced", items: objects.budgets ?? [] });

@@ -1,7 +1,7 @@
 // Pods for tests of decisions: one GPU, owned by a ReplicaSet; without a node they have been unschedulable for ten
 // minutes.
 
-import type { PodInput } from "../../coordinator/decide/snapshot-pod.ts";
+import type { DaemonInput, PodInput } from "../../coordinator/decide/snapshot-pod.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import { MINUTE, NOW } from "./now.ts";
 
@@ -56,4 +56,16 @@ export function pod(name: string, options: PodOptions = {}): PodInput {
 /** `count` pods like this one, named `<name>-0` and on. */
 export function pods(count: number, name: string, options: PodOptions = {}): PodInput[] {
   return Array.from({ length: count }, (_, index) => pod(`${name}-${index}`, options));
+}
+
+/** A DaemonSet with uid `uid-<name>` whose pods ask for a slot and for nothing else, and go to every node. */
+export function daemonSet(name: string, options: Partial<DaemonInput> = {}): DaemonInput {
+  return {
+    key: `kube-system/${name}`,
+    uid: `uid-${name}`,
+    nodeSelector: {},
+    tolerations: [],
+    ...options,
+    requests: { pods: 1, ...options.requests },
+  };
 }

@@ -28,6 +28,7 @@ export interface SnapshotOptions {
   readonly notices?: readonly NoticeInput[];
   readonly memory?: Memory;
   readonly prices?: Snapshot["prices"];
+  readonly daemons?: Snapshot["daemons"];
 }
 
 export function snapshot(options: SnapshotOptions = {}): Snapshot {
@@ -42,6 +43,7 @@ export function snapshot(options: SnapshotOptions = {}): Snapshot {
     budgets: options.budgets ?? [],
     notices: options.notices ?? [],
     memory: options.memory ?? EMPTY_MEMORY,
+    ...(options.daemons === undefined ? {} : { daemons: options.daemons }),
     ...(options.prices === undefined ? {} : { prices: options.prices }),
   });
 }

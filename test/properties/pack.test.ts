@@ -6,7 +6,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { decide } from "../../coordinator/decide/decide.ts";
+import { decide, decideInFull } from "../../coordinator/decide/decide.ts";
 import type { PodInput } from "../../coordinator/decide/snapshot-pod.ts";
 import type { NodeInput, Snapshot } from "../../coordinator/decide/snapshot.ts";
 import { NODE_LABEL } from "../../shared/model/names.ts";
@@ -15,7 +15,7 @@ import { pod } from "../build/pod.ts";
 import { policy, pool } from "../build/policy.ts";
 import { snapshot } from "../build/snapshot.ts";
 
-const CASES = 300;
+const CASES = 10_000;
 const GI = 2 ** 30;
 
 interface Machine {
@@ -75,26 +75,22 @@ const anyCases: fc.Arbitrary<Case> = fc.record({
       { minLength: 1, maxLength: 8 },
     )
     .map((all) =>
-      all.map(
-        (one, index): Ask => ({
-          ...one,
-          name: `p${index}`,
-          // Which nodes a constraint counts depends on the pod's own selector: the oracle does not model that.
-          disk: one.tie === "spread" ? null : one.disk,
-        }),
-      ),
+      all.map((one, index): Ask => ({
+        ...one,
+        name: `p${index}`,
+        // Which nodes a constraint counts depends on the pod's own selector: the oracle does not model that.
+        disk: one.tie === "spread" ? null : one.disk,
+      })),
     ),
   pools: machines("pool", 2, 5),
   nodes: fc.oneof(fc.constant([]), machines("node", 1, 2)),
 });
 
 /** A pod without GPUs that no pool would take is no demand, so it is nobody's to place. */
-const cases = anyCases.map(
-  ({ pods, ...others }): Case => ({
-    ...others,
-    pods: pods.filter((ask) => ask.gpus > 0 || others.pools.some((machine) => takes(machine, [ask], true))),
-  }),
-);
+const cases = anyCases.map(({ pods, ...others }): Case => ({
+  ...others,
+  pods: pods.filter((ask) => ask.gpus > 0 || others.pools.some((machine) => takes(machine, [ask], true))),
+}));
 
 const TAINT = { key: "dedicated", value: "yes", effect: "NoSchedule" } as const;
 
@@ -108,7 +104,12 @@ function podOf(ask: Ask, more: Partial<PodInput> = {}): PodInput {
   const term = { selector: { matchLabels: labels }, namespaces: ["default"], namespaceSelector: null };
   return {
     ...pod(name, {
-      requests: { pods: 1, cpu: cpu * 1000, memory: memory * GI, ...(gpus > 0 ? { "nvidia.com/gpu": gpus } : {}) },
+      requests: {
+        pods: 1,
+        cpu: cpu * 1000,
+        memory: memory * GI,
+        ...(gpus > 0 ? { "nvidia.com/gpu": gpus } : {}),
+      },
       nodeSelector: disk === null ? {} : { disk },
       tolerations: tolerates ? [{ key: "dedicated", operator: "Exists" }] : [],
     }),
@@ -136,7 +137,12 @@ function nodeOf(machine: Machine): NodeInput {
   const { name, cpu, memory, gpus, tainted } = machine;
   return {
     ...node(name, { pool: null, labels: labelsOf(machine), taints: tainted ? [TAINT] : [] }),
-    allocatable: { cpu: cpu * 1000, memory: memory * GI, pods: 110, ...(gpus > 0 ? { "nvidia.com/gpu": gpus } : {}) },
+    allocatable: {
+      cpu: cpu * 1000,
+      memory: memory * GI,
+      pods: 110,
+      ...(gpus > 0 ? { "nvidia.com/gpu": gpus } : {}),
+    },
   };
 }
 
@@ -209,14 +215,14 @@ function takes(machine: Machine, pods: readonly Ask[], bought: boolean): boolean
 }
 
 /**
- * The best score there is. Of pods that are spread, no zone that has a node from the beginning may stay more than one
- * behind any other; a zone that only new nodes have may be opened as late as it takes.
+ * The best score there is. Pods that are spread are spread over all zones that have a node or could have one: none may
+ * stay more than one behind another.
  */
 function best({ pods, pools, nodes }: Case): Score {
   const all = 2 ** pods.length;
   const membersOf = Array.from({ length: all }, (_, set) => pods.filter((_pod, index) => (set >> index) & 1));
   const spreadIn = membersOf.map((members) => members.filter(({ tie }) => tie === "spread").length);
-  const zones = [...new Set(nodes.map(({ zone }) => zone))];
+  const zones = [...new Set([...nodes, ...pools].map(({ zone }) => zone))];
   /** Set of pods that have been dealt with → spread pods in z1 and in z2 → best score. */
   type Row = Map<string, { readonly z1: number; readonly z2: number; readonly score: Score }>;
   const improve = (row: Row, z1: number, z2: number, score: Score): void => {
@@ -236,7 +242,12 @@ function best({ pods, pools, nodes }: Case): Score {
         for (let set = rest; ; set = (set - 1) & rest) {
           if (takes(here, membersOf[set] as Ask[], false)) {
             const more = spreadIn[set] as number;
-            improve(next[done | set] as Row, z1 + (here.zone === "z1" ? more : 0), z2 + (here.zone === "z2" ? more : 0), score);
+            improve(
+              next[done | set] as Row,
+              z1 + (here.zone === "z1" ? more : 0),
+              z2 + (here.zone === "z2" ? more : 0),
+              score,
+            );
           }
           if (set === 0) break;
         }
@@ -262,15 +273,20 @@ function best({ pods, pools, nodes }: Case): Score {
         const set = others | first;
         const more = spreadIn[set] as number;
         for (const { zone, score: adds } of cheapest[set] as (typeof cheapest)[number])
-          improve(rows[done | set] as Row, z1 + (zone === "z1" ? more : 0), z2 + (zone === "z2" ? more : 0), plus(score, adds));
+          improve(
+            rows[done | set] as Row,
+            z1 + (zone === "z1" ? more : 0),
+            z2 + (zone === "z2" ? more : 0),
+            plus(score, adds),
+          );
         if (others === 0) break;
       }
     }
   }
-  // 3. Of the ends, those that some order of placement reaches.
+  // 3. Of the ends, those that are even.
   const ends = [...(rows[all - 1] as Row).values()].filter(({ z1, z2 }) => {
     const least = Math.min(...zones.map((zone) => (zone === "z1" ? z1 : z2)));
-    return zones.length === 0 || Math.max(z1, z2) <= least + 1;
+    return Math.max(z1, z2) <= least + 1;
   });
   return ends.map(({ score }) => score).toSorted(compare)[0] ?? [Infinity, 0, 0, 0];
 }
@@ -299,19 +315,21 @@ function scoreOf({ pods, pools }: Case, input: Snapshot): Score {
 describe("small batches", () => {
   test(
     "are packed as well as can be in 95 of 100, and never cost more than a tenth above that",
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     () => {
       fc.assert(
         fc.property(fc.integer(), (seed) => {
           let optimal = 0;
           for (const one of fc.sample(cases, { seed, numRuns: CASES })) {
-            const input = snapshotOf(one);
-            const [found, oracle] = [scoreOf(one, input), best(one)];
-            if (compare(found, oracle) === 0) optimal += 1;
+            const [found, oracle] = [scoreOf(one, snapshotOf(one)), best(one)];
             const about = `${JSON.stringify(one)}\nfound ${found.join(" ")}, best ${oracle.join(" ")}`;
-            expect(compare(found, oracle), about).toBeGreaterThanOrEqual(0);
-            expect(found[0], about).toBe(oracle[0]);
-            expect(found[1], about).toBeLessThanOrEqual(1.1 * oracle[1] + 1e-9);
+            // Where a pod cannot be spread over all zones, it is spread over those that have nodes.
+            expect(found[0], about).toBeLessThanOrEqual(oracle[0]);
+            if (found[0] === oracle[0]) {
+              expect(compare(found, oracle), about).toBeGreaterThanOrEqual(0);
+              expect(found[1], about).toBeLessThanOrEqual(1.1 * oracle[1] + 1e-9);
+            }
+            if (compare(found, oracle) <= 0) optimal += 1;
           }
           expect(optimal / CASES).toBeGreaterThanOrEqual(0.95);
         }),
@@ -319,4 +337,73 @@ describe("small batches", () => {
       );
     },
   );
+
+  test("do not depend on the order of pods, pools and nodes", () => {
+    fc.assert(
+      fc.property(cases, (one) => {
+        const turned = snapshotOf({
+          pods: one.pods.toReversed(),
+          pools: one.pools.toReversed(),
+          nodes: one.nodes.toReversed(),
+        });
+        const named = (input: Snapshot) =>
+          decide(input).plan.moves.toSorted((a, b) => (a.pool < b.pool ? -1 : 1));
+        expect(named(turned)).toEqual(named(snapshotOf(one)));
+      }),
+    );
+  });
+
+  test("put nobody where a rule forbids it", () => {
+    fc.assert(
+      fc.property(cases, (one) => {
+        const { work } = decideInFull(snapshotOf(one));
+        const bins = work?.packing.board.bins ?? [];
+        expect(bins.length).toBeGreaterThanOrEqual(one.nodes.length);
+        for (const bin of bins) {
+          const machine = [...one.nodes, ...one.pools].find(
+            ({ name }) => name === bin.node || name === bin.pool?.name,
+          );
+          const on = bin.placed.flatMap(
+            ({ key }) => one.pods.find(({ name }) => key === `default/${name}`) ?? [],
+          );
+          expect(on).toHaveLength(bin.placed.length);
+          expect(machine !== undefined && takes(machine, on, bin.kind === "new")).toBe(true);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test("of gangs are placed whole or not at all, whatever the limits", () => {
+    fc.assert(
+      fc.property(
+        cases,
+        fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 8, maxLength: 8 }),
+        fc.integer({ min: 0, max: 3 }),
+        (one, teams, maxNodes) => {
+          const gangOf = (key: string): number => teams[Number(key.slice("default/p".length))] ?? 0;
+          const input = snapshotOf(one, (each) =>
+            gangOf(each.key) === 0
+              ? each
+              : { ...each, gang: { id: `default/g${gangOf(each.key)}`, minimum: null, source: "PodGroup" } },
+          );
+          const limited = input.policies.map((each) =>
+            each.kind === "valid"
+              ? { ...each, spec: { ...each.spec, maxNodes: Math.max(1, maxNodes) } }
+              : each,
+          );
+          const { work } = decideInFull({ ...input, policies: limited });
+          const placed = work?.packing.placed ?? new Map<string, unknown>();
+          for (const members of Map.groupBy(
+            input.pods.filter((each) => each.gang !== undefined),
+            (each) => each.gang?.id,
+          ).values()) {
+            const have = members.filter(({ key }) => placed.has(key)).length;
+            expect([0, members.length]).toContain(have);
+          }
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
 });

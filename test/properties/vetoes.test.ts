@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 
-import { condemnedOf } from "../../coordinator/decide/fleet/condemned.ts";
+import { healthOf } from "../../coordinator/decide/fleet/condemned.ts";
 import { assemble } from "../../coordinator/decide/fleet/fleet.ts";
 import { remember } from "../../coordinator/decide/fleet/memory.ts";
 import { sane } from "../../coordinator/decide/fleet/sane.ts";
@@ -65,7 +65,11 @@ function idle(on: PodOptions & Partial<PodInput>, options: CaseOptions = {}): Sn
 
 /** n1 is older than nodes may be, with one pod on it that fits on n2. */
 function expired(options: CaseOptions = {}): Snapshot {
-  return fleet({ pods: [pod("p", { node: "n1", gpus: 0 })], ...options, policy: { ...EXPIRES, ...options.policy } });
+  return fleet({
+    pods: [pod("p", { node: "n1", gpus: 0 })],
+    ...options,
+    policy: { ...EXPIRES, ...options.policy },
+  });
 }
 
 function onNode(options: PodOptions & Partial<PodInput>): PodInput {
@@ -131,7 +135,10 @@ const CASES: Readonly<Record<string, Snapshot>> = {
     policy: { spot: { diversify: true, onDemandFloorGpus: 16, rebalance: "Report" } },
     pool: { capacityType: "on-demand" },
   }),
-  "reserved-paid": empty({ policy: { reservedPercentage: 1, spotInstancePercentage: 0 }, pool: { capacityType: "reserved" } }),
+  "reserved-paid": empty({
+    policy: { reservedPercentage: 1, spotInstancePercentage: 0 },
+    pool: { capacityType: "reserved" },
+  }),
   "in-flight": empty({
     policy: { journal: { moves: [move(NOW, { from: 2, to: 3, phase: "intended", agoMs: SECOND })] } },
   }),
@@ -143,7 +150,9 @@ const CASES: Readonly<Record<string, Snapshot>> = {
   }),
   "needed-for-headroom": empty({
     pods: [pod("full", { node: "n2", gpus: 8, owner: null })],
-    policy: { headroom: [{ name: "spare", gpus: 8, resource: "nvidia.com/gpu", gpusPerPod: 1, nodeSelector: {} }] },
+    policy: {
+      headroom: [{ name: "spare", gpus: 8, resource: "nvidia.com/gpu", gpusPerPod: 1, nodeSelector: {} }],
+    },
   }),
   elsewhere: expired({ pods: [pod("p", { node: "n1", gpus: 8 }), pod("q", { node: "n2", owner: null })] }),
   limits: empty({ policy: { disruption: { ...NO_BUDGETS, freeze: true } } }),
@@ -160,8 +169,8 @@ function goes(input: Snapshot, without?: string): readonly string[] {
   growForPods(packing);
   const kept = ({ name }: { readonly name: string }): boolean => name !== without;
   const rules = { node: NODE_RULES.filter(kept), last: LAST_RULES.filter(kept) };
-  const condemned = condemnedOf(made, taken);
-  const { moves } = shrink(packing, taken.budgets, timers, createSteps(), { condemned, rules });
+  const health = healthOf(made, taken);
+  const { moves } = shrink(packing, taken.budgets, timers, createSteps(), { health, rules });
   return moves.map((found) => found.node);
 }
 

@@ -187,6 +187,11 @@ describe("a policy that is taken back while an agent is asked to drain", () => {
       (scene: Scene) => scene.policy(policySpec([poolSpec("spot-a")], { mode: "Recommend" })),
       "the policy only recommends",
     ],
+    [
+      "frozen",
+      (scene: Scene) => scene.policy(policySpec([poolSpec("spot-a")], { disruption: { freeze: true } })),
+      "disruption.freeze is set",
+    ],
     ["made invalid", (scene: Scene) => scene.policy({ provider: "nobody" }), "the policy is not valid"],
   ])("takes the request back when it is %s", async (_, takeBack, detail) => {
     const { scene } = await sceneWithSilentAgent();

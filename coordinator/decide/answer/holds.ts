@@ -4,6 +4,7 @@
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { gpuTypeDiffers } from "../fleet/gpu-type.ts";
+import { hintReasons } from "../fleet/hints.ts";
 import { distinct } from "../order.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Hold, Move, Plan } from "../plan.ts";
@@ -44,6 +45,7 @@ function poolReasons({ fleet, ledger, board, market }: Packing, pool: PoolState)
     ...[gpuTypeDiffers(pool)].filter((reason) => reason !== null),
     ...ledger.noted(pool),
     ...market.notes(pool),
+    ...hintReasons(fleet, pool),
     ...(waitedFor > 0 ? [{ code: "booting" as const, nodes: waitedFor }] : []),
     ...(pool.overdue.nodes > 0 ? [{ code: "launch-overdue" as const, ...pool.overdue }] : []),
   ];

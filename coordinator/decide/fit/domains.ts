@@ -2,9 +2,9 @@
 // is made. A domain is one value of one label; each change can be taken back exactly.
 
 import { untoleratedTaint } from "../../../shared/model/node.ts";
+import { wantsNode } from "../node-terms.ts";
 import type { PodInput, SpreadInput } from "../snapshot-pod.ts";
 import type { Place } from "./check.ts";
-import { wantsNode } from "./node-terms.ts";
 import { domainOf, nodeName } from "./place.ts";
 
 /** Pods by domain; what has none does not stand in it. */
@@ -62,10 +62,11 @@ export function createScope(
   return scope;
 }
 
-/** A place of the scope appears or goes. */
-export function resize({ includes, domains }: Scope, place: Place, by: 1 | -1): void {
+/** A place of the scope appears or goes. `except`: a label by which it is in no domain yet. */
+export function resize({ includes, domains }: Scope, place: Place, by: 1 | -1, except?: string): void {
   if (!includes(place)) return;
   for (const [key, places] of domains) {
+    if (key === except) continue;
     const domain = domainOf(place, key);
     if (domain !== null) shift(places, domain, by);
   }

@@ -3,11 +3,11 @@
 // that number is known.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
+import { someTermHolds } from "../node-terms.ts";
 import { compareText } from "../order.ts";
 import type { NodeTerm, PodInput, VolumeInput } from "../snapshot-pod.ts";
 import type { Check, Place } from "./check.ts";
 import { claimsOf } from "./kind-text.ts";
-import { someTermHolds } from "./node-terms.ts";
 import { calledPool, nodeName } from "./place.ts";
 
 export const volumes: Check = {

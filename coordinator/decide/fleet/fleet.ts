@@ -10,14 +10,10 @@ import { gpusIn } from "../../../shared/model/resources.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import { compareText, firstDifference } from "../order.ts";
 import type { Journal, LaunchMemory, NodeShape } from "../snapshot-memory.ts";
-import type {
-  ForecastInput,
-  NodeInput,
-  NoticeInput,
-  PoolInput,
-  Snapshot,
-} from "../snapshot.ts";
+import type { ForecastInput, NodeInput, NoticeInput, PoolInput, Snapshot } from "../snapshot.ts";
+import { withDaemons } from "./daemons.ts";
 import { lastTarget, plannedSize } from "./flights.ts";
+import { hintsApart } from "./hints.ts";
 import { launchesOf } from "./launches.ts";
 import type { Late } from "./launches.ts";
 import { ownership, poolId } from "./ownership.ts";
@@ -39,7 +35,10 @@ export interface Fleet {
   readonly nodes: readonly NodeState[];
   readonly nodesByName: ReadonlyMap<string, NodeState>;
   readonly ownerOf: ReadonlyMap<string, Claim>;
+  /** Of nodes that go. */
   readonly notices: readonly NoticeInput[];
+  /** Of nodes that their cloud may take soon, and that stay. */
+  readonly hints: readonly NoticeInput[];
 }
 
 export interface PoolState {
@@ -82,8 +81,9 @@ export function assemble(snapshot: Snapshot): Fleet {
     snapshot.pods.filter((pod) => pod.node !== null),
     (pod) => pod.node ?? "",
   );
+  const { taking, hints } = hintsApart(snapshot, ownerOf);
   // Sorted by deadline, so the first of a node is its earliest.
-  const noticeOf = new Map(snapshot.notices.toReversed().map((notice) => [notice.node, notice]));
+  const noticeOf = new Map(taking.toReversed().map((notice) => [notice.node, notice]));
   const valid = snapshot.policies.filter((policy) => policy.kind === "valid");
   const nodesOf = Map.groupBy(snapshot.nodes, (node) => idOf(ownerOf.get(node.name)));
 
@@ -118,7 +118,8 @@ export function assemble(snapshot: Snapshot): Fleet {
     nodes,
     nodesByName: new Map(nodes.map((node) => [node.name, node])),
     ownerOf,
-    notices: snapshot.notices,
+    notices: taking,
+    hints,
   };
 }
 
@@ -178,7 +179,8 @@ function poolState(
     coming: (name) => memory.nodes[name]?.comingSince !== undefined,
     at,
   });
-  const shape = learnedShape(pool, up) ?? setting.remembered ?? setting.template;
+  const bare = learnedShape(pool, up) ?? setting.remembered ?? setting.template;
+  const shape = bare === null ? null : withDaemons(bare, snapshot.daemons);
   const blocked = blockOf(policy, pool, input, disputes);
   return {
     id,

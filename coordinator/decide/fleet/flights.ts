@@ -94,9 +94,7 @@ function isLeaving(move: MoveState, at: EpochMs): boolean {
 /** A removal that was begun and of which nobody knows yet whether it happened. */
 export function unsettledRemoval(journal: Journal, pool: string, at: EpochMs): Flight | null {
   return flight(
-    journal.moves.find(
-      (move) => move.pool === pool && move.phase === "intended" && isLeaving(move, at),
-    ),
+    journal.moves.find((move) => move.pool === pool && move.phase === "intended" && isLeaving(move, at)),
     at,
   );
 }

@@ -9,7 +9,7 @@ import type { ReportDigest, Telemetry } from "../snapshot.ts";
 import type { PoolState } from "./fleet.ts";
 import { removalFailedAt } from "./flights.ts";
 import { FRESH_COVERAGE, FRESH_FOR_MS } from "./fresh.ts";
-import { isInstant } from "./sane.ts";
+import { isInstant } from "./sane-value.ts";
 import type { NodeState } from "./standing.ts";
 import { hasTenants } from "./tenants.ts";
 

@@ -3,6 +3,7 @@
 // of such a pod is for sane.ts.
 
 import type {
+  DaemonInput,
   GangInput,
   HostPort,
   NodeExpression,
@@ -45,6 +46,11 @@ export function malformedPod(pod: PodInput): string | null {
     unless(isAbsentOr(isInstant)(pod.startedAt), "its start") ??
     unless(isAbsentOr(isInstant)(pod.endsAt), "its end")
   );
+}
+
+/** A DaemonSet of which something cannot be read is left out: nobody knows where its pods will be. */
+export function readableDaemons(daemons: unknown): readonly DaemonInput[] {
+  return Array.isArray(daemons) ? daemons.filter(isDaemon) : [];
 }
 
 type Test = (value: unknown) => boolean;
@@ -119,6 +125,20 @@ function isLabelExpression(value: unknown): boolean {
   if (!isRecord(value)) return false;
   const { key, operator, values } = value;
   return isText(key) && LABEL_OPERATORS.includes(operator) && isAbsentOr(isShort(isText))(values);
+}
+
+function isDaemon(value: unknown): value is DaemonInput {
+  if (!isRecord(value)) return false;
+  const { key, uid, requests, nodeSelector, nodeTerms, tolerations }: Unread<DaemonInput> = value;
+  return (
+    isText(key) &&
+    isText(uid) &&
+    isRecord(requests) &&
+    Object.values(requests).every((amount) => isCount(amount, 0, Number.MAX_SAFE_INTEGER)) &&
+    isTexts(nodeSelector) &&
+    isAbsentOr(isShort(isNodeTerm, MAX_TERMS))(nodeTerms) &&
+    isShort(isRecord)(tolerations)
+  );
 }
 
 function isPodTerm(value: unknown): boolean {

@@ -30,6 +30,10 @@ describe("sane()", () => {
       memory: { ...memory({ a: { idleMs: MINUTE } }), launches: {} },
     });
     expect(read(input)).toEqual(input);
+    // Not even copied: a decision at rest must not pay for what is in order.
+    expect(read(input).nodes).toBe(input.nodes);
+    expect(read(input).pods).toBe(input.pods);
+    expect(read(input).memory.nodes).toBe(input.memory.nodes);
   });
 
   test("takes a size that is no whole number for unknown", () => {

@@ -5,28 +5,24 @@
 
 import { POD_ANNOTATION } from "../../../shared/model/names.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
-import type { Resources } from "../../../shared/model/resources.ts";
-import { epochMs, ratio } from "../../../shared/model/units.ts";
-import type { EpochMs, Ratio } from "../../../shared/model/units.ts";
+import type { EpochMs } from "../../../shared/model/units.ts";
 import { compareText, firstDifference } from "../order.ts";
 import type { Journal, Memory, NodeMemory, NodeShape } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type {
   BudgetInput,
   ForecastInput,
-  GpuInput,
   GroupReading,
-  NodeInput,
   NoticeInput,
   PolicyInput,
-  ReportDigest,
   Snapshot,
-  Telemetry,
 } from "../snapshot.ts";
 import { saneBehaviors } from "./sane-behavior.ts";
 import { each, eachValue, sorted } from "./sane-list.ts";
-import { saneInstance, saneMarketMemory, saneNodeTimes, saneOfferings } from "./sane-market.ts";
-import { malformedPod } from "./sane-pod.ts";
+import { saneInstance, saneMarketMemory, saneOfferings } from "./sane-market.ts";
+import { saneNode } from "./sane-node.ts";
+import { malformedPod, readableDaemons } from "./sane-pod.ts";
+import { instant, isAmount, isInstant, malformedIn, saneResources, share } from "./sane-value.ts";
 
 export interface Sane {
   readonly snapshot: Snapshot;
@@ -59,6 +55,9 @@ export function sane(snapshot: Snapshot): Sane | null {
         .map((notice) => saneNotice(notice, at))
         .sort((a, b) => firstDifference(a.deadline - b.deadline, compareText(a.id, b.id))),
       memory: saneMemory(snapshot.memory, at),
+      ...(snapshot.daemons === undefined
+        ? {}
+        : { daemons: sorted(readableDaemons(snapshot.daemons), (daemon) => daemon.key) }),
     },
     unreadable: [...unreadable].map(([pod, what]) => ({
       pod: pod.key,
@@ -67,31 +66,9 @@ export function sane(snapshot: Snapshot): Sane | null {
   };
 }
 
-export function isInstant(value: number): boolean {
-  return isAmount(value) && value <= Number.MAX_SAFE_INTEGER;
-}
-
-function isAmount(value: number): boolean {
-  return Number.isFinite(value) && value >= 0;
-}
-
-function instant(value: number, otherwise: number): EpochMs {
-  return epochMs(isInstant(value) ? value : otherwise);
-}
-
-function malformedIn(resources: Resources): string | null {
-  for (const name in resources) if (!isAmount(resources[name] ?? 0)) return name;
-  return null;
-}
-
 function unreadablePart(pod: PodInput): string | null {
   const resource = malformedIn(pod.requests);
   return resource === null ? malformedPod(pod) : `the request for ${resource}`;
-}
-
-function saneResources(resources: Resources): Resources {
-  if (malformedIn(resources) === null) return resources;
-  return Object.fromEntries(Object.entries(resources).filter(([, amount]) => isAmount(amount)));
 }
 
 function sanePolicy(policy: PolicyInput, at: EpochMs): PolicyInput {
@@ -141,60 +118,6 @@ function saneChanges(changes: Journal["additions"], at: EpochMs): Journal["addit
     at: instant(change.at, at),
     nodes: isAmount(change.nodes) ? change.nodes : Number.MAX_SAFE_INTEGER,
   }));
-}
-
-function saneNode(node: NodeInput, at: EpochMs): NodeInput {
-  const { readyChangedAt, gpuHealth, ...rest } = node;
-  const times = saneNodeTimes(node, at);
-  const allocatable = saneResources(node.allocatable);
-  const telemetry = saneTelemetry(node.telemetry);
-  const isSane =
-    isInstant(node.createdAt) &&
-    allocatable === node.allocatable &&
-    telemetry === node.telemetry &&
-    times.readyChangedAt === readyChangedAt &&
-    times.gpuHealth?.since === gpuHealth?.since;
-  return isSane ? node : { ...rest, ...times, createdAt: instant(node.createdAt, at), allocatable, telemetry };
-}
-
-function saneTelemetry(telemetry: Telemetry): Telemetry {
-  if (telemetry.kind === "unknown") return telemetry;
-  if (!isInstant(telemetry.receivedAt)) {
-    return {
-      kind: "unknown",
-      because: "source-not-ready",
-      detail: "the time of the last report cannot be read",
-    };
-  }
-  const gpus = each(
-    sorted(telemetry.gpus, (gpu) => gpu.uuid),
-    saneGpu,
-  );
-  const since = saneReports(telemetry.since);
-  return gpus === telemetry.gpus && since === telemetry.since ? telemetry : { ...telemetry, gpus, since };
-}
-
-function saneGpu(gpu: GpuInput): GpuInput {
-  const mean60 = share(gpu.mean60);
-  return mean60 === gpu.mean60 ? gpu : { ...gpu, mean60 };
-}
-
-function saneReports(reports: readonly ReportDigest[]): readonly ReportDigest[] {
-  const known = reports.every(({ at }) => isInstant(at)) ? reports : reports.filter(({ at }) => isInstant(at));
-  const made = each(known, saneDigest);
-  const inOrder = made.every(({ at }, index) => index === 0 || at >= (made[index - 1]?.at ?? at));
-  return inOrder ? made : made.toSorted((a, b) => a.at - b.at);
-}
-
-function saneDigest(digest: ReportDigest): ReportDigest {
-  const { at, busiest, peak, coverage } = digest;
-  const made = { at, busiest: share(busiest), peak: share(peak), coverage: share(coverage) ?? ratio(0) };
-  const isSane = made.busiest === busiest && made.peak === peak && made.coverage === coverage;
-  return isSane ? digest : made;
-}
-
-function share(value: number | null): Ratio | null {
-  return value !== null && isAmount(value) && value <= 1 ? ratio(value) : null;
 }
 
 function sanePod(pod: PodInput, at: EpochMs): PodInput {
@@ -264,8 +187,7 @@ function saneMemory(memory: Memory, at: EpochMs): Memory {
   const known = past(memory.at);
   const nodes = eachValue(memory.nodes, (timers) => saneTimers(timers, past));
   const shapes: Record<string, NodeShape> = {};
-  for (const [pool, shape] of Object.entries(memory.shapes))
-    shapes[pool] = { ...shape, allocatable: saneResources(shape.allocatable) };
+  for (const [pool, shape] of Object.entries(memory.shapes)) shapes[pool] = saneShape(shape);
   const launches = Object.entries(memory.launches ?? {}).filter(
     ([, launch]) => isAmount(launch.missing) && past(launch.since) !== null,
   );
@@ -279,13 +201,24 @@ function saneMemory(memory: Memory, at: EpochMs): Memory {
     hotSince: Object.fromEntries(hotSince),
     ...saneMarketMemory(memory, at),
     ...(memory.behavior === undefined ? {} : { behavior: saneBehaviors(memory.behavior, at) }),
+    ...(memory.leftOut === undefined ? {} : { leftOut: memory.leftOut }),
+  };
+}
+
+function saneShape({ overhead, daemons, ...shape }: NodeShape): NodeShape {
+  return {
+    ...shape,
+    allocatable: saneResources(shape.allocatable),
+    ...(overhead === undefined ? {} : { overhead: saneResources(overhead) }),
+    ...(daemons === undefined ? {} : { daemons: eachValue(daemons, saneResources) }),
   };
 }
 
 function saneTimers(timers: NodeMemory, past: (time: EpochMs | null) => EpochMs | null): NodeMemory {
   const { idleSince, lastReportAt, emptySince, movableSince, comingSince, downSince } = timers;
   const isPast = (time: EpochMs | null | undefined): boolean => (time ?? null) === past(time ?? null);
-  if ([idleSince, lastReportAt, emptySince, movableSince, comingSince, downSince].every(isPast)) return timers;
+  if ([idleSince, lastReportAt, emptySince, movableSince, comingSince, downSince].every(isPast))
+    return timers;
   const movable = past(movableSince ?? null);
   const coming = past(comingSince ?? null);
   const down = past(downSince ?? null);

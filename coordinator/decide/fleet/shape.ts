@@ -47,6 +47,7 @@ export function learnedShape(pool: NodePoolSpec, up: readonly SeenNode[]): NodeS
     labels: Object.fromEntries(labels),
     taints,
     overhead: sample.overhead,
+    daemons: sample.daemons,
     ...(capacity === undefined ? {} : { capacity }),
     ...(volumeLimits === undefined ? {} : { volumeLimits }),
     source: "node",
@@ -70,7 +71,7 @@ export function rememberedShape(
 
 /**
  * What is said of the pool before a node of it was seen: its template, else the catalogue's word about its instance
- * types. What DaemonSets will take is then not known. Null when neither says anything that can be read.
+ * types. What DaemonSets will take is not in it. Null when neither says anything that can be read.
  */
 export function declaredShape(provider: string, pool: NodePoolSpec): NodeShape | null {
   const machine = knownMachine(provider, pool);
@@ -134,15 +135,20 @@ export function lasting(taints: readonly Taint[]): readonly Taint[] {
 interface Sample {
   readonly node: NodeInput;
   readonly overhead: Resources;
+  readonly daemons: Readonly<Record<string, Resources>>;
   readonly allocatable: Resources;
 }
 
 /** DaemonSet and static pods come with every node, so what they request is never there for others. */
 function sampleOf({ node, pods }: SeenNode): Sample {
-  const overhead = pods
-    .filter((pod) => pod.daemon || pod.mirror)
-    .reduce((sum, pod) => plus(sum, pod.requests), NO_RESOURCES);
-  return { node, overhead, allocatable: minus(node.allocatable, overhead) };
+  const daemons: Record<string, Resources> = {};
+  let overhead = NO_RESOURCES;
+  for (const { daemon, mirror, owner, requests } of pods) {
+    if (!daemon && !mirror) continue;
+    overhead = plus(overhead, requests);
+    if (daemon && owner !== null) daemons[owner.uid] = plus(daemons[owner.uid] ?? NO_RESOURCES, requests);
+  }
+  return { node, overhead, daemons, allocatable: minus(node.allocatable, overhead) };
 }
 
 /** The larger one, and of two equals the one whose name comes first. */

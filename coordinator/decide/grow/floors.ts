@@ -67,7 +67,8 @@ function noteSchedules({ fleet, ledger }: Packing, first: PoolState, pools: read
   }
 }
 
-/** With what this decision has added. */
-function sizeOf({ ledger }: Packing, pool: PoolState): number {
-  return pool.planned + ledger.added(pool).nodes;
+/** With what this decision has added. A node that is to be replaced holds no floor: the next one comes before it goes. */
+function sizeOf({ ledger, demand }: Packing, pool: PoolState): number {
+  const ill = demand.replaced.size === 0 ? [] : pool.nodes.filter(({ name }) => demand.replaced.has(name));
+  return pool.planned + ledger.added(pool).nodes - ill.length;
 }

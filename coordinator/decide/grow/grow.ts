@@ -18,14 +18,29 @@ export function growForPods(packing: Packing): void {
   const losing = [...demand.replaced.values()].flat();
   const together = (gang: string): number | undefined => demand.gangs.get(gang)?.together;
   const result = placeBatches([losing, demand.waiting], together, parts);
-  for (const pod of result.stuck)
-    stuck.set(pod.key, parts.openings.refusals(parts.board.kinds.of(pod), parts.patience(pod).allows));
+  noteStuck(packing, result.stuck);
   for (const [pod, reason] of result.gangs) stuck.set(pod.key, [reason]);
   for (const pod of result.leftOut) stuck.set(pod.key, [{ code: "left-for-next" }]);
   for (const { key } of result.leftOut) leftOut.push(key);
   noteExhausted(packing, result.leftOut);
   noteHeld(packing);
   placeEarly(packing);
+}
+
+/** What keeps nodes from those that have none, once for all that are alike. */
+function noteStuck({ kinds, parts, stuck }: Packing, pods: readonly PodInput[]): void {
+  const known = new Map<string, readonly Reason[]>();
+  for (const pod of pods) {
+    const kind = kinds.of(pod);
+    const { text, allows } = parts.patience(pod);
+    const look = `${kind.id} ${text}`;
+    const because = known.get(look) ?? [
+      ...parts.openings.refusals(kind, allows),
+      ...parts.openings.conflicts(kind, allows),
+    ];
+    known.set(look, because);
+    stuck.set(pod.key, because);
+  }
 }
 
 /** Pools that were not asked because the work ran out say so. */

@@ -74,8 +74,8 @@ export function replaceMoves({ fleet, board }: Packing, steps: Steps): Replace[]
 }
 
 /**
- * Only for a machine that really goes, once it is drained or its time is up, and only by its name. Where it would
- * take the group below a minimum, the group may as well buy the next one itself.
+ * Only for a machine that really goes, once it is drained or its time is up, and only by its name. A hint has no time
+ * that could be up. Where it would take the group below a minimum, the group may as well buy the next one itself.
  */
 export function releaseMoves(fleet: Fleet, steps: Steps): Release[] {
   const moves: Release[] = [];
@@ -83,7 +83,7 @@ export function releaseMoves(fleet: Fleet, steps: Steps): Release[] {
   for (const notice of fleet.notices) {
     const pool = ownerOf(fleet, notice);
     if (pool === null || pool.blocked !== null || notice.source === "drill") continue;
-    if (!notice.drained && fleet.at < notice.deadline) continue;
+    if (!notice.drained && (notice.kind === "rebalance" || fleet.at < notice.deadline)) continue;
     const instance = pool.input.instances.find(
       ({ node, state }) => node === notice.node && state !== "leaving",
     );

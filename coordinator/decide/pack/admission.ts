@@ -40,7 +40,8 @@ export function createAdmission(board: Board): Admission {
     // A machine with GPUs is not bought for a pod that asks for none; on one that comes anyway it may run.
     if (place.kind === "new" && board.isForGpuPods(place.face) && board.amounts.askOf(kind).gpus === 0)
       return false;
-    if (kind.pod.gpuModel !== undefined && gpuTopology.refusal(kind.pod, place, context) !== null) return false;
+    if (kind.pod.gpuModel !== undefined && gpuTopology.refusal(kind.pod, place, context) !== null)
+      return false;
     const row = (known[kind.where] ??= new Uint8Array(board.faces));
     const before = row[place.face];
     if (before === 1 || before === 2) return before === 1;

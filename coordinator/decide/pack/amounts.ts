@@ -3,8 +3,8 @@
 
 import type { Resources } from "../../../shared/model/resources.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
+import { gpuShare } from "../fit/amounts.ts";
 import type { PodKind } from "../fit/kind.ts";
-import { gpuShare } from "./fit.ts";
 
 /** What pods of one kind request, as far as it is more than nothing. */
 export interface Ask {

@@ -7,9 +7,10 @@ import type { PodInput } from "../snapshot-pod.ts";
 import { billOf, isBetter } from "./bill.ts";
 import { placeInBulk } from "./bulk.ts";
 import { FEW, improve } from "./exact.ts";
+import { placeOneByOne } from "./one-by-one.ts";
+import type { Rest } from "./one-by-one.ts";
 import type { Parts } from "./parts.ts";
 import { keep, redo, rollBack } from "./redo.ts";
-import { woven } from "./weave.ts";
 
 export interface Outcome {
   /** Pods for which there is no place now. */
@@ -81,13 +82,20 @@ function placeGang(members: readonly PodInput[], parts: Parts): PodInput | null 
   return missing;
 }
 
-interface Rest {
-  readonly stuck: readonly PodInput[];
-  readonly leftOut: readonly PodInput[];
+/** First spread over all domains that could be there; who finds no place so, over those that are. */
+function placeOthers(pods: readonly PodInput[], parts: Parts): Rest {
+  const foresight = parts.openings.foresee();
+  const result = placeWell(pods, parts);
+  if (foresight === null) return result;
+  foresight.undo();
+  parts.seek.forget();
+  if (result.stuck.length === 0) return result;
+  const again = placeWell(result.stuck, parts);
+  return { stuck: again.stuck, leftOut: [...result.leftOut, ...again.leftOut] };
 }
 
 /** The quick plan, and for a few pods the best one. */
-function placeOthers(pods: readonly PodInput[], parts: Parts): Rest {
+function placeWell(pods: readonly PodInput[], parts: Parts): Rest {
   const { board, purchases } = parts;
   const mark = purchases.mark();
   const before = billOf(parts, 0);
@@ -107,7 +115,7 @@ function placeOthers(pods: readonly PodInput[], parts: Parts): Rest {
 function placeAll(pods: readonly PodInput[], parts: Parts): Rest {
   const isFree = (pod: PodInput): boolean => parts.board.kinds.of(pod).plain;
   const others = pods.filter((pod) => !isFree(pod));
-  const tied = oneByOne(others, parts);
+  const tied = placeOneByOne(others, parts);
   const seated = seatAll(pods.filter(isFree), parts);
   const free = buyFor(seated.stuck, others.length > 0, parts);
   return {
@@ -126,58 +134,12 @@ function buyFor(pods: readonly PodInput[], stretching: boolean, parts: Parts): R
   const bill = billOf(parts, whole.stuck.length);
   const trial = keep(parts, mark);
   rollBack(parts, mark);
-  const each = oneByOne(pods, parts);
+  const each = placeOneByOne(pods, parts);
   placer.trim();
   if (each.leftOut.length === 0 && isBetter(billOf(parts, each.stuck.length), bill)) return each;
   rollBack(parts, mark);
   redo(parts, trial);
   return whole;
-}
-
-/** After so many rounds a pod that waits for others to come first is given up. */
-const ROUNDS = 4;
-
-function oneByOne(pods: readonly PodInput[], parts: Parts): Rest {
-  const mark = parts.purchases.mark();
-  const even = inOrder(woven(pods, parts), parts);
-  if (!even.stuck.some((pod) => isLimited(pod, parts)) && even.leftOut.length === 0) return even;
-  rollBack(parts, mark);
-  return inOrder(pods, parts);
-}
-
-/** A limit stands between the pod and a node, so who comes first matters. */
-function isLimited(pod: PodInput, { board, openings, patience }: Parts): boolean {
-  return openings.refusals(board.kinds.of(pod), patience(pod).allows).length > 0;
-}
-
-function inOrder(pods: readonly PodInput[], parts: Parts): Rest {
-  const { board, placer, patience, work } = parts;
-  const alike = new Map<number, number>();
-  for (const pod of pods) {
-    const { id } = board.kinds.of(pod);
-    alike.set(id, (alike.get(id) ?? 0) + 1);
-  }
-  const leftOut: PodInput[] = [];
-  let waiting = pods;
-  for (let round = 0; round < ROUNDS && waiting.length > 0; round++) {
-    /** What one of a kind did not find, the next of it will not find either, until others are placed. */
-    const hopeless = new Set<string>();
-    const stuck: PodInput[] = [];
-    for (const pod of waiting) {
-      const { id } = board.kinds.of(pod);
-      const { text, allows } = patience(pod);
-      const look = `${id} ${text}`;
-      if (work.left <= 0) leftOut.push(pod);
-      else if (hopeless.has(look)) stuck.push(pod);
-      else if (placer.place(pod, alike.get(id) ?? 1, allows) === null) {
-        hopeless.add(look);
-        stuck.push(pod);
-      } else alike.set(id, (alike.get(id) ?? 1) - 1);
-    }
-    if (stuck.length === waiting.length) return { stuck, leftOut };
-    waiting = stuck;
-  }
-  return { stuck: waiting, leftOut };
 }
 
 /** Onto nodes that are here, coming or opened before; `stuck`: those that found no room there. */

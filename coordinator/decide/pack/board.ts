@@ -324,7 +324,9 @@ export function createBoard(fleet: Fleet, kinds: Kinds): Board {
       byNode.delete(node);
     },
     putsSince: (mark) =>
-      trail.slice(mark).flatMap((entry) => (entry.kind === "put" ? [{ bin: entry.slot.id, pod: entry.pod }] : [])),
+      trail
+        .slice(mark)
+        .flatMap((entry) => (entry.kind === "put" ? [{ bin: entry.slot.id, pod: entry.pod }] : [])),
     mark: () => trail.length,
     rollBack: (mark) => {
       while (trail.length > mark) {

@@ -6,8 +6,11 @@ import type { PodKind } from "../fit/kind.ts";
 import type { Market } from "../market/market.ts";
 import { firstDifference } from "../order.ts";
 import type { PodInput } from "../snapshot-pod.ts";
+import { billOf, isBetter } from "./bill.ts";
+import { placeOneByOne } from "./one-by-one.ts";
 import type { Parts } from "./parts.ts";
 import type { Option, Range } from "./ranges.ts";
+import { keep, redo, rollBack } from "./redo.ts";
 import { shareOut } from "./share-out.ts";
 import type { Item, Load, Machine } from "./solve/problem.ts";
 import { solve } from "./solve/solve.ts";
@@ -54,12 +57,38 @@ export function placeInBulk(pods: readonly PodInput[], parts: Parts): readonly P
   return left;
 }
 
+/** As the solver says or one by one, whichever is better: a small pod fills what a large one leaves for nothing. */
 function buy(pods: readonly PodInput[], ranges: readonly Range[], parts: Parts): readonly PodInput[] {
+  const { purchases, placer, work } = parts;
+  const mark = purchases.mark();
+  const { placed, proven } = buySolved(pods, ranges, parts);
+  if (proven || work.left <= 0) return placed;
+  const bill = billOf(parts, pods.length - placed.length);
+  const trial = keep(parts, mark);
+  rollBack(parts, mark);
+  const { stuck, leftOut } = placeOneByOne(pods, parts, ranges);
+  placer.trim();
+  const left = new Set([...stuck, ...leftOut]);
+  if (isBetter(billOf(parts, left.size), bill)) return pods.filter((pod) => !left.has(pod));
+  rollBack(parts, mark);
+  redo(parts, trial);
+  return placed;
+}
+
+interface Solved {
+  readonly placed: readonly PodInput[];
+  /** Nothing is better, or nothing could be done. */
+  readonly proven: boolean;
+}
+
+function buySolved(pods: readonly PodInput[], ranges: readonly Range[], parts: Parts): Solved {
   const placed: PodInput[] = [];
   let lots = lotsOf(pods, parts);
+  let proven = true;
   for (let round = 0; round < ROUNDS && lots.length > 0; round++) {
     const peers = peersOf(lots, ranges, parts);
-    const { loads, units } = solve(
+    if (peers.length === 0) break;
+    const { loads, units, optimal } = solve(
       {
         items: lots.map((lot) => itemOf(lot, parts)),
         machines: peers.map((each) => machineOf(each, pods.length, parts)),
@@ -69,12 +98,13 @@ function buy(pods: readonly PodInput[], ranges: readonly Range[], parts: Parts):
       Math.min(parts.work.left, UNITS + UNITS_A_POD * pods.length),
     );
     parts.work.use(units);
+    proven &&= optimal;
     const before = placed.length;
     placed.push(...loads.toSorted(byImportance).flatMap((load) => carryOut(load, lots, peers, parts)));
     if (placed.length === before) break;
     lots = lots.filter((lot) => lot.next < lot.pods.length);
   }
-  return placed;
+  return { placed, proven };
 }
 
 function lotsOf(pods: readonly PodInput[], { board, patience }: Parts): Lot[] {
@@ -105,7 +135,7 @@ function peersOf(lots: readonly Lot[], ranges: readonly Range[], parts: Parts): 
     const [any] = range.options;
     if (any === undefined) continue;
     const takes = lots.map(
-      ({ kind }, lot) => permits[lot]?.allows(any.pool) === true && openings.holds([range], kind, ALL),
+      ({ kind }, lot) => permits[lot]?.allows(range) === true && openings.holds([range], kind, ALL),
     );
     if (!takes.includes(true)) continue;
     const mask = takes.map(Number).join("");

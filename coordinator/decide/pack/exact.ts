@@ -6,8 +6,8 @@ import type { PodInput } from "../snapshot-pod.ts";
 import { holds } from "./amounts.ts";
 import { billOf, isBetter, SAME_COST } from "./bill.ts";
 import type { Bill } from "./bill.ts";
-import { createBound } from "./bound.ts";
 import type { Bin } from "./board.ts";
+import { createBound } from "./bound.ts";
 import type { Parts } from "./parts.ts";
 import type { Mark } from "./purchases.ts";
 import { keep, redo, rollBack } from "./redo.ts";
@@ -17,7 +17,7 @@ import type { Seeker } from "./seekers.ts";
 
 /** More pods than that are left to the other methods. */
 export const FEW = 8;
-const UNITS = 12_000;
+const UNITS = 200_000;
 /** Nodes that are here and would take the pod, of which so many are tried. */
 const ROOMS = 6;
 
@@ -88,12 +88,24 @@ export function improve(
       if (bin !== undefined && !holds(board.left, at * width, ask)) attempt(() => placer.squeeze(bin, pod));
     }
     for (const peers of seeker.ranges) attempt(() => openings.take(peers, pod));
-    // Where it found nothing, one that comes later may open the way.
-    if (!found && !kind.plain && later < rest.length) visit([...rest, seeker], left, 0, later + 1);
-    else if (left.length < best.bill.left) visit(rest, [...left, pod], 0, 0);
+    // One that comes later may open the way: to a place at all, or in the emptier domain to one in this.
+    const waits = !kind.plain && later < rest.length && (!found || (kind.spread.length > 0 && isTied(rest)));
+    if (waits) visit([...rest, seeker], left, 0, later + 1);
+    if (!waits && left.length < best.bill.left) visit(rest, [...left, pod], 0, 0);
   };
 
-  visit(seekers, [], 0, 0);
+  // Who can be nowhere is not looked for again and again.
+  const able = seekers.filter(
+    ({ kind, ask, ranges }) =>
+      ranges.length > 0 ||
+      board.bins.some((bin) => holds(board.left, bin.id * width, ask) && admission.wants(kind, bin)),
+  );
+  const lost = seekers.filter((seeker) => !able.includes(seeker)).map(({ pod }) => pod);
+  visit(able, lost, 0, 0);
   redo(parts, best.trial);
   return best.left;
+}
+
+function isTied(queue: readonly Seeker[]): boolean {
+  return queue.some(({ kind }) => kind.selectedBy.size > 0);
 }

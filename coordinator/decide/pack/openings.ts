@@ -4,9 +4,9 @@
 
 import { NODE_LABEL } from "../../../shared/model/names.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
-import { newPlace } from "../fit/place.ts";
+import { firstRefusal } from "../fit/index.ts";
 import type { PodKind } from "../fit/kind.ts";
-import type { PoolState } from "../fleet/fleet.ts";
+import { newPlace } from "../fit/place.ts";
 import type { Market, Need } from "../market/market.ts";
 import { distinct } from "../order.ts";
 import type { PodInput } from "../snapshot-pod.ts";
@@ -19,16 +19,23 @@ import type { Option, Range, Ranges } from "./ranges.ts";
 import type { Work } from "./work.ts";
 
 export interface Openings {
-  /** `pods`: how many of the kind wait. `allowed`: pools for which the pod has waited long enough. */
-  best(kind: PodKind, pods: number, allowed: (pool: PoolState) => boolean): Option | null;
+  /** `pods`: how many of the kind wait. `allowed`: ranges that the pod may use now. */
+  best(kind: PodKind, pods: number, allowed: (range: Range) => boolean): Option | null;
   /** Opens a node of the cheapest option that holds the pod, in one of ranges that are the same to it. */
   take(peers: readonly Range[], pod: PodInput): Bin | null;
   /** Whether labels, taints and the kind of machine are right for the kind in this range. */
   wants(range: Range, kind: PodKind): boolean;
   /** Whether a new node of these ranges would hold a pod of the kind, other pods, limits and market aside. */
-  holds(among: readonly Range[], kind: PodKind, allowed: (pool: PoolState) => boolean): boolean;
-  /** Pools whose next node would hold the pod but for a limit or a failure, and why. */
-  refusals(kind: PodKind, allowed: (pool: PoolState) => boolean): readonly Reason[];
+  holds(among: readonly Range[], kind: PodKind, allowed: (range: Range) => boolean): boolean;
+  /**
+   * Domains in which a node could be opened count as if one were there, so that pods that shall be spread are spread
+   * over all of them; `undo` ends that. Null: nobody asks for it.
+   */
+  foresee(): { undo(): void } | null;
+  /** Why no node is opened for the kind now, where its size and labels would be right: limits and failures. */
+  refusals(kind: PodKind, allowed: (range: Range) => boolean): readonly Reason[];
+  /** What other pods have against a new node for the kind. */
+  conflicts(kind: PodKind, allowed: (range: Range) => boolean): readonly Reason[];
 }
 
 export interface OpeningParts {
@@ -43,6 +50,10 @@ export interface OpeningParts {
 export function createOpenings(parts: OpeningParts): Openings {
   const { board, ranges, admission, purchases, market, work } = parts;
   const faces = ranges.all.map((range) => faceOf(range, board));
+
+  const spreads = board.kinds.all.some(({ spread }) =>
+    spread.some(({ topologyKey }) => topologyKey !== NODE_LABEL.hostname),
+  );
 
   const wants = (range: Range, kind: PodKind): boolean => {
     const place = faces[range.id] ?? null;
@@ -100,20 +111,42 @@ export function createOpenings(parts: OpeningParts): Openings {
       board.put(bin, pod);
       return bin;
     },
+    foresee: () => {
+      if (!spreads) return null;
+      const places = ranges.all.flatMap((range) => {
+        const isOpen = range.options.some(({ pool }) => purchases.isOpen(pool));
+        return isOpen ? (faces[range.id] ?? []) : [];
+      });
+      for (const place of places) board.topology.foresee(place, 1);
+      return {
+        undo: () => {
+          for (const place of places) board.topology.foresee(place, -1);
+        },
+      };
+    },
     refusals: (kind, allowed) => {
       const ask = board.amounts.askOf(kind);
-      const options = ranges.all
-        .filter((range) => couldHold(range, kind, ask, allowed))
-        .flatMap((range) => range.options.filter(({ row }) => holds(row, 0, ask)));
+      const able = ranges.all.filter((range) => couldHold(range, kind, ask, allowed));
+      const options = able.flatMap((range) => range.options.filter(({ row }) => holds(row, 0, ask)));
       return distinct([...new Set(options.flatMap(({ pool }) => purchases.refusal(pool) ?? []))]);
+    },
+    conflicts: (kind, allowed) => {
+      const ask = board.amounts.askOf(kind);
+      const { kinds, topology } = board;
+      return distinct(
+        ranges.all
+          .filter((range) => couldHold(range, kind, ask, allowed))
+          .flatMap(({ id }) => {
+            const place = faces[id];
+            return place == null ? [] : (firstRefusal(kind.pod, place, { kinds, topology }) ?? []);
+          }),
+      );
     },
   };
 
-  function couldHold(range: Range, kind: PodKind, ask: Ask, allowed: (pool: PoolState) => boolean): boolean {
-    const [first] = range.options;
+  function couldHold(range: Range, kind: PodKind, ask: Ask, allowed: (range: Range) => boolean): boolean {
     return (
-      first !== undefined &&
-      allowed(first.pool) &&
+      allowed(range) &&
       holds(range.largest, 0, ask) &&
       wants(range, kind) &&
       range.options.some(({ row }) => holds(row, 0, ask))

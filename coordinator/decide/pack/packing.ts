@@ -46,11 +46,7 @@ export type PackingInputs = LedgerInputs &
     readonly condemned?: ReadonlyMap<string, Reason>;
   };
 
-export function createPacking(
-  fleet: Fleet,
-  pods: readonly PodInput[],
-  inputs: PackingInputs = {},
-): Packing {
+export function createPacking(fleet: Fleet, pods: readonly PodInput[], inputs: PackingInputs = {}): Packing {
   const { before = EMPTY_MEMORY, prices, namespaces, workUnits, condemned = new Map() } = inputs;
   const market = createMarket(fleet, before, prices);
   const ledger = createLedger(fleet, inputs);
@@ -63,7 +59,8 @@ export function createPacking(
     ...(before.leftOut === undefined ? {} : { leftOut: before.leftOut }),
   });
   // What runs on a node that goes is counted where it goes.
-  for (const state of fleet.nodes) if (isGoing(state) || demand.replaced.has(state.name)) board.leave(state.name);
+  for (const state of fleet.nodes)
+    if (isGoing(state) || demand.replaced.has(state.name)) board.leave(state.name);
   return {
     fleet,
     demand,
@@ -99,8 +96,7 @@ export function openFor(
   for (const pool of pools) {
     const { shape } = pool;
     if (shape === null) continue;
-    const refusal =
-      notice === null ? parts.purchases.refusal(pool) : parts.purchases.refusalAtOnce(pool);
+    const refusal = notice === null ? parts.purchases.refusal(pool) : parts.purchases.refusalAtOnce(pool);
     if (refusal !== null) {
       refusals.push(refusal);
       continue;

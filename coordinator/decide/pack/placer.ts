@@ -3,7 +3,6 @@
 // them finds depends on those before it.
 
 import type { PodKind } from "../fit/kind.ts";
-import type { PoolState } from "../fleet/fleet.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { Admission } from "./admission.ts";
 import { change } from "./amounts.ts";
@@ -20,7 +19,7 @@ export interface Placer {
   /** Room that is there or was opened before; nothing is bought. */
   seat(pod: PodInput): Bin | null;
   /** `alike`: pods of its kind that wait, itself included. */
-  place(pod: PodInput, alike: number, allowed: (pool: PoolState) => boolean): Bin | null;
+  place(pod: PodInput, alike: number, allowed: (range: Range) => boolean): Bin | null;
   /** Puts the pod on this new node, made as much larger as it takes; null when it cannot be. */
   squeeze(bin: Bin, pod: PodInput): Bin | null;
   /** New nodes become the cheapest that hold what is on them. */
@@ -50,7 +49,7 @@ interface Growth {
 }
 
 interface Limits {
-  readonly allowed: (pool: PoolState) => boolean;
+  readonly allowed: (range: Range) => boolean;
   /** Class of ranges that may be made larger; null: any. */
   readonly grade: number | null;
   readonly most: number;
@@ -90,7 +89,8 @@ export function createPlacer(parts: PlacerParts): Placer {
     const at = bin.id * width;
     for (let each = 0; each < index.length; each++) {
       const name = index[each] as number;
-      const most = (board.left[at + name] as number) - (row[name] as number) + (range.largest[name] as number);
+      const most =
+        (board.left[at + name] as number) - (row[name] as number) + (range.largest[name] as number);
       if ((amount[each] as number) > most) return false;
     }
     return true;
@@ -131,7 +131,7 @@ export function createPlacer(parts: PlacerParts): Placer {
       const now = optionAt[bin.face];
       if (range === undefined || now === undefined || bin.notice !== null) continue;
       if (grade !== null && range.class !== grade) continue;
-      if (!couldHold(bin, range, now, ask) || !allowed(now.pool)) continue;
+      if (!couldHold(bin, range, now, ask) || !allowed(range)) continue;
       work.use(1);
       if (admission.verdict(kind, bin) !== "fits") continue;
       const growth = growthOf(bin, range, now, ask, pods);

@@ -12,6 +12,8 @@ import type { Option } from "./ranges.ts";
 export interface Purchases {
   /** Why no node of the pool can be chosen now, which is noted; null when one can. */
   refusal(pool: PoolState): Reason | null;
+  /** The same question, and nothing is noted: nobody wants a node of it yet. */
+  isOpen(pool: PoolState): boolean;
   /** The same for a replacement, for which no pool pauses. */
   refusalAtOnce(pool: PoolState): Reason | null;
   /** Ask `refusal` first. */
@@ -88,6 +90,7 @@ export function createPurchases(
 
   return {
     refusal,
+    isOpen: (pool) => judge(pool) === null,
     refusalAtOnce: (pool) => {
       const reason = market.offerOf(pool).refusal ?? ledger.refusal(pool);
       if (reason !== null) ledger.note(pool, reason);

@@ -58,7 +58,13 @@ export function createRanges(
     const { shape } = pool;
     if (shape === null || pool.closed !== null) continue;
     const { class: grade, cost } = worthOf(pool, shape.allocatable, market);
-    const option = { pool, shape, row: amounts.rowOf(shape.allocatable), cost, gpus: gpusIn(shape.allocatable) };
+    const option = {
+      pool,
+      shape,
+      row: amounts.rowOf(shape.allocatable),
+      cost,
+      gpus: gpusIn(shape.allocatable),
+    };
     options.set(pool.id, option);
     const text = lookOf(pool, shape, keys, grade);
     const own = members.get(text);
@@ -176,7 +182,9 @@ function largestOf(options: readonly Option[], width: number): Float64Array {
 
 function ratesOf(options: readonly Option[], width: number): Float64Array {
   return Float64Array.from({ length: width }, (_, name) => {
-    const prices = options.flatMap(({ cost, row }) => ((row[name] ?? 0) > 0 ? [cost / (row[name] ?? 1)] : []));
+    const prices = options.flatMap(({ cost, row }) =>
+      (row[name] ?? 0) > 0 ? [cost / (row[name] ?? 1)] : [],
+    );
     return prices.length === 0 ? 0 : Math.min(...prices);
   });
 }

@@ -72,7 +72,10 @@ function groupsOf({ board, ranges }: Parts): readonly Group[] {
       const kind = board.kinds.of(pod);
       const withGpus = mixed || board.amounts.askOf(kind).gpus > 0;
       const text = `${range.policy} ${range.tier} ${withGpus}`;
-      const group = groups.get(text) ?? { options: optionsLike(range, ranges.all), kinds: new Map<PodKind, number>() };
+      const group = groups.get(text) ?? {
+        options: optionsLike(range, ranges.all),
+        kinds: new Map<PodKind, number>(),
+      };
       group.kinds.set(kind, (group.kinds.get(kind) ?? 0) + 1);
       groups.set(text, group);
     }

@@ -72,14 +72,14 @@ function byTier(
   const steps = parts.market.tiers(policy, wanted, pools);
   const portions = steps.map(({ tier, gpus }) => ({
     among: ranges.filter((range) => tier === null || range.tier === tier),
-    left: gpus,
+    due: gpus,
+    given: 0,
     pods: [] as PodInput[],
   }));
   const able = new Map<string, boolean>();
   const takes = (kind: PodKind, portion: number, tier: CapacityType | null): boolean => {
     const text = `${kind.id} ${tier}`;
-    const known =
-      able.get(text) ?? parts.openings.holds(portions[portion]?.among ?? [], kind, () => true);
+    const known = able.get(text) ?? parts.openings.holds(portions[portion]?.among ?? [], kind, () => true);
     able.set(text, known);
     return known;
   };
@@ -87,12 +87,15 @@ function byTier(
     const kind = parts.board.kinds.of(pod);
     const gpus = gpusOf(pod, parts);
     const open = portions.filter((_, index) => takes(kind, index, steps[index]?.tier ?? null));
-    // The first that is due all of it; else the one that is due most.
-    const portion =
-      open.find(({ left }) => left >= gpus) ?? open.toSorted((a, b) => b.left - a.left)[0] ?? null;
-    if (portion === null) continue;
-    portion.left -= gpus;
+    const [portion] = open.toSorted((a, b) => openShare(b) - openShare(a));
+    if (portion === undefined) continue;
+    portion.given += gpus;
     portion.pods.push(pod);
   }
   return portions;
+}
+
+/** How much of what a tier is due it still lacks: in turn, so that each gets pods of all sizes, which fill nodes well. */
+function openShare({ due, given }: { readonly due: number; readonly given: number }): number {
+  return due > 0 ? 1 - given / due : -1 - given;
 }

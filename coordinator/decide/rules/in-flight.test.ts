@@ -14,7 +14,15 @@ test.each([
   ["replace", "intended"],
 ] as const)("a %s that is %s is seen through first", (kind, phase) => {
   const moves = [
-    move(NOW, { key: "k", kind, phase, node: "n2", agoMs: MINUTE, from: 2, to: kind === "shrink" || kind === "release" ? 1 : 3 }),
+    move(NOW, {
+      key: "k",
+      kind,
+      phase,
+      node: "n2",
+      agoMs: MINUTE,
+      from: 2,
+      to: kind === "shrink" || kind === "release" ? 1 : 3,
+    }),
   ];
   const input = snapshot({ nodes: [node("n1"), node("n2")], policies: [policy({ journal: { moves } })] });
   expect(verdict(inFlight, input)).toEqual({ code: "move-in-flight", key: "k", forMs: MINUTE });

@@ -10,7 +10,8 @@ export const lastTry: Rule = {
   veto: ({ pool, state, cause }, { packing }) => {
     if (cause.kind === "empty" || cause.kind === "return" || cause.kind === "idle") return null;
     const refusedAt = refusalOf(state, pool);
-    if (refusedAt === null || elapsed(refusedAt, packing.fleet.at) > pool.spec.idleSeconds * 1000) return null;
+    if (refusedAt === null || elapsed(refusedAt, packing.fleet.at) > pool.spec.idleSeconds * 1000)
+      return null;
     return {
       code: "agent-refused",
       node: state.name,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { epochMs } from "../../../shared/model/units.ts";
 import { verdict } from "../../../test/build/candidate.ts";
 import { node } from "../../../test/build/node.ts";
 import { HOUR, MINUTE, NOW } from "../../../test/build/now.ts";
@@ -7,7 +8,6 @@ import { pod } from "../../../test/build/pod.ts";
 import { policy } from "../../../test/build/policy.ts";
 import type { PolicyOptions } from "../../../test/build/policy.ts";
 import { snapshot } from "../../../test/build/snapshot.ts";
-import { epochMs } from "../../../shared/model/units.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { BudgetInput } from "../snapshot.ts";
 import { budget } from "./budget.ts";

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 
+import { epochMs, ratio } from "../../../shared/model/units.ts";
 import { digest, node, reported } from "../../../test/build/node.ts";
 import { HOUR, MINUTE, NOW } from "../../../test/build/now.ts";
 import { pod, pods } from "../../../test/build/pod.ts";
 import { policy, pool } from "../../../test/build/policy.ts";
 import type { PolicyOptions } from "../../../test/build/policy.ts";
 import { holdCodes, memory, shrinks, snapshot } from "../../../test/build/snapshot.ts";
-import { epochMs, ratio } from "../../../shared/model/units.ts";
 import { decide } from "../decide.ts";
 import type { Memory } from "../snapshot-memory.ts";
 import type { NodeInput } from "../snapshot.ts";
@@ -73,7 +73,9 @@ describe("a node with pods", () => {
     });
   const movable = (forMs: number): Memory => ({
     ...memory({}),
-    nodes: { n1: { idleSince: null, lastReportAt: null, emptySince: null, movableSince: epochMs(NOW - forMs) } },
+    nodes: {
+      n1: { idleSince: null, lastReportAt: null, emptySince: null, movableSince: epochMs(NOW - forMs) },
+    },
   });
   const CONSOLIDATES = { consolidation: { enabled: true, afterSeconds: 600 } };
 
@@ -82,15 +84,19 @@ describe("a node with pods", () => {
     expect(going(two({}, { expireAfterSeconds: 7 * 86_400 }))).toEqual([]);
   });
   test("whose agent has been silent for a minute is emptied by the coordinator", () => {
-    const silent = reported({ mean: 0.5, ageMs: MINUTE + 1, since: [digest(NOW - MINUTE - 1, { mean: 0.5 })] });
-    expect(going(two({ telemetry: silent }, { expireAfterSeconds: 3600 }))).toEqual([["n1", "walk", "Expired"]]);
+    const silent = reported({
+      mean: 0.5,
+      ageMs: MINUTE + 1,
+      since: [digest(NOW - MINUTE - 1, { mean: 0.5 })],
+    });
+    expect(going(two({ telemetry: silent }, { expireAfterSeconds: 3600 }))).toEqual([
+      ["n1", "walk", "Expired"],
+    ]);
   });
   test("goes when its pods have had a place elsewhere for long enough (A28)", () => {
     expect(going(two({}, CONSOLIDATES, movable(10 * MINUTE)))).toEqual([["n1", "drain", "Movable"]]);
     const [move] = shrinks(decide(two({}, CONSOLIDATES, movable(10 * MINUTE))));
-    expect(move?.because).toEqual([
-      { code: "movable", node: "n1", forMs: 10 * MINUTE, savesUsdPerHour: 4 },
-    ]);
+    expect(move?.because).toEqual([{ code: "movable", node: "n1", forMs: 10 * MINUTE, savesUsdPerHour: 4 }]);
     expect(holdCodes(decide(two({}, CONSOLIDATES, movable(9 * MINUTE))))).toContain("movable-too-short");
   });
   test("has its time of being movable remembered, and forgotten when it ends", () => {
@@ -139,6 +145,78 @@ describe("a node with pods", () => {
     const input = two(down, { health: { replace: "Replace", maxUnhealthyPercent: 100 } });
     const alone = { ...input, pods: input.pods.map((each) => ({ ...each, owner: null })) };
     expect(going(alone)).toEqual([["n1", "walk", "Unhealthy"]]);
+  });
+});
+
+test("an ill node at the minimum is replaced before it goes", () => {
+  const input = (nodes: readonly NodeInput[]) =>
+    snapshot({
+      nodes,
+      policies: [
+        policy({
+          pools: [pool("spot", { minSize: 2 })],
+          disruption: OPEN,
+          health: { replace: "Replace", maxUnhealthyPercent: 100 },
+        }),
+      ],
+    });
+  const ill = { ...node("n1", { ready: "unknown" }), readyChangedAt: epochMs(NOW - HOUR) };
+  const first = decide(input([ill, node("n2")]));
+  expect(first.plan.moves).toMatchObject([
+    {
+      kind: "grow",
+      from: 2,
+      to: 3,
+      because: [{ code: "below-minimum", scope: "pool", size: 1, minimum: 2 }],
+    },
+  ]);
+  const then = decide(input([ill, node("n2"), node("n3")]));
+  expect(then.plan.moves).toMatchObject([
+    { kind: "shrink", node: "n1", from: 3, to: 2, disruption: "Unhealthy" },
+  ]);
+});
+
+describe("a member that never became a node", () => {
+  const stuck = (options: PolicyOptions = {}, agoMs = 16 * MINUTE) =>
+    snapshot({
+      nodes: [node("n1"), node("n2"), node("n3")],
+      policies: [
+        policy({
+          pools: [
+            pool("spot", {
+              size: 4,
+              instances: [
+                ...["n1", "n2", "n3"].map((name) => ({
+                  id: `i-${name}`,
+                  node: name,
+                  state: "ready" as const,
+                })),
+                { id: "i-lost", node: null, state: "booting", createdAt: epochMs(NOW - agoMs) },
+              ],
+            }),
+          ],
+          disruption: OPEN,
+          ...options,
+        }),
+      ],
+    });
+  test("leaves its group by its own name", () => {
+    expect(decide(stuck()).plan.moves).toMatchObject([
+      {
+        kind: "release",
+        key: "demo/spot/release/i-lost",
+        instance: "i-lost",
+        from: 4,
+        to: 3,
+        because: [{ code: "never-registered", instance: "i-lost" }],
+      },
+    ]);
+    expect(decide(stuck({}, 14 * MINUTE)).plan.moves).toEqual([]);
+  });
+  test("stays while removals are frozen, with the reason", () => {
+    const frozen = decide(stuck({ disruption: { ...OPEN, freeze: true } }));
+    expect(frozen.plan.moves).toEqual([]);
+    expect(holdCodes(frozen)).toContain("frozen");
   });
 });
 
@@ -202,7 +280,10 @@ describe("the return to spot", () => {
   test.each([
     ["a spot offering has failed within the time", returning({ failedAgoMs: 20 * MINUTE })],
     ["spot is switched off", returning({ enableSpotInstances: false })],
-    ["a node of the pool went within the time", returning({ journal: { lastDownAt: { od: epochMs(NOW - 20 * MINUTE) } } })],
+    [
+      "a node of the pool went within the time",
+      returning({ journal: { lastDownAt: { od: epochMs(NOW - 20 * MINUTE) } } }),
+    ],
     ["the share allows it", returning({ spotInstancePercentage: 0 })],
   ])("does not happen while %s", (_why, input) => {
     expect(shrinks(decide(input))).toEqual([]);
@@ -228,6 +309,19 @@ describe("the order (F15)", () => {
     ];
     expect(first(emptied({ pools }, { a: "r", b: "o", c: "spot" }))).toBe("c");
     expect(first(emptied({ pools }, { a: "r", b: "o" }))).toBe("b");
+  });
+  test("what is only recommended comes after what is done, and takes no room from it", () => {
+    const nodes = [node("a1", { pool: "a", telemetry: busy }), node("b1", { pool: "b", telemetry: busy })];
+    const old = { disruption: OPEN, expireAfterSeconds: 3600 };
+    const input = snapshot({
+      nodes,
+      pods: [pod("x", { node: "a1", gpus: 0 }), pod("y", { node: "b1", gpus: 0 })],
+      policies: [
+        policy({ ...old, name: "asks", mode: "Recommend", pools: [pool("a")] }),
+        policy({ ...old, name: "does", pools: [pool("b")] }),
+      ],
+    });
+    expect(shrinks(decide(input)).map(({ policy: name, node: of }) => [name, of])).toEqual([["does", "b1"]]);
   });
   test("of one tier the dearest goes first", () => {
     const pools = [

@@ -57,6 +57,9 @@ export function withMovable(nodes: Memory["nodes"], since: ReadonlyMap<string, E
   return updated;
 }
 
-function withBeginning({ movableSince: _before, ...rest }: NodeMemory, begun: EpochMs | undefined): NodeMemory {
+function withBeginning(
+  { movableSince: _before, ...rest }: NodeMemory,
+  begun: EpochMs | undefined,
+): NodeMemory {
   return begun === undefined ? rest : { ...rest, movableSince: begun };
 }

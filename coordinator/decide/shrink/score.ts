@@ -37,7 +37,9 @@ export function scoreOf(candidate: Candidate, market: Pick<Market, "offerOf">, a
   const { price, effectiveUsdPerHour } = market.offerOf(candidate.pool);
   const usdPerHour = price.kind === "known" ? price.usdPerHour : null;
   const risk =
-    usdPerHour !== null && usdPerHour > 0 && effectiveUsdPerHour !== null ? effectiveUsdPerHour / usdPerHour : 1;
+    usdPerHour !== null && usdPerHour > 0 && effectiveUsdPerHour !== null
+      ? effectiveUsdPerHour / usdPerHour
+      : 1;
   const disruption = candidate.pods.reduce((sum, pod) => sum + disruptionOf(pod, at), 0);
   return { candidate, disruption, usdPerHour, risk };
 }
@@ -51,6 +53,7 @@ function disruptionOf(pod: PodInput, at: EpochMs): number {
 
 export function firstToGo(a: Scored, b: Scored): number {
   return firstDifference(
+    recommends(a) - recommends(b),
     RANK[a.candidate.cause.kind] - RANK[b.candidate.cause.kind],
     a.candidate.empty && b.candidate.empty ? tierOf(a) - tierOf(b) : 0,
     a.disruption - b.disruption,
@@ -60,6 +63,11 @@ export function firstToGo(a: Scored, b: Scored): number {
     sinceOf(a.candidate) - sinceOf(b.candidate),
     compareText(a.candidate.state.name, b.candidate.state.name),
   );
+}
+
+/** What is only recommended must not take the room of what is done. */
+function recommends({ candidate }: Scored): number {
+  return Number(candidate.pool.spec.mode === "Recommend");
 }
 
 function tierOf({ candidate }: Scored): number {

@@ -4,12 +4,13 @@
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
+import type { Health } from "../fleet/condemned.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import { hasTenants } from "../fleet/tenants.ts";
 import type { Steps } from "../limits/steps.ts";
 import type { Packing } from "../pack/packing.ts";
-import type { Shrink } from "../plan.ts";
+import type { Release, Shrink } from "../plan.ts";
 import { DISRUPTION_OF } from "../rule.ts";
 import type { Candidate, Rule, RuleContext } from "../rule.ts";
 import { LAST_RULES, NODE_RULES } from "../rules/index.ts";
@@ -19,12 +20,14 @@ import { becauseOf, candidateFor, causesOf, howOf } from "./causes.ts";
 import { contextOf } from "./context.ts";
 import type { ShrinkContext } from "./context.ts";
 import { firstToGo, scoreOf } from "./score.ts";
+import { releaseUnregistered } from "./unregistered.ts";
 
 const NO_TIMERS: NodeMemory = { idleSince: null, lastReportAt: null, emptySince: null };
+const NOBODY_ILL: Health = { condemned: new Map(), instances: new Map(), notes: new Map() };
 const NOTHING_GOES: ReadonlyMap<string, number> = new Map();
 
 export interface Shrinking {
-  readonly moves: readonly Shrink[];
+  readonly moves: readonly (Shrink | Release)[];
   /** Pool id → why its nodes stay. */
   readonly stays: ReadonlyMap<string, readonly Reason[]>;
   /** Node → since when its pods have had a place elsewhere at a lower price; for the memory. */
@@ -39,8 +42,8 @@ export interface Rules {
 const ALL_RULES: Rules = { node: NODE_RULES, last: LAST_RULES };
 
 export interface ShrinkOptions {
-  /** Node → why it is to be replaced. */
-  readonly condemned?: ReadonlyMap<string, Reason>;
+  /** Nodes and members that are to be replaced. */
+  readonly health?: Health;
   readonly rules?: Rules;
 }
 
@@ -52,14 +55,14 @@ export function shrink(
   options: ShrinkOptions = {},
 ): Shrinking {
   const { fleet, market } = packing;
-  const { condemned, rules = ALL_RULES } = options;
-  const context = contextOf(packing, budgets, steps, condemned);
+  const { health = NOBODY_ILL, rules = ALL_RULES } = options;
+  const context = contextOf(packing, budgets, steps, health.condemned);
   const stays = new Map<string, Reason[]>();
   const able: Candidate[] = [];
   // 1. Each node by itself.
   for (const pool of fleet.pools) {
     if (!pool.spec.enabled) continue;
-    const reasons: Reason[] = [];
+    const reasons: Reason[] = [...(health.notes.get(pool.id) ?? [])];
     stays.set(pool.id, reasons);
     for (const state of pool.nodes) {
       const verdict = judge(state, { pool, timers: memory.nodes[state.name] ?? NO_TIMERS, rules }, context);
@@ -74,13 +77,15 @@ export function shrink(
     .sort(firstToGo)
     .map(({ candidate }) => candidate);
   context.rehouse.prefer(ordered.map(({ state }) => state.name));
+  const unregistered = releaseUnregistered(packing, health.instances, steps);
   const moves: Shrink[] = [];
   for (const candidate of ordered) {
     const veto = causeEnded(candidate, context, rules) ?? firstVeto(rules.last, candidate, context);
     if (veto === null) moves.push(remove(candidate, context));
     else stays.get(candidate.pool.id)?.push(veto);
   }
-  return { moves, stays, movableSince: context.movables.since };
+  for (const { pool, because } of unregistered.refused) stays.get(pool)?.push(because);
+  return { moves: [...unregistered.moves, ...moves], stays, movableSince: context.movables.since };
 }
 
 type Judgement =

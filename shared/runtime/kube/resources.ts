@@ -3,6 +3,7 @@
 
 import type {
   CsiNode,
+  DaemonSet,
   KubeObject,
   Lease,
   Machine,
@@ -107,6 +108,13 @@ export const RESOURCE = {
     plural: "csinodes",
     kind: "CSINode",
     namespaced: false,
+  }),
+  daemonSets: resource<DaemonSet>({
+    group: "apps",
+    version: "v1",
+    plural: "daemonsets",
+    kind: "DaemonSet",
+    namespaced: true,
   }),
   events: resource<EventObject>({
     group: "",

@@ -128,6 +128,7 @@ function specCauses(resource: ResourceName, next: KubeObject, current: KubeObjec
     case "persistentvolumes":
     case "storageclasses":
     case "csinodes":
+    case "daemonsets":
     case "podgroups":
     case "volcanopodgroups":
     case "jobsets":

@@ -4,12 +4,10 @@
 
 import type { Reason } from "../../../../shared/model/reasons.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
-import { poolId } from "../../fleet/ownership.ts";
 import { workloads } from "../../fleet/standing.ts";
 import type { NodeState } from "../../fleet/standing.ts";
 import { isExpendable } from "../../fleet/tenants.ts";
 import type { PodInput } from "../../snapshot-pod.ts";
-import type { NoticeInput } from "../../snapshot.ts";
 import { packingOrder } from "../order.ts";
 import type { Refused } from "./refusal.ts";
 
@@ -32,7 +30,7 @@ export function lossesOf(
   pods: readonly PodInput[],
   condemned: ReadonlyMap<string, Reason>,
 ): Losses {
-  const notices = fleet.notices.filter((notice) => takesNode(fleet, notice));
+  const { notices } = fleet;
   const noticed = new Set(notices.map(({ node }) => node));
   const others = fleet.nodes.filter(
     ({ name, draining, standing }) =>
@@ -55,14 +53,6 @@ export function lossesOf(
     else moving.push(...needs.filter(({ node }) => node !== null));
   }
   return { reserved, replaced, moving, followed: counting.followed };
-}
-
-/** A hint that an interruption may come takes the node only where its policy says so. */
-function takesNode(fleet: Fleet, { kind, node }: NoticeInput): boolean {
-  if (kind !== "rebalance") return true;
-  const claim = fleet.ownerOf.get(node);
-  const pool = claim === undefined ? undefined : fleet.poolsById.get(poolId(claim.policy, claim.pool));
-  return pool?.spec.spot.rebalance === "Replace";
 }
 
 /** Null: nobody wrote down when it began. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import { pod } from "../../../test/build/pod.ts";
-import { gpuShare, podsPerNode } from "./fit.ts";
-import { packingOrder } from "./pack.ts";
+import { gpuShare } from "../fit/amounts.ts";
+import { packingOrder } from "./order.ts";
 
 describe("packingOrder()", () => {
   const sorted = (...pods: ReturnType<typeof pod>[]) =>
@@ -31,16 +31,5 @@ describe("packingOrder()", () => {
     const slices = pod("slices", { requests: { "nvidia.com/mig-3g.40gb": 2 } });
     expect(gpuShare(slices.requests)).toBeCloseTo(6 / 7, 10);
     expect(sorted(slices, whole)).toEqual(["whole", "slices"]);
-  });
-});
-
-describe("podsPerNode()", () => {
-  test.each([
-    [{ "nvidia.com/gpu": 3 }, { "nvidia.com/gpu": 8 }, 2],
-    [{ "nvidia.com/gpu": 1, cpu: 5 }, { "nvidia.com/gpu": 8, cpu: 12 }, 2],
-    [{ "nvidia.com/gpu": 1 }, { cpu: 12 }, 0],
-    [{}, { cpu: 12 }, Infinity],
-  ])("%o on %o: %d", (requests, allocatable, count) => {
-    expect(podsPerNode(requests, allocatable)).toBe(count);
   });
 });

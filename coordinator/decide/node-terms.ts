@@ -1,7 +1,7 @@
 // Required node affinity as the scheduler reads it: one of the terms has to hold, and in it every expression. Node
 // selectors are the short form of one such term. Preferences are not here, since they never forbid.
 
-import type { NodeExpression, NodeTerm, PodInput } from "../snapshot-pod.ts";
+import type { NodeExpression, NodeTerm, PodInput } from "./snapshot-pod.ts";
 
 /** A node as these terms see it. The name is null for one that is not here yet. */
 export interface NodeMarks {

@@ -1,0 +1,153 @@
+// Fields of one node pool: its sizes, what its nodes are and cost, and the group behind it. The first pool is the one
+// whose field is changed.
+
+import type { PodInput } from "../../../coordinator/decide/snapshot-pod.ts";
+import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
+import { NODE_LABEL } from "../../../shared/model/names.ts";
+import { node } from "../../build/node.ts";
+import { NOW } from "../../build/now.ts";
+import { pod } from "../../build/pod.ts";
+import { pool } from "../../build/policy.ts";
+import type { PoolOptions } from "../../build/policy.ts";
+import { onDemand, whole } from "./case.ts";
+import type { FieldCase, FieldCases } from "./case.ts";
+
+const TAINT = { key: "gpu", value: "true", effect: "NoSchedule" } as const;
+const TOLERANT = pod("p", { tolerations: [{ ...TAINT, operator: "Equal" }] });
+
+/** One pod that waits, and the one pool with the field. */
+function asked(
+  waits: PodInput,
+  values: FieldCase["values"],
+  options: PoolOptions = {},
+  provider: "aws" | "custom" = "custom",
+): FieldCase {
+  return { values, policy: { provider, pools: [pool("spot", options)] }, fleet: { pods: [waits] } };
+}
+
+const selecting = (label: string, value: string): PodInput => pod("p", { nodeSelector: { [label]: value } });
+
+const SHAPE = { cpu: "96", memory: "1000Gi", pods: "110" };
+
+function template(fields: Partial<NonNullable<NodePoolSpec["template"]>>): PoolOptions {
+  return {
+    fields: {
+      template: { allocatable: { ...SHAPE, "nvidia.com/gpu": "8" }, labels: {}, taints: [], ...fields },
+    },
+  };
+}
+
+const SCALE = {
+  apiVersion: "cluster.x-k8s.io/v1beta1",
+  kind: "MachineDeployment",
+  name: "a",
+  namespace: "machines",
+};
+
+/** Two pools of one group are refused; what differs makes them two. */
+function grouped(other: string): (field: keyof typeof SCALE) => FieldCase {
+  return (field) => ({
+    values: [SCALE[field], other],
+    policy: {
+      pools: [
+        pool("spot", { fields: { group: { scale: SCALE } } }),
+        pool("b", { fields: { group: { scale: SCALE } } }),
+      ],
+    },
+    fleet: { pods: whole(1) },
+  });
+}
+
+const reading = (usdPerHour: number) => ({
+  provider: "aws",
+  region: "us-east-1",
+  instanceType: "p4d.24xlarge",
+  tier: "spot" as const,
+  usdPerHour,
+  source: "test",
+  at: NOW,
+});
+
+export const POOL_CASES: FieldCases = {
+  "nodePools[].name": {
+    values: ["spot", "train"],
+    fleet: { pods: [selecting(NODE_LABEL.pool, "spot")] },
+  },
+  "nodePools[].minSize": asked(pod("p", { gpus: 9 }), [0, 1]),
+  "nodePools[].maxSize": { values: [1, 2], fleet: { pods: whole(2) } },
+  "nodePools[].gpuType": asked({ ...pod("p"), gpuModel: "A100" }, ["A100", "T4"]),
+  "nodePools[].instanceTypes[]": asked(
+    pod("p", { gpus: 4, cpu: 1_000 }),
+    ["g5.12xlarge", "g5.xlarge"],
+    {
+      gpus: null,
+      fields: { instanceTypes: ["g5.xlarge"] },
+    },
+    "aws",
+  ),
+  "nodePools[].capacityType": asked(selecting(NODE_LABEL.capacityType, "on-demand"), ["on-demand", "spot"]),
+  // Two nodes of it and one on demand: with half of it spot, there is too little spot.
+  "nodePools[].spotPercentage": {
+    values: [1, 0.5],
+    policy: { pools: [pool("spot"), onDemand()] },
+    fleet: {
+      nodes: [
+        ...["n1", "n2"].map((name) => node(name, { unschedulable: true })),
+        node("n3", { pool: "od", unschedulable: true }),
+      ],
+      pods: whole(1),
+    },
+  },
+  "nodePools[].priority": {
+    values: [0, -1],
+    policy: { pools: [pool("a"), pool("b")] },
+    fleet: { pods: whole(1) },
+  },
+  "nodePools[].labels": asked(selecting("team", "a"), [{}, { team: "a" }]),
+  "nodePools[].taints[].key": asked(TOLERANT, ["gpu", "other"], { taints: [TAINT] }),
+  "nodePools[].taints[].value": asked(TOLERANT, ["true", "false"], { taints: [TAINT] }),
+  "nodePools[].taints[].effect": asked(TOLERANT, ["NoSchedule", "NoExecute"], { taints: [TAINT] }),
+  "nodePools[].availabilityZones[]": asked(
+    selecting(NODE_LABEL.zone, "us-east-1a"),
+    ["us-east-1a", "us-east-1b"],
+    {
+      fields: { availabilityZones: ["us-east-1a"] },
+    },
+  ),
+  "nodePools[].region": asked(selecting(NODE_LABEL.region, "us-east-1"), ["us-east-1", "us-west-2"]),
+  "nodePools[].allowCpuPods": asked(pod("p", { gpus: 0 }), [true, false]),
+  "nodePools[].price.usdPerHour": {
+    values: [1, 10],
+    policy: {
+      pools: [
+        pool("a", { fields: { price: { usdPerHour: 1 } } }),
+        pool("b", { fields: { price: { usdPerHour: 5 } } }),
+      ],
+    },
+    fleet: { pods: whole(1) },
+  },
+  "nodePools[].price.maxPricePerHour": {
+    values: [3, undefined],
+    policy: {
+      provider: "aws",
+      pools: [pool("spot", { fields: { instanceTypes: ["p4d.24xlarge"], region: "us-east-1", price: {} } })],
+    },
+    fleet: { pods: whole(1), prices: [reading(9)] },
+  },
+  "nodePools[].group.scale.apiVersion": grouped("example.com/v1beta1")("apiVersion"),
+  "nodePools[].group.scale.kind": grouped("MachinePool")("kind"),
+  "nodePools[].group.scale.name": grouped("c")("name"),
+  "nodePools[].group.scale.namespace": grouped("others")("namespace"),
+  "nodePools[].template.allocatable": asked(pod("p", { gpus: 8 }), [
+    { ...SHAPE, "nvidia.com/gpu": "8" },
+    { ...SHAPE, "nvidia.com/gpu": "4" },
+  ]),
+  "nodePools[].template.labels": asked(selecting("team", "a"), [{}, { team: "a" }], template({})),
+  "nodePools[].template.taints[].key": asked(TOLERANT, ["gpu", "other"], template({ taints: [TAINT] })),
+  "nodePools[].template.taints[].value": asked(TOLERANT, ["true", "false"], template({ taints: [TAINT] })),
+  "nodePools[].template.taints[].effect": asked(
+    TOLERANT,
+    ["NoSchedule", "NoExecute"],
+    template({ taints: [TAINT] }),
+  ),
+};
