@@ -5,4 +5,4 @@
  * bundle, which took 143 MiB of resident memory instead of 81. The map lies beside the bundle for whoever reads
  * a stack trace.
  */
-export const COORDINATOR_NODE_FLAGS: readonly string[] = ["--max-old-space-size=512"];
+export const COORDINATOR_NODE_FLAGS: readonly string[] = ["--max-old-space-size=512", "--max-semi-space-size=16"];

@@ -8,7 +8,7 @@ import type { Millis } from "../../shared/model/units.ts";
 import { describe } from "../../shared/runtime/errors.ts";
 import { backoffMs } from "../../shared/runtime/retry.ts";
 import type { NodeGroup } from "../cloud/group.ts";
-import type { Move, Plan, Shrink } from "../decide/plan.ts";
+import type { Move, Plan, Recall, Shrink } from "../decide/plan.ts";
 import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
 import { createBudgets } from "./budget.ts";
 import type { Budgets, Limits } from "./budget.ts";
@@ -19,6 +19,7 @@ import type { PolicyJournal } from "./journal.ts";
 import { clearLeftovers } from "./leftovers.ts";
 import { inFlight, withIntents, withOutcomes } from "./moves.ts";
 import type { Outcome, Settled } from "./moves.ts";
+import { portionOf } from "./portion.ts";
 import { settleOrWait } from "./settle.ts";
 import { attempt, removeEmpty, takeInstance } from "./shrink.ts";
 import type { RemovalBudget } from "./shrink.ts";
@@ -56,12 +57,16 @@ export function createActuator(options: {
     act: async (plan, snapshot, context) => {
       const budgets = createBudgets(snapshot, limits);
       // 1. Finish what was begun, and take back what nobody accounts for.
-      const done = [...(await finish(snapshot, budgets, context))];
+      const done = [...(await finish(plan, snapshot, budgets, context))];
       await clearLeftovers(snapshot, (policy) => journal.status(policy).moves, context);
 
       // 2. Of the plan, what may be done and is not being done already.
       const policies = new Map(snapshot.policies.map((policy) => [policy.name, policy]));
-      const due = plan.moves.filter((move) => isDue(move, policies.get(move.policy), context));
+      const due = portionOf(
+        plan.moves.filter((move) => isDue(move, policies.get(move.policy), context)),
+        (policy) => journal.status(policy).moves,
+        context.clock.now(),
+      );
 
       // 3. Intents, then calls, then outcomes; kind by kind.
       for (const kind of ORDER) {
@@ -74,7 +79,13 @@ export function createActuator(options: {
     },
   };
 
-  async function finish(snapshot: Snapshot, budgets: Budgets, context: ActContext): Promise<readonly Done[]> {
+  async function finish(
+    plan: Plan,
+    snapshot: Snapshot,
+    budgets: Budgets,
+    context: ActContext,
+  ): Promise<readonly Done[]> {
+    const recalls = new Map((plan.recalls ?? []).map((recall) => [recall.key, recall]));
     const nodes = new Map(snapshot.nodes.map((node) => [node.name, node]));
     const noticed = new Set(snapshot.notices.map(({ node }) => node));
     const open = snapshot.policies.flatMap((policy) =>
@@ -91,7 +102,7 @@ export function createActuator(options: {
           node: move.node === undefined ? undefined : nodes.get(move.node),
           underNotice: move.node !== undefined && noticed.has(move.node),
           group: policy.kind === "valid" ? context.groupOf(policy, move.pool) : null,
-          stopped: stoppedBecause(policy) ?? frozenBecause(policy),
+          stopped: stoppedBecause(policy) ?? frozenBecause(policy) ?? recalledBecause(recalls.get(move.key)),
         },
         policy.kind === "valid" ? budgets.removal(policy, move.pool) : NO_REMOVAL,
         context,
@@ -262,6 +273,14 @@ export function stoppedBecause(policy: PolicyInput): string | null {
 /** Why removals that are under way are called off; null when they go on. */
 function frozenBecause(policy: PolicyInput): string | null {
   return policy.kind === "valid" && policy.spec.disruption.freeze ? "disruption.freeze is set" : null;
+}
+
+/** Why this one removal is called off; null when it goes on. */
+function recalledBecause(recall: Recall | undefined): string | null {
+  if (recall === undefined) return null;
+  const { because } = recall;
+  const about = "pod" in because ? ` (${because.pod})` : "";
+  return `something stands against it now: ${because.code}${about}`;
 }
 
 const NOT_VALID: Outcome = { kind: "failed", detail: "the policy is not valid" };

@@ -2,6 +2,7 @@
 // does not have. Sizes are those of the snapshot until a call has read its group anew. The arithmetic is the
 // decision's own, handed in, so that both mean the same by "at most" and "at least".
 
+import type { Disruption } from "../../shared/contract/policy/removal.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
 import type { Snapshot } from "../decide/snapshot.ts";
 import type { ValidPolicy } from "./context.ts";
@@ -16,6 +17,8 @@ export interface Asked {
   readonly sizes: ReadonlyMap<string, number>;
   /** Nodes that this cycle has added to the policy already; of a removal, those that it has taken away. */
   readonly changedNow: number;
+  /** Of a removal: why the node goes. */
+  readonly disruption?: Disruption;
   readonly snapshot: Snapshot;
 }
 
@@ -93,10 +96,11 @@ export function createBudgets(snapshot: Snapshot, { allowedGrowth, removalRefuse
           );
           return await turn;
         },
-        take: (size) => {
+        take: (size, disruption) => {
           ledger.sizes.set(pool, size);
           const { sizes, removed: changedNow } = ledger;
-          if (removalRefused({ policy, pool, sizes, changedNow, snapshot }) !== null) return false;
+          const why = disruption === undefined ? {} : { disruption };
+          if (removalRefused({ policy, pool, sizes, changedNow, ...why, snapshot }) !== null) return false;
           ledger.sizes.set(pool, size - 1);
           ledger.removed += 1;
           return true;

@@ -3,16 +3,11 @@
 // a lost status loses none, and taken back. Marks of others, and the agent's own, are not touched.
 
 import type { MoveState } from "../../shared/contract/policy/status.ts";
-import { parseInstant } from "../../shared/model/instant.ts";
-import type { EpochMs } from "../../shared/model/units.ts";
 import type { NodeInput, Snapshot } from "../decide/snapshot.ts";
 import type { ActContext } from "./context.ts";
 import { hashOfRequest, withdrawDrain } from "./drain-request.ts";
-import { inFlight, moveHash } from "./moves.ts";
+import { isUnderWay, moveHash } from "./moves.ts";
 import { restoreNode, retirementOf } from "./retire.ts";
-
-/** A group may take so long from being lowered until its member begins to go; decisions wait as long (flights.ts). */
-const CARRY_OUT_MS = 5 * 60_000;
 
 export interface Leftover {
   readonly node: string;
@@ -28,7 +23,7 @@ export function findLeftovers(snapshot: Snapshot, movesOf: MovesOf): readonly Le
   const leaving = new Set<string>();
   for (const policy of snapshot.policies) {
     for (const move of movesOf(policy.name))
-      if (accountsFor(move, snapshot.at)) accounted.add(moveHash(move.key));
+      if (move.kind === "shrink" && isUnderWay(move, snapshot.at)) accounted.add(moveHash(move.key));
     for (const { instances } of policy.kind === "valid" ? policy.pools : []) {
       for (const { node, state } of instances) if (node !== null && state === "leaving") leaving.add(node);
     }
@@ -62,10 +57,4 @@ function leftoversOf(node: NodeInput, accounted: ReadonlySet<string>): readonly 
   const request = node.drainRequest.kind === "value" ? hashOfRequest(node.drainRequest.value.id) : null;
   if (request !== null && !accounted.has(request)) found.push({ node: node.name, kind: "drain-request" });
   return found;
-}
-
-function accountsFor(move: MoveState, now: EpochMs): boolean {
-  if (move.kind !== "shrink") return false;
-  if (inFlight(move)) return true;
-  return move.phase === "applied" && now - (parseInstant(move.at) ?? 0) <= CARRY_OUT_MS;
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
-import type { Grow, Release, Shrink } from "../decide/plan.ts";
+import type { Grow, Move, Release, Shrink } from "../decide/plan.ts";
 import {
   EMPTY_STATUS,
   inFlight,
@@ -13,6 +13,7 @@ import {
   withIntents,
   withOutcomes,
 } from "./moves.ts";
+import type { Outcome } from "./moves.ts";
 
 const AT = epochMs(Date.UTC(2026, 5, 1));
 const later = (ms: number) => epochMs(AT + ms);
@@ -90,9 +91,27 @@ describe("withIntents()", () => {
         AT,
       );
     }
-    expect(status.moves).toHaveLength(MAX_MOVES);
+    expect(status.moves).toHaveLength(MAX_MOVES + 1);
     expect(status.moves.filter(inFlight).map(({ key }) => key)).toEqual(["first"]);
     expect(status.moves.at(-1)?.key).toBe(`k${2 * MAX_MOVES - 1}`);
+  });
+
+  test("drops no removal that its group may not have carried out, and forgets no failure for it", () => {
+    const ended = (status: PolicyStatus, move: Move, outcome: Outcome, at = AT) =>
+      withOutcomes(withIntents(status, [move], at), [{ key: move.key, outcome }], at);
+    let status = ended(EMPTY_STATUS, aGrow({ key: "no" }), { kind: "failed", detail: "no" });
+    for (let i = 0; i < 2 * MAX_MOVES; i++)
+      status = ended(status, aShrink({ key: `s${i}` }), { kind: "applied", from: 2, to: 1 });
+    expect(status.moves).toHaveLength(2 * MAX_MOVES + 1);
+    expect(status.moves[0]).toMatchObject({ key: "no", phase: "failed" });
+    const old = ended(status, aGrow({ key: "late" }), { kind: "failed", detail: "no" }, later(301_000));
+    expect(old.moves).toHaveLength(MAX_MOVES);
+  });
+
+  test("says why a node goes, for whoever finishes it", () => {
+    expect(withIntents(EMPTY_STATUS, [aShrink({ disruption: "Movable" })], AT).moves[0]?.disruption).toBe(
+      "Movable",
+    );
   });
 });
 

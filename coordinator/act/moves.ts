@@ -10,8 +10,13 @@ import type { EpochMs } from "../../shared/model/units.ts";
 import type { Move } from "../decide/plan.ts";
 import type { Journal, OfferingMemory } from "../decide/snapshot-memory.ts";
 
-/** Moves kept; those in flight are never dropped. */
+/** Moves kept beside those in flight and those that somebody still asks for. */
 export const MAX_MOVES = 50;
+/**
+ * A group may take so long from being lowered until its member begins to go; decisions wait as long (flights.ts). A
+ * notice whose replacement is younger may still stand, and is answered once.
+ */
+const CARRY_OUT_MS = 5 * 60_000;
 /** Additions and removals are kept as long as the rates look back. */
 const CHANGES_MS = 10 * 60_000;
 /** Nodes go one by one: those of so short a time are one entry, by the newest of them. */
@@ -52,13 +57,23 @@ export function inFlight(move: MoveState): boolean {
   return move.phase === "intended" || move.phase === "draining";
 }
 
+/** A removal that was begun, whose node may still be here. Its marks stand, and it must not be chosen again. */
+export function isUnderWay(move: MoveState, now: EpochMs): boolean {
+  if (move.kind !== "shrink" && move.kind !== "release") return false;
+  return inFlight(move) || (move.phase === "applied" && isYoung(move, now));
+}
+
+function isYoung(move: MoveState, now: EpochMs): boolean {
+  return now - (parseInstant(move.at) ?? 0) <= CARRY_OUT_MS;
+}
+
 /** Writes down what is about to be done. A move of the same key that is in flight stays as it is. */
 export function withIntents(status: PolicyStatus, moves: readonly Move[], at: EpochMs): PolicyStatus {
   const pending = new Set(status.moves.filter(inFlight).map(({ key }) => key));
   const fresh = moves.filter(({ key }) => !pending.has(key)).map((move) => intentOf(move, at));
   const keys = new Set(fresh.map(({ key }) => key));
   if (fresh.length === 0) return status;
-  return { ...status, moves: bounded([...status.moves.filter(({ key }) => !keys.has(key)), ...fresh]) };
+  return { ...status, moves: bounded([...status.moves.filter(({ key }) => !keys.has(key)), ...fresh], at) };
 }
 
 /** Writes down how moves ended, with what follows for cooldowns and rates. */
@@ -116,6 +131,7 @@ function intentOf(move: Move, at: EpochMs): MoveState {
     pool: move.pool,
     ...("node" in move ? { node: move.node } : {}),
     ...("instance" in move ? { instance: move.instance } : {}),
+    ...("disruption" in move && move.disruption !== undefined ? { disruption: move.disruption } : {}),
     from: move.from,
     to: move.to,
     phase: "intended",
@@ -126,24 +142,32 @@ function intentOf(move: Move, at: EpochMs): MoveState {
 function withOutcome(status: PolicyStatus, move: MoveState, outcome: Outcome, at: EpochMs): PolicyStatus {
   switch (outcome.kind) {
     case "unsettled":
-      return withMove(status, { ...move, detail: outcome.detail });
+      return withMove(status, { ...move, detail: outcome.detail }, at);
     case "draining":
-      return withMove(status, { ...move, phase: "draining", detail: outcome.detail });
+      return withMove(status, { ...move, phase: "draining", detail: outcome.detail }, at);
     case "failed":
-      return withMove(status, {
-        ...move,
-        phase: "failed",
-        at: instantText(at),
-        detail: outcome.detail,
-        ...(outcome.failure === undefined ? {} : { failure: outcome.failure }),
-      });
+      return withMove(
+        status,
+        {
+          ...move,
+          phase: "failed",
+          at: instantText(at),
+          detail: outcome.detail,
+          ...(outcome.failure === undefined ? {} : { failure: outcome.failure }),
+        },
+        at,
+      );
     case "reached":
-      return withMove(status, {
-        ...move,
-        phase: "applied",
-        at: instantText(at),
-        detail: `the group had ${outcome.size} already`,
-      });
+      return withMove(
+        status,
+        {
+          ...move,
+          phase: "applied",
+          at: instantText(at),
+          detail: `the group had ${outcome.size} already`,
+        },
+        at,
+      );
     case "applied": {
       const { from, to, detail } = outcome;
       const done: MoveState = {
@@ -154,7 +178,7 @@ function withOutcome(status: PolicyStatus, move: MoveState, outcome: Outcome, at
         at: instantText(at),
         ...(detail === undefined ? {} : { detail }),
       };
-      return withConsequences(withMove(status, done), done, at);
+      return withConsequences(withMove(status, done, at), done, at);
     }
     default:
       return outcome satisfies never;
@@ -222,18 +246,20 @@ function withPool(
 }
 
 /** The newest last, so that what is dropped first is what ended longest ago. */
-function withMove(status: PolicyStatus, move: MoveState): PolicyStatus {
+function withMove(status: PolicyStatus, move: MoveState, at: EpochMs): PolicyStatus {
   const others = status.moves.filter(({ key }) => key !== move.key);
   if (move.phase !== "applied" && move.phase !== "failed") {
     return { ...status, moves: status.moves.map((known) => (known.key === move.key ? move : known)) };
   }
-  return { ...status, moves: bounded([...others, move]) };
+  return { ...status, moves: bounded([...others, move], at) };
 }
 
-function bounded(moves: readonly MoveState[]): MoveState[] {
-  let spare = moves.length - MAX_MOVES;
+function bounded(moves: readonly MoveState[], at: EpochMs): MoveState[] {
+  const isAskedFor = (move: MoveState): boolean =>
+    inFlight(move) || isUnderWay(move, at) || (move.kind === "replace" && isYoung(move, at));
+  let spare = moves.filter((move) => !isAskedFor(move)).length - MAX_MOVES;
   return moves.filter((move) => {
-    if (spare <= 0 || inFlight(move)) return true;
+    if (spare <= 0 || isAskedFor(move)) return true;
     spare--;
     return false;
   });

@@ -4,6 +4,7 @@
 
 import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { parseInstant } from "../../shared/model/instant.ts";
+import { podKey } from "../../shared/model/pod.ts";
 import { elapsed } from "../../shared/model/units.ts";
 import { describe, kindOf } from "../../shared/runtime/errors.ts";
 import type { NodeGroup } from "../cloud/group.ts";
@@ -12,6 +13,7 @@ import type { ActContext } from "./context.ts";
 import { drainProgress, isRequestOf, withdrawDrain } from "./drain-request.ts";
 import type { DrainProgress } from "./drain-request.ts";
 import type { Outcome } from "./moves.ts";
+import { occupantsOf } from "./occupants.ts";
 import { restoreNode, retirementOf } from "./retire.ts";
 import { attempt, takeInstance } from "./shrink.ts";
 import type { Removal, RemovalBudget } from "./shrink.ts";
@@ -24,7 +26,7 @@ export interface InFlight {
   readonly underNotice: boolean;
   /** Null when the policy no longer says how to reach it. */
   readonly group: NodeGroup | null;
-  /** Why the policy must not act any more; null when it may. */
+  /** Why the policy must not act any more, or why this removal is called off; null when it goes on. */
   readonly stopped: string | null;
 }
 
@@ -135,8 +137,22 @@ async function progressOf(
   if (unmarked && !underNotice && begunAt !== null && elapsed(begunAt, context.clock.now()) <= MARK_LAGS_MS)
     return { kind: "going", detail: move.detail ?? "just begun" };
   if (node === undefined || underNotice || !isWalkOf(node.taints, move.key))
-    return drainProgress(node, move, underNotice, context.clock.now());
+    return await lookedAt(drainProgress(node, move, underNotice, context.clock.now()), move, context);
   return await walkOn(node.name, move, context);
+}
+
+/** A pod may have come since the agent said that there is none: the agent goes on, and the machine stays till then. */
+async function lookedAt(
+  progress: DrainProgress,
+  { node, at }: MoveState,
+  context: ActContext,
+): Promise<DrainProgress> {
+  if (progress.kind !== "drained" || node === undefined) return progress;
+  const [pod] = await occupantsOf(node, context);
+  if (pod === undefined) return progress;
+  const detail = `pod ${podKey(pod)} has come since it was drained`;
+  const waitedMs = elapsed(parseInstant(at) ?? context.clock.now(), context.clock.now());
+  return { kind: waitedMs <= context.drainTimeoutMs ? "going" : "over", detail };
 }
 
 /** Takes back the request to the agent, or our own cordon: one of them stands, and nothing else is touched. */
@@ -145,8 +161,9 @@ async function callOff(context: ActContext, node: string): Promise<void> {
   await restoreNode(context, node);
 }
 
-function removalOf({ key, node, instance }: MoveState): Removal | null {
-  return node === undefined || instance === undefined ? null : { key, node, instance };
+function removalOf({ key, node, instance, disruption }: MoveState): Removal | null {
+  if (node === undefined || instance === undefined) return null;
+  return { key, node, instance, ...(disruption === undefined ? {} : { disruption }) };
 }
 
 /** What cannot be read now is read again in the next cycle. */

@@ -2,6 +2,7 @@
 // if a pod has come, or any step fails, everything is undone. A node with pods is emptied by its own agent, or by
 // walk-drain.ts, before it comes here. The minimum is checked against the group as it is at the moment of the call.
 
+import type { Disruption } from "../../shared/contract/policy/removal.ts";
 import { podKey } from "../../shared/model/pod.ts";
 import { AppError, describe, kindOf } from "../../shared/runtime/errors.ts";
 import type { NodeGroup } from "../cloud/group.ts";
@@ -14,7 +15,7 @@ import { restoreNode, retireNode } from "./retire.ts";
 export interface RemovalBudget {
   /** One member of a group after the other: two that read one size would undo each other's write. */
   inTurn<T>(run: () => Promise<T>): Promise<T>;
-  take(size: number): boolean;
+  take(size: number, disruption?: Disruption): boolean;
   giveBack(): void;
 }
 
@@ -22,10 +23,14 @@ export interface Removal {
   readonly key: string;
   readonly node: string;
   readonly instance: string;
+  /** Why it goes. Absent: an older version wrote it down. */
+  readonly disruption?: Disruption;
 }
 
-/** Somebody else writes the same group; three times in a row means a fight, which is for people to end. */
-const ATTEMPTS = 3;
+/** Somebody else sizes the same group; three times in a row means a fight, which is for people to end. */
+const RIVALS = 3;
+/** A group's controller writes its object too, once or more for each member that goes: no fight, so asked longer. */
+const ATTEMPTS = 12;
 
 /** Closes an empty node, makes sure that it is empty, and takes it. */
 export async function removeEmpty(
@@ -61,10 +66,14 @@ async function lower(
   budget: RemovalBudget,
   context: ActContext,
 ): Promise<Outcome> {
+  let rivals = 0;
+  let before: number | null = null;
   for (let number = 1; ; number++) {
     const seen = await group.read(context.call());
+    if (before !== null && before !== seen.size) rivals++;
+    before = seen.size;
     if (!(await group.contains(move.instance, context.call()))) return { kind: "reached", size: seen.size };
-    if (!budget.take(seen.size))
+    if (!budget.take(seen.size, move.disruption))
       return {
         kind: "failed",
         detail: `a minimum stands against less than ${seen.size} at the time of the call`,
@@ -76,7 +85,8 @@ async function lower(
       const kind = kindOf(error);
       if (kind === "timeout" || kind === "unavailable") return { kind: "unsettled", detail: describe(error) };
       budget.giveBack();
-      if (kind !== "conflict" || number >= ATTEMPTS) return { kind: "failed", detail: describe(error) };
+      if (kind !== "conflict" || number >= ATTEMPTS || rivals >= RIVALS)
+        return { kind: "failed", detail: describe(error) };
     }
   }
 }

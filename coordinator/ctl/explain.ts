@@ -64,7 +64,9 @@ export async function decideAgain(command: DecideCommand, readPage: ReadPage): P
   if (command.json) return JSON.stringify({ ...decision, ...(waiting === null ? {} : { waiting }) }, null, 2);
   return [
     decisionText(decision.plan),
-    ...(waiting === null ? [] : ["Pods that wait, and every pool", podsText(waiting)]),
+    ...(waiting === null || waiting.length === 0
+      ? []
+      : ["Pods that wait, and every pool", podsText(waiting)]),
   ].join("\n\n");
 }
 

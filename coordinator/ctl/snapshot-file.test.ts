@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import { policy } from "../../test/build/policy.ts";
 import { snapshot } from "../../test/build/snapshot.ts";
-import { readSource, snapshotFrom, snapshotFromText } from "./snapshot-file.ts";
+import { readSource, snapshotFromText } from "./snapshot-file.ts";
 
 describe("snapshotFromText()", () => {
   test("gives a snapshot back as it was written", () => {
@@ -20,20 +19,6 @@ describe("snapshotFromText()", () => {
     expect(() => snapshotFromText(text, "a.json")).toThrow(
       expect.objectContaining({ kind: "bad-input", message: expect.stringContaining(problem) as unknown }),
     );
-  });
-});
-
-describe("snapshotFrom()", () => {
-  test("gives an older policy the defaults of fields that have come since", () => {
-    const { disruption: _, ...older } = policy().spec;
-    const read = snapshotFrom({ ...snapshot(), policies: [{ ...policy(), spec: older }] }, "a.json");
-    expect(read.policies).toMatchObject([{ kind: "valid", spec: { disruption: { freeze: false } } }]);
-  });
-
-  test("takes a policy that does not validate as an invalid one, with its pools", () => {
-    const spec = { ...policy().spec, maxNodes: 0 };
-    const read = snapshotFrom({ ...snapshot(), policies: [{ ...policy(), spec }] }, "a.json");
-    expect(read.policies).toMatchObject([{ kind: "invalid", name: "demo", pools: ["spot"] }]);
   });
 });
 

@@ -75,6 +75,7 @@ export function decideInFull(input: Snapshot): WorkedDecision {
       holds,
       unplaced,
       figures: figuresOf(packing, snapshot.pods, memory, snapshot.prices),
+      ...(shrinking.recalls.length === 0 ? {} : { recalls: shrinking.recalls }),
       ...reportOf(packing),
     },
     memory: {

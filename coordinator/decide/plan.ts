@@ -19,6 +19,8 @@ export interface Plan {
   readonly unplaced: readonly { readonly pod: string; readonly because: readonly Reason[] }[];
   /** Per policy: what status and metrics show. Null: not known. */
   readonly figures: readonly PolicyFigures[];
+  /** Removals under way that are to be called off. Absent: none. */
+  readonly recalls?: readonly Recall[];
   /** How the packing went. Absent: nothing was packed. */
   readonly packing?: PackingReport;
 }
@@ -80,6 +82,16 @@ export interface Release extends MoveBase {
 
 export type Move = Grow | Shrink | Replace | Release;
 export type MoveKind = Move["kind"];
+
+/** A removal that was asked for and that nobody has begun, and what stands against it now. */
+export interface Recall {
+  readonly policy: string;
+  readonly pool: string;
+  /** Of the move. */
+  readonly key: string;
+  readonly node: string;
+  readonly because: Reason;
+}
 
 export interface Hold {
   readonly policy: string;

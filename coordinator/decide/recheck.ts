@@ -2,6 +2,7 @@
 // decision, so that both mean the same by "at most" and "at least". What other calls of the cycle have taken is in
 // the sizes.
 
+import type { Disruption } from "../../shared/contract/policy/removal.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
 import { assemble, poolsOf } from "./fleet/fleet.ts";
 import type { Fleet, PoolState } from "./fleet/fleet.ts";
@@ -23,6 +24,8 @@ export interface Recheck {
   readonly sizes: ReadonlyMap<string, number>;
   /** Nodes that this cycle has added to the policy already; of a removal, those that it has taken away. */
   readonly changedNow: number;
+  /** Of a removal: why the node goes. */
+  readonly disruption?: Disruption;
   readonly snapshot: Snapshot;
 }
 
@@ -49,7 +52,7 @@ export function allowedNow(recheck: Recheck): number {
 
 /** Why not even one node of the pool may be taken away now; null when one may. */
 export function removalRefusedNow(recheck: Recheck): Reason | null {
-  const { sizes, changedNow } = recheck;
+  const { sizes, changedNow, disruption } = recheck;
   const asked = askedOf(recheck);
   if (asked === null) return { code: "size-unknown", detail: "the group's size at the time of the call" };
   const { fleet, pool, schedules } = asked;
@@ -58,13 +61,33 @@ export function removalRefusedNow(recheck: Recheck): Reason | null {
   const problem = schedules.problemOf(pool.name);
   if (problem !== null) return problem;
   const left = sizeOf(pool, sizes) - 1;
-  const own = Math.max(pool.pool.minSize, schedules.floorOf(pool.name)?.minimum ?? 0);
-  if (left < own) return { code: "at-minimum", scope: "pool", minimum: own };
   const all = sumOf(sizesOf(fleet, pool, sizes));
-  const every = Math.max(spec.minNodes, schedules.floorOf(null)?.minimum ?? 0);
-  if (all - 1 < every) return { code: "at-minimum", scope: "policy", minimum: every };
+  // What is ill holds no minimum: the decision has asked whether another one can come first.
+  if (disruption !== "Unhealthy") {
+    const own = Math.max(pool.pool.minSize, schedules.floorOf(pool.name)?.minimum ?? 0);
+    if (left < own) return { code: "at-minimum", scope: "pool", minimum: own };
+    const every = Math.max(spec.minNodes, schedules.floorOf(null)?.minimum ?? 0);
+    if (all - 1 < every) return { code: "at-minimum", scope: "policy", minimum: every };
+  }
   const removed = removedInWindow(pool.journal, fleet.at) + changedNow;
   return rateReached(spec, { removed, before: all + removed });
+}
+
+interface Made {
+  readonly fleet: Fleet;
+  readonly memory: Snapshot["memory"];
+}
+
+/** A cycle asks of one snapshot once for each of its calls, and a large fleet takes its time to arrange. */
+const MADE = new WeakMap<Snapshot, Made | null>();
+
+function fleetOf(snapshot: Snapshot): Made | null {
+  const known = MADE.get(snapshot);
+  if (known !== undefined) return known;
+  const read = sane(snapshot);
+  const made = read === null ? null : { fleet: assemble(read.snapshot), memory: read.snapshot.memory };
+  MADE.set(snapshot, made);
+  return made;
 }
 
 interface Asked {
@@ -75,12 +98,12 @@ interface Asked {
 
 /** Null: nobody may size the pool, or its size was not read. */
 function askedOf({ policy, pool: name, sizes, snapshot }: Recheck): Asked | null {
-  const made = sane(snapshot);
+  const made = fleetOf(snapshot);
   if (made === null) return null;
-  const fleet = assemble(made.snapshot);
+  const { fleet } = made;
   const pool = fleet.poolsById.get(poolId(policy.name, name));
   if (pool === undefined || pool.blocked !== null || !isSize(sizes.get(name))) return null;
-  const leads = leadsOf(fleet, pool.policy, made.snapshot.memory);
+  const leads = leadsOf(fleet, pool.policy, made.memory);
   return { fleet, pool, schedules: scheduleState(pool.spec, fleet.at, leads) };
 }
 

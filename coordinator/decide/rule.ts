@@ -51,7 +51,8 @@ export interface Candidate {
 
 /** Whether all pods of a node have a place elsewhere. */
 export type Rehousing =
-  | { readonly kind: "fits" }
+  /** `onto`: the nodes. */
+  | { readonly kind: "fits"; readonly onto: ReadonlySet<string> }
   | { readonly kind: "stuck"; readonly pod: string }
   /** No work was left to find out. */
   | { readonly kind: "unknown"; readonly units: number };

@@ -3,7 +3,7 @@
 
 import type { DaemonSet, Toleration } from "../../shared/model/kube.ts";
 import { NODE_STATE_TAINT, TAINT } from "../../shared/model/names.ts";
-import { podKey, podRequests } from "../../shared/model/pod.ts";
+import { podRequests } from "../../shared/model/pod.ts";
 import type { DaemonInput } from "../decide/snapshot-pod.ts";
 import { constraintsOf } from "./constraints.ts";
 import { messageOf } from "./fields.ts";
@@ -12,7 +12,7 @@ import type { OnProblem } from "./inputs.ts";
 /** Null: it brings no pod to a new node, or nobody can read which and what it takes. */
 export function daemonInput(daemonSet: DaemonSet, onProblem: OnProblem): DaemonInput | null {
   const { name, namespace = "default", uid, deletionTimestamp } = daemonSet.metadata;
-  const key = podKey(daemonSet);
+  const key = `${namespace}/${name}`;
   const spec = daemonSet.spec?.template?.spec;
   if (spec === undefined || uid === undefined) {
     onProblem({ kind: "daemonset", name: key, detail: "it has no template or no uid" });

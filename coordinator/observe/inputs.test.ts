@@ -87,6 +87,7 @@ describe("pod()", () => {
       "gang",
       "resourceClaims",
       "provisioningRequest",
+      "gpuModel",
       "localStorage",
       "startedAt",
       "ready",
@@ -124,6 +125,15 @@ describe("pod()", () => {
       provisioningRequest: "training",
       resourceClaims: ["gpu-a", "nic"],
     });
+  });
+
+  test.each([
+    ["H100", "H100"],
+    [" a100-80gb ", "a100-80gb"],
+    ["", undefined],
+  ])("says by the annotation %j that it wants GPU %s", (written, gpuModel) => {
+    const pod = aPod({ annotations: { "gpu-autoscaler.io/gpu-model": written } });
+    expect(setup().inputs.pod(pod)?.gpuModel).toBe(gpuModel);
   });
 
   test.each<[boolean, string, NonNullable<Pod["spec"]["volumes"]>, Record<string, string>]>([

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 
-import type { Node, Pod } from "../../shared/model/kube.ts";
+import type { DaemonSet, Node, Pod } from "../../shared/model/kube.ts";
 import { podObject, unasked, unaskedWatch } from "../../test/build/observed.ts";
+import { daemonInput } from "./daemon-input.ts";
 import { createGangObjects } from "./gang-objects.ts";
 import { createInputs } from "./inputs.ts";
-import { keptNode, keptPod } from "./kept.ts";
+import { keptDaemonSet, keptNode, keptPod } from "./kept.ts";
 import { createStorage } from "./storage.ts";
 
 const required = "requiredDuringSchedulingIgnoredDuringExecution";
@@ -22,6 +23,7 @@ const FULL_POD = {
       "gpu-autoscaler.io/checkpoint-exec": '["save"]',
       "gpu-autoscaler.io/gang": "g",
       "gpu-autoscaler.io/gang-size": "4",
+      "gpu-autoscaler.io/gpu-model": "H100",
       "leaderworkerset.sigs.k8s.io/size": "4",
       "cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
       "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": "tmp",
@@ -130,8 +132,21 @@ describe("what is kept of an object", () => {
     expect(made.node(keptNode(FULL_NODE))).toEqual(made.node(FULL_NODE));
   });
 
+  test("is, of a DaemonSet, all that an input is made of", () => {
+    const { nodeName: _, ...spec } = FULL_POD.spec;
+    const daemonSet: DaemonSet = {
+      metadata: { name: "d", namespace: "n", uid: "u", resourceVersion: "1" },
+      spec: { template: { spec } },
+    };
+    const problem = () => expect.unreachable("it can be read");
+    const input = daemonInput(daemonSet, problem);
+    expect(input).not.toBeNull();
+    expect(daemonInput(keptDaemonSet(daemonSet), problem)).toEqual(input);
+  });
+
   test("is not what nobody reads", () => {
-    const text = JSON.stringify([keptPod(WITH_OWNERS), keptNode(FULL_NODE)]);
+    const daemonSet = { metadata: { name: "d" }, spec: { template: { spec: FULL_POD.spec } } };
+    const text = JSON.stringify([keptPod(WITH_OWNERS), keptNode(FULL_NODE), keptDaemonSet(daemonSet)]);
     for (const word of ["env", "image", "configMap", "containerStatuses", "last-applied", "Initialized"])
       expect(text).not.toContain(word);
     for (const word of ["preferred", "long", "DiskPressure", "lastHeartbeatTime", "providerID"])

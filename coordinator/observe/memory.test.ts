@@ -18,6 +18,18 @@ const MEMORY: Memory = {
   nodes: {
     n1: { idleSince: epochMs(500), lastReportAt: epochMs(900), emptySince: null, movableSince: epochMs(7) },
   },
+  shapes: {
+    "p/a": {
+      allocatable: { cpu: 3_000 },
+      labels: { zone: "a" },
+      taints: [{ key: "k", effect: "NoSchedule" }],
+      overhead: { cpu: 1_000 },
+      daemons: { d: { cpu: 1_000 } },
+      capacity: { cpu: 4_000 },
+      volumeLimits: { ebs: 25 },
+      source: "node",
+    },
+  },
   launches: { "p/a": { missing: 1, since: epochMs(100) } },
   bootMs: { "p/a": [60_000] },
   risk: { "t|z|spot": { nodeDays: 1.5, interruptions: 1, at: epochMs(900) } },

@@ -68,13 +68,19 @@ function isFrozen(value: unknown): boolean {
 describe("createObserver()", () => {
   test("gives a snapshot that is frozen to its depth and is nothing but JSON", async () => {
     await using made = await aWorldClient(2);
-    made.server.change((world) => world.submitService({ name: "web", replicas: 1 }));
+    made.server.change((world) => {
+      world.submitService({ name: "web", replicas: 1 });
+      world.addDaemonSet({ name: "agent", cpu: "100m", memory: "100Mi" });
+    });
     const { observer, end } = setup(made);
     await eventually(() => observer.listed());
     const taken = observer.snapshot(clock.now(), EMPTY_MEMORY, UNITS);
     expect(taken.nodes).toHaveLength(2);
     expect(taken.pods.length).toBeGreaterThan(0);
     expect(taken.namespaces).toHaveProperty("default");
+    const [daemon] = taken.daemons ?? [];
+    expect(daemon).toMatchObject({ key: "kube-system/agent", requests: { cpu: 100, pods: 1 } });
+    expect(taken.pods.filter((pod) => pod.owner?.uid === daemon?.uid)).toHaveLength(2);
     expect(taken.workUnits).toBe(UNITS);
     expect(isFrozen(taken)).toBe(true);
     expect(JSON.parse(JSON.stringify(taken))).toEqual(taken);
@@ -98,7 +104,7 @@ describe("createObserver()", () => {
     await end();
   });
 
-  test.each(["persistentvolumeclaims", "persistentvolumes", "storageclasses", "csinodes", "namespaces"])(
+  test.each(["persistentvolumeclaims", "persistentvolumes", "storageclasses", "csinodes", "namespaces", "daemonsets"])(
     "is not synced before %s are listed",
     async (plural) => {
       await using made = await aWorldClient(1);

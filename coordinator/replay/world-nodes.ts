@@ -123,10 +123,10 @@ export function createNodes(core: Core, index: NodeIndex, kubelet: Kubelet): Nod
   /** Shown to whoever asks what each node will carry; its pods are made from `spec`. */
   function writeDaemonSet(spec: DaemonSetSpec): void {
     const { name, namespace = "kube-system" } = spec;
-    const { tolerations = [], ...pod } = podFromShape(spec, spec.gpus ?? 0, { name, namespace }).spec;
+    const { spec: template } = podFromShape(spec, spec.gpus ?? 0, { name, namespace });
     core.store.write("daemonsets", {
       metadata: { name, namespace, uid: daemonSetUid(spec) },
-      spec: { template: { spec: { ...pod, tolerations } } },
+      spec: { template: { spec: template } },
     });
   }
 

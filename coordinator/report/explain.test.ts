@@ -83,6 +83,11 @@ describe("a sentence says what to change", () => {
       },
       "no capacity for p4d.24xlarge in us-west-2a as spot, 1 failure in a row: none; not asked again for 5 min; add pools of other instance types and availabilityZones",
     ],
+    // The pause is over and one node finds out.
+    [
+      { code: "no-capacity", offering: "*|*|spot", failures: 1, leftMs: millis(0), detail: "none" },
+      "1 failure in a row: none; one node tries it first; add pools",
+    ],
     [
       { code: "launch-timed-out", offering: "*|*|spot", failures: 2, leftMs: LEFT },
       "machines as spot did not come in time, 2 failures in a row",

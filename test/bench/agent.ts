@@ -2,21 +2,18 @@
 // a real nats-server, the simulated API server with pods on the node, and the C double of the driver. Measured
 // from outside, by what the kernel says of the process.
 
-import { readFileSync } from "node:fs";
-
 import { millis, seconds } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import { healthyGpus } from "../nvml-double/fixture.ts";
 import { createScene } from "../scenarios/agent-scene.ts";
 import { figure } from "./figure.ts";
 import type { Figure } from "./figure.ts";
+import { lookAt } from "./look.ts";
 
 /** After the start, compiled code and connections settle. */
 const SETTLE_MS = millis(15_000);
 const MEASURE_MS = millis(120_000);
 const LOOK_EVERY_MS = millis(5_000);
-const MIB = 1024;
-const TICKS_PER_SECOND = 100;
 
 export async function run(): Promise<Figure[]> {
   await using scene = await createScene({ gpus: healthyGpus(8) });
@@ -56,28 +53,4 @@ export async function run(): Promise<Figure[]> {
     figure("anon_mib", anonMib, "MiB", { max: 45 }),
     figure("cpu_percent", (100 * spentS) / passedS, "% of a core", { max: 0.5 }),
   ];
-}
-
-interface Look {
-  readonly rssMib: number;
-  readonly anonMib: number;
-  /** User and system time of all threads. */
-  readonly cpuSeconds: number;
-}
-
-function lookAt(pid: number): Look {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  // Fields are counted after the name in brackets, which may itself hold blanks: utime and stime are 14 and 15.
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /s, "")
-    .split(" ");
-  return {
-    rssMib: kib(status, "VmRSS") / MIB,
-    anonMib: kib(status, "RssAnon") / MIB,
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
-  };
-}
-
-function kib(status: string, name: string): number {
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
 }

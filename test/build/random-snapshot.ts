@@ -1,6 +1,6 @@
 // Random fleets for properties of decisions: nodes in every state, pods of every kind, policies at their limits,
-// journals with moves under way, telemetry that is fresh, old, thin or missing. Most of each fleet is well, since
-// a fleet in which everything is wrong at once decides nothing.
+// journals with moves under way, telemetry that is fresh, old, thin or missing, launches that failed, pods with rules of
+// their own. Most of each fleet is well, since a fleet in which everything is wrong at once decides nothing.
 
 import fc from "fast-check";
 
@@ -9,6 +9,7 @@ import type { Memory } from "../../coordinator/decide/snapshot-memory.ts";
 import type { PodInput } from "../../coordinator/decide/snapshot-pod.ts";
 import type {
   GroupReading,
+  InstanceInput,
   NodeInput,
   NoticeInput,
   Snapshot,
@@ -16,24 +17,19 @@ import type {
 } from "../../coordinator/decide/snapshot.ts";
 import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { NODE_LABEL } from "../../shared/model/names.ts";
-import { epochMs } from "../../shared/model/units.ts";
+import { epochMs, ratio } from "../../shared/model/units.ts";
 import { digest, drainState, node, reported } from "./node.ts";
 import { MINUTE, NOW, SECOND } from "./now.ts";
 import { pod } from "./pod.ts";
 import { move, policy, pool } from "./policy.ts";
 import type { PoolOptions, ValidPolicyInput } from "./policy.ts";
+import { podExtras, podLabels, ZONES } from "./random-pod.ts";
+import { mostly, offerings, ruleOptions } from "./random-rules.ts";
 import { notice, snapshot } from "./snapshot.ts";
 
 const POOLS = ["spot", "od", "res"] as const;
+const PRICES = { spot: 2, od: 5, res: 3 } as const;
 const TIERS = { spot: "spot", od: "on-demand", res: "reserved" } as const;
-
-/** One value as a rule, and one of the others now and then. */
-function mostly<T>(usual: T, ...others: readonly T[]): fc.Arbitrary<T> {
-  return fc.oneof(
-    { weight: 9, arbitrary: fc.constant(usual) },
-    { weight: 2, arbitrary: fc.constantFrom(...others) },
-  );
-}
 
 const ago = (max: number) => fc.integer({ min: 0, max }).map((ms) => epochMs(NOW - ms));
 
@@ -72,17 +68,25 @@ const nodeInputs: fc.Arbitrary<readonly NodeInput[]> = fc
       telemetry: telemetries,
       drain: mostly<"started" | "refused" | "cancelled" | null>(null, "started", "refused", "cancelled"),
       pinned: mostly(false, true),
+      zone: fc.option(fc.constantFrom(...ZONES)),
+      health: mostly<"ill" | "healthy" | null>(null, "ill", "healthy"),
+      changedMs: mostly<number | null>(null, 5 * MINUTE, 30 * MINUTE),
     }),
     { maxLength: 7 },
   )
   .map((all) =>
-    all.map(({ drain, pinned, ...options }, index) =>
-      node(`n${index}`, {
+    all.map(({ drain, pinned, zone, health, changedMs, ...options }, index) => ({
+      ...node(`n${index}`, {
         ...options,
+        ...(zone === null ? {} : { labels: { [NODE_LABEL.zone]: zone } }),
         ...(drain === null ? {} : { drainState: drainState({ phase: drain, seenAt: NOW - MINUTE }) }),
         ...(pinned ? { annotations: { "karpenter.sh/do-not-disrupt": "true" } } : {}),
       }),
-    ),
+      ...(health === null
+        ? {}
+        : { gpuHealth: { verdict: health, since: epochMs(NOW - MINUTE), detail: "XID 79" } }),
+      ...(changedMs === null ? {} : { readyChangedAt: epochMs(NOW - Math.min(changedMs, options.ageMs)) }),
+    })),
   );
 
 const podInputs = (nodes: number): fc.Arbitrary<readonly PodInput[]> =>
@@ -100,15 +104,19 @@ const podInputs = (nodes: number): fc.Arbitrary<readonly PodInput[]> =>
         terminating: mostly(false, true),
         daemon: mostly(false, true),
         owner: mostly<PodInput["owner"]>({ uid: "o1", kind: "ReplicaSet" }, { uid: "o2", kind: "Job" }, null),
-        priority: mostly(0, 100),
+        priority: mostly(0, 100, -100),
         ageMs: mostly(60 * MINUTE, 0, MINUTE),
+        labels: podLabels,
+        extras: podExtras,
       }),
       { maxLength: 9 },
     )
     .map((all) =>
-      all.map(({ undecided, ...options }, index) =>
-        pod(`p${index}`, { ...options, ...(undecided ? { waiting: { kind: "undecided" } } : {}) }),
-      ),
+      all.map(({ undecided, labels, extras, ...options }, index) => ({
+        ...pod(`p${index}`, { ...options, ...(undecided ? { waiting: { kind: "undecided" } } : {}) }),
+        labels,
+        ...extras,
+      })),
     );
 
 const moves: fc.Arbitrary<readonly MoveState[]> = fc
@@ -143,6 +151,11 @@ interface RandomPool {
   readonly maxSize: number;
   readonly gpus: number | null;
   readonly group: GroupReading | null;
+  readonly zone: string | null;
+  /** Members that the cloud refused to make. */
+  readonly failed: number;
+  /** Members that became no node in time. */
+  readonly stuck: number;
 }
 
 const randomPools: fc.Arbitrary<RandomPool> = fc.record({
@@ -156,6 +169,9 @@ const randomPools: fc.Arbitrary<RandomPool> = fc.record({
     { kind: "missing", detail: "404" },
     { kind: "unknown", detail: "timeout" },
   ),
+  zone: fc.option(fc.constantFrom(...ZONES)),
+  failed: mostly(0, 1),
+  stuck: mostly(0, 1),
 });
 
 function poolOptions(
@@ -163,15 +179,38 @@ function poolOptions(
   random: RandomPool,
   nodes: readonly NodeInput[],
 ): PoolOptions {
-  const { minSize, maxSize, gpus, group, booting } = random;
-  const here = nodes.filter((each) => each.labels[NODE_LABEL.pool] === name).length;
+  const { minSize, maxSize, gpus, group, booting, zone, failed, stuck } = random;
+  const here = nodes.filter((each) => each.labels[NODE_LABEL.pool] === name);
+  const members = here.map((each): InstanceInput => ({
+    id: `i-${each.name}`,
+    node: each.name,
+    state: each.ready === "ready" ? "ready" : "booting",
+  }));
+  const refused = Array.from({ length: failed }, (_, index): InstanceInput => ({
+    id: `i-failed-${name}-${index}`,
+    node: null,
+    state: "failed",
+    createdAt: epochMs(NOW - MINUTE),
+    failure: { kind: "no-capacity", detail: "none left" },
+  }));
+  const late = Array.from({ length: stuck }, (_, index): InstanceInput => ({
+    id: `i-stuck-${name}-${index}`,
+    node: null,
+    state: "booting",
+    createdAt: epochMs(NOW - 20 * MINUTE),
+  }));
   return {
     capacityType: TIERS[name],
     minSize,
     maxSize,
     gpus,
-    size: here + booting,
+    size: here.length + booting + failed + stuck,
     ...(group === null ? {} : { group }),
+    ...(failed + stuck === 0 ? {} : { instances: [...members, ...refused, ...late] }),
+    fields: {
+      price: { usdPerHour: PRICES[name] },
+      ...(zone === null ? {} : { availabilityZones: [zone] }),
+    },
   };
 }
 
@@ -193,14 +232,30 @@ const policies = (nodes: readonly NodeInput[]): fc.Arbitrary<ValidPolicyInput> =
       lastUp: ago(15 * MINUTE).chain((at) => mostly<typeof at | null>(null, at)),
       lastDown: ago(15 * MINUTE).chain((at) => mostly<typeof at | null>(null, at)),
       moves,
+      failures: offerings,
+      forecast: mostly<number | null>(null, 8, 40),
+      rules: ruleOptions,
     })
-    .map(({ rate, maxGpus, pools: random, additions, lastUp, lastDown, moves: begun, ...spec }) =>
-      policy({
+    .map(({ rate, maxGpus, pools: random, additions, lastUp, lastDown, moves: begun, ...more }) => {
+      const { failures, forecast, rules, ...spec } = more;
+      return policy({
+        ...rules,
         ...spec,
+        ...(forecast === null
+          ? {}
+          : {
+              forecast: {
+                gpus: forecast,
+                at: epochMs(NOW + 30 * MINUTE),
+                confidence: ratio(0.9),
+                earned: true,
+              },
+            }),
         ...(maxGpus === undefined ? {} : { maxGpus }),
         maxPercentOrNodesAdded: rate,
         journal: {
           additions,
+          offerings: failures,
           moves: begun,
           lastUpAt: lastUp === null ? {} : { spot: lastUp },
           lastDownAt: lastDown === null ? {} : { spot: lastDown },
@@ -210,8 +265,8 @@ const policies = (nodes: readonly NodeInput[]): fc.Arbitrary<ValidPolicyInput> =
           pool("od", poolOptions("od", random[1], nodes)),
           pool("res", poolOptions("res", random[2], nodes)),
         ],
-      }),
-    );
+      });
+    });
 
 const longAgo = epochMs(NOW - 30 * MINUTE);
 const timers = fc.record({
@@ -244,6 +299,7 @@ const notices = (nodes: number): fc.Arbitrary<readonly NoticeInput[]> =>
             source: mostly<NoticeInput["source"]>("aws", "drill"),
             replace: mostly(true, false),
             drained: fc.boolean(),
+            kind: mostly<"termination" | "rebalance">("termination", "rebalance"),
           }),
           { maxLength: 2, selector: ({ node: index }) => index },
         )

@@ -312,6 +312,13 @@ function scoreOf({ pods, pools }: Case, input: Snapshot): Score {
   return [left.length, cost, gpus, nodes];
 }
 
+/** By more than a tenth, or in pods. Better than the oracle is a mistake too, of whichever. */
+function isWorse(found: Score, oracle: Score): boolean {
+  // Where a pod cannot be spread over all zones, it is spread over those that have nodes.
+  if (found[0] !== oracle[0]) return found[0] > oracle[0];
+  return compare(found, oracle) < 0 || found[1] > 1.1 * oracle[1] + 1e-9;
+}
+
 describe("small batches", () => {
   test(
     "are packed as well as can be in 95 of 100, and never cost more than a tenth above that",
@@ -322,13 +329,8 @@ describe("small batches", () => {
           let optimal = 0;
           for (const one of fc.sample(cases, { seed, numRuns: CASES })) {
             const [found, oracle] = [scoreOf(one, snapshotOf(one)), best(one)];
-            const about = `${JSON.stringify(one)}\nfound ${found.join(" ")}, best ${oracle.join(" ")}`;
-            // Where a pod cannot be spread over all zones, it is spread over those that have nodes.
-            expect(found[0], about).toBeLessThanOrEqual(oracle[0]);
-            if (found[0] === oracle[0]) {
-              expect(compare(found, oracle), about).toBeGreaterThanOrEqual(0);
-              expect(found[1], about).toBeLessThanOrEqual(1.1 * oracle[1] + 1e-9);
-            }
+            if (isWorse(found, oracle))
+              expect.fail(`${JSON.stringify(one)}\nfound ${found.join(" ")}, best ${oracle.join(" ")}`);
             if (compare(found, oracle) <= 0) optimal += 1;
           }
           expect(optimal / CASES).toBeGreaterThanOrEqual(0.95);

@@ -95,6 +95,14 @@ describe("pod()", () => {
     expect(explain.pod("default/none")).toBeNull();
   });
 
+  test("does not hold against a pool that the pod's own node is the last that it may have", () => {
+    const policies = [policy({ pools: [pool("spot", { maxSize: 1 })] })];
+    expect(verdicts({ policies, pods: [pod("p"), pod("q", { gpus: 8 })] })).toEqual({
+      "demo/spot": "at-maximum",
+    });
+    expect(verdicts({ policies, pods: [pod("p")] })).toEqual({ "demo/spot": "yes" });
+  });
+
   test("says of a pod that cannot be read that it cannot", () => {
     const { explain } = explained({ pods: [pod("p", { requests: { "nvidia.com/gpu": Number.NaN } })] });
     expect(explain.pod("default/p")).toMatchObject({

@@ -134,6 +134,7 @@ function explainPod(
   verdicts: Verdicts,
 ): PodExplanation {
   const bound = pod.node !== null;
+  const bought = move === null ? null : `${move.policy}/${move.pool}`;
   const here = because.some(({ code }) => code === "pod-fits-existing" || code === "booting");
   return {
     kind: "pod",
@@ -142,7 +143,12 @@ function explainPod(
     node: pod.node ?? because.flatMap((reason) => ("node" in reason ? [reason.node] : []))[0] ?? null,
     move: move === null ? null : noteOf(move),
     because,
-    pools: bound ? [] : verdicts.of(pod),
+    // What its own node has used up of a limit is no reason against that node.
+    pools: bound
+      ? []
+      : verdicts
+          .of(pod)
+          .map((verdict) => (verdict.pool === bought ? { ...verdict, refusal: null } : verdict)),
   };
 }
 

@@ -2,9 +2,12 @@
 // each pod that waits knows what it waits for.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
+import { epochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { gpuTypeDiffers } from "../fleet/gpu-type.ts";
 import { hintReasons } from "../fleet/hints.ts";
+import { isRecord } from "../fleet/sane-form.ts";
+import { sanePolicies } from "../fleet/sane-policy.ts";
 import { distinct } from "../order.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Hold, Move, Plan } from "../plan.ts";
@@ -32,7 +35,7 @@ export function holdsOf(
   return holds;
 }
 
-/** What keeps the pool as a whole, before what keeps each of its nodes. */
+/** What keeps the pool as a whole, before what keeps each of its nodes; a cloud's refusal also while nobody asks. */
 function poolReasons({ fleet, ledger, board, market }: Packing, pool: PoolState): Reason[] {
   if (!pool.spec.enabled) return [{ code: "disabled" }];
   const waitedFor = board.bins.filter(
@@ -45,6 +48,7 @@ function poolReasons({ fleet, ledger, board, market }: Packing, pool: PoolState)
     ...[gpuTypeDiffers(pool)].filter((reason) => reason !== null),
     ...ledger.noted(pool),
     ...market.notes(pool),
+    ...[market.offerOf(pool).refusal].filter((reason) => reason !== null),
     ...hintReasons(fleet, pool),
     ...(waitedFor > 0 ? [{ code: "booting" as const, nodes: waitedFor }] : []),
     ...(pool.overdue.nodes > 0 ? [{ code: "launch-overdue" as const, ...pool.overdue }] : []),
@@ -64,8 +68,9 @@ export function holdsOfUnreadable(policies: readonly PolicyInput[]): Hold[] {
 }
 
 /** Nothing can be said about a moment that is not known. */
-export function holdsWithoutTime({ policies }: Snapshot): Hold[] {
+export function holdsWithoutTime(input: Snapshot): Hold[] {
   const because: readonly Reason[] = [{ code: "malformed", what: "the time of the snapshot" }];
+  const policies = isRecord(input) ? sanePolicies(input.policies, epochMs(0)) : [];
   return policies.flatMap((policy) => {
     const pools = policy.kind === "valid" ? policy.spec.nodePools.map(({ name }) => name) : policy.pools;
     return [...new Set(pools)].map((pool) => ({ policy: policy.name, pool, because }));

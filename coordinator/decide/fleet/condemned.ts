@@ -4,7 +4,7 @@
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { elapsed, millis } from "../../../shared/model/units.ts";
-import type { EpochMs } from "../../../shared/model/units.ts";
+import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Fleet, PoolState } from "./fleet.ts";
 import type { Late } from "./launches.ts";
@@ -68,7 +68,7 @@ interface Ill {
 
 function illOf(pool: PoolState, { memory, at }: Snapshot): readonly Ill[] {
   const late = pool.late.flatMap((entry): Ill[] => {
-    const reason = lateReason(entry, at);
+    const reason = lateReason(entry, clocksOf(pool.spec).gpusMs, at);
     if (reason === null) return [];
     return [{ node: entry.node, instance: entry.instance?.id ?? null, reason, never: true }];
   });
@@ -87,10 +87,16 @@ function isGoing({ notice, draining, standing }: NodeState): boolean {
 }
 
 /** What the group does not list cannot be taken away one by one. */
-function lateReason({ what, node, instance, askedAt, dueAt }: Late, at: EpochMs): Reason | null {
+function lateReason(
+  { what, node, instance, askedAt, dueAt }: Late,
+  gpusMs: Millis,
+  at: EpochMs,
+): Reason | null {
+  // It has been waited for since the node was Ready, not since the machine was asked for.
+  if (what === "no GPUs" && node !== null)
+    return { code: "gpu-missing", node, forMs: millis(gpusMs + elapsed(dueAt, at)), limitMs: gpusMs };
   const forMs = elapsed(askedAt, at);
   const limitMs = millis(Math.max(0, dueAt - askedAt));
-  if (what === "no GPUs" && node !== null) return { code: "gpu-missing", node, forMs, limitMs };
   if (instance === null)
     return node === null ? null : { code: "never-registered", instance: node, forMs, limitMs };
   return { code: "never-registered", instance: instance.id, forMs, limitMs };

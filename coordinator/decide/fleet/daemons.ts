@@ -71,7 +71,7 @@ function total(amounts: readonly Resources[]): Resources {
 }
 
 /** What a DaemonSet asks for and the machine lacks keeps its own pod waiting, and no other pod out. */
-function within(amounts: Resources, gross: Resources): Resources {
+export function within(amounts: Resources, gross: Resources): Resources {
   return Object.fromEntries(
     Object.entries(amounts).map(([name, amount]) => [name, Math.max(0, Math.min(amount, gross[name] ?? 0))]),
   );

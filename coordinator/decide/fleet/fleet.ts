@@ -12,6 +12,8 @@ import { compareText, firstDifference } from "../order.ts";
 import type { Journal, LaunchMemory, NodeShape } from "../snapshot-memory.ts";
 import type { ForecastInput, NodeInput, NoticeInput, PoolInput, Snapshot } from "../snapshot.ts";
 import { withDaemons } from "./daemons.ts";
+import { NOTHING_EXPECTED, expectedOf } from "./devices.ts";
+import type { Expected } from "./devices.ts";
 import { lastTarget, plannedSize } from "./flights.ts";
 import { hintsApart } from "./hints.ts";
 import { launchesOf } from "./launches.ts";
@@ -19,7 +21,7 @@ import type { Late } from "./launches.ts";
 import { ownership, poolId } from "./ownership.ts";
 import type { Claim, ValidPolicy } from "./ownership.ts";
 import { declaredShape, learnedShape, rememberedShape } from "./shape.ts";
-import { hasGpus, nodeState } from "./standing.ts";
+import { clocksOf, nodeState } from "./standing.ts";
 import type { NodeState, PoolSetting } from "./standing.ts";
 
 /** Where the tiers stand when nothing else decides: the cheapest that may be taken away comes first. */
@@ -89,9 +91,9 @@ export function assemble(snapshot: Snapshot): Fleet {
 
   const pools: PoolState[] = [];
   const nodes: NodeState[] = [];
-  const place = (node: NodeInput, pool: PoolSetting | null, expectsGpus: boolean): NodeState =>
+  const place = (node: NodeInput, pool: PoolSetting | null, expected: Expected): NodeState =>
     nodeState({
-      expectsGpus,
+      expected,
       node,
       pool,
       at,
@@ -101,14 +103,16 @@ export function assemble(snapshot: Snapshot): Fleet {
   for (const policy of valid) {
     for (const setting of settingsOf(policy, snapshot)) {
       const members = nodesOf.get(setting.id) ?? [];
-      const withGpus = hasGpus(setting, members);
-      const own = members.map((node) => place(node, setting, withGpus));
+      const known = setting.remembered ?? setting.template;
+      const { gpusMs } = clocksOf(policy.spec);
+      const expected = expectedOf(members, known, { gpusMs, at });
+      const own = members.map((node) => place(node, setting, expected));
       nodes.push(...own);
       pools.push(poolState(setting, own, disputes.get(setting.id) ?? [], snapshot));
     }
   }
   closeTiers(pools);
-  nodes.push(...(nodesOf.get("") ?? []).map((node) => place(node, null, false)));
+  nodes.push(...(nodesOf.get("") ?? []).map((node) => place(node, null, NOTHING_EXPECTED)));
   nodes.sort((a, b) => compareText(a.name, b.name));
   return {
     at,

@@ -130,7 +130,16 @@ export function removalFailedAt(journal: Journal, node: string): EpochMs | null 
 
 /** Once per notice: true when a replacement for it was begun, in any pool, and did not fail. */
 export function isReplaced(journal: Journal, notice: string): boolean {
-  return journal.moves.some((move) => move.phase !== "failed" && isReplacementFor(move, notice));
+  return replacingPools(journal, notice).size > 0;
+}
+
+/** Pools in which the replacement for this notice was begun, and did not fail. */
+export function replacingPools(journal: Journal, notice: string): ReadonlySet<string> {
+  return new Set(
+    journal.moves
+      .filter((move) => move.phase !== "failed" && isReplacementFor(move, notice))
+      .map((move) => move.pool),
+  );
 }
 
 /** Pools in which the replacement for this notice was tried and failed. */

@@ -54,12 +54,8 @@ describe("a hint of a coming interruption", () => {
 
   test("buys the next node at once where the policy says Replace, and gives nobody the room of this one", () => {
     const [replace] = replaces(hinted("Replace"));
-    expect(replace).toMatchObject({
-      node: "n1",
-      from: 1,
-      to: 2,
-      pods: expect.arrayContaining(["default/runs"]),
-    });
+    expect(replace).toMatchObject({ node: "n1", from: 1, to: 2 });
+    expect(replace?.pods).toContain("default/runs");
     expect(unplacedCodes(hinted("Replace"), "waits")).not.toContain("pod-fits-existing");
   });
 

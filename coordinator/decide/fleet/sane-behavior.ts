@@ -3,16 +3,19 @@
 
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { BehaviorMemory } from "../snapshot-memory.ts";
+import { isList, isRecord } from "./sane-form.ts";
+import { isAmount } from "./sane-value.ts";
 
 type Behaviors = Readonly<Record<string, BehaviorMemory>>;
 type Event = BehaviorMemory["ups"][number];
 
 export function saneBehaviors(behaviors: Behaviors, at: EpochMs): Behaviors {
-  const made = Object.entries(behaviors).map(([pool, memory]): [string, BehaviorMemory] => {
+  const known = Object.entries(behaviors).filter(([, memory]) => isRecord(memory));
+  const made = known.map(([pool, memory]): [string, BehaviorMemory] => {
     const { exempt } = memory;
     const past = (events: readonly Event[]): Event[] =>
-      events
-        .filter((event) => isAmount(event.at) && event.at <= at && isAmount(event.nodes))
+      (isList(events) ? events : [])
+        .filter((event) => isRecord(event) && isAmount(event.at) && event.at <= at && isAmount(event.nodes))
         .sort((a, b) => a.at - b.at);
     return [
       pool,
@@ -20,15 +23,11 @@ export function saneBehaviors(behaviors: Behaviors, at: EpochMs): Behaviors {
         recommendations: past(memory.recommendations),
         ups: past(memory.ups),
         downs: past(memory.downs),
-        ...(exempt === undefined
-          ? {}
-          : { exempt: Object.fromEntries(Object.entries(exempt).filter(([, nodes]) => isAmount(nodes))) }),
+        ...(isRecord(exempt)
+          ? { exempt: Object.fromEntries(Object.entries(exempt).filter(([, nodes]) => isAmount(nodes))) }
+          : {}),
       },
     ];
   });
   return Object.fromEntries(made);
-}
-
-function isAmount(value: number): boolean {
-  return Number.isFinite(value) && value >= 0;
 }

@@ -2,6 +2,21 @@
 // already, as nearly all are, comes out as the objects that went in: at rest that is most of what a decision costs.
 
 import { compareText } from "../order.ts";
+import { isList } from "./sane-form.ts";
+
+/** What can be read of a list, and what keeps it from being the whole list; null: nothing does. */
+export interface ReadList<T> {
+  readonly items: readonly T[];
+  readonly hole: string | null;
+}
+
+export function readList<T>(list: unknown, name: string, isWell: (item: unknown) => item is T): ReadList<T> {
+  if (!isList(list)) return { items: [], hole: name };
+  const first = list.findIndex((item) => !isWell(item));
+  // The list itself where all of it is well.
+  if (first < 0) return { items: list as readonly T[], hole: null };
+  return { items: list.filter(isWell), hole: `entry ${first + 1} of ${name}` };
+}
 
 /** By key, each key once. Of two with one key the choice must not depend on which came first. */
 export function sorted<T>(items: readonly T[], keyOf: (item: T) => string): readonly T[] {

@@ -6,6 +6,9 @@ import { epochMs } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Memory, OfferingMemory, RiskMemory } from "../snapshot-memory.ts";
 import type { InstanceInput, NodeInput } from "../snapshot.ts";
+import { isList, isOneOf, isRecord, isText } from "./sane-form.ts";
+import type { Unread } from "./sane-form.ts";
+import { isAmount } from "./sane-value.ts";
 
 /** No pause is longer, its jitter included. */
 const LONGEST_PAUSE_MS = 2 * 3600_000;
@@ -13,49 +16,86 @@ const DAY_MS = 24 * 3600_000;
 
 export function saneOfferings(offerings: readonly OfferingMemory[], at: EpochMs): readonly OfferingMemory[] {
   return offerings
-    .filter(({ kind }) => LAUNCH_FAILURES.includes(kind))
+    .filter((entry) => isRecord(entry) && isText(entry.offering) && isFailure(entry.kind))
     .map((entry) => ({
       ...entry,
       failures: isAmount(entry.failures) ? entry.failures : 1,
       lastAt: isPast(entry.lastAt, at) ? entry.lastAt : at,
       until: epochMs(isAmount(entry.until) ? Math.min(entry.until, at + LONGEST_PAUSE_MS) : at),
-      detail: String(entry.detail),
+      detail: isText(entry.detail) ? entry.detail : "",
     }));
 }
 
 type MarketMemory = Pick<Memory, "bootMs" | "risk" | "countedNotices" | "lessSpot" | "failedSince">;
 
+/** Of an entry that cannot be read nothing is known, as if it had been lost. */
 export function saneMarketMemory(memory: Memory, at: EpochMs): MarketMemory {
   const { bootMs, risk, countedNotices, lessSpot, failedSince } = memory;
-  const measured = (times: readonly number[]): readonly number[] => times.filter(isAmount);
+  const isPastTime = (time: EpochMs): boolean => isPast(time, at);
   return {
-    ...(bootMs === undefined ? {} : { bootMs: mapped(bootMs, measured) }),
-    ...(risk === undefined ? {} : { risk: kept(risk, (entry) => isRisk(entry, at)) }),
-    ...(countedNotices === undefined
-      ? {}
-      : { countedNotices: kept(countedNotices, (time) => isPast(time, at)) }),
-    ...(failedSince === undefined ? {} : { failedSince: kept(failedSince, (time) => isPast(time, at)) }),
-    ...(lessSpot === undefined
-      ? {}
-      : { lessSpot: kept(lessSpot, (until) => isAmount(until) && until <= at + DAY_MS) }),
+    ...(isRecord(bootMs) ? { bootMs: mapped(kept(bootMs, isList), (times) => times.filter(isAmount)) } : {}),
+    ...(isRecord(risk) ? { risk: kept(risk, (entry) => isRecord(entry) && isRisk(entry, at)) } : {}),
+    ...(isRecord(countedNotices) ? { countedNotices: kept(countedNotices, isPastTime) } : {}),
+    ...(isRecord(failedSince) ? { failedSince: kept(failedSince, isPastTime) } : {}),
+    ...(isRecord(lessSpot)
+      ? { lessSpot: kept(lessSpot, (until) => isAmount(until) && until <= at + DAY_MS) }
+      : {}),
   };
 }
 
-/** A time that cannot be read is not told. */
+const isState = isOneOf(["booting", "ready", "leaving", "failed"]);
+
+/** A member of which nobody knows what it is makes its whole group unknown. */
+export function isMember(instance: unknown): instance is InstanceInput {
+  if (!isRecord(instance)) return false;
+  const { id, node, state }: Unread<InstanceInput> = instance;
+  return isText(id) && (node === null || isText(node)) && isState(state);
+}
+
+/** A time, a place or a failure that cannot be read is not told. */
 export function saneInstance(instance: InstanceInput, at: EpochMs): InstanceInput {
-  if (instance.createdAt === undefined || isPast(instance.createdAt, at)) return instance;
-  const { createdAt: _createdAt, ...rest } = instance;
-  return rest;
+  const { createdAt, zone, instanceType, failure, ...rest } = instance;
+  const isSane =
+    (createdAt === undefined || isPast(createdAt, at)) &&
+    (zone === undefined || isText(zone)) &&
+    (instanceType === undefined || isText(instanceType)) &&
+    (failure === undefined || isFailureOfMember(failure));
+  if (isSane) return instance;
+  return {
+    ...rest,
+    ...(createdAt !== undefined && isPast(createdAt, at) ? { createdAt } : {}),
+    ...(isText(zone) ? { zone } : {}),
+    ...(isText(instanceType) ? { instanceType } : {}),
+    ...(isFailureOfMember(failure) ? { failure } : {}),
+  };
+}
+
+const isFailure = isOneOf(LAUNCH_FAILURES);
+
+function isFailureOfMember(failure: unknown): failure is NonNullable<InstanceInput["failure"]> {
+  return isRecord(failure) && isFailure(failure["kind"]) && isText(failure["detail"]);
 }
 
 /** Likewise of a node; of ill GPUs the beginning is then now, so that nothing follows from their age. */
 export function saneNodeTimes(node: NodeInput, at: EpochMs): Pick<NodeInput, "readyChangedAt" | "gpuHealth"> {
-  const { readyChangedAt, gpuHealth } = node;
+  const { readyChangedAt } = node;
+  const gpuHealth = saneHealth(node.gpuHealth, at);
   return {
     ...(readyChangedAt === undefined || !isPast(readyChangedAt, at) ? {} : { readyChangedAt }),
-    ...(gpuHealth === undefined
-      ? {}
-      : { gpuHealth: { ...gpuHealth, since: isPast(gpuHealth.since, at) ? gpuHealth.since : at } }),
+    ...(gpuHealth === undefined ? {} : { gpuHealth }),
+  };
+}
+
+const isVerdict = isOneOf(["healthy", "ill", "unknown"]);
+
+function saneHealth(health: NodeInput["gpuHealth"], at: EpochMs): NodeInput["gpuHealth"] {
+  if (!isRecord(health)) return undefined;
+  const { verdict, since, detail } = health;
+  if (isVerdict(verdict) && isPast(since, at) && isText(detail)) return health;
+  return {
+    verdict: isVerdict(verdict) ? verdict : "unknown",
+    since: isPast(since, at) ? since : at,
+    detail: isText(detail) ? detail : "",
   };
 }
 
@@ -65,10 +105,6 @@ function isRisk({ nodeDays, interruptions, at: since }: RiskMemory, at: EpochMs)
 
 function isPast(time: number, at: EpochMs): boolean {
   return isAmount(time) && time <= at;
-}
-
-function isAmount(value: number): boolean {
-  return Number.isFinite(value) && value >= 0;
 }
 
 function kept<T>(record: Readonly<Record<string, T>>, keep: (value: T) => boolean): Record<string, T> {

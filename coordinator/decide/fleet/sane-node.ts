@@ -1,44 +1,113 @@
-// One node made safe to calculate with, and what its agent says of it. What is in order stays the object that it was.
+// One node made safe to calculate with, and what its agent says of it. What cannot be read of a node makes it one
+// that nobody counts on and nobody removes; what is in order stays the object that it was.
 
+import { NODE_ANNOTATION } from "../../../shared/model/names.ts";
 import { ratio } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { GpuInput, NodeInput, ReportDigest, Telemetry } from "../snapshot.ts";
+import { isFlag, isListOf, isOneOf, isRecord, isText, isTexts } from "./sane-form.ts";
 import { each, sorted } from "./sane-list.ts";
 import { saneNodeTimes } from "./sane-market.ts";
-import { instant, isInstant, saneResources, share } from "./sane-value.ts";
+import { isTaint } from "./sane-memory.ts";
+import { instant, isInstant, saneAmounts, saneResources, share } from "./sane-value.ts";
+
+/** Without a name it is no node that anybody could speak of. */
+export function isNode(value: unknown): value is NodeInput {
+  return isRecord(value) && isText(value["name"]);
+}
 
 export function saneNode(node: NodeInput, at: EpochMs): NodeInput {
-  const { readyChangedAt, gpuHealth, ...rest } = node;
-  const times = saneNodeTimes(node, at);
-  const allocatable = saneResources(node.allocatable);
-  const telemetry = saneTelemetry(node.telemetry);
+  const whole = isWhole(node) ? node : wholeNode(node);
+  const { readyChangedAt, gpuHealth, capacity, volumeLimits, ...rest } = whole;
+  const times = saneNodeTimes(whole, at);
+  const allocatable = saneResources(whole.allocatable);
+  const telemetry = saneTelemetry(whole.telemetry);
+  const extra = { capacity: saneAmounts(capacity), volumeLimits: saneAmounts(volumeLimits) };
   const isSane =
-    isInstant(node.createdAt) &&
-    allocatable === node.allocatable &&
-    telemetry === node.telemetry &&
+    isInstant(whole.createdAt) &&
+    allocatable === whole.allocatable &&
+    telemetry === whole.telemetry &&
+    extra.capacity === capacity &&
+    extra.volumeLimits === volumeLimits &&
     times.readyChangedAt === readyChangedAt &&
-    times.gpuHealth?.since === gpuHealth?.since;
-  return isSane
-    ? node
-    : { ...rest, ...times, createdAt: instant(node.createdAt, at), allocatable, telemetry };
+    times.gpuHealth === gpuHealth;
+  if (isSane) return whole;
+  return {
+    ...rest,
+    ...times,
+    ...(extra.capacity === undefined ? {} : { capacity: extra.capacity }),
+    ...(extra.volumeLimits === undefined ? {} : { volumeLimits: extra.volumeLimits }),
+    createdAt: instant(whole.createdAt, at),
+    allocatable,
+    telemetry,
+  };
 }
+
+const isReadiness = isOneOf(["ready", "not-ready", "unknown"]);
+const isTaints = isListOf(isTaint);
+
+function isWhole(node: NodeInput): boolean {
+  return (
+    isTexts(node.labels) &&
+    isTexts(node.annotations) &&
+    isTaints(node.taints) &&
+    isFlag(node.unschedulable) &&
+    isReadiness(node.ready) &&
+    isRecord(node.allocatable) &&
+    isMark(node.drainState) &&
+    isMark(node.drainRequest) &&
+    isRecord(node.telemetry)
+  );
+}
+
+/** Room on which nobody counts, and a node that stays: it may be pinned, or in somebody's hands. */
+function wholeNode(node: NodeInput): NodeInput {
+  const unreadable = { kind: "malformed", why: "it cannot be read" } as const;
+  const isOpen = isTaints(node.taints) && node.unschedulable === false;
+  return {
+    ...node,
+    labels: isTexts(node.labels) ? node.labels : {},
+    annotations: isTexts(node.annotations) ? node.annotations : { [NODE_ANNOTATION.doNotDisrupt]: "true" },
+    taints: isTaints(node.taints) ? node.taints : [],
+    unschedulable: !isOpen,
+    ready: isReadiness(node.ready) ? node.ready : "unknown",
+    allocatable: isRecord(node.allocatable) ? node.allocatable : {},
+    drainState: isMark(node.drainState) ? node.drainState : unreadable,
+    drainRequest: isMark(node.drainRequest) ? node.drainRequest : unreadable,
+    telemetry: isRecord(node.telemetry) ? node.telemetry : UNREADABLE,
+  };
+}
+
+const isMarkWithoutValue = isOneOf(["none", "malformed"]);
+
+/** What stands in it was checked where it was read; here only that it is there. */
+function isMark(mark: unknown): boolean {
+  if (!isRecord(mark)) return false;
+  return mark["kind"] === "value" ? isRecord(mark["value"]) : isMarkWithoutValue(mark["kind"]);
+}
+
+const UNREADABLE: Telemetry = {
+  kind: "unknown",
+  because: "source-not-ready",
+  detail: "the last report cannot be read",
+};
 
 function saneTelemetry(telemetry: Telemetry): Telemetry {
   if (telemetry.kind === "unknown") return telemetry;
-  if (!isInstant(telemetry.receivedAt)) {
-    return {
-      kind: "unknown",
-      because: "source-not-ready",
-      detail: "the time of the last report cannot be read",
-    };
-  }
-  const gpus = each(
-    sorted(telemetry.gpus, (gpu) => gpu.uuid),
-    saneGpu,
-  );
-  const since = saneReports(telemetry.since);
-  return gpus === telemetry.gpus && since === telemetry.since ? telemetry : { ...telemetry, gpus, since };
+  const { kind, receivedAt, gpus, since } = telemetry;
+  if (kind !== "reported" || !isInstant(receivedAt) || !isGpus(gpus) || !isDigests(since)) return UNREADABLE;
+  const sane = {
+    gpus: each(
+      sorted(gpus, (gpu) => gpu.uuid),
+      saneGpu,
+    ),
+    since: saneReports(since),
+  };
+  return sane.gpus === gpus && sane.since === since ? telemetry : { ...telemetry, ...sane };
 }
+
+const isGpus = isListOf((gpu) => isRecord(gpu) && isText(gpu["uuid"]));
+const isDigests = isListOf(isRecord);
 
 function saneGpu(gpu: GpuInput): GpuInput {
   const mean60 = share(gpu.mean60);

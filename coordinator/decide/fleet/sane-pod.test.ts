@@ -2,10 +2,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { epochMs } from "../../../shared/model/units.ts";
-import { pod } from "../../../test/build/pod.ts";
+import { daemonSet, pod } from "../../../test/build/pod.ts";
 import { snapshot } from "../../../test/build/snapshot.ts";
 import type { PodInput, PodTerm, SpreadInput } from "../snapshot-pod.ts";
-import { malformedPod, MAX_TERMS } from "./sane-pod.ts";
+import { MAX_TERMS } from "./sane-pod-parts.ts";
+import { malformedPod, readableDaemons } from "./sane-pod.ts";
 import { sane } from "./sane.ts";
 
 const TERM: PodTerm = {
@@ -108,6 +109,26 @@ describe("malformedPod()", () => {
       }),
       { numRuns: 2_000, verbose: 1 },
     );
+  });
+});
+
+describe("readableDaemons()", () => {
+  const well = daemonSet("well", { nodeTerms: [NODE_TERM], tolerations: [{ operator: "Exists" }] });
+  test.each([
+    ["no request", { requests: null }],
+    ["a negative one", { requests: { cpu: -1 } }],
+    ["one that is no number", { requests: { cpu: Number.NaN } }],
+    ["no uid", { uid: undefined }],
+    ["a selector that is none", { nodeSelector: { gpu: 1 } }],
+    ["terms that are none", { nodeTerms: [7] }],
+    ["a thousand terms", { nodeTerms: Array.from({ length: 1_000 }, () => NODE_TERM) }],
+    ["a toleration that is none", { tolerations: ["all"] }],
+  ])("leaves out one with %s", (_, part) => {
+    expect(readableDaemons([{ ...well, ...part }, well])).toEqual([well]);
+  });
+
+  test("has none where there is no list", () => {
+    for (const odd of [null, {}, "all", 7]) expect(readableDaemons(odd)).toEqual([]);
   });
 });
 

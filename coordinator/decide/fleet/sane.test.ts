@@ -4,7 +4,7 @@ import { epochMs } from "../../../shared/model/units.ts";
 import type { EpochMs, Ratio } from "../../../shared/model/units.ts";
 import { node, reported } from "../../../test/build/node.ts";
 import { MINUTE, NOW } from "../../../test/build/now.ts";
-import { pod } from "../../../test/build/pod.ts";
+import { daemonSet, pod } from "../../../test/build/pod.ts";
 import { policy, pool } from "../../../test/build/policy.ts";
 import { memory, notice, snapshot } from "../../../test/build/snapshot.ts";
 import { sane } from "./sane.ts";
@@ -89,6 +89,32 @@ describe("sane()", () => {
     const two = [node("a", { gpus: 4 }), node("a", { gpus: 8 })];
     expect(read(snapshot({ nodes: two })).nodes).toEqual(read(snapshot({ nodes: two.toReversed() })).nodes);
     expect(read(snapshot({ nodes: two })).nodes).toHaveLength(1);
+  });
+
+  test("puts DaemonSets in one order, and has none where nobody told of any", () => {
+    const daemons = [daemonSet("b"), daemonSet("a"), daemonSet("b")];
+    expect(read(snapshot({ daemons })).daemons?.map(({ key }) => key)).toEqual([
+      "kube-system/a",
+      "kube-system/b",
+    ]);
+    expect(read(snapshot())).not.toHaveProperty("daemons");
+  });
+
+  test("keeps of a remembered shape the amounts that can be", () => {
+    const amounts = { cpu: 1, memory: Number.NaN };
+    const shape = {
+      allocatable: amounts,
+      labels: {},
+      taints: [],
+      overhead: amounts,
+      daemons: { d: amounts },
+    };
+    expect(read(snapshot({ memory: { ...memory({}), shapes: { p: shape } } })).memory.shapes["p"]).toEqual({
+      ...shape,
+      allocatable: { cpu: 1 },
+      overhead: { cpu: 1 },
+      daemons: { d: { cpu: 1 } },
+    });
   });
 
   test("lets a deadline that cannot be read never pass, and a budget allow nothing", () => {

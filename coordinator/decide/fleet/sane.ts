@@ -1,28 +1,21 @@
 // Makes a snapshot safe to calculate with: in one order, each name once, every number in its range. A value that
-// cannot be true becomes unknown, or whatever makes the decision do less: a size that is no number is an unknown
-// size, an instant that is no number is now. What is in order stays the very object that it was. After this step
-// nothing needs to check again, and nothing throws.
+// cannot be true becomes unknown, or whatever makes the decision do less: a size that is no number is an unknown size,
+// an instant that is no number is now, a list with a hole in it is not complete. What is in order stays the very object
+// that it was. After this step nothing needs to check again, and nothing throws.
 
-import { POD_ANNOTATION } from "../../../shared/model/names.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import { compareText, firstDifference } from "../order.ts";
-import type { Journal, Memory, NodeMemory, NodeShape } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
-import type {
-  BudgetInput,
-  ForecastInput,
-  GroupReading,
-  NoticeInput,
-  PolicyInput,
-  Snapshot,
-} from "../snapshot.ts";
-import { saneBehaviors } from "./sane-behavior.ts";
-import { each, eachValue, sorted } from "./sane-list.ts";
-import { saneInstance, saneMarketMemory, saneOfferings } from "./sane-market.ts";
-import { saneNode } from "./sane-node.ts";
-import { malformedPod, readableDaemons } from "./sane-pod.ts";
-import { instant, isAmount, isInstant, malformedIn, saneResources, share } from "./sane-value.ts";
+import type { BudgetInput, NoticeInput, PricePoint, Snapshot } from "../snapshot.ts";
+import { isListOf, isRecord, isRecordOf, isText, isTexts } from "./sane-form.ts";
+import { each, readList, sorted } from "./sane-list.ts";
+import type { ReadList } from "./sane-list.ts";
+import { saneMemory } from "./sane-memory.ts";
+import { isNode, saneNode } from "./sane-node.ts";
+import { malformedPod, readableDaemons, stayingPod } from "./sane-pod.ts";
+import { sanePolicies } from "./sane-policy.ts";
+import { instant, isAmount, isInstant } from "./sane-value.ts";
 
 export interface Sane {
   readonly snapshot: Snapshot;
@@ -31,145 +24,118 @@ export interface Sane {
 }
 
 /** Null when the snapshot does not say when it was taken: without that no age and no cooldown means anything. */
-export function sane(snapshot: Snapshot): Sane | null {
-  if (!isInstant(snapshot.at)) return null;
-  const { at } = snapshot;
-  const pods = sorted(snapshot.pods, (pod) => pod.key);
-  const unreadable = new Map<PodInput, string>();
-  for (const pod of pods) {
-    const what = pod.node === null ? unreadablePart(pod) : null;
-    if (what !== null) unreadable.set(pod, what);
-  }
-  const readable = unreadable.size === 0 ? pods : pods.filter((pod) => !unreadable.has(pod));
+export function sane(input: Snapshot): Sane | null {
+  if (!isRecord(input) || !isInstant(input.at)) return null;
+  const { at, namespaces, daemons, prices, workUnits } = input;
+  const nodes = readList(input.nodes, "nodes", isNode);
+  const pods = readList(input.pods, "pods", isPod);
+  const budgets = readList(input.budgets, "budgets", isBudget);
+  const notices = readList(input.notices, "notices", isNotice);
+  const { readable, unreadable } = readPods(pods.items, at);
   return {
     snapshot: {
-      ...snapshot,
-      policies: sorted(snapshot.policies, (policy) => policy.name).map((policy) => sanePolicy(policy, at)),
+      v: 1,
+      at,
+      sync: saneSync(input.sync, [nodes, pods, budgets, notices], at),
+      policies: sanePolicies(input.policies, at),
       nodes: each(
-        sorted(snapshot.nodes, (node) => node.name),
+        sorted(nodes.items, (node) => node.name),
         (node) => saneNode(node, at),
       ),
-      pods: each(readable, (pod) => sanePod(pod, at)),
-      budgets: sorted(snapshot.budgets, (budget) => budget.key).map(saneBudget),
-      notices: sorted(snapshot.notices, (notice) => notice.id)
+      pods: readable,
+      budgets: sorted(budgets.items, (budget) => budget.key).map((budget) => saneBudget(budget, readable)),
+      notices: sorted(notices.items, (notice) => notice.id)
         .map((notice) => saneNotice(notice, at))
         .sort((a, b) => firstDifference(a.deadline - b.deadline, compareText(a.id, b.id))),
-      memory: saneMemory(snapshot.memory, at),
-      ...(snapshot.daemons === undefined
-        ? {}
-        : { daemons: sorted(readableDaemons(snapshot.daemons), (daemon) => daemon.key) }),
+      memory: saneMemory(input.memory, at),
+      ...(isNamespaces(namespaces) ? { namespaces } : {}),
+      ...(daemons === undefined ? {} : { daemons: sorted(readableDaemons(daemons), (daemon) => daemon.key) }),
+      ...(prices === undefined ? {} : { prices: readList(prices, "prices", isPrice).items }),
+      ...(isAmount(workUnits ?? Number.NaN) ? { workUnits } : {}),
     },
-    unreadable: [...unreadable].map(([pod, what]) => ({
-      pod: pod.key,
-      because: [{ code: "malformed", what }],
-    })),
+    unreadable,
   };
 }
 
-function unreadablePart(pod: PodInput): string | null {
-  const resource = malformedIn(pod.requests);
-  return resource === null ? malformedPod(pod) : `the request for ${resource}`;
+const isNamespaces = isRecordOf(isTexts);
+
+/** What is missing from a list may be what a removal would hit, so nothing is changed. */
+function saneSync(
+  sync: Snapshot["sync"],
+  lists: readonly Pick<ReadList<unknown>, "hole">[],
+  at: EpochMs,
+): Snapshot["sync"] {
+  const holes = lists.flatMap(({ hole }) => hole ?? []);
+  const said = missingBy(sync);
+  const missing = [...(said ?? []), ...holes];
+  if (said !== null || missing.length > 0) return { kind: "unsynced", missing };
+  return sync.kind === "synced" && isInstant(sync.since)
+    ? sync
+    : { kind: "synced", since: instant(Number.NaN, at) };
 }
 
-function sanePolicy(policy: PolicyInput, at: EpochMs): PolicyInput {
-  if (policy.kind === "invalid") return policy;
-  const { forecast, ...rest } = policy;
+/** Null: the watches were complete. */
+function missingBy(sync: unknown): readonly string[] | null {
+  if (!isRecord(sync)) return ["sync"];
+  if (sync["kind"] === "synced") return null;
+  const { missing } = sync;
+  return isListOf(isText)(missing) ? (missing as readonly string[]) : ["sync"];
+}
+
+/** Without a key it is nobody's pod, and without its node nobody knows which one is not empty. */
+function isPod(value: unknown): value is PodInput {
+  return isRecord(value) && isText(value["key"]) && (value["node"] === null || isText(value["node"]));
+}
+
+function readPods(
+  pods: readonly PodInput[],
+  at: EpochMs,
+): { readonly readable: readonly PodInput[]; readonly unreadable: Sane["unreadable"] } {
+  const inOrder = sorted(pods, (pod) => pod.key);
+  const wrong = new Map<PodInput, string>();
+  for (const pod of inOrder) {
+    const what = malformedPod(pod);
+    if (what !== null) wrong.set(pod, what);
+  }
+  const known = wrong.size === 0 ? inOrder : inOrder.filter((pod) => pod.node !== null || !wrong.has(pod));
   return {
-    ...rest,
-    ...(forecast === undefined || !isForecast(forecast) ? {} : { forecast }),
-    pools: policy.pools.map((pool) => ({
-      ...pool,
-      group: saneGroup(pool.group),
-      instances: each(
-        sorted(pool.instances, (instance) => instance.id),
-        (instance) => saneInstance(instance, at),
-      ),
-    })),
-    journal: saneJournal(policy.journal, at),
+    readable: each(known, (pod) => (wrong.has(pod) ? stayingPod(pod, at) : withTimes(pod, at))),
+    unreadable: [...wrong]
+      .filter(([pod]) => pod.node === null)
+      .map(([pod, what]) => ({ pod: pod.key, because: [{ code: "malformed", what }] })),
   };
 }
 
-/** One that cannot be read is none. */
-function isForecast({ gpus, at, confidence }: ForecastInput): boolean {
-  return isAmount(gpus) && isInstant(at) && share(confidence) !== null;
-}
-
-function saneGroup(group: GroupReading): GroupReading {
-  if (group.kind !== "known" || (Number.isSafeInteger(group.size) && group.size >= 0)) return group;
-  return { kind: "unknown", detail: `the group says its size is ${group.size}` };
-}
-
-/** An entry that cannot be read holds us back as if it had just happened. */
-function saneJournal(journal: Journal, at: EpochMs): Journal {
-  const instants = (times: Journal["lastUpAt"]) =>
-    Object.fromEntries(Object.entries(times).map(([pool, time]) => [pool, instant(time, at)]));
+function withTimes(pod: PodInput, at: EpochMs): PodInput {
+  const { createdAt, waiting } = pod;
+  const isWaiting = waiting?.kind === "unschedulable" || waiting?.kind === "gang";
+  if (isInstant(createdAt) && (!isWaiting || isInstant(waiting.since))) return pod;
   return {
-    moves: journal.moves,
-    lastUpAt: instants(journal.lastUpAt),
-    lastDownAt: instants(journal.lastDownAt),
-    additions: saneChanges(journal.additions, at),
-    ...(journal.offerings === undefined ? {} : { offerings: saneOfferings(journal.offerings, at) }),
-    ...(journal.removals === undefined ? {} : { removals: saneChanges(journal.removals, at) }),
+    ...pod,
+    createdAt: instant(createdAt, at),
+    waiting: isWaiting ? { kind: waiting.kind, since: instant(waiting.since, at) } : waiting,
   };
 }
 
-function saneChanges(changes: Journal["additions"], at: EpochMs): Journal["additions"] {
-  return changes.map((change) => ({
-    at: instant(change.at, at),
-    nodes: isAmount(change.nodes) ? change.nodes : Number.MAX_SAFE_INTEGER,
-  }));
+function isBudget(value: unknown): value is BudgetInput {
+  return isRecord(value) && isText(value["key"]);
 }
 
-function sanePod(pod: PodInput, at: EpochMs): PodInput {
-  const { waiting } = pod;
-  const since = waiting?.kind === "unschedulable" || waiting?.kind === "gang" ? waiting.since : null;
-  const requests = saneResources(pod.requests);
-  const isSane =
-    isInstant(pod.createdAt) &&
-    (since === null || isInstant(since)) &&
-    requests === pod.requests &&
-    Number.isFinite(pod.priority) &&
-    malformedPod(pod) === null;
-  if (isSane) return pod;
+/** One that does not say whose it is allows nothing in its whole namespace. */
+function saneBudget(budget: BudgetInput, pods: readonly PodInput[]): BudgetInput {
+  const { key, disruptionsAllowed, alwaysAllowsUnready } = budget;
+  const namespace = key.slice(0, key.indexOf("/") + 1);
+  const isWhole = isListOf(isText)(budget.pods);
   return {
-    ...(malformedPod(pod) === null ? pod : stayingPod(pod)),
-    createdAt: instant(pod.createdAt, at),
-    waiting:
-      waiting?.kind === "unschedulable" || waiting?.kind === "gang"
-        ? { kind: waiting.kind, since: instant(waiting.since, at) }
-        : waiting,
-    requests,
-    priority: Number.isFinite(pod.priority) ? pod.priority : 0,
+    key,
+    disruptionsAllowed: isWhole && isAmount(disruptionsAllowed) ? disruptionsAllowed : 0,
+    pods: isWhole ? budget.pods : pods.flatMap((pod) => (pod.key.startsWith(namespace) ? [pod.key] : [])),
+    ...(isWhole && alwaysAllowsUnready === true ? { alwaysAllowsUnready } : {}),
   };
 }
 
-/** It stands on a node, and where else it could run cannot be read: it fills its place and is not moved. */
-function stayingPod(pod: PodInput): PodInput {
-  return {
-    key: pod.key,
-    uid: pod.uid,
-    node: pod.node,
-    createdAt: pod.createdAt,
-    waiting: pod.waiting,
-    nominatedNode: pod.nominatedNode,
-    terminating: pod.terminating,
-    owner: pod.owner,
-    daemon: pod.daemon,
-    mirror: pod.mirror,
-    class: pod.class,
-    requests: pod.requests,
-    nodeSelector: pod.nodeSelector,
-    tolerations: pod.tolerations,
-    priority: pod.priority,
-    annotations: { ...pod.annotations, [POD_ANNOTATION.safeToEvict]: "false" },
-  };
-}
-
-function saneBudget(budget: BudgetInput): BudgetInput {
-  return {
-    ...budget,
-    disruptionsAllowed: isAmount(budget.disruptionsAllowed) ? budget.disruptionsAllowed : 0,
-  };
+function isNotice(value: unknown): value is NoticeInput {
+  return isRecord(value) && isText(value["id"]) && isText(value["node"]) && isText(value["source"]);
 }
 
 /** A deadline that cannot be read never passes. */
@@ -178,56 +144,14 @@ function saneNotice(notice: NoticeInput, at: EpochMs): NoticeInput {
     ...notice,
     seenAt: instant(notice.seenAt, at),
     deadline: instant(notice.deadline, Number.MAX_SAFE_INTEGER),
+    replace: notice.replace === true,
+    drained: notice.drained === true,
   };
 }
 
-/** What lies in the future was written before the clock was set back: the timer begins again. */
-function saneMemory(memory: Memory, at: EpochMs): Memory {
-  const past = (time: EpochMs | null) => (time !== null && isInstant(time) && time <= at ? time : null);
-  const known = past(memory.at);
-  const nodes = eachValue(memory.nodes, (timers) => saneTimers(timers, past));
-  const shapes: Record<string, NodeShape> = {};
-  for (const [pool, shape] of Object.entries(memory.shapes)) shapes[pool] = saneShape(shape);
-  const launches = Object.entries(memory.launches ?? {}).filter(
-    ([, launch]) => isAmount(launch.missing) && past(launch.since) !== null,
-  );
-  const hotSince = Object.entries(memory.hotSince).filter(([, since]) => past(since) !== null);
-  return {
-    v: 1,
-    at: known,
-    nodes,
-    shapes,
-    launches: Object.fromEntries(launches),
-    hotSince: Object.fromEntries(hotSince),
-    ...saneMarketMemory(memory, at),
-    ...(memory.behavior === undefined ? {} : { behavior: saneBehaviors(memory.behavior, at) }),
-    ...(memory.leftOut === undefined ? {} : { leftOut: memory.leftOut }),
-  };
-}
-
-function saneShape({ overhead, daemons, ...shape }: NodeShape): NodeShape {
-  return {
-    ...shape,
-    allocatable: saneResources(shape.allocatable),
-    ...(overhead === undefined ? {} : { overhead: saneResources(overhead) }),
-    ...(daemons === undefined ? {} : { daemons: eachValue(daemons, saneResources) }),
-  };
-}
-
-function saneTimers(timers: NodeMemory, past: (time: EpochMs | null) => EpochMs | null): NodeMemory {
-  const { idleSince, lastReportAt, emptySince, movableSince, comingSince, downSince } = timers;
-  const isPast = (time: EpochMs | null | undefined): boolean => (time ?? null) === past(time ?? null);
-  if ([idleSince, lastReportAt, emptySince, movableSince, comingSince, downSince].every(isPast))
-    return timers;
-  const movable = past(movableSince ?? null);
-  const coming = past(comingSince ?? null);
-  const down = past(downSince ?? null);
-  return {
-    idleSince: past(idleSince),
-    lastReportAt: past(lastReportAt),
-    emptySince: past(emptySince),
-    ...(movable === null ? {} : { movableSince: movable }),
-    ...(coming === null ? {} : { comingSince: coming }),
-    ...(down === null ? {} : { downSince: down }),
-  };
+/** Its numbers are for the price book. */
+function isPrice(value: unknown): value is PricePoint {
+  if (!isRecord(value)) return false;
+  const { provider, region, zone, instanceType, tier, source } = value;
+  return [provider, region, zone ?? "", instanceType, tier, source].every(isText);
 }

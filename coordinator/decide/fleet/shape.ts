@@ -13,6 +13,7 @@ import { compareText, firstDifference } from "../order.ts";
 import type { NodeShape } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { NodeInput } from "../snapshot.ts";
+import { within } from "./daemons.ts";
 import { knownMachine } from "./machine.ts";
 
 /** The kubelet's own limit where a template does not name one. */
@@ -148,7 +149,9 @@ function sampleOf({ node, pods }: SeenNode): Sample {
     overhead = plus(overhead, requests);
     if (daemon && owner !== null) daemons[owner.uid] = plus(daemons[owner.uid] ?? NO_RESOURCES, requests);
   }
-  return { node, overhead, daemons, allocatable: minus(node.allocatable, overhead) };
+  // A node that has lost devices shows less than they were promised: what is left is then nothing, not less.
+  const taken = within(overhead, node.allocatable);
+  return { node, overhead: taken, daemons, allocatable: minus(node.allocatable, taken) };
 }
 
 /** The larger one, and of two equals the one whose name comes first. */

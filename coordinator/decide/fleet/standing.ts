@@ -3,12 +3,13 @@
 
 import type { PolicySpec } from "../../../shared/contract/policy.ts";
 import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
-import { gpusIn } from "../../../shared/model/resources.ts";
 import { elapsed, millis } from "../../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { NodeShape } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { InstanceInput, NodeInput, NoticeInput, PoolInput } from "../snapshot.ts";
+import { showsAll } from "./devices.ts";
+import type { Expected } from "./devices.ts";
 import { isNodeLeaving, wasRemoved } from "./flights.ts";
 import type { ValidPolicy } from "./ownership.ts";
 
@@ -60,30 +61,23 @@ export function workloads(state: NodeState): readonly PodInput[] {
   return state.pods.filter((pod) => !pod.daemon && !pod.mirror);
 }
 
-/** Whether nodes of the pool have GPUs: one that shows none is then not up yet. */
-export function hasGpus({ remembered, template }: PoolSetting, nodes: readonly NodeInput[]): boolean {
-  const known = remembered ?? template;
-  if (known !== null && gpusIn(known.allocatable) > 0) return true;
-  return nodes.some((node) => node.ready === "ready" && gpusIn(node.allocatable) > 0);
-}
-
 export function nodeState(about: {
   readonly node: NodeInput;
   readonly pool: PoolSetting | null;
-  readonly expectsGpus: boolean;
+  readonly expected: Expected;
   readonly pods: readonly PodInput[];
   readonly notice: NoticeInput | null;
   readonly at: EpochMs;
 }): NodeState {
-  const { node, pool, expectsGpus, pods, notice, at } = about;
+  const { node, pool, expected, pods, notice, at } = about;
   const instance = pool?.instances.get(node.name) ?? null;
   const removed =
     instance?.state === "leaving" ||
     (pool !== null && wasRemoved(pool.policy.journal, node.name, node.createdAt, at));
-  // A node is Ready before its device plugin has told of the GPUs; until then it is no GPU node.
-  const up = node.ready === "ready" && (!expectsGpus || gpusIn(node.allocatable) > 0);
   const clocks = pool === null ? FOREIGN : clocksOf(pool.policy.spec);
   const young = isInTime(node, instance?.createdAt ?? node.createdAt, { clocks, at });
+  // A node is Ready before its device plugins have told of what it has; until then it is none of the pool's.
+  const up = node.ready === "ready" && showsAll(node, expected, young);
   return {
     name: node.name,
     node,

@@ -204,7 +204,7 @@ describe("nodes that are on their way", () => {
     expect(grows(decide(snapshot({ policies, pods: [pod("p")], memory: missing(14 * MINUTE) })))).toEqual([]);
     const decision = decide(snapshot({ policies, pods: [pod("p")], memory: missing(16 * MINUTE) }));
     expect(sizes(decision)).toEqual([["od", 0, 1]]);
-    expect(holdCodes(decision, "spot")).toEqual(["launch-overdue"]);
+    expect(holdCodes(decision, "spot")).toEqual(["launch-timed-out", "launch-overdue"]);
   });
 
   test("a Ready node without its GPUs yet counts as on its way, not as a node without GPUs", () => {

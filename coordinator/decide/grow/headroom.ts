@@ -7,6 +7,7 @@ import { gpuModelOf, gpuModelOfLabels, mayBeSameGpu } from "../../../shared/mode
 import { matchesLabels } from "../../../shared/model/node.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { compareText, firstDifference } from "../order.ts";
+import type { Bin } from "../pack/bin.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import { addToFirst, give } from "./one-more.ts";
@@ -135,17 +136,30 @@ function isMeant({ gpuType, nodeSelector }: Headroom, { labels, pool }: Room): b
 }
 
 /** Nodes of these pools with what this decision has left on them. `without`: a node that is taken for gone. */
-function roomsOf({ fleet, board }: Packing, pools: readonly PoolState[], without: string | null): Room[] {
+function roomsOf(
+  { fleet, board, demand }: Packing,
+  pools: readonly PoolState[],
+  without: string | null,
+): Room[] {
   const rooms: Room[] = [];
+  const early = new Set(demand.early);
   for (const bin of board.bins) {
     // What is held is not asked for in this decision, and what is not usable is nobody's room.
     if (bin.held !== null) continue;
     if (bin.node !== null && (bin.node === without || !board.byNode.has(bin.node))) continue;
     const pool = bin.pool ?? poolOfNode(fleet, bin.node);
     if (pool === null || !pools.includes(pool)) continue;
-    rooms.push({ node: bin.node, pool, labels: bin.labels, free: { ...bin.free } });
+    rooms.push({ node: bin.node, pool, labels: bin.labels, free: freeOn(bin, early) });
   }
   return rooms;
+}
+
+/** A pod that may open nothing yet takes no room of a node to come: else headroom would buy for it before its time. */
+function freeOn({ kind, free, placed }: Bin, early: ReadonlySet<PodInput>): Record<string, number> {
+  const room: Record<string, number> = { ...free };
+  for (const { requests } of kind === "node" ? [] : placed.filter((pod) => early.has(pod)))
+    for (const name in requests) room[name] = (room[name] ?? 0) + (requests[name] ?? 0);
+  return room;
 }
 
 function poolOfNode(fleet: Fleet, node: string | null): PoolState | null {

@@ -5,15 +5,20 @@
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
-import { failedReplacements, isDone, isReplaced } from "../fleet/flights.ts";
+import { failedReplacements, isDone, replacingPools } from "../fleet/flights.ts";
 import { poolId } from "../fleet/ownership.ts";
 import { workloads } from "../fleet/standing.ts";
 import { minimumBroken } from "../limits/minima.ts";
 import type { Steps } from "../limits/steps.ts";
+import { holds } from "../pack/amounts.ts";
+import type { Bin } from "../pack/bin.ts";
 import { openFor, settle } from "../pack/packing.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Release, Replace } from "../plan.ts";
+import type { PodInput } from "../snapshot-pod.ts";
 import type { NoticeInput } from "../snapshot.ts";
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** Comes before pods that wait, so that what is reserved for the pods of a node that goes is given to nobody else. */
 export function reservePlaces(packing: Packing): void {
@@ -21,14 +26,10 @@ export function reservePlaces(packing: Packing): void {
   for (const notice of fleet.notices) {
     const owner = ownerOf(fleet, notice);
     const pods = demand.reserved.get(notice.id) ?? [];
+    const bought = owner === null ? NONE : replacingPools(owner.journal, notice.id);
+    const buys = owner !== null && owner.blocked?.code !== "disabled" && bought.size === 0;
     for (const pod of pods) {
-      if (
-        settle(packing, pod) ||
-        owner === null ||
-        owner.blocked?.code === "disabled" ||
-        isReplaced(owner.journal, notice.id)
-      )
-        continue;
+      if (seat(packing, pod, buys, bought) || !buys) continue;
       const failed = [...failedReplacements(owner.journal, notice.id)].map((pool) =>
         poolId(owner.policy, pool),
       );
@@ -40,6 +41,27 @@ export function reservePlaces(packing: Packing): void {
       openFor(packing, pod, packing.market.rank(pools, need, new Set([owner.id, ...failed])), notice);
     }
   }
+}
+
+/**
+ * A node that is coming was bought for somebody, who would buy a second one if it were taken. So a pod that opens
+ * nothing itself, since its node is nobody's or its notice was answered, takes none but those that its notice bought.
+ */
+function seat(packing: Packing, pod: PodInput, buys: boolean, bought: ReadonlySet<string>): boolean {
+  const { board, parts, placed } = packing;
+  if (buys) return settle(packing, pod);
+  if (placed.has(pod.key)) return true;
+  const found = parts.seek.first(pod);
+  if (found === null) return false;
+  const kind = board.kinds.of(pod);
+  const own = (bin: Bin): boolean =>
+    bought.has(bin.pool?.name ?? "") &&
+    holds(board.left, bin.id * board.amounts.width, board.amounts.askOf(kind)) &&
+    parts.admission.verdict(kind, bin, pod) === "fits";
+  const bin = found.kind === "node" ? found : board.bins.slice(board.nodes, board.fixed).find(own);
+  if (bin === undefined) return false;
+  board.put(bin, pod);
+  return true;
 }
 
 /** One move for each notice and pool that answers it. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { epochMs } from "../../../shared/model/units.ts";
 import { node } from "../../../test/build/node.ts";
 import { NOW } from "../../../test/build/now.ts";
+import { pod } from "../../../test/build/pod.ts";
 import { comingTo, policy, pool } from "../../../test/build/policy.ts";
 import type { PolicyOptions, PoolOptions } from "../../../test/build/policy.ts";
 import { snapshot } from "../../../test/build/snapshot.ts";
@@ -131,6 +132,13 @@ describe("the tiers that are due", () => {
     const nodes = Array.from({ length: 10 }, (_, index) => node(`n${index}`, { pool: "mixed" }));
     const pools = { mixed: { size: 10, fields: { spotPercentage: 0.5 } }, spot: {}, od };
     expect(market(pools, { seen: { nodes } }).tiers(20)).toEqual(["spot 20", "on-demand 0"]);
+  });
+
+  test("nodes that have lost the GPUs of their DaemonSets have none, not fewer than none", () => {
+    const nodes = [node("n1", { pool: "broken", gpus: 4 }), node("n2", { pool: "od" })];
+    const pods = [pod("agent", { node: "n1", gpus: 8, daemon: true })];
+    const pools = { broken: { size: 1 }, spot: {}, od: { ...od, size: 1 } };
+    expect(market(pools, { seen: { nodes, pods } }).tiers(20)).toEqual(["spot 17", "on-demand 3"]);
   });
 
   test("ten points less for spot while interruptions are too many", () => {

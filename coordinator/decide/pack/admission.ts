@@ -11,7 +11,9 @@ import { nodeAffinity } from "../fit/node-affinity.ts";
 import { nodeSelector } from "../fit/node-selector.ts";
 import { taints } from "../fit/taints.ts";
 import { misplaced, overLimit } from "../fit/volumes.ts";
-import type { Bin, Board } from "./board.ts";
+import type { PodInput } from "../snapshot-pod.ts";
+import type { Bin } from "./bin.ts";
+import type { Board } from "./board.ts";
 
 /** `never`: not in this decision, unless something is taken back. `not-now`: the next placement may change it. */
 export type Verdict = "fits" | "never" | "not-now";
@@ -20,7 +22,8 @@ export type Verdict = "fits" | "never" | "not-now";
 export type Faced = Place & Pick<Bin, "face">;
 
 export interface Admission {
-  verdict(kind: PodKind, bin: Bin): Verdict;
+  /** `pod`: of the kind; only its claims on volumes are its own. */
+  verdict(kind: PodKind, bin: Bin, pod: PodInput): Verdict;
   /** Labels, taints and kind of machine alone. */
   wants(kind: PodKind, place: Faced): boolean;
   /** Of a node that would be opened. */
@@ -51,9 +54,8 @@ export function createAdmission(board: Board): Admission {
     row[place.face] = answer ? 1 : 2;
     return answer;
   };
-  const beside = (kind: PodKind, place: Faced): Verdict => {
+  const beside = (kind: PodKind, place: Faced, pod: PodInput): Verdict => {
     if (kind.plain) return "fits";
-    const { pod } = kind;
     if (takenPort(pod.hostPorts, place.ports) !== null) return "never";
     if (topology.conflict(kind, place) !== null) return "never";
     if (pod.volumes !== undefined && overLimit(pod, place) !== null) return "not-now";
@@ -63,7 +65,7 @@ export function createAdmission(board: Board): Admission {
   };
   return {
     wants,
-    verdict: (kind, bin) => (bin.usable && wants(kind, bin) ? beside(kind, bin) : "never"),
-    admitsNew: (kind, place) => wants(kind, place) && beside(kind, place) === "fits",
+    verdict: (kind, bin, pod) => (bin.usable && wants(kind, bin) ? beside(kind, bin, pod) : "never"),
+    admitsNew: (kind, place) => wants(kind, place) && beside(kind, place, kind.pod) === "fits",
   };
 }

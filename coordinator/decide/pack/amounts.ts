@@ -2,9 +2,10 @@
 // of times whether amounts fit, and by name that costs ten times as much. A name that no place has fits nowhere.
 
 import type { Resources } from "../../../shared/model/resources.ts";
-import { gpusIn } from "../../../shared/model/resources.ts";
+import { gpusIn, isGpuResource } from "../../../shared/model/resources.ts";
 import { gpuShare } from "../fit/amounts.ts";
 import type { PodKind } from "../fit/kind.ts";
+import { compareText, firstDifference } from "../order.ts";
 
 /** What pods of one kind request, as far as it is more than nothing. */
 export interface Ask {
@@ -33,7 +34,10 @@ export function createAmounts(places: Iterable<Resources>): Amounts {
 
   const ask = ({ requests }: PodKind["pod"]): Ask => {
     const wanted = Object.entries(requests).filter(([, amount]) => amount > 0);
-    const known = wanted.filter(([name]) => numbers.has(name));
+    // What runs out first is compared first.
+    const known = wanted
+      .filter(([name]) => numbers.has(name))
+      .sort(([a], [b]) => firstDifference(scarcity(b) - scarcity(a), compareText(a, b)));
     return {
       index: Int32Array.from(known, ([name]) => numbers.get(name) ?? 0),
       amount: Float64Array.from(known, ([, amount]) => amount),
@@ -49,6 +53,10 @@ export function createAmounts(places: Iterable<Resources>): Amounts {
     toRecord: (row, at) => Object.fromEntries(names.map((name, index) => [name, row[at + index] ?? 0])),
     askOf: (kind) => (asks[kind.ask] ??= ask(kind.pod)),
   };
+}
+
+function scarcity(name: string): number {
+  return isGpuResource(name) ? 2 : name === "pods" ? 0 : 1;
 }
 
 /** Whether the row that begins at `at` has what is asked for. */

@@ -12,6 +12,7 @@ import type { BuiltPool, PolicyOptions } from "../../../test/build/policy.ts";
 import { grows, holdCodes, snapshot, unplacedCodes } from "../../../test/build/snapshot.ts";
 import type { SnapshotOptions } from "../../../test/build/snapshot.ts";
 import { decide, decideInFull } from "../decide.ts";
+import { EMPTY_MEMORY } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 
 const wide: PolicyOptions = { maxNodes: 1000, maxPercentOrNodesAdded: { nodes: 1000, percent: 100 } };
@@ -212,6 +213,49 @@ describe("pods that depend on where others are", () => {
       },
     );
     expect(Object.keys(bought(decision))).toEqual(["z2"]);
+  });
+});
+
+describe("pods that are particular about their node", () => {
+  test("get the GPU that they name, although another is cheaper", () => {
+    const pools = [
+      machine("h100", { usd: 1, cpu: 8, gpus: 1, fields: { gpuType: "H100" } }),
+      machine("a100", { usd: 5, cpu: 8, gpus: 1, fields: { gpuType: "A100" } }),
+    ];
+    expect(bought(decided(pools, [{ ...pod("p"), gpuModel: "A100" }]))).toEqual({ a100: 1 });
+  });
+
+  test("go where their volume is", () => {
+    const pools = [machine("one", { usd: 1, cpu: 8 }), machine("two", { usd: 5, cpu: 8, zone: "z2" })];
+    const inZone = { key: NODE_LABEL.zone, operator: "In" as const, values: ["z2"] };
+    const bound = {
+      kind: "bound" as const,
+      claim: "data",
+      nodeTerms: [{ labels: [inZone], names: [] }],
+      driver: null,
+    };
+    expect(bought(decided(pools, [{ ...pod("p", { gpus: 0 }), volumes: [bound] }]))).toEqual({ two: 1 });
+  });
+
+  test("do not share a port", () => {
+    const hostPorts = [{ ip: "0.0.0.0", protocol: "TCP", port: 80 }];
+    const all = cpuPods(3, "web", 1).map((each) => ({ ...each, hostPorts }));
+    expect(bought(decided([machine("m", { usd: 1, cpu: 8 })], all))).toEqual({ m: 3 });
+  });
+
+  test("do not share a node that attaches too few volumes", () => {
+    const limited = {
+      allocatable: { cpu: 8_000, memory: 2 ** 36, pods: 110 },
+      labels: { [NODE_LABEL.zone]: "z1" },
+      taints: [],
+      volumeLimits: { ebs: 2 },
+    };
+    const all = cpuPods(5, "db", 1).map((each) => ({
+      ...each,
+      volumes: [{ kind: "first-consumer" as const, claim: each.uid, nodeTerms: null, driver: "ebs" }],
+    }));
+    const memory = { ...EMPTY_MEMORY, shapes: { "demo/m": limited } };
+    expect(bought(decided([machine("m", { usd: 1, cpu: 8 })], all, { memory }))).toEqual({ m: 3 });
   });
 });
 

@@ -30,14 +30,14 @@ export function placeBatches(
   together: (gang: string) => number | undefined,
   parts: Parts,
 ): Outcome {
-  const stuck: PodInput[] = [];
-  const leftOut: PodInput[] = [];
+  let stuck: readonly PodInput[] = [];
+  let leftOut: readonly PodInput[] = [];
   const gangs = new Map<PodInput, Reason>();
   for (const level of batches.flatMap(levelsOf)) {
     const others = level.filter((pod) => pod.gang === undefined);
     for (const [gang, members] of gangsOf(level)) {
       if (parts.work.left <= 0) {
-        leftOut.push(...members);
+        leftOut = [...leftOut, ...members];
         continue;
       }
       const need = Math.min(together(gang) ?? members.length, members.length);
@@ -45,14 +45,14 @@ export function placeBatches(
       if (missing !== null) {
         const reason: Reason = { code: "gang-does-not-fit", gang, need, pod: missing.key };
         for (const member of members) gangs.set(member, reason);
-      } else others.push(...members.slice(need));
+      } else for (const member of members.slice(need)) others.push(member);
     }
     // Members beyond what their gang starts with are pods like any other.
     const rest = placeOthers(others, parts);
-    stuck.push(...rest.stuck);
-    leftOut.push(...rest.leftOut);
+    stuck = [...stuck, ...rest.stuck];
+    leftOut = [...leftOut, ...rest.leftOut];
   }
-  parts.placer.trim();
+  parts.stretch.trim();
   return { stuck, leftOut, gangs };
 }
 
@@ -126,16 +126,16 @@ function placeAll(pods: readonly PodInput[], parts: Parts): Rest {
 
 /** `stretching`: nodes were opened before that may become larger. */
 function buyFor(pods: readonly PodInput[], stretching: boolean, parts: Parts): Rest {
-  const { placer, purchases, work } = parts;
+  const { stretch, purchases, work } = parts;
   const mark = purchases.mark();
   const whole: Rest = { stuck: placeInBulk(pods, parts), leftOut: [] };
   if (!stretching || pods.length === 0 || work.left <= 0) return whole;
-  placer.trim();
+  stretch.trim();
   const bill = billOf(parts, whole.stuck.length);
   const trial = keep(parts, mark);
   rollBack(parts, mark);
   const each = placeOneByOne(pods, parts);
-  placer.trim();
+  stretch.trim();
   if (each.leftOut.length === 0 && isBetter(billOf(parts, each.stuck.length), bill)) return each;
   rollBack(parts, mark);
   redo(parts, trial);

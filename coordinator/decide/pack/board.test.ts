@@ -45,7 +45,7 @@ function look({ board, parts }: Packing) {
     })),
     usable: [...board.byNode.keys()].toSorted(),
     placed: [...board.placed.keys()],
-    takesOther: board.bins.map((bin) => parts.admission.verdict(board.kinds.of(other), bin)),
+    takesOther: board.bins.map((bin) => parts.admission.verdict(board.kinds.of(other), bin, other)),
   };
 }
 
@@ -82,7 +82,7 @@ describe("the board", () => {
     expect(binOf(each, "n1")).toMatchObject({ ports: busy.hostPorts, placed: [busy] });
     expect(binOf(each, "n1").free["cpu"]).toBe(9_000);
     expect(binOf(each, "n1").volumes.get("ebs")).toEqual(new Set(["default/data"]));
-    expect(each.parts.admission.verdict(each.board.kinds.of(other), binOf(each, "n1"))).toBe("never");
+    expect(each.parts.admission.verdict(each.board.kinds.of(other), binOf(each, "n1"), other)).toBe("never");
     expect(each.board.placed.get("default/busy")?.node).toBe("n1");
   });
 
@@ -105,11 +105,11 @@ describe("the board", () => {
 
   test("forgets those who run on a node that leaves, and takes nobody there", () => {
     const each = made();
-    expect(each.parts.admission.verdict(each.board.kinds.of(other), binOf(each, "n2"))).toBe("never");
+    expect(each.parts.admission.verdict(each.board.kinds.of(other), binOf(each, "n2"), other)).toBe("never");
     each.board.leave("n2");
     expect(binOf(each, "n2").usable).toBe(false);
     expect(each.board.byNode.has("n2")).toBe(false);
-    expect(each.parts.admission.verdict(each.board.kinds.of(other), binOf(each, "n1"))).toBe("fits");
+    expect(each.parts.admission.verdict(each.board.kinds.of(other), binOf(each, "n1"), other)).toBe("fits");
   });
 });
 

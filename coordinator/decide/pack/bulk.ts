@@ -2,34 +2,20 @@
 // bought is good for all of them together. Each policy's GPUs are divided by its shares first; what is over a limit is
 // taken out and the rest is solved anew.
 
-import type { PodKind } from "../fit/kind.ts";
 import type { Market } from "../market/market.ts";
 import { firstDifference } from "../order.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import { billOf, isBetter } from "./bill.ts";
+import { lotsOf, peersOf, problemOf } from "./lots.ts";
+import type { Lot, Peers } from "./lots.ts";
 import { placeOneByOne } from "./one-by-one.ts";
 import type { Parts } from "./parts.ts";
 import type { Option, Range } from "./ranges.ts";
 import { keep, redo, rollBack } from "./redo.ts";
 import { shareOut } from "./share-out.ts";
-import type { Item, Load, Machine } from "./solve/problem.ts";
+import type { Load } from "./solve/problem.ts";
 import { solve } from "./solve/solve.ts";
 
-/** Pods that are alike to every range, in their order. */
-interface Lot {
-  readonly kind: PodKind;
-  readonly pods: PodInput[];
-  /** Those before it have a place. */
-  next: number;
-}
-
-/** Pools that are alike to every lot. */
-interface Peers {
-  readonly options: readonly Option[];
-  readonly takes: readonly boolean[];
-}
-
-const ALL = (): boolean => true;
 /** What the solver may do at most: beyond that its gains are small. */
 const UNITS = 200_000;
 const UNITS_A_POD = 400;
@@ -59,7 +45,7 @@ export function placeInBulk(pods: readonly PodInput[], parts: Parts): readonly P
 
 /** As the solver says or one by one, whichever is better: a small pod fills what a large one leaves for nothing. */
 function buy(pods: readonly PodInput[], ranges: readonly Range[], parts: Parts): readonly PodInput[] {
-  const { purchases, placer, work } = parts;
+  const { purchases, stretch, work } = parts;
   const mark = purchases.mark();
   const { placed, proven } = buySolved(pods, ranges, parts);
   if (proven || work.left <= 0) return placed;
@@ -67,7 +53,7 @@ function buy(pods: readonly PodInput[], ranges: readonly Range[], parts: Parts):
   const trial = keep(parts, mark);
   rollBack(parts, mark);
   const { stuck, leftOut } = placeOneByOne(pods, parts, ranges);
-  placer.trim();
+  stretch.trim();
   const left = new Set([...stuck, ...leftOut]);
   if (isBetter(billOf(parts, left.size), bill)) return pods.filter((pod) => !left.has(pod));
   rollBack(parts, mark);
@@ -89,79 +75,18 @@ function buySolved(pods: readonly PodInput[], ranges: readonly Range[], parts: P
     const peers = peersOf(lots, ranges, parts);
     if (peers.length === 0) break;
     const { loads, units, optimal } = solve(
-      {
-        items: lots.map((lot) => itemOf(lot, parts)),
-        machines: peers.map((each) => machineOf(each, pods.length, parts)),
-        admits: (item, machine) => peers[machine]?.takes[item] === true,
-        clash: null,
-      },
+      problemOf(lots, peers, parts),
       Math.min(parts.work.left, UNITS + UNITS_A_POD * pods.length),
     );
     parts.work.use(units);
     proven &&= optimal;
     const before = placed.length;
-    placed.push(...loads.toSorted(byImportance).flatMap((load) => carryOut(load, lots, peers, parts)));
+    for (const load of loads.toSorted(byImportance))
+      for (const pod of carryOut(load, lots, peers, parts)) placed.push(pod);
     if (placed.length === before) break;
     lots = lots.filter((lot) => lot.next < lot.pods.length);
   }
   return { placed, proven };
-}
-
-function lotsOf(pods: readonly PodInput[], { board, patience }: Parts): Lot[] {
-  const lots = new Map<string, Lot>();
-  for (const pod of pods) {
-    const kind = board.kinds.of(pod);
-    const text = `${kind.where} ${kind.ask} ${patience(pod).text}`;
-    const lot = lots.get(text);
-    if (lot === undefined) lots.set(text, { kind, pods: [pod], next: 0 });
-    else lot.pods.push(pod);
-  }
-  return [...lots.values()];
-}
-
-function itemOf({ kind, pods, next }: Lot, { board }: Parts): Item {
-  const { index, amount, gpus } = board.amounts.askOf(kind);
-  const amounts = Array.from({ length: board.amounts.width }, () => 0);
-  for (let each = 0; each < index.length; each++) amounts[index[each] ?? 0] = amount[each] ?? 0;
-  return { count: pods.length - next, amounts, gpus, perNode: Infinity };
-}
-
-/** Pools of one size and price that take the same lots: which of them gives the next node is for the market. */
-function peersOf(lots: readonly Lot[], ranges: readonly Range[], parts: Parts): Peers[] {
-  const { openings, purchases, patience } = parts;
-  const found = new Map<string, { readonly options: Option[]; readonly takes: readonly boolean[] }>();
-  const permits = lots.map(({ pods: [first] }) => (first === undefined ? null : patience(first)));
-  for (const range of ranges) {
-    const [any] = range.options;
-    if (any === undefined) continue;
-    const takes = lots.map(
-      ({ kind }, lot) => permits[lot]?.allows(range) === true && openings.holds([range], kind, ALL),
-    );
-    if (!takes.includes(true)) continue;
-    const mask = takes.map(Number).join("");
-    for (const option of range.options) {
-      if (purchases.refusal(option.pool) !== null) continue;
-      const text = `${mask} ${option.cost} ${option.row.join()}`;
-      const peers = found.get(text);
-      if (peers === undefined) found.set(text, { options: [option], takes });
-      else peers.options.push(option);
-    }
-  }
-  return [...found.values()];
-}
-
-function machineOf({ options }: Peers, pods: number, { market }: Parts): Machine {
-  const [first] = options;
-  const most = options.reduce((sum, { pool }) => {
-    const room = market.offerOf(pool).probe ? 1 : Math.max(1, pool.pool.maxSize - pool.planned);
-    return sum + room;
-  }, 0);
-  return {
-    amounts: first === undefined ? [] : [...first.row],
-    cost: first?.cost ?? 0,
-    gpus: first?.gpus ?? 0,
-    most: Math.min(most, pods),
-  };
 }
 
 /** Nodes with the most important pods first: a limit then stops the others. */

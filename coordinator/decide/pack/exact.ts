@@ -6,7 +6,7 @@ import type { PodInput } from "../snapshot-pod.ts";
 import { holds } from "./amounts.ts";
 import { billOf, isBetter, SAME_COST } from "./bill.ts";
 import type { Bill } from "./bill.ts";
-import type { Bin } from "./board.ts";
+import type { Bin } from "./bin.ts";
 import { createBound } from "./bound.ts";
 import type { Parts } from "./parts.ts";
 import type { Mark } from "./purchases.ts";
@@ -77,7 +77,7 @@ export function improve(
       const bin = board.bins[at];
       if (bin === undefined || !holds(board.left, at * width, ask)) continue;
       attempt(() => {
-        if (admission.verdict(kind, bin) !== "fits") return null;
+        if (admission.verdict(kind, bin, pod) !== "fits") return null;
         rooms += 1;
         board.put(bin, pod);
         return bin;

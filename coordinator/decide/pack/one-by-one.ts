@@ -19,7 +19,7 @@ export function placeOneByOne(pods: readonly PodInput[], parts: Parts, among?: r
   const mark = parts.purchases.mark();
   const only = among === undefined ? null : new Set(among);
   const even = inOrder(woven(pods, parts), only, parts);
-  if (even.leftOut.length === 0 && !even.stuck.some((pod) => isLimited(pod, parts))) return even;
+  if (even.leftOut.length > 0 || !even.stuck.some((pod) => isLimited(pod, parts))) return even;
   rollBack(parts, mark);
   return inOrder(pods, only, parts);
 }

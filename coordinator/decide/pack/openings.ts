@@ -13,7 +13,8 @@ import type { PodInput } from "../snapshot-pod.ts";
 import type { Admission, Faced } from "./admission.ts";
 import { holds } from "./amounts.ts";
 import type { Ask } from "./amounts.ts";
-import type { Bin, Board } from "./board.ts";
+import type { Bin } from "./bin.ts";
+import type { Board } from "./board.ts";
 import type { Purchases } from "./purchases.ts";
 import type { Option, Range, Ranges } from "./ranges.ts";
 import type { Work } from "./work.ts";
@@ -137,8 +138,8 @@ export function createOpenings(parts: OpeningParts): Openings {
         ranges.all
           .filter((range) => couldHold(range, kind, ask, allowed))
           .flatMap(({ id }) => {
-            const place = faces[id];
-            return place == null ? [] : (firstRefusal(kind.pod, place, { kinds, topology }) ?? []);
+            const place = faces[id] ?? null;
+            return place === null ? [] : (firstRefusal(kind.pod, place, { kinds, topology }) ?? []);
           }),
       );
     },

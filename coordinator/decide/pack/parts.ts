@@ -22,6 +22,8 @@ import { createRanges } from "./ranges.ts";
 import type { Ranges } from "./ranges.ts";
 import { createSeek } from "./seek.ts";
 import type { Seek } from "./seek.ts";
+import { createStretch } from "./stretch.ts";
+import type { Stretch } from "./stretch.ts";
 import type { Work } from "./work.ts";
 
 export interface Parts {
@@ -32,6 +34,7 @@ export interface Parts {
   readonly purchases: Purchases;
   readonly openings: Openings;
   readonly placer: Placer;
+  readonly stretch: Stretch;
   readonly market: Market;
   readonly ledger: Ledger;
   readonly work: Work;
@@ -57,7 +60,8 @@ export function createParts(given: {
     (pool) => pauseOf(pool, fleet, market.failedAt(pool.policy)) ?? ledger.pause(pool),
   );
   const openings = createOpenings({ board, ranges, admission, purchases, market, work });
-  const placer = createPlacer({ board, ranges, admission, purchases, openings, seek, work });
+  const stretch = createStretch({ board, ranges, admission, purchases, seek, work });
+  const placer = createPlacer({ board, ranges, purchases, openings, seek, stretch });
   return {
     board,
     admission,
@@ -66,6 +70,7 @@ export function createParts(given: {
     purchases,
     openings,
     placer,
+    stretch,
     market,
     ledger,
     work,

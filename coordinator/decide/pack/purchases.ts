@@ -6,7 +6,8 @@ import type { PoolState } from "../fleet/fleet.ts";
 import type { Cause, Ledger } from "../limits/limits.ts";
 import type { Market } from "../market/market.ts";
 import type { NoticeInput } from "../snapshot.ts";
-import type { Bin, Board } from "./board.ts";
+import type { Bin } from "./bin.ts";
+import type { Board } from "./board.ts";
 import type { Option } from "./ranges.ts";
 
 export interface Purchases {

@@ -54,7 +54,8 @@ export function createRanges(
   const all: Range[] = [];
   const rangeOf = new Map<string, Range>();
   const options = new Map<string, Option>();
-  for (const pool of pools) {
+  // By name, so that the order in which a policy lists its pools decides nothing.
+  for (const pool of pools.toSorted((a, b) => compareText(a.id, b.id))) {
     const { shape } = pool;
     if (shape === null || pool.closed !== null) continue;
     const { class: grade, cost } = worthOf(pool, shape.allocatable, market);

@@ -3,26 +3,19 @@
 // change with the next pod, as spread and affinity do, is asked again each time.
 
 import type { PodKind } from "../fit/kind.ts";
+import type { PodInput } from "../snapshot-pod.ts";
 import type { Admission } from "./admission.ts";
 import { holds } from "./amounts.ts";
-import type { Bin, Board } from "./board.ts";
+import type { Bin } from "./bin.ts";
+import type { Board } from "./board.ts";
 import type { Work } from "./work.ts";
 
 export interface Seek {
-  first(kind: PodKind, options?: SeekOptions): Bin | null;
+  first(pod: PodInput): Bin | null;
   /** Bins before it are closed to the kind for good. */
   closedBefore(kind: PodKind): number;
   /** Room was given back: what was closed may be open again. */
   forget(): void;
-}
-
-export interface SeekOptions {
-  /** No bin from there on. */
-  readonly end?: number;
-  /** Bins that the caller keeps out. */
-  readonly refuse?: (bin: Bin) => boolean;
-  /** True: what is found now will be taken back, so nothing is to be learnt from it. */
-  readonly trial?: boolean;
 }
 
 /** Comparing amounts is cheap: so many bins cost as much as one real check. */
@@ -31,40 +24,62 @@ const GLANCES = 16;
 export function createSeek(board: Board, admission: Admission, work: Work): Seek {
   /** By kind: bins before it are closed to the kind, as long as nothing is taken back. */
   const cursors: number[] = [];
+  /** The same whatever is requested: by what else makes a kind, so that pods of many sizes learn from each other. */
+  const shared = new Map<string, number>();
+  const looks: string[] = [];
   const { width } = board.amounts;
 
+  const closedToAll = (kind: PodKind): number => {
+    // A free pod is kept out by amounts alone, and one that names a model by how many GPUs it asks for.
+    if (kind.plain || kind.pod.gpuModel !== undefined) return 0;
+    const look = (looks[kind.id] ??= lookOf(kind, board.amounts.askOf(kind).gpus > 0));
+    let closed = shared.get(look) ?? 0;
+    while (
+      closed < board.bins.length &&
+      admission.verdict(kind, board.bins[closed] as Bin, kind.pod) === "never"
+    )
+      closed += 1;
+    shared.set(look, closed);
+    return closed;
+  };
+
   return {
-    closedBefore: (kind) => cursors[kind.id] ?? 0,
-    forget: () => {
-      cursors.length = 0;
-    },
-    first: (kind, { end = board.bins.length, refuse, trial = false } = {}) => {
+    first: (pod) => {
+      const kind = board.kinds.of(pod);
       const ask = board.amounts.askOf(kind);
       const { left, bins, fixed } = board;
-      const from = cursors[kind.id] ?? 0;
+      const from = Math.max(cursors[kind.id] ?? 0, closedToAll(kind));
       let closed = from;
-      let checks = 0;
-      let found: Bin | null = null;
-      for (let at = from; at < end; at++) {
-        let forGood = false;
+      let at = from;
+      for (; at < bins.length; at++) {
+        // A new node may still become a larger one.
+        let forGood = at < fixed;
         if (holds(left, at * width, ask)) {
-          const bin = bins[at] as Bin;
-          checks += 1;
-          const verdict = admission.verdict(kind, bin);
-          if (verdict === "fits" && refuse?.(bin) !== true) {
-            found = bin;
-            break;
-          }
+          work.use(1);
+          const verdict = admission.verdict(kind, bins[at] as Bin, pod);
+          if (verdict === "fits") break;
           forGood = verdict === "never";
-        } else {
-          // A new node may still become a larger one.
-          forGood = at < fixed;
         }
         if (forGood && closed === at) closed = at + 1;
       }
-      work.use(1 + checks + (Math.max(closed, found?.id ?? end) - from) / GLANCES);
-      if (!trial) cursors[kind.id] = closed;
-      return found;
+      work.use(1 + (at - from) / GLANCES);
+      cursors[kind.id] = closed;
+      return bins[at] ?? null;
+    },
+    closedBefore: (kind) => cursors[kind.id] ?? 0,
+    forget: () => {
+      cursors.length = 0;
+      shared.clear();
     },
   };
+}
+
+function lookOf(
+  { where, affinity, antiAffinity, spread, selectedBy, pod }: PodKind,
+  withGpus: boolean,
+): string {
+  const uses = [affinity, antiAffinity, spread].map((all) =>
+    all.map(({ term, topologyKey }) => `${term} ${topologyKey}`),
+  );
+  return JSON.stringify([where, withGpus, ...uses, [...selectedBy], pod.hostPorts]);
 }

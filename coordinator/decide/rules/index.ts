@@ -56,6 +56,19 @@ export const NODE_RULES: readonly Rule[] = [
   movableWindow,
 ];
 
+/** Asked again of a node that was asked to go, as long as nobody has begun: about what is on it and where that fits. */
+export const RECALL_RULES: readonly Rule[] = [
+  pinned,
+  allocated,
+  refusing,
+  unmanaged,
+  job,
+  gangMember,
+  localStorage,
+  systemPod,
+  elsewhere,
+];
+
 /** Asked of those that could go, best first, each after those before it: about its pool and the rest of the fleet. */
 export const LAST_RULES: readonly Rule[] = [
   neededForPending,

@@ -4,7 +4,9 @@ import type { Rule } from "../rule.ts";
 
 export const neededForFloor: Rule = {
   name: "needed-for-floor",
-  veto: ({ pool, state }, { packing, steps }) => {
+  veto: ({ pool, state, cause }, { packing, steps }) => {
+    // As of minima.
+    if (cause.kind === "unhealthy" && packing.ledger.refusal(pool) !== null) return null;
     const broken = packing.ledger.floorBroken(pool, steps.removals);
     return broken === null ? null : { code: "needed-for-floor", node: state.name, ...broken };
   },

@@ -10,7 +10,7 @@ import type { Steps } from "../limits/steps.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Candidate, RuleContext } from "../rule.ts";
 import type { BudgetInput } from "../snapshot.ts";
-import { createMovables } from "./movable.ts";
+import { createMovables, spareNodes } from "./movable.ts";
 import type { Movables } from "./movable.ts";
 import { createRehouse } from "./rehouse.ts";
 import type { Rehouse } from "./rehouse.ts";
@@ -35,7 +35,9 @@ export function contextOf(
   const budgetsOf = budgetLookup(budgets);
   const gangs = gangLookup(packing);
   const rehouse = createRehouse(packing);
-  const movables = createMovables(rehouse, market, fleet.at);
+  const spare = spareNodes(packing);
+  const movables = createMovables({ rehouse, market, spare, at: fleet.at });
+  rehouse.prefer([...spare.keys()]);
   const taken = new Map<string, number>();
   const loads = new Map<string, Pick<Load, "sum" | "fresh" | "mean">>();
   const load = (pool: PoolState): Pick<Load, "sum" | "fresh" | "mean"> => {
@@ -56,7 +58,7 @@ export function contextOf(
     takenOf: (budget) => taken.get(budget) ?? 0,
     nodesOfGang: (gang) => gangs.get(gang) ?? NOBODY,
     loadOf: load,
-    rehousing: ({ state, pods }) => rehouse.trial(state.name, pods),
+    rehousing: ({ state, pods, cause }) => rehouse.trial(state.name, pods, cause.kind === "movable"),
     movability: movables.of,
     take: ({ pool, state, pods }) => {
       rehouse.commit(state.name, pods);

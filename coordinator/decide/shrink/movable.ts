@@ -1,12 +1,20 @@
 // Since when each node could have been emptied onto the others and what that would save an hour. Each node is looked at
-// alone, before anything goes, so that the time of one does not begin again because another goes.
+// alone, before anything goes, so that the time of one does not begin again because another goes. An empty node that
+// would go by itself is no room that costs nothing: to fill it is to keep it.
 
 import { elapsed } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
+import type { PoolState } from "../fleet/fleet.ts";
+import { hasTenants } from "../fleet/tenants.ts";
+import { minimumBroken } from "../limits/minima.ts";
+import type { Going } from "../limits/minima.ts";
 import type { Market } from "../market/market.ts";
+import type { Packing } from "../pack/packing.ts";
 import type { Candidate, Movability } from "../rule.ts";
 import type { Memory, NodeMemory } from "../snapshot-memory.ts";
 import type { Rehouse } from "./rehouse.ts";
+
+const NOTHING_GOES: Going = new Map();
 
 export interface Movables {
   of(candidate: Candidate): Movability;
@@ -14,21 +22,36 @@ export interface Movables {
   readonly since: ReadonlyMap<string, EpochMs>;
 }
 
-export function createMovables(
-  rehouse: Pick<Rehouse, "trial">,
-  market: Pick<Market, "offerOf">,
-  at: EpochMs,
-): Movables {
+export interface MovablesOptions {
+  readonly rehouse: Pick<Rehouse, "trial">;
+  readonly market: Pick<Market, "offerOf">;
+  readonly spare: ReadonlyMap<string, PoolState>;
+  readonly at: EpochMs;
+}
+
+export function createMovables({ rehouse, market, spare, at }: MovablesOptions): Movables {
   const known = new Map<string, Movability>();
   const since = new Map<string, EpochMs>();
-  const look = ({ pool, state, timers, pods }: Candidate): Movability => {
+  const priceOf = (pool: PoolState): number | null => {
     const { price } = market.offerOf(pool);
-    if (price.kind === "unknown" || price.usdPerHour <= 0) return { kind: "not-cheaper" };
-    const verdict = rehouse.trial(state.name, pods);
+    return price.kind === "known" ? price.usdPerHour : null;
+  };
+  const look = ({ pool, state, timers, pods }: Candidate): Movability => {
+    const usdPerHour = priceOf(pool);
+    if (usdPerHour === null || usdPerHour <= 0) return { kind: "not-cheaper" };
+    const verdict = rehouse.trial(state.name, pods, true);
     if (verdict.kind !== "fits") return verdict;
+    let savesUsdPerHour = usdPerHour;
+    for (const node of verdict.onto) {
+      const of = spare.get(node);
+      const kept = of === undefined ? 0 : priceOf(of);
+      if (kept === null) return { kind: "not-cheaper" };
+      savesUsdPerHour -= kept;
+    }
+    if (savesUsdPerHour <= 0) return { kind: "not-cheaper" };
     const begun = timers.movableSince ?? at;
     since.set(state.name, begun);
-    return { kind: "movable", forMs: elapsed(begun, at), savesUsdPerHour: price.usdPerHour };
+    return { kind: "movable", forMs: elapsed(begun, at), savesUsdPerHour };
   };
   return {
     since,
@@ -40,6 +63,21 @@ export function createMovables(
       return verdict;
     },
   };
+}
+
+/** Empty nodes that nothing asks for, with their pools. What is reserved costs the same empty or full. */
+export function spareNodes({ fleet, board, ledger }: Packing): ReadonlyMap<string, PoolState> {
+  const spare = new Map<string, PoolState>();
+  for (const pool of fleet.pools) {
+    if (!pool.spec.enabled || pool.pool.capacityType === "reserved") continue;
+    if (minimumBroken(fleet, pool, NOTHING_GOES) !== null || ledger.floorBroken(pool, NOTHING_GOES) !== null)
+      continue;
+    for (const state of pool.nodes) {
+      const bin = board.byNode.get(state.name);
+      if (bin?.placed.length === 0 && !hasTenants(state, fleet.at)) spare.set(state.name, pool);
+    }
+  }
+  return spare;
 }
 
 /** What the next decision is told of it. */

@@ -10,7 +10,7 @@ import type { NodeState } from "../fleet/standing.ts";
 import { hasTenants } from "../fleet/tenants.ts";
 import type { Steps } from "../limits/steps.ts";
 import type { Packing } from "../pack/packing.ts";
-import type { Release, Shrink } from "../plan.ts";
+import type { Recall, Release, Shrink } from "../plan.ts";
 import { DISRUPTION_OF } from "../rule.ts";
 import type { Candidate, Rule, RuleContext } from "../rule.ts";
 import { LAST_RULES, NODE_RULES } from "../rules/index.ts";
@@ -19,6 +19,7 @@ import type { BudgetInput } from "../snapshot.ts";
 import { becauseOf, candidateFor, causesOf, howOf } from "./causes.ts";
 import { contextOf } from "./context.ts";
 import type { ShrinkContext } from "./context.ts";
+import { recallsOf } from "./recall.ts";
 import { firstToGo, scoreOf } from "./score.ts";
 import { releaseUnregistered } from "./unregistered.ts";
 
@@ -30,6 +31,7 @@ export interface Shrinking {
   readonly moves: readonly (Shrink | Release)[];
   /** Pool id → why its nodes stay. */
   readonly stays: ReadonlyMap<string, readonly Reason[]>;
+  readonly recalls: readonly Recall[];
   /** Node → since when its pods have had a place elsewhere at a lower price; for the memory. */
   readonly movableSince: ReadonlyMap<string, EpochMs>;
 }
@@ -59,6 +61,7 @@ export function shrink(
   const context = contextOf(packing, budgets, steps, health.condemned);
   const stays = new Map<string, Reason[]>();
   const able: Candidate[] = [];
+  const recalls = recallsOf(context);
   // 1. Each node by itself.
   for (const pool of fleet.pools) {
     if (!pool.spec.enabled) continue;
@@ -85,7 +88,12 @@ export function shrink(
     else stays.get(candidate.pool.id)?.push(veto);
   }
   for (const { pool, because } of unregistered.refused) stays.get(pool)?.push(because);
-  return { moves: [...unregistered.moves, ...moves], stays, movableSince: context.movables.since };
+  return {
+    moves: [...unregistered.moves, ...moves],
+    stays,
+    recalls,
+    movableSince: context.movables.since,
+  };
 }
 
 type Judgement =

@@ -1,6 +1,7 @@
 // Sentences for why nothing can be bought where it was wanted: failures of a launch, prices and interruptions. A
 // shortage, a quota, a missing permission and a wrong name each have a way out of their own.
 
+import type { Millis } from "../../../shared/model/units.ts";
 import type { Sentences } from "./table.ts";
 import { count, duration, hourly, moment, offering, percent } from "./words.ts";
 
@@ -18,9 +19,9 @@ export const MARKET: Sentences<
   | "rebalance-hint"
 > = {
   "no-capacity": ({ offering: of, failures, leftMs, detail }) =>
-    `no capacity for ${offering(of)}, ${count(failures, "failure")} in a row: ${detail}; not asked again for ${duration(leftMs)}; add pools of other instance types and availabilityZones, or of another capacityType`,
+    `no capacity for ${offering(of)}, ${count(failures, "failure")} in a row: ${detail}; ${pause(leftMs)}; add pools of other instance types and availabilityZones, or of another capacityType`,
   "launch-timed-out": ({ offering: of, failures, leftMs }) =>
-    `${offering(of)} did not come in time, ${count(failures, "failure")} in a row; not asked again for ${duration(leftMs)}; see the group's machines, and raise provisioning.launchTimeoutSeconds or provisioning.registrationTimeoutSeconds if they only take long`,
+    `${offering(of)} did not come in time, ${count(failures, "failure")} in a row; ${pause(leftMs)}; see the group's machines, and raise provisioning.launchTimeoutSeconds or provisioning.registrationTimeoutSeconds if they only take long`,
   quota: ({ pool, leftMs, detail }) =>
     `the cloud's quota for pool ${pool} is used up: ${detail}; ask the cloud for more of it, or add a pool of another instance type; tried again in ${duration(leftMs)}`,
   "not-permitted": ({ pool, leftMs, detail }) =>
@@ -40,6 +41,11 @@ export const MARKET: Sentences<
   "rebalance-hint": ({ node, setting }) =>
     `its cloud says that node ${node} may be interrupted soon (spot.rebalance: ${setting}); Replace buys the next node at once`,
 };
+
+/** With no time left it is the node that tries which is waited for. */
+function pause(leftMs: Millis): string {
+  return leftMs === 0 ? "one node tries it first" : `not asked again for ${duration(leftMs)}`;
+}
 
 function rounded(rate: number): string {
   return `${Math.round(rate * 1000) / 1000}`;

@@ -3,6 +3,8 @@
 
 import * as z from "zod";
 
+import { DISRUPTIONS } from "./removal.ts";
+
 /** Why a machine did not come, whatever the back end calls it. */
 export const LAUNCH_FAILURES = [
   "no-capacity",
@@ -28,6 +30,8 @@ const moveState = z.object({
   phase: z.enum(["intended", "draining", "applied", "failed"]),
   at: z.string(),
   detail: z.string().optional(),
+  /** Of a removal: why the node goes. Absent: an older version wrote it. */
+  disruption: z.enum(DISRUPTIONS).optional(),
   /** Of a failed growth: what kind of failure it was, where the back end told. */
   failure: z.enum(LAUNCH_FAILURES).optional(),
 });

@@ -1,11 +1,12 @@
 // Decisions on record: for each case the snapshot as the coordinator's page would give it, and beside it what
-// `gpuasctl decide FILE --explain` and `gpuasctl explain` say of it. Each file is read back and decided again by the
-// very code behind those words. `vitest -u` records anew; what a case claims has to hold all the same.
+// `gpuasctl decide FILE --explain` and `gpuasctl explain` say of it, by the very code behind those words. `vitest -u`
+// records anew; what a case claims has to hold all the same.
 
-import { readdir, readFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { readCommand } from "../../../coordinator/ctl/arguments.ts";
 import { decideAgain, explain } from "../../../coordinator/ctl/explain.ts";
@@ -32,30 +33,45 @@ function inputOf({ input, workUnits }: GoldenCase): Snapshot {
   return { ...snapshot(input), ...(workUnits === undefined ? {} : { workUnits }) };
 }
 
+/** As the coordinator gives it to whoever asks. */
+const textOf = (found: GoldenCase): string => [...snapshotPieces(inputOf(found))].join("");
+
 function moveText(move: Move): string {
   const node = move.kind === "grow" ? "" : ` (${move.node})`;
   return `${move.kind} ${move.policy}/${move.pool} ${move.from} to ${move.to}${node}`;
 }
 
-async function typed(file: string, words: readonly string[]): Promise<string> {
+/** How much work a decision took is no part of what it answers. */
+const withoutUnits = (text: string): string => text.replace(/Packing: .* of work, /, "Packing: ");
+
+async function typed(words: readonly string[]): Promise<string> {
   const command = readCommand(words);
-  if (command.word === "decide") return await decideAgain(command, nobodyLive);
+  if (command.word === "decide") return withoutUnits(await decideAgain(command, nobodyLive));
   if (command.word === "explain") return await explain(command, nobodyLive);
-  throw new Error(`${file}: this is about words that read a snapshot`);
+  throw new Error(`gpuasctl ${words.join(" ")} reads no snapshot`);
 }
 
+let scratch = "";
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), "gpu-autoscaler-golden-"));
+});
+afterAll(async () => {
+  await rm(scratch, { recursive: true });
+});
+
 /** What an operator types and reads, then the plan as data. */
-async function answerOf({ name, rows, title, asks = [] }: GoldenCase): Promise<string> {
+async function answerOf({ name, rows, title, asks = [] }: GoldenCase, text: string): Promise<string> {
   const file = `${name}.json`;
-  const path = join(FOLDER, file);
+  const path = join(scratch, file);
+  await writeFile(path, text);
   const parts = [`${rows.join(", ")}: ${title}`];
   const say = async (words: readonly string[]): Promise<void> => {
     const shown = ["gpuasctl", ...words.map((word) => (word === path ? file : word))].join(" ");
-    parts.push(`$ ${shown}\n${await typed(file, words)}`);
+    parts.push(`$ ${shown}\n${await typed(words)}`);
   };
   await say(["decide", path, "--explain"]);
   for (const ask of asks) await say(["explain", ...ask.split(" "), "--snapshot", path]);
-  const { moves, holds, unplaced } = decide(snapshotFromText(await readFile(path, "utf8"), file)).plan;
+  const { moves, holds, unplaced } = decide(snapshotFromText(text, file)).plan;
   const data = [...moves, ...holds, ...unplaced].map((answer) => JSON.stringify(answer));
   return `${[...parts, ["as data:", ...data].join("\n")].join("\n\n")}\n`;
 }
@@ -65,10 +81,10 @@ describe("the record of", () => {
     "%s",
     async (_, found) => {
       const path = join(FOLDER, found.name);
-      const text = [...snapshotPieces(inputOf(found))].join("");
+      const text = textOf(found);
       expect(text.length).toBeLessThan(LARGEST);
       await expect(text).toMatchFileSnapshot(`${path}.json`);
-      await expect(await answerOf(found)).toMatchFileSnapshot(`${path}.txt`);
+      await expect(await answerOf(found, text)).toMatchFileSnapshot(`${path}.txt`);
     },
   );
 });
@@ -78,7 +94,7 @@ describe("what is right:", () => {
     "%s",
     async (_, found) => {
       expect(decide(inputOf(found)).plan.moves.map(moveText)).toEqual(found.moves);
-      const answer = await answerOf(found);
+      const answer = await answerOf(found, textOf(found));
       for (const code of found.codes) expect(answer).toMatch(new RegExp(`\\[${code}\\]|"code":"${code}"`));
     },
   );

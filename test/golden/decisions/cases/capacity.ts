@@ -20,6 +20,7 @@ const wanting = (name: string, devices: Readonly<Record<string, number>>) =>
   pod(name, { requests: { pods: 1, cpu: 1000, memory: 2 ** 30, ...devices } });
 
 const zones = ["us-west-2a", "us-west-2b", "us-west-2c"] as const;
+const LETTERS = Array.from("abcdefghijkl");
 const P4 = "p4d.24xlarge";
 
 export const CAPACITY_GOLDEN: readonly GoldenCase[] = [
@@ -55,9 +56,9 @@ export const CAPACITY_GOLDEN: readonly GoldenCase[] = [
     title: "pods that ask for a MIG profile open nodes that offer it, as many as it takes",
     input: {
       policies: [
-        policy({ pools: [pool("mig", offering({ "nvidia.com/mig-1g.10gb": "56" })), pool("whole")] }),
+        policy({ pools: [pool("mig", offering({ "nvidia.com/mig-1g.10gb": "14" })), pool("whole")] }),
       ],
-      pods: pods(60, "infer", { requests: { pods: 1, cpu: 500, "nvidia.com/mig-1g.10gb": 1 } }),
+      pods: pods(20, "infer", { requests: { pods: 1, cpu: 500, "nvidia.com/mig-1g.10gb": 1 } }),
     },
     moves: ["grow demo/mig 0 to 2"],
     codes: ["pending-pods"],
@@ -196,9 +197,9 @@ export const CAPACITY_GOLDEN: readonly GoldenCase[] = [
     input: {
       policies: [
         policy({
-          pools: Array.from({ length: 12 }, (_, index) => typed(`g${index + 1}`, P4, `us-west-2${"abcdefghijkl"[index] ?? ""}`)),
+          pools: LETTERS.map((letter, index) => typed(`g${index + 1}`, P4, `us-west-2${letter}`)),
           journal: {
-            offerings: [..."abcdefghijk"].map((letter, index) =>
+            offerings: LETTERS.slice(0, 11).map((letter, index) =>
               failure(`${P4}|us-west-2${letter}|spot`, { failures: 1 + (index % 3) }),
             ),
           },

@@ -254,28 +254,4 @@ export const DEMAND_GOLDEN: readonly GoldenCase[] = [
     moves: [],
     codes: ["size-unknown"],
   },
-  {
-    name: "stale-size",
-    rows: ["kubernetes/autoscaler#7432"],
-    title: "a size below the members that run is stale: to write it plus one would take machines that work",
-    input: {
-      policies: [
-        policy({
-          pools: [
-            pool("spot", {
-              size: 2,
-              instances: nodes(4).map(({ name }) => ({ id: `i-${name}`, node: name, state: "ready" })),
-            }),
-          ],
-        }),
-      ],
-      nodes: nodes(4, { telemetry: BUSY }),
-      pods: [
-        ...nodes(4).map(({ name }) => pod(`runs-${name}`, { node: name, gpus: 8 })),
-        pod("waits", { gpus: 8 }),
-      ],
-    },
-    moves: [],
-    codes: ["size-unknown"],
-  },
 ];

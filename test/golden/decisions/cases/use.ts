@@ -7,7 +7,7 @@ import { HOUR, MINUTE, NOW, SECOND } from "../../../build/now.ts";
 import { pod, pods } from "../../../build/pod.ts";
 import { policy, pool } from "../../../build/policy.ts";
 import { memory } from "../../../build/snapshot.ts";
-import { BUSY, QUIET, ago, booting, nodes } from "./case.ts";
+import { BUSY, QUIET, ago, booting, nodes, onDemand } from "./case.ts";
 import type { GoldenCase } from "./case.ts";
 
 const priced = { fields: { price: { usdPerHour: 32 } } };
@@ -53,7 +53,7 @@ export const USE_GOLDEN: readonly GoldenCase[] = [
       pods: [pod("notebook", { node: "n1", gpus: 1 })],
       memory: memory({ n1: { idleMs: HOUR } }),
     },
-    moves: ["shrink demo/spot 2 to 1 (n2)"],
+    moves: ["shrink demo/spot 2 to 1 (n1)"],
     codes: [],
     asks: ["node n1"],
   },
@@ -297,12 +297,13 @@ export const USE_GOLDEN: readonly GoldenCase[] = [
     rows: ["Azure/karpenter-provider-azure#1790", "Azure/karpenter-provider-azure#181", "aws/karpenter-provider-aws#3910"],
     title: "a Ready node whose GPU never registers is replaced when its time is up",
     input: {
+      policies: [policy({ pools: [pool("spot"), onDemand()] })],
       nodes: [{ ...node("n1", { gpus: 0, ageMs: 21 * MINUTE }), readyChangedAt: ago(20 * MINUTE) }],
       pods: [pod("train", { gpus: 8 })],
       memory: { ...memory({}), nodes: { n1: since({ comingSince: ago(21 * MINUTE) }) } },
     },
-    moves: ["grow demo/spot 1 to 2"],
-    codes: ["pending-pods"],
+    moves: ["grow demo/od 0 to 1", "shrink demo/spot 1 to 0 (n1)"],
+    codes: ["pending-pods", "gpu-missing"],
     asks: ["node n1"],
   },
   {

@@ -1,0 +1,105 @@
+// What a decision remembers, made safe to calculate with. What lies in the future was written before the clock was set
+// back, and what cannot be read is as good as lost: in both cases the timer begins again, which costs time and never a
+// node.
+
+import type { Taint } from "../../../shared/model/kube.ts";
+import type { EpochMs } from "../../../shared/model/units.ts";
+import { EMPTY_MEMORY } from "../snapshot-memory.ts";
+import type { Memory, NodeMemory, NodeShape } from "../snapshot-memory.ts";
+import { saneBehaviors } from "./sane-behavior.ts";
+import { isListOf, isOneOf, isRecord, isText, isTexts } from "./sane-form.ts";
+import type { Unread } from "./sane-form.ts";
+import { eachValue } from "./sane-list.ts";
+import { saneMarketMemory } from "./sane-market.ts";
+import { isAmount, isInstant, saneAmounts, saneResources } from "./sane-value.ts";
+
+type Past = (time: EpochMs | null | undefined) => EpochMs | null;
+
+export function saneMemory(memory: Memory, at: EpochMs): Memory {
+  if (!isRecord(memory)) return EMPTY_MEMORY;
+  const past: Past = (time) =>
+    time !== null && time !== undefined && isInstant(time) && time <= at ? time : null;
+  const { launches, hotSince, behavior, leftOut } = memory;
+  return {
+    v: 1,
+    at: past(memory.at),
+    nodes: eachValue(readable(memory.nodes, isRecord), (timers) => saneTimers(timers, past)),
+    shapes: eachValue(readable(memory.shapes, isShape), saneShape),
+    launches: readable(
+      launches,
+      (launch) => isRecord(launch) && isAmount(launch.missing) && past(launch.since) !== null,
+    ),
+    hotSince: readable(hotSince, (since) => past(since) !== null),
+    ...saneMarketMemory(memory, at),
+    ...(isRecord(behavior) ? { behavior: saneBehaviors(behavior, at) } : {}),
+    ...(isListOf(isText)(leftOut) ? { leftOut } : {}),
+  };
+}
+
+/** The record itself where all of it is well. */
+function readable<T>(
+  record: Readonly<Record<string, T>> | undefined,
+  isWell: (value: T) => boolean,
+): Readonly<Record<string, T>> {
+  if (!isRecord(record)) return {};
+  const entries = Object.entries(record);
+  const well = entries.filter(([, value]) => isWell(value));
+  return well.length === entries.length ? record : Object.fromEntries(well);
+}
+
+function saneTimers(timers: NodeMemory, past: Past): NodeMemory {
+  const { idleSince, lastReportAt, emptySince, movableSince, comingSince, downSince } = timers;
+  const isPast = (time: EpochMs | null | undefined): boolean => (time ?? null) === past(time);
+  if ([idleSince, lastReportAt, emptySince, movableSince, comingSince, downSince].every(isPast))
+    return timers;
+  const movable = past(movableSince);
+  const coming = past(comingSince);
+  const down = past(downSince);
+  return {
+    idleSince: past(idleSince),
+    lastReportAt: past(lastReportAt),
+    emptySince: past(emptySince),
+    ...(movable === null ? {} : { movableSince: movable }),
+    ...(coming === null ? {} : { comingSince: coming }),
+    ...(down === null ? {} : { downSince: down }),
+  };
+}
+
+const isEffect = isOneOf(["NoSchedule", "PreferNoSchedule", "NoExecute"]);
+
+export function isTaint(taint: unknown): boolean {
+  if (!isRecord(taint)) return false;
+  const { key, value, effect }: Unread<Taint> = taint;
+  return isText(key) && (value === undefined || isText(value)) && isEffect(effect);
+}
+
+function isShape(shape: unknown): boolean {
+  if (!isRecord(shape)) return false;
+  const { allocatable, labels, taints }: Unread<NodeShape> = shape;
+  return isRecord(allocatable) && isTexts(labels) && isListOf(isTaint)(taints);
+}
+
+function saneShape(shape: NodeShape): NodeShape {
+  const { allocatable, labels, taints, source } = shape;
+  const amounts = {
+    overhead: saneAmounts(shape.overhead),
+    capacity: saneAmounts(shape.capacity),
+    volumeLimits: saneAmounts(shape.volumeLimits),
+  };
+  return {
+    allocatable: saneResources(allocatable),
+    labels,
+    taints,
+    ...(amounts.overhead === undefined ? {} : { overhead: amounts.overhead }),
+    ...(isRecord(shape.daemons)
+      ? { daemons: eachValue(readable(shape.daemons, isRecord), saneResources) }
+      : {}),
+    ...(amounts.capacity === undefined ? {} : { capacity: amounts.capacity }),
+    ...(amounts.volumeLimits === undefined ? {} : { volumeLimits: amounts.volumeLimits }),
+    ...(isSource(source) ? { source } : {}),
+  };
+}
+
+function isSource(source: unknown): source is NonNullable<NodeShape["source"]> {
+  return source === "node" || source === "template" || source === "catalogue";
+}
