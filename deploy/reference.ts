@@ -64,7 +64,7 @@ export function reasonsPage(reasons: readonly ReasonDoc[]): string {
   const groups = Map.groupBy(reasons, ({ group }) => group);
   return page(
     "Reasons",
-    "Every move, every hold and every pod without a place carries codes with their numbers. `attention`: an operator may have to change something. `gpuasctl explain` prints them; the last column names the requirements that a reason answers.",
+    "Every move, every hold and every pod without a new node carries codes with their numbers. `attention`: an operator may have to change something. `gpuasctl explain` prints them; the last column names the requirements that a reason answers.",
     [...groups].map(([title, rows]) => ({
       title,
       head: ["Code", "Severity", "Numbers", "For example", "Answers"],

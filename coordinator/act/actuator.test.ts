@@ -1,12 +1,15 @@
 import { describe, expect, test } from "vitest";
 
+import { readDrainRequest } from "../../shared/contract/node-marks.ts";
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
-import { POLICY } from "../../shared/model/names.ts";
+import { NODE_ANNOTATION, POLICY } from "../../shared/model/names.ts";
+import type { Reason } from "../../shared/model/reasons.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { createFakeClock } from "../../test/build/clock.ts";
+import { node } from "../../test/build/node.ts";
 import { policy, pool } from "../../test/build/policy.ts";
 import type { PolicyOptions } from "../../test/build/policy.ts";
 import { snapshot } from "../../test/build/snapshot.ts";
@@ -85,12 +88,24 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
     pools: ["a", "b", "c"].map((name) => pool(name, { size: 2, instances: [] })),
     ...options,
   });
-  const act = async (...moves: readonly Move[]) => {
-    const plan: Plan = { at: epochMs(clock.now()), moves, holds: [], unplaced: [], figures: [] };
-    return await actuator.act(plan, snapshot({ at: clock.now(), policies: [input] }), context);
-  };
+  const plan = (...moves: readonly Move[]): Plan => ({
+    at: epochMs(clock.now()),
+    moves,
+    holds: [],
+    unplaced: [],
+    figures: [],
+  });
+  const nodes = () =>
+    world
+      .list("nodes")
+      .map(({ metadata: { name, annotations } }) =>
+        node(name, { drainRequest: readDrainRequest(annotations?.[NODE_ANNOTATION.drainRequest]) }),
+      );
+  const run = async (decided: Plan) =>
+    await actuator.act(decided, snapshot({ at: clock.now(), policies: [input], nodes: nodes() }), context);
+  const act = async (...moves: readonly Move[]) => await run(plan(...moves));
   const onCall = (run: () => unknown): void => void (whenCalled = run);
-  return { act, calls, clock, log, onCall, sizes, state, written };
+  return { act, calls, clock, log, onCall, plan, run, sizes, state, written };
 }
 
 function aGrow(name: string, overrides: Partial<Extract<Move, { kind: "grow" }>> = {}): Move {
@@ -217,6 +232,35 @@ describe("createActuator()", () => {
     await act(REPLACE);
     await act({ ...REPLACE, from: 3, to: 4 });
     expect(calls.map(({ call }) => call)).toEqual(["b to 3"]);
+  });
+
+  test("calls off a removal that nobody has begun and that the plan recalls, and no other", async () => {
+    await using made = await aWorldClient(2);
+    const { act, plan, run, written } = setup(made);
+    const names = made.world.list("nodes").map(({ metadata }) => metadata.name);
+    const drains = names.map((name): Move => ({
+      ...RELEASE,
+      kind: "shrink",
+      key: `demo/c/shrink/${name}`,
+      node: name,
+      how: "drain",
+    }));
+    const requests = () =>
+      made.world
+        .list("nodes")
+        .map(({ metadata }) => metadata.annotations?.[NODE_ANNOTATION.drainRequest] !== undefined);
+    await act(...drains);
+    expect(requests()).toEqual([true, true]);
+
+    const [first = ""] = names;
+    const because: Reason = { code: "gpu-held", node: first, pod: "default/p" };
+    const recall = { policy: "demo", pool: "c", key: `demo/c/shrink/${first}`, node: first, because };
+    await run({ ...plan(), recalls: [recall] });
+    expect(requests()).toEqual([false, true]);
+    expect(written()?.moves).toMatchObject([
+      { phase: "draining" },
+      { node: first, phase: "failed", detail: "something stands against it now: gpu-held (default/p)" },
+    ]);
   });
 
   test("waits longer after each failure before it tries a move again", async () => {

@@ -120,7 +120,7 @@ export function moveHash(key: string): string {
   return createHash("sha256").update(key).digest("hex").slice(0, 12);
 }
 
-export function instantText(at: EpochMs): string {
+function instantText(at: EpochMs): string {
   return new Date(at).toISOString();
 }
 

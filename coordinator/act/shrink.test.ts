@@ -3,11 +3,16 @@ import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../shared/model/random.ts";
 import { after, millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
+import { AppError } from "../../shared/runtime/errors.ts";
 import { createDiscovery } from "../../shared/runtime/kube/resources.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
+import { policy, pool } from "../../test/build/policy.ts";
+import { snapshot } from "../../test/build/snapshot.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
+import type { NodeGroup } from "../cloud/group.ts";
 import { createScaleGroup } from "../cloud/scale.ts";
+import { createBudgets } from "./budget.ts";
 import type { ActContext } from "./context.ts";
 import { retirementOf } from "./retire.ts";
 import { removeEmpty, takeInstance } from "./shrink.ts";
@@ -156,6 +161,34 @@ describe("removeEmpty()", () => {
     expect(machineNames(made)).not.toContain(removal.instance);
   });
 
+  test("is not kept from it by a controller that writes the object for each member that goes", async () => {
+    await using made = await aWorldClient(3);
+    const { context, group, removal } = parts(made);
+    made.server.faults.set({
+      kind: "status",
+      code: 409,
+      match: { method: "PATCH", pathIncludes: "/scale" },
+      times: 8,
+    });
+    expect(await removeEmpty(removal, group, yes, context)).toEqual({ kind: "applied", from: 3, to: 2 });
+  });
+
+  test("gives up where somebody else sizes the group at each attempt", async () => {
+    await using made = await aWorldClient(3);
+    const { context, group, removal } = parts(made);
+    let size = 3;
+    const rival: NodeGroup = {
+      ...group,
+      read: async () => ({ size: size++, version: "1" }),
+      removeInstance: async () => {
+        throw new AppError("conflict", "somebody else has written it");
+      },
+    };
+    expect(await removeEmpty(removal, rival, yes, context)).toMatchObject({ kind: "failed" });
+    expect(size).toBe(7);
+    expect(marksOf(made, removal.node)).toEqual(CLEAN);
+  });
+
   test("finds a removal whose answer was lost", async () => {
     await using made = await aWorldClient(3);
     const { context, group, removal } = parts(made);
@@ -179,6 +212,40 @@ describe("removeEmpty()", () => {
       .list("machines")
       .filter(({ metadata }) => metadata.annotations?.["cluster.x-k8s.io/delete-machine"] !== undefined);
     expect(marked.map(({ metadata }) => metadata.name)).toEqual([removal.instance]);
+  });
+});
+
+describe("several of one group in one cycle", () => {
+  test.each([
+    ["acts only when all are called", 0],
+    ["acts between the calls", 500],
+  ])("go by their names, and no others, while the controller %s", async (_when, stepMs) => {
+    await using made = await aWorldClient(5);
+    const { context, group } = parts(made);
+    const machines = made.world.list("machines");
+    const removals = machines.slice(1, 4).map(({ metadata, status }) => {
+      const node = status?.nodeRef?.name ?? "";
+      return { key: `p/spot-a/shrink/${node}`, node, instance: metadata.name };
+    });
+    const stepping: NodeGroup = {
+      ...group,
+      removeInstance: async (id, seen, options) => {
+        await group.removeInstance(id, seen, options);
+        if (stepMs > 0) made.server.step(after(made.world.now, millis(stepMs)));
+      },
+    };
+    const input = policy({ name: "p", pools: [pool("spot-a", { size: 5, instances: [] })] });
+    const budget = createBudgets(snapshot({ policies: [input] }), {
+      allowedGrowth: () => 0,
+      removalRefused: () => null,
+    }).removal(input, "spot-a");
+    const outcomes = await Promise.all(
+      removals.map(async (removal) => await removeEmpty(removal, stepping, budget, context)),
+    );
+    expect(outcomes.map((outcome) => outcome.kind === "applied" && outcome.to)).toEqual([4, 3, 2]);
+    made.server.step(after(made.world.now, millis(5_000)));
+    const kept = [machines[0], machines[4]].map((machine) => machine?.metadata.name);
+    expect(new Set(machineNames(made))).toEqual(new Set(kept));
   });
 });
 

@@ -22,6 +22,7 @@ options:
   --service NAMESPACE/NAME:PORT
                              where the coordinator is, for explain and --live
                              (${serviceText(COORDINATOR_SERVICE)})
+  --snapshot FILE            explain: from a snapshot in a file (- for stdin) instead of the coordinator
   --explain                  decide: also each pod that waits against each pool`;
 
 export interface Service {

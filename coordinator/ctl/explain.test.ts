@@ -83,7 +83,7 @@ describe("gpuasctl explain", () => {
 describe("gpuasctl decide", () => {
   test("prints the same plan from a file and from the coordinator's snapshot", async () => {
     const text = await run(`decide ${file}`);
-    expect(text).toMatch(/^Decision of [\s\S]*\nHolds\n {2}demo\/spot {2}[\s\S]*\nPods without a place\n/);
+    expect(text).toMatch(/^Decision of [\s\S]*\nHolds\n {2}demo\/spot {2}[\s\S]*\nPods without a new node\n/);
     expect(await run("decide --live", live(INPUT))).toBe(text);
   });
 

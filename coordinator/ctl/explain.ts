@@ -10,7 +10,7 @@ import { nodeText, podsText, podText, poolText } from "../report/explanation-tex
 import type { Command, Source } from "./arguments.ts";
 import { readSource, snapshotFrom, snapshotFromText } from "./snapshot-file.ts";
 
-/** A page of the coordinator, read live. */
+/** A page of the coordinator, read live; null where its decision has no such thing. */
 export type ReadPage = (page: string) => Promise<unknown>;
 
 type ExplainCommand = Extract<Command, { readonly word: "explain" }>;
@@ -26,10 +26,13 @@ export async function explain(command: ExplainCommand, readPage: ReadPage): Prom
       ? // Our own coordinator wrote it; one of another version is shown as far as it is the same.
         ((await readPage(
           `/explain/${FOLDERS[what]}/${names.map(encodeURIComponent).join("/")}`,
-        )) as Explanation)
+        )) as Explanation | null)
       : find(await decided(source, readPage), what, names);
   if (explanation === null)
-    throw new AppError("not-found", `the snapshot knows no ${what} ${names.join("/")}`);
+    throw new AppError(
+      "not-found",
+      `the ${source.kind === "live" ? "last decision" : "snapshot"} knows no ${what} ${names.join("/")}`,
+    );
   return json ? JSON.stringify(explanation, null, 2) : explanationText(explanation);
 }
 
@@ -55,6 +58,9 @@ function explanationText(explanation: Explanation): string {
       return poolText(explanation);
     case "summary":
       return decisionText(explanation.plan);
+    default:
+      explanation satisfies never;
+      return JSON.stringify(explanation, null, 2);
   }
 }
 

@@ -60,6 +60,14 @@ describe("readLive()", () => {
     });
   });
 
+  test("tells a thing that the decision does not have from a page that is not there", async () => {
+    const { answer, paths } = await ask((_, reply) =>
+      reply.json(404, { ...refusal(404, "the last decision knows no x"), reason: "NotInDecision" }),
+    );
+    expect(await answer).toBeNull();
+    expect(paths()).toHaveLength(1);
+  });
+
   test.each([
     [404, 'services "http:scaler:9403" not found', "not-found", "--service names another place"],
     [

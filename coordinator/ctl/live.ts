@@ -7,6 +7,7 @@ import { millis } from "../../shared/model/units.ts";
 import { AppError, describe, kindOf } from "../../shared/runtime/errors.ts";
 import type { KubeClient } from "../../shared/runtime/kube/client.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
+import { NOT_IN_DECISION } from "../report/explain-pages.ts";
 import { serviceText } from "./arguments.ts";
 import type { Service } from "./arguments.ts";
 
@@ -15,17 +16,24 @@ const PATIENCE_MS = millis(60_000);
 
 type Reader = Pick<KubeClient, "read" | "get">;
 
-/** @throws AppError that says whether service, leader or the thing asked for is missing. */
+/** Null: the coordinator's decision has no such thing. @throws AppError that says whether service or leader is missing. */
 export async function readLive(client: Reader, service: Service, page: string): Promise<unknown> {
-  const limits = { deadlineMs: PATIENCE_MS };
+  const readFrom = async (kind: "services" | "pods", name: string): Promise<unknown> => {
+    try {
+      return await client.read(proxyPath(kind, service, name, page), { deadlineMs: PATIENCE_MS });
+    } catch (error) {
+      if (error instanceof AppError && error.data["reason"] === NOT_IN_DECISION) return null;
+      throw error;
+    }
+  };
   try {
-    return await client.read(proxyPath("services", service, service.name, page), limits);
+    return await readFrom("services", service.name);
   } catch (error) {
     if (!isRefusedByReplica(error)) throw explained(error, service);
     const pod = await leaderOf(client, service);
     if (pod === null) throw explained(error, service);
     try {
-      return await client.read(proxyPath("pods", service, pod, page), limits);
+      return await readFrom("pods", pod);
     } catch (second) {
       // The lease of a pod that is gone says nothing that the service's own answer does not.
       throw explained(kindOf(second) === "not-found" ? error : second, service);
@@ -33,7 +41,7 @@ export async function readLive(client: Reader, service: Service, page: string): 
   }
 }
 
-export function proxyPath(kind: "services" | "pods", service: Service, name: string, page: string): string {
+function proxyPath(kind: "services" | "pods", service: Service, name: string, page: string): string {
   const { namespace, port } = service;
   const target = `http:${name}:${port}`;
   return `/api/v1/namespaces/${encodeURIComponent(namespace)}/${kind}/${encodeURIComponent(target)}/proxy${page}`;

@@ -21,6 +21,7 @@ import { withScheduledTargets } from "./limits/targets.ts";
 import { priceLookup } from "./market/price.ts";
 import { createPacking } from "./pack/packing.ts";
 import type { Packing } from "./pack/packing.ts";
+import { keepPromises, rememberPromises } from "./pack/promises.ts";
 import { rememberLeftOut, reportOf } from "./pack/report.ts";
 import type { Decision, Move } from "./plan.ts";
 import { withMovable } from "./shrink/movable.ts";
@@ -83,14 +84,19 @@ export function decideInFull(input: Snapshot): WorkedDecision {
       nodes: withMovable(memory.nodes, shrinking.movableSince),
       ...rememberBehavior(packing, moves, snapshot.memory),
       ...rememberLeftOut(packing),
+      ...rememberPromises(packing),
     },
     work: { snapshot, packing, steps },
   };
 }
 
-/** Notices first, then pods that wait, then floors, then use; nothing while a list may lack nodes or pods. */
+/**
+ * What was promised is kept; then notices, then pods that wait, then floors, then use; nothing while a list may lack
+ * nodes or pods.
+ */
 function add(packing: Packing, memory: Memory, steps: Steps): readonly Move[] {
   if (packing.fleet.sync.kind === "unsynced") return [];
+  keepPromises(packing);
   reservePlaces(packing);
   growForPods(packing);
   const floors = holdFloors(packing);

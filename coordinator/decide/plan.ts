@@ -78,6 +78,8 @@ export interface Release extends MoveBase {
   readonly kind: "release";
   readonly node: string;
   readonly instance: string;
+  /** Of a member that never came to be a node. Absent: the cloud took it. */
+  readonly disruption?: Disruption;
 }
 
 export type Move = Grow | Shrink | Replace | Release;

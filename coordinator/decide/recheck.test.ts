@@ -98,6 +98,22 @@ describe("removalRefusedNow()", () => {
     if (size < 5) expect(refused(spec, size + 1)).toBeNull();
   });
 
+  test("is no minimum for what is ill, and all else for it too", () => {
+    const only = policy({ pools: [pool("spot", { minSize: 1 })] });
+    const ill = (of: typeof only) =>
+      removalRefusedNow({
+        policy: of,
+        pool: "spot",
+        sizes: new Map([["spot", 1]]),
+        changedNow: 0,
+        disruption: "Unhealthy",
+        snapshot: snapshot({ policies: [of] }),
+      });
+    expect(ill(only)).toBeNull();
+    expect(ill(policy({ disruption: { freeze: true } }))).toEqual({ code: "frozen" });
+    expect(ill(policy({ maxPercentOrNodesRemoved: { nodes: 0, percent: 0 } }))?.code).toBe("removal-rate");
+  });
+
   test("counts what this cycle and the last ten minutes have removed", () => {
     const spec = {
       maxPercentOrNodesRemoved: { nodes: 3, percent: 0 },

@@ -51,7 +51,7 @@ export interface Candidate {
 
 /** Whether all pods of a node have a place elsewhere. */
 export type Rehousing =
-  /** `onto`: the nodes. */
+  /** `onto`: the nodes; where the scheduler might choose others, those too. */
   | { readonly kind: "fits"; readonly onto: ReadonlySet<string> }
   | { readonly kind: "stuck"; readonly pod: string }
   /** No work was left to find out. */

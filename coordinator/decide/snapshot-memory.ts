@@ -58,6 +58,11 @@ export interface Memory {
   readonly behavior?: Readonly<Record<string, BehaviorMemory>>;
   /** Pods that the last decision had no work left for: they come first. At most 2,000 keys. */
   readonly leftOut?: readonly string[];
+  /**
+   * `<policy>/<pool>` → for each of its nodes to come the pods that were placed on it. Lost, they are packed anew, which
+   * may take one node more. At most 5,000 keys.
+   */
+  readonly promised?: Readonly<Record<string, readonly (readonly string[])[]>>;
 }
 
 export interface RiskMemory {

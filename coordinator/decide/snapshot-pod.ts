@@ -132,5 +132,7 @@ export interface GangInput {
   readonly id: string;
   /** Pods that have to run together. Null: what is there, since nobody says. */
   readonly minimum: number | null;
+  /** Members that have done their work and run no more: the gang does not wait for them. Absent: none. */
+  readonly succeeded?: number;
   readonly source: "PodGroup" | "JobSet" | "Kueue" | "LeaderWorkerSet" | "annotation";
 }

@@ -64,7 +64,9 @@ describe("what a pod or a node says of itself", () => {
 
     const ill = (status: string, message: string): Node => ({
       metadata: { name: "n1" },
-      status: { conditions: [{ type: "GpuHealthy", status, message }] },
+      status: {
+        conditions: [{ type: "GpuHealthy", status, message, lastTransitionTime: "2026-06-01T02:00:00Z" }],
+      },
     });
     nodes.store.apply({ kind: "put", object: ill("True", "8 GPUs") });
     expect(news).toEqual(["other"]);
@@ -106,5 +108,33 @@ describe("budgets()", () => {
     });
     expect(cluster.budgets()).toMatchObject([{ key: "team/b", pods: ["team/p"] }]);
     expect(cluster.budgets()[0]?.alwaysAllowsUnready).toBe(expected);
+  });
+});
+
+describe("a gang of which some members have succeeded", () => {
+  const member = (name: string, phase: "Running" | "Succeeded") => {
+    const annotations = { "gpu-autoscaler.io/gang": "train", "gpu-autoscaler.io/gang-size": "3" };
+    const pod = podObject({ annotations, spec: { nodeName: "n1" }, status: { phase } });
+    return { ...pod, metadata: { ...pod.metadata, name, uid: name } };
+  };
+  const gangs = (cluster: ReturnType<typeof observed>["cluster"]) => cluster.pods().map(({ gang }) => gang);
+  const gang = { id: "gang team/train", minimum: 3, source: "annotation" };
+
+  test("says so of those that are left, and is made again only where the number changes", () => {
+    const { cluster } = observed({ pods: ["a", "b", "c"].map((name) => member(name, "Running")) });
+    const [, pods] = cluster.watches;
+    expect(gangs(cluster)).toEqual([gang, gang, gang]);
+    pods.store.apply({ kind: "put", object: member("c", "Succeeded") });
+    expect(gangs(cluster)).toEqual([
+      { ...gang, succeeded: 1 },
+      { ...gang, succeeded: 1 },
+    ]);
+    const [before] = cluster.pods();
+    expect(cluster.pods()[0]).toBe(before);
+    pods.store.apply({ kind: "put", object: member("b", "Succeeded") });
+    expect(gangs(cluster)).toEqual([{ ...gang, succeeded: 2 }]);
+    pods.store.apply({ kind: "gone", object: member("b", "Succeeded") });
+    pods.store.apply({ kind: "gone", object: member("c", "Succeeded") });
+    expect(gangs(cluster)).toEqual([gang]);
   });
 });

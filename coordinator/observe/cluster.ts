@@ -1,8 +1,15 @@
 // The cluster by watch, as a decision reads it: nodes, pods and budgets, what pods refer to (storage, namespaces,
-// groups) and what DaemonSets will bring. It says what has changed in the one way that matters to the loop: whether a pod has become unschedulable,
-// which opens a batch, or something else.
+// groups) and what DaemonSets will bring. It says what has changed in the one way that matters to the loop: whether a
+// pod has become unschedulable, which opens a batch, or something else.
 
-import type { CsiNode, DaemonSet, KubeObject, Node, Pod, PodDisruptionBudget } from "../../shared/model/kube.ts";
+import type {
+  CsiNode,
+  DaemonSet,
+  KubeObject,
+  Node,
+  Pod,
+  PodDisruptionBudget,
+} from "../../shared/model/kube.ts";
 import { selects } from "../../shared/model/label-selector.ts";
 import { podKey } from "../../shared/model/pod.ts";
 import { reduced, RESOURCE } from "../../shared/runtime/kube/resources.ts";
@@ -18,6 +25,7 @@ import { keptCsiNode, keptDaemonSet, keptNode, keptPod } from "./kept.ts";
 import type { OptionalWatch } from "./optional.ts";
 import { createStorage } from "./storage.ts";
 import type { Storage } from "./storage.ts";
+import { createPodList } from "./succeeded.ts";
 import { createNews, createWatched } from "./watched.ts";
 import type { WatchDeps, Watched } from "./watched.ts";
 
@@ -61,6 +69,7 @@ export function createCluster({ watch, discover, onProblem, onChange }: ClusterO
   const gangs = createGangObjects({ watch, discover, onChange: onOther });
   const limits = new WeakMap<CsiNode, Readonly<Record<string, number>>>();
   const inputs = createInputs({ storage, gangs, volumeLimits, onProblem });
+  const podList = createPodList(inputs);
 
   const isCsiNodeNews = createNews<CsiNode>(({ spec }) => spec?.drivers);
   const isNamespaceNews = createNews<KubeObject>(({ metadata }) => [metadata.labels]);
@@ -117,7 +126,7 @@ export function createCluster({ watch, discover, onProblem, onChange }: ClusterO
     watches: [nodes, pods, budgets, ...storage.watches, csiNodes, namespaces, daemonSets],
     optional: gangs.watches,
     nodes: () => nodes.store.values().map((node) => inputs.node(node)),
-    pods: () => pods.store.values().flatMap((pod) => inputs.pod(pod) ?? []),
+    pods: () => podList(pods.store.values()),
     budgets: () => {
       if (kept?.revision !== podsChanged)
         kept = { revision: podsChanged, budgets: budgetInputs(budgets.store.values(), pods.store.values()) };

@@ -243,6 +243,12 @@ describe("node()", () => {
     expect(node.gpuHealth?.verdict).toBe(verdict);
   });
 
+  test("does not take a node for ill of which nobody says since when", () => {
+    const conditions = [{ type: "GpuHealthy", status: "False" }];
+    const metadata = { name: "n1", creationTimestamp: "2026-06-01T00:00:00Z" };
+    expect(setup().inputs.node({ metadata, status: { conditions } }).gpuHealth?.verdict).toBe("unknown");
+  });
+
   test("does not know what nobody said", () => {
     const node = setup().inputs.node({ metadata: { name: "n1" }, status: { capacity: { cpu: "8x" } } });
     for (const field of ["capacity", "readyChangedAt", "gpuHealth", "volumeLimits"])

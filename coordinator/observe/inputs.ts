@@ -28,6 +28,8 @@ export interface Inputs {
   node(node: Node): BareNode;
   /** Null: finished, or cannot be read and stands on no node. */
   pod(pod: Pod): PodInput | null;
+  /** Also of a pod that is finished; null: it runs alone. */
+  gangId(pod: Pod): string | null;
 }
 
 /** Where what stands in other objects is asked for. */
@@ -107,5 +109,6 @@ export function createInputs(sources: InputSources): Inputs {
       pods.set(pod, known);
       return known.input;
     },
+    gangId: (pod) => gangOf(pod, gangs).gang?.id ?? null,
   };
 }

@@ -63,9 +63,7 @@ function keptPodSpec(spec: Pod["spec"]): Pod["spec"] {
     ),
     ...(spec.affinity === undefined ? {} : { affinity: keptAffinity(spec.affinity) }),
     containers: spec.containers.map(keptContainer),
-    ...(spec.initContainers === undefined
-      ? {}
-      : { initContainers: spec.initContainers.map(keptContainer) }),
+    ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(keptContainer) }),
     ...(spec.volumes === undefined ? {} : { volumes: spec.volumes.flatMap(keptPodVolume) }),
   };
 }

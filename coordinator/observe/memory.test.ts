@@ -44,6 +44,7 @@ const MEMORY: Memory = {
     },
   },
   leftOut: ["team/p"],
+  promised: { "p/a": [["team/q", "team/r"]] },
 };
 
 const aShape = (gpus: number): NodeShape => ({

@@ -199,6 +199,7 @@ const memorySchema = z.object({
   failedSince: record(instant).optional(),
   behavior: record(z.object(behaviorMemory)).optional(),
   leftOut: z.array(z.string()).optional(),
+  promised: record(z.array(z.array(z.string()))).optional(),
 } satisfies Fields<Memory>);
 
 async function unpack(value: Uint8Array): Promise<Memory> {

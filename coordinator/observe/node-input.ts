@@ -2,6 +2,7 @@
 // and is never guessed.
 
 import { readDrainRequest, readDrainState } from "../../shared/contract/node-marks.ts";
+import { parseInstant } from "../../shared/model/instant.ts";
 import type { Node } from "../../shared/model/kube.ts";
 import { NODE_ANNOTATION, NODE_CONDITION } from "../../shared/model/names.ts";
 import { readiness } from "../../shared/model/node.ts";
@@ -47,14 +48,17 @@ function capacityOf(node: Node): Pick<NodeInput, "capacity"> {
   }
 }
 
+/** Illness counts from its beginning, so one of which nobody says since when is not known to be any. */
 function gpuHealthOf(node: Node): Pick<NodeInput, "gpuHealth"> {
   const condition = conditionOf(node, NODE_CONDITION.gpuHealthy);
   if (condition === undefined) return {};
-  const { status, reason = "", message = "", lastTransitionTime } = condition;
+  const { status, reason = "", message = "", lastTransitionTime = "" } = condition;
+  const since = parseInstant(lastTransitionTime);
+  const verdict = status === "True" ? "healthy" : status === "False" ? "ill" : "unknown";
   return {
     gpuHealth: {
-      verdict: status === "True" ? "healthy" : status === "False" ? "ill" : "unknown",
-      since: instant(lastTransitionTime ?? node.metadata.creationTimestamp),
+      verdict: since === null ? "unknown" : verdict,
+      since: since ?? instant(node.metadata.creationTimestamp),
       detail: [reason, message].filter(Boolean).join(": "),
     },
   };

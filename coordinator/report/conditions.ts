@@ -1,7 +1,9 @@
-// The conditions of a policy: whether it is valid, whether it acts, which pools have no group, and which nodes two
-// policies want. A transition is a change of status, not of words; conditions of types that are not ours stay.
+// The conditions of a policy: whether it is valid and what of it nobody knows, whether it acts, which pools have no
+// group, and which nodes two policies want. A transition is a change of status, not of words; conditions of types that are not ours stay.
 
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
+import { instanceTypesOf, machineOf } from "../../shared/model/instance-types.ts";
+import type { MachineLookup } from "../../shared/model/instance-types.ts";
 import { CONDITION } from "../../shared/model/names.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
@@ -13,18 +15,45 @@ type Verdict = Pick<Condition, "type" | "status" | "reason" | "message">;
 type ValidPolicy = Extract<PolicyInput, { kind: "valid" }>;
 type InvalidPolicy = Extract<PolicyInput, { kind: "invalid" }>;
 
-/** Overlaps named in a message; more would make it unreadable. */
+/** Overlaps or machines named in a message; more would make it unreadable. */
 const MAX_NAMED = 5;
 
 /** `because`: every reason that this cycle gives for the policy's pools. */
 export function verdictsOf(policy: PolicyInput, because: readonly Reason[]): readonly Verdict[] {
   if (policy.kind === "invalid") return verdictsOfInvalid(policy);
   return [
-    { type: CONDITION.valid, status: "True", reason: "Accepted", message: "the spec is valid" },
+    validity(policy),
     activity(policy),
     groups(policy),
     overlap(because.filter(({ code }) => code === "overlap" || code === "group-shared")),
   ];
+}
+
+/** An instance type that the catalogue lacks makes no policy invalid: its nodes may come all the same. */
+function validity({ spec }: ValidPolicy): Verdict {
+  const { provider, nodePools } = spec;
+  const isListed = instanceTypesOf(provider).length > 0;
+  const strange = (isListed ? nodePools : [])
+    .values()
+    .flatMap(({ name, instanceTypes }) => instanceTypes.map((instanceType) => ({ name, instanceType })))
+    .flatMap(({ name, instanceType }) => {
+      const found = machineOf(provider, instanceType);
+      return found.kind === "known" ? [] : [`pool ${name}: ${strangeText(found)}`];
+    })
+    .take(MAX_NAMED)
+    .toArray();
+  const type = CONDITION.valid;
+  if (strange.length === 0) return { type, status: "True", reason: "Accepted", message: "the spec is valid" };
+  return {
+    type,
+    status: "True",
+    reason: "UnknownInstanceType",
+    message: `the spec is valid; ${strange.join("; ")}: correct the name, or say in the pool's template and price what such a node has and costs`,
+  };
+}
+
+function strangeText({ because, nearest }: Extract<MachineLookup, { kind: "unknown" }>): string {
+  return nearest.length === 0 ? because : `${because}, near it are ${nearest.join(", ")}`;
 }
 
 function verdictsOfInvalid({ problems }: InvalidPolicy): readonly Verdict[] {

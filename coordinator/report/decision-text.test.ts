@@ -32,10 +32,10 @@ const PLAN: Plan = {
 };
 
 describe("decisionText()", () => {
-  test("shows moves, holds, pods without a place by what they wait for, and the packing", () => {
+  test("shows moves, holds, pods without a new node by what they wait for, and the packing", () => {
     expect(decisionText(PLAN)).toBe(
       [
-        "Decision of 2026-01-15 12:00 UTC: 1 move, 2 holds, 3 pods without a place",
+        "Decision of 2026-01-15 12:00 UTC: 1 move, 2 holds, 3 pods without a new node",
         "",
         "Moves",
         "  gpus: grow pool spot-a from 0 to 1: 0 nodes in the pool, below its minimum of 1",
@@ -45,7 +45,7 @@ describe("decisionText()", () => {
         "               nobody knows what a node of this pool offers: set nodePools[].instanceTypes or nodePools[].template, or add a first node by hand [template-unknown]",
         "  gpus/od      nothing to do [nothing-to-do]",
         "",
-        "Pods without a place",
+        "Pods without a new node",
         "  2 pods: a/1, a/3",
         "    held by a scheduling gate [pod-gated]",
         "  Pod a/2",
@@ -59,7 +59,7 @@ describe("decisionText()", () => {
   test("leaves out what there is nothing of, and says when a cost is not known", () => {
     const { packing: _, ...without } = PLAN;
     expect(decisionText({ ...without, moves: [], holds: [], unplaced: [] })).toBe(
-      "Decision of 2026-01-15 12:00 UTC: 0 moves, 0 holds, 0 pods without a place",
+      "Decision of 2026-01-15 12:00 UTC: 0 moves, 0 holds, 0 pods without a new node",
     );
     const unknown = { units: 1, leftOut: 2, usdPerHour: null, lowerBoundUsdPerHour: null };
     expect(decisionText({ ...PLAN, packing: unknown })).toMatch(

@@ -1,4 +1,4 @@
-// A whole decision as text for a terminal: moves, holds, pods without a place, and how the packing went. Pure; pods
+// A whole decision as text for a terminal: moves, holds, pods that get no new node, and how the packing went. Pure; pods
 // that were refused alike are shown together, so that thousands of them stay readable.
 
 import type { Plan } from "../decide/plan.ts";
@@ -10,7 +10,7 @@ import { table } from "./table.ts";
 export function decisionText(plan: Plan): string {
   const { at, moves, holds, unplaced } = plan;
   const parts = [
-    `Decision of ${moment(at)}: ${count(moves.length, "move")}, ${count(holds.length, "hold")}, ${count(unplaced.length, "pod")} without a place`,
+    `Decision of ${moment(at)}: ${count(moves.length, "move")}, ${count(holds.length, "hold")}, ${count(unplaced.length, "pod")} without a new node`,
     section(
       "Moves",
       moves.map((move) => `  ${move.policy}: ${explainMove(move)}`),
@@ -21,7 +21,7 @@ export function decisionText(plan: Plan): string {
         ? []
         : [table(holds.flatMap(({ policy, pool, because }) => holdRows(`${policy}/${pool}`, because)))],
     ),
-    section("Pods without a place", unplacedLines(unplaced)),
+    section("Pods without a new node", unplacedLines(unplaced)),
     packingText(plan),
   ];
   return parts.filter((part) => part !== "").join("\n\n");

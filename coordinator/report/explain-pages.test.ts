@@ -64,6 +64,7 @@ describe("createExplainPages()", () => {
     expect(json("/explain/pods/*", "/explain/pods/default/none")).toMatchObject({
       kind: "Status",
       code: 404,
+      reason: "NotInDecision",
       message: "the last decision knows no default/none",
     });
   });

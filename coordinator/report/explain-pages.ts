@@ -19,6 +19,9 @@ export interface ExplainPages {
 /** Items of the snapshot's lists in one piece of its page. */
 const ITEMS_IN_PIECE = 200;
 
+/** Tells "the decision has no such thing" from "the server has no such page", which have the same status. */
+export const NOT_IN_DECISION = "NotInDecision";
+
 interface Kept {
   readonly snapshot: Snapshot;
   readonly plan: Plan;
@@ -34,7 +37,7 @@ export function createExplainPages(parts: {
   let kept: Kept | null = null;
 
   const withKept = (answer: (kept: Kept) => Page) => (): Page =>
-    kept === null ? refusal(503, notLeading(parts.leader())) : answer(kept);
+    kept === null ? refusal(503, "NotLeading", notLeading(parts.leader())) : answer(kept);
   const explained =
     (find: (explain: Explainer, names: readonly string[]) => Explanation | null) =>
     (url: URL): Page =>
@@ -42,7 +45,9 @@ export function createExplainPages(parts: {
         at.explain ??= parts.explain(at.snapshot);
         const names = namesIn(url);
         const found = find(at.explain, names);
-        return found === null ? refusal(404, `the last decision knows no ${names.join("/")}`) : json(found);
+        return found === null
+          ? refusal(404, NOT_IN_DECISION, `the last decision knows no ${names.join("/")}`)
+          : json(found);
       })();
 
   return {
@@ -122,6 +127,6 @@ function json(body: object, status = 200): Page {
 }
 
 /** In the form in which the Kubernetes API refuses, since it is asked through that. */
-function refusal(code: number, message: string): Page {
-  return json({ apiVersion: "v1", kind: "Status", status: "Failure", code, message }, code);
+function refusal(code: number, reason: string, message: string): Page {
+  return json({ apiVersion: "v1", kind: "Status", status: "Failure", code, reason, message }, code);
 }

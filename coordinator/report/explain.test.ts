@@ -7,7 +7,7 @@ describe("sentence()", () => {
   test.each([
     [
       { code: "pending-pods", pods: 1, gpus: 8, oldestMs: millis(125_000) },
-      "1 pod (8 GPUs) wait for a node, the oldest for 2 min 5 s",
+      "1 pod (8 GPUs) waits for a node, the oldest for 2 min 5 s",
     ],
     [
       { code: "cooldown", direction: "down", leftMs: millis(3_600_000) },
@@ -23,11 +23,11 @@ describe("sentence()", () => {
     ],
     [
       { code: "too-large", pool: "demo/spot", resource: "memory", wants: 2 * 2 ** 40, nodeHas: 2 ** 40 },
-      "pool demo/spot: the pod wants 2048 GiB of memory, a node has 1024 GiB",
+      "pool demo/spot: the pod wants 2048 GiB of memory, a node has 1024 GiB: ask for less, or add a pool of larger machines",
     ],
     [
       { code: "too-large", pool: "demo/spot", resource: "cpu", wants: 97_500, nodeHas: 96_000 },
-      "pool demo/spot: the pod wants 97.5 cores of cpu, a node has 96",
+      "pool demo/spot: the pod wants 97.5 cores of cpu, a node has 96: ask for less, or add a pool of larger machines",
     ],
     [
       { code: "empty-too-short", node: "n1", forMs: millis(0), needMs: millis(300_000) },

@@ -19,8 +19,9 @@ export function sentence(reason: Reason): string {
   return said(reason.code, reason);
 }
 
+/** A reason from a coordinator of another version may have a code that this one has no words for. */
 function said<Code extends ReasonCode>(code: Code, reason: ReasonOf<Code>): string {
-  return SENTENCES[code](reason);
+  return Object.hasOwn(SENTENCES, code) ? SENTENCES[code](reason) : JSON.stringify(reason);
 }
 
 /** A move with its reasons, for events, status and logs. */

@@ -39,13 +39,22 @@ describe("podText()", () => {
       [
         "Pod team-a/train-0",
         "  it gets no node from this decision",
-        "  at the maximum of the policy, 12: raise maxNodes to allow more [at-maximum]",
         "  pools:",
         "    gpus/spot-a  no   the pod wants 16 GPUs, a node has 8: spread the work over several pods, or add a pool of larger machines [gpus-per-node]",
         "    gpus/od      no   at the maximum of the policy, 12: raise maxNodes to allow more [at-maximum]",
         "    other/od     yes  $32.77 an hour",
       ].join("\n"),
     );
+  });
+
+  test("says before the pools what is about none of them, and leaves out that one of them is closed", () => {
+    const because = [{ code: "pod-gated" }, { code: "pool-not-usable", pool: "gpus/od" }] as const;
+    expect(
+      podText({ ...STUCK, because })
+        .split("\n")
+        .slice(1, 4),
+    ).toEqual(["  it gets no node from this decision", expect.stringContaining("[pod-gated]"), "  pools:"]);
+    expect(podText({ ...STUCK, because, pools: [] })).toContain("[pool-not-usable]");
   });
 
   test("names the move that buys its node, and the node that it has", () => {
@@ -123,7 +132,7 @@ describe("poolText()", () => {
     expect(poolText(POOL).split("\n")).toEqual([
       "Pool gpus/spot-a  spot",
       "  size not known, ready 1, booting 0, from 0 to 5",
-      "  one node: 95.5 cores of cpu, 1024 GiB of memory, 8 of nvidia.com/gpu (from its template)",
+      "  one node: 95.5 cores of cpu, 1024 GiB of memory, 8 of nvidia.com/gpu (as its template says)",
       expect.stringMatching(/^ {2}price: \$9\.83 an hour \(catalogue, \d{4}-\d\d-\d\d \d\d:\d\d UTC\)$/),
       "  holds: the size of the pool's group cannot be read, so none is written: no answer [size-unknown]",
       "  2 pods without a node could have one here",
@@ -131,6 +140,16 @@ describe("poolText()", () => {
       "  nodes:",
       "    gpu-7  up  1 pod  node gpu-7 has been empty for 1 min of 5 min (emptySeconds) [empty-too-short]",
     ]);
+    const closed = { code: "size-unknown", detail: "no answer" } as const;
+    const refuses = [{ code: closed.code, pods: 7, example: closed }];
+    expect(poolText({ ...POOL, refusal: closed, takes: 0, refuses })).toContain(
+      [
+        "  holds: the size of the pool's group cannot be read, so none is written: no answer [size-unknown]",
+        "  opens no node for pods: [size-unknown]",
+        "  0 pods without a node could have one here",
+        "  not for 7 pods, for example: [size-unknown]",
+      ].join("\n"),
+    );
     const unknown = poolText({
       ...POOL,
       offers: null,

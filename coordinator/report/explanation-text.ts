@@ -44,9 +44,18 @@ function podBody({ answer, node, move, because, pools }: PodExplanation): string
   return [
     `  ${ANSWERS[answer]}${where}`,
     ...(move === null ? [] : [`  ${moveLine(move)}`]),
-    ...because.map((reason) => `  ${reasonText(reason)}`),
+    ...beyond(because, pools).map((reason) => `  ${reasonText(reason)}`),
     ...(pools.length === 0 ? [] : ["  pools:", table(pools.map(verdictRow), "    ")]),
   ].join("\n");
+}
+
+/** What the pools have against it stands in their own rows. */
+function beyond(because: readonly Reason[], pools: readonly PoolVerdict[]): readonly Reason[] {
+  const said = new Set(pools.map(({ refusal }) => JSON.stringify(refusal)));
+  return because.filter(
+    (reason) =>
+      !said.has(JSON.stringify(reason)) && (pools.length === 0 || reason.code !== "pool-not-usable"),
+  );
 }
 
 function verdictRow({ pool, refusal, usdPerHour }: PoolVerdict): readonly string[] {
@@ -70,7 +79,11 @@ export function nodeText(node: NodeExplanation): string {
 }
 
 export function poolText(pool: PoolExplanation): string {
-  const { moves, holds, nodes, refuses } = pool;
+  const { moves, holds, nodes, refusal, refuses } = pool;
+  const textOf = (reason: Reason, others: readonly (Reason | null)[]): string =>
+    others.some((other) => JSON.stringify(other) === JSON.stringify(reason))
+      ? `[${reason.code}]`
+      : reasonText(reason);
   return [
     `Pool ${pool.policy}/${pool.pool}  ${pool.tier}`,
     `  size ${pool.size ?? "not known"}, ready ${pool.ready}, booting ${pool.booting}, from ${pool.minSize} to ${pool.maxSize}`,
@@ -78,10 +91,11 @@ export function poolText(pool: PoolExplanation): string {
     `  price: ${priceText(pool.price)}`,
     ...moves.map((move) => `  ${moveLine(move)}`),
     ...holds.map((reason) => `  holds: ${reasonText(reason)}`),
-    ...(pool.refusal === null ? [] : [`  opens no node for pods: ${reasonText(pool.refusal)}`]),
+    ...(refusal === null ? [] : [`  opens no node for pods: ${textOf(refusal, holds)}`]),
     `  ${count(pool.takes, "pod")} without a node could have one here`,
     ...refuses.map(
-      ({ pods, example }) => `  not for ${count(pods, "pod")}, for example: ${reasonText(example)}`,
+      ({ pods, example }) =>
+        `  not for ${count(pods, "pod")}, for example: ${textOf(example, [...holds, refusal])}`,
     ),
     ...(nodes.length === 0 ? [] : ["  nodes:", table(nodes.map(nodeRow), "    ")]),
   ].join("\n");
@@ -97,8 +111,14 @@ function offersText(offers: PoolExplanation["offers"]): string {
   const amounts = Object.entries(offers.allocatable)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([resource, value]) => amount(resource, value));
-  return `${amounts.join(", ")} (from its ${offers.source})`;
+  return `${amounts.join(", ")} (${SOURCES[offers.source]})`;
 }
+
+const SOURCES = {
+  node: "as a real node has it",
+  template: "as its template says",
+  catalogue: "as the catalogue says",
+} as const satisfies Record<NonNullable<PoolExplanation["offers"]>["source"], string>;
 
 function priceText(price: PoolExplanation["price"]): string {
   if (price === null) return "not known";

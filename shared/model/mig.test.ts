@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import { fitsTogether, migProfileOf, mostOf } from "./mig.ts";
+import { fitsTogether } from "../../test/build/mig.ts";
+import { migProfileOf, mostOf } from "./mig.ts";
 
 describe("mostOf()", () => {
   test.each([
@@ -38,7 +39,7 @@ describe("mostOf()", () => {
   });
 });
 
-describe("fitsTogether()", () => {
+describe("cutsOf(), by what one card gives at once", () => {
   test.each([
     // Presets of mig-parted, and layouts of NVIDIA's guide.
     [{ "1g.5gb": 7 }, true],

@@ -127,17 +127,16 @@ export function mostOf(model: GpuModel, profile: string): number | null {
   return Math.max(...cards.map((card) => card[name]?.most ?? 0));
 }
 
-/** Whether one card gives all of these at once, by profile; null: not known. */
-export function fitsTogether(model: GpuModel, counts: Readonly<Record<string, number>>): boolean | null {
-  const wanted = Object.entries(counts).filter(([, count]) => count !== 0);
-  const most = wanted.map(([profile]) => mostOf(model, profile));
-  if (most.includes(null) || cardsOf(model).length === 0) return null;
-  if (wanted.some(([, count], index) => !(count > 0 && count <= (most[index] ?? 0)))) return false;
-  const names = wanted.flatMap(([profile, count]) =>
-    Array.from({ length: Math.ceil(count) }, () => written(profile)),
-  );
-  if (names.filter((name) => name.endsWith(MEDIA)).length > 1) return false;
-  return cardsOf(model).some((card) => canBePlaced(card, names));
+/** What a card gives at once, by profile. */
+export type Cut = Readonly<Record<string, number>>;
+
+/**
+ * Every way to cut a card so that no instance more fits on it; of a model of which the memory is not said, for each
+ * card that it may be. Null: not known.
+ */
+export function cutsOf(model: GpuModel): readonly (readonly Cut[])[] | null {
+  const cards = cardsOf(model);
+  return cards.length === 0 ? null : cards.map(fullCuts);
 }
 
 /** A model of which the memory is not said may be any of its cards. */
@@ -147,21 +146,41 @@ function cardsOf(model: GpuModel): readonly Card[] {
     .filter((card) => card !== undefined);
 }
 
-/** Tries every legal place, the largest instances first: at most eight slices, so that this is short. */
-function canBePlaced(card: Card, names: readonly string[]): boolean {
-  const profiles = names.map((name) => card[name]);
-  if (profiles.includes(undefined)) return false;
-  const known = profiles.filter((profile) => profile !== undefined).toSorted((a, b) => b.slices - a.slices);
-  return canPlaceFrom(known, 0, 0);
+const SLICES = 8;
+/** A few dozen ways for each card, worked out when somebody first asks. */
+const known = new Map<Card, readonly Cut[]>();
+
+function fullCuts(card: Card): readonly Cut[] {
+  const before = known.get(card);
+  if (before !== undefined) return before;
+  const found = new Map<string, Cut>();
+  const names = Object.keys(card);
+  for (const cut of cutsFrom(card, 0, {})) found.set(names.map((name) => cut[name] ?? 0).join(), cut);
+  const all = [...found.values()];
+  const full = all.filter((cut) => !all.some((other) => other !== cut && holds(other, cut)));
+  known.set(card, full);
+  return full;
 }
 
-function canPlaceFrom(profiles: readonly Profile[], index: number, taken: number): boolean {
-  const profile = profiles[index];
-  if (profile === undefined) return true;
-  return profile.starts.some((start) => {
-    const slices = ((1 << profile.slices) - 1) << start;
-    return (taken & slices) === 0 && canPlaceFrom(profiles, index + 1, taken | slices);
-  });
+/** What can be placed from this slice on, beside what lies before it. */
+function* cutsFrom(card: Card, slice: number, cut: Cut): Generator<Cut> {
+  if (slice >= SLICES) {
+    yield cut;
+    return;
+  }
+  yield* cutsFrom(card, slice + 1, cut);
+  for (const [name, { starts, slices }] of Object.entries(card)) {
+    if (!starts.includes(slice) || (name.endsWith(MEDIA) && hasMedia(cut))) continue;
+    yield* cutsFrom(card, slice + slices, { ...cut, [name]: (cut[name] ?? 0) + 1 });
+  }
+}
+
+function hasMedia(cut: Cut): boolean {
+  return Object.keys(cut).some((name) => name.endsWith(MEDIA));
+}
+
+function holds(cut: Cut, other: Cut): boolean {
+  return Object.entries(other).every(([name, count]) => count <= (cut[name] ?? 0));
 }
 
 /** Resource names cannot hold a "+". */

@@ -40,7 +40,7 @@ describe("questions on a node", () => {
     [{ "kubernetes.azure.com/scalesetpriority": "regular" }, "on-demand"],
     [{ "gpu-autoscaler.io/capacity-type": "cheap" }, null],
     [{}, null],
-  ])("capacity type of %j is %s", (labels, expected) => {
+  ])("capacity type of %j is %s (C35)", (labels, expected) => {
     expect(capacityTypeOf(labels as Record<string, string>)).toBe(expected);
   });
 

@@ -62,6 +62,7 @@ export type Reason =
       readonly forMs: Millis;
       readonly limitMs: Millis;
     }
+  | { readonly code: "machine-failed"; readonly instance: string; readonly detail: string }
   | {
       readonly code: "return-to-spot";
       readonly node: string;
@@ -446,6 +447,7 @@ export const REASON_SEVERITY = {
   "gpu-unhealthy": "action",
   "gpu-missing": "action",
   "never-registered": "action",
+  "machine-failed": "action",
   "return-to-spot": "action",
   "no-capacity": "attention",
   "launch-timed-out": "attention",

@@ -18,7 +18,7 @@ describe("units", () => {
     expect(() => millis(value)).toThrow("milliseconds must be from 0");
   });
 
-  test("a ratio is never a percentage", () => {
+  test("a ratio is never a percentage (F02)", () => {
     expect(() => ratio(80)).toThrow("ratio must be from 0 to 1, got 80");
     expect(ratioFromPercent(80)).toBe(0.8);
     expect(ratioFromPercent(103)).toBe(1);

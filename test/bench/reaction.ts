@@ -72,7 +72,7 @@ export async function run(): Promise<Figure[]> {
   for (const burst of Object.keys(BURSTS)) {
     const own = taken.filter((one) => one.burst === burst).map((one) => one.seconds);
     console.error(
-      `reaction, burst "${burst}": ${own.length} times, p50 ${quantile(own, 0.5)} s, worst ${Math.max(...own)} s`,
+      `reaction, burst "${burst}": ${own.length} times, p50 ${quantile(own, 0.5).toFixed(3)} s, worst ${Math.max(...own).toFixed(3)} s`,
     );
   }
   const all = taken.map((one) => one.seconds);

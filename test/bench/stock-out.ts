@@ -68,7 +68,7 @@ function runOut(prices: Prices): Outcome {
 /** Nothing is asked for any more, and what each pod waits for is a machine that is coming. */
 function allWaitForMachines({ plan }: Decision): boolean {
   return (
-    plan.moves.length === 0 &&
+    !plan.moves.some(({ kind }) => kind === "grow") &&
     plan.unplaced.length === PODS &&
     plan.unplaced.every(({ because }) => because.every(({ code }) => code === "booting"))
   );
@@ -96,13 +96,24 @@ function createWorld(prices: Prices) {
       return { ...snapshotOf(withState(policy, instances, journal), pods), at };
     },
     act: ({ plan }: Decision, at: EpochMs): void => {
-      for (const { kind, key, pool, from, to } of plan.moves) {
-        if (kind !== "grow") continue;
+      for (const move of plan.moves) {
+        const { key, pool, from, to } = move;
+        if (move.kind === "release")
+          instances.set(pool, instances.get(pool)?.filter(({ id }) => id !== move.instance) ?? []);
+        if (move.kind !== "grow") continue;
         const asked = Array.from({ length: to - from }, (_, index) =>
-          machine(`${pool}-${from + index}`, pool, dead, at),
+          machine(`${pool}-${at}-${index}`, pool, dead, at),
         );
         instances.set(pool, [...(instances.get(pool) ?? []), ...asked]);
-        moves.push({ key, kind, pool, from, to, phase: "applied", at: new Date(at).toISOString() });
+        moves.push({
+          key,
+          kind: move.kind,
+          pool,
+          from,
+          to,
+          phase: "applied",
+          at: new Date(at).toISOString(),
+        });
         lastUpAt[pool] = at;
         if (pool !== dead) continue;
         wastedCalls += 1;

@@ -54,7 +54,7 @@ const telemetries: fc.Arbitrary<Telemetry> = fc
         }),
   );
 
-const nodeInputs: fc.Arbitrary<readonly NodeInput[]> = fc
+const anyNodes: fc.Arbitrary<readonly NodeInput[]> = fc
   .array(
     fc.record({
       pool: fc.oneof(
@@ -87,6 +87,13 @@ const nodeInputs: fc.Arbitrary<readonly NodeInput[]> = fc
         : { gpuHealth: { verdict: health, since: epochMs(NOW - MINUTE), detail: "XID 79" } }),
       ...(changedMs === null ? {} : { readyChangedAt: epochMs(NOW - Math.min(changedMs, options.ageMs)) }),
     })),
+  );
+
+/** Now and then all of them work hard. */
+const nodeInputs: fc.Arbitrary<readonly NodeInput[]> = fc
+  .tuple(anyNodes, mostly(false, true))
+  .map(([all, hot]) =>
+    hot ? all.map((each) => ({ ...each, telemetry: reported({ mean: 1, busiest: 1 }) })) : all,
   );
 
 const podInputs = (nodes: number): fc.Arbitrary<readonly PodInput[]> =>

@@ -17,21 +17,24 @@ import { policy, pool } from "../build/policy.ts";
 import { snapshots } from "../build/random-snapshot.ts";
 import { freeze, memory, notice, snapshot } from "../build/snapshot.ts";
 
-/** Well, whatever is wrong beside it: it always grows from zero to one. */
+/** Well, whatever is wrong beside it: it always grows, since it is never at its minimum. */
 const WELL = policy({ name: "well", minNodes: 1, pools: [pool("well", { size: 0 })] });
 
 /** `whole`: no list can have lost anything, so that a hold as of an incomplete one is no answer. */
 function isAnswered(input: Snapshot, whole = false): void {
   const { plan } = decide(freeze(input));
-  const grown = plan.moves.filter((move) => move.policy === "well").map(({ kind, to }) => [kind, to]);
+  const grown = plan.moves.filter((move) => move.policy === "well").map(({ kind }) => kind);
   const held = plan.holds.filter((hold) => hold.policy === "well").flatMap(({ because }) => because);
   if (!whole && held.some(({ code }) => code === "not-synced")) expect(plan.moves).toEqual([]);
-  else expect(grown).toEqual([["grow", 1]]);
+  else expect(grown).toEqual(["grow"]);
   JSON.stringify(plan, (key, value: unknown) => {
     if (typeof value === "number") expect([key, Number.isFinite(value)]).toEqual([key, true]);
     return value;
   });
 }
+
+/** On a machine on which much else runs. */
+const PATIENT = { timeout: 60_000 };
 
 const JUNK: readonly unknown[] = [
   null,
@@ -77,7 +80,7 @@ const PARTS = [
 /** What a removal would hit may be in the hole of one of these, so that everything is held. */
 const LISTS: ReadonlySet<string> = new Set(["nodes", "pods", "budgets", "notices"]);
 
-describe("a snapshot in which something is wrong", () => {
+describe("a snapshot in which something is wrong", PATIENT, () => {
   test("anywhere is answered, and pools that are well go on", () => {
     fc.assert(
       fc.property(
@@ -88,7 +91,10 @@ describe("a snapshot in which something is wrong", () => {
         (input, part, path, junk) => {
           const wrong = broken(input[part], path, junk);
           const own = part === "policies" ? (Array.isArray(wrong) ? wrong : []) : input.policies;
-          isAnswered({ ...input, [part]: wrong, policies: [...(own as Snapshot["policies"]), WELL] });
+          isAnswered(
+            { ...input, [part]: wrong, policies: [...(own as Snapshot["policies"]), WELL] },
+            input.sync.kind === "synced" && !LISTS.has(part),
+          );
         },
       ),
       { numRuns: 1_500 },
@@ -244,7 +250,7 @@ describe("is answered, and what is well goes on:", () => {
   });
 });
 
-test("100,000 pods are answered", () => {
+test("100,000 pods are answered", PATIENT, () => {
   const many = Array.from({ length: 100_000 }, (_, index) =>
     pod(`p-${index}`, {
       gpus: 1 + (index % 8),

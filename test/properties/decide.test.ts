@@ -17,7 +17,7 @@ import { SECOND } from "../build/now.ts";
 import { policy, pool } from "../build/policy.ts";
 import { snapshots } from "../build/random-snapshot.ts";
 
-const RUNS = { numRuns: 400 };
+const RUNS = { numRuns: 250 };
 
 function check(property: (input: Snapshot, decision: Decision) => void): void {
   fc.assert(
@@ -38,6 +38,11 @@ const NO_DEMAND: ReadonlySet<string> = new Set([
   "pod-nominated",
 ]);
 
+const NEVER_A_NODE: ReadonlySet<string> = new Set(["never-registered", "machine-failed"]);
+
+/** On a machine on which much else runs. */
+const PATIENT = { timeout: 60_000 };
+
 const validOf = (input: Snapshot) => input.policies.filter((one) => one.kind === "valid");
 
 /** The same things in another order, by a seed. */
@@ -55,7 +60,7 @@ function shuffledRecord<T>(record: Readonly<Record<string, T>>, random: Random):
 /** A policy of its own beside the random one, so that the order of policies can be another too. */
 const OTHER = policy({ name: "another", minNodes: 1, pools: [pool("other", { size: 0 })] });
 
-describe("every decision", () => {
+describe("every decision", PATIENT, () => {
   test("stays within the maxima of pool and policy, the GPU cap and the rate", () => {
     check((input, decision) => {
       for (const one of validOf(input)) {
@@ -102,11 +107,12 @@ describe("every decision", () => {
   test("removes nothing below a minimum, one node with each move, by its own name", () => {
     check((input, decision) => {
       for (const one of validOf(input)) {
-        // A member that never became a node is none that a minimum could count on.
+        // A member that never became a node, or an ill one, is none that a minimum could count on.
         const removals = decision.plan.moves.filter(
           (move) =>
             (move.kind === "shrink" || move.kind === "release") &&
-            move.because[0]?.code !== "never-registered",
+            !NEVER_A_NODE.has(move.because[0]?.code ?? "") &&
+            !("disruption" in move && move.disruption === "Unhealthy"),
         );
         for (const move of removals) {
           expect(move.from - move.to).toBe(1);
@@ -268,9 +274,9 @@ describe("every decision", () => {
   });
 });
 
-test("the random fleets reach every kind of move, and most reasons", () => {
+test("the random fleets reach every kind of move, and most reasons", PATIENT, () => {
   const seen = new Set<string>();
-  for (const input of fc.sample(snapshots, { numRuns: 3_000, seed: 7 })) {
+  for (const input of fc.sample(snapshots, { numRuns: 2_000, seed: 7 })) {
     const { moves, holds, unplaced } = decide(input).plan;
     for (const each of moves) seen.add(each.kind === "shrink" ? each.how : each.kind);
     for (const { because } of [...moves, ...holds, ...unplaced])

@@ -108,7 +108,7 @@ describe("gpuasctl", () => {
     await scene.until(async () => (await fetch(new URL("/explain", url))).ok);
     const unknown = await ctl(scene, "explain", "pod", "default/none", ...PLACE);
     expect(unknown.code).toBe(1);
-    expect(unknown.err).toContain("the last decision knows no default/none");
+    expect(unknown.err).toBe("gpuasctl: the last decision knows no pod default/none\n");
 
     const nowhere = await gpuasctl([
       "explain",

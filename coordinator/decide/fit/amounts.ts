@@ -7,15 +7,6 @@ import type { Resources } from "../../../shared/model/resources.ts";
 import { compareText } from "../order.ts";
 import type { NodeShape } from "../snapshot-memory.ts";
 
-/** True where everything that is requested is there. */
-export function fitsInto(requests: Resources, free: Readonly<Record<string, number>>): boolean {
-  for (const name in requests) {
-    const amount = requests[name] ?? 0;
-    if (amount > 0 && amount > (free[name] ?? 0)) return false;
-  }
-  return true;
-}
-
 export interface Shortage {
   readonly resource: string;
   readonly wants: number;

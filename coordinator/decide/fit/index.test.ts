@@ -5,7 +5,7 @@ import { contextOf, place, podWith, SIZE } from "../../../test/build/place.ts";
 import type { PlaceOptions } from "../../../test/build/place.ts";
 import type { PodInput, PodTerm } from "../snapshot-pod.ts";
 import type { FitContext } from "./check.ts";
-import { CHECKS, firstRefusal, refusalOfPool } from "./index.ts";
+import { CHECKS, firstRefusal } from "./index.ts";
 
 const near: PodTerm = {
   topologyKey: "zone",
@@ -148,18 +148,5 @@ describe("CHECKS", () => {
     }
     expect(seen).toEqual(STEPS.map(({ code }) => code));
     expect(ask()).toBeNull();
-  });
-});
-
-describe("refusalOfPool()", () => {
-  test("asks an empty new node, and knows nothing of one that nobody has seen", () => {
-    const pod = podWith("p");
-    const { pool } = place();
-    if (pool === null) throw new Error("the place of this test has no pool");
-    expect(refusalOfPool(pod, pool, contextOf([pod]))).toBeNull();
-    expect(refusalOfPool(pod, { ...pool, shape: null }, contextOf([pod]))).toEqual({
-      code: "pool-not-usable",
-      pool: "demo/gpu",
-    });
   });
 });

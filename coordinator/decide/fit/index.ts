@@ -2,7 +2,6 @@
 // reason. All of them have to agree, so the order decides nothing but the explanation; the list is the documentation.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
-import type { PoolState } from "../fleet/fleet.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import { allocatable } from "./allocatable.ts";
 import type { Check, FitContext, Place } from "./check.ts";
@@ -15,7 +14,6 @@ import { hostPorts } from "./host-ports.ts";
 import { migGeometry } from "./mig-geometry.ts";
 import { nodeAffinity } from "./node-affinity.ts";
 import { nodeSelector } from "./node-selector.ts";
-import { newPlace } from "./place.ts";
 import { podAffinity } from "./pod-affinity.ts";
 import { podAntiAffinity } from "./pod-anti-affinity.ts";
 import { poolHealth } from "./pool-health.ts";
@@ -67,10 +65,4 @@ export function firstRefusal(
     if (refusal !== null) return refusal;
   }
   return null;
-}
-
-/** Why one more node of the pool, with nothing on it, would not take the pod; null when it would. */
-export function refusalOfPool(pod: PodInput, pool: PoolState, context: FitContext): Reason | null {
-  const place = newPlace(pool, -1);
-  return place === null ? { code: "pool-not-usable", pool: pool.id } : firstRefusal(pod, place, context);
 }

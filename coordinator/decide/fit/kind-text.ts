@@ -45,9 +45,14 @@ export function textsOf(pod: PodInput): PodTexts {
 function whereText(pod: PodInput): string {
   const selector = sortedText(pod.nodeSelector);
   const terms = pod.nodeTerms === undefined ? "" : JSON.stringify(pod.nodeTerms);
-  const volumes = (pod.volumes ?? []).map(volumeText).join();
+  const volumes = (pod.volumes ?? []).filter(isFirstOfItsClaim).map(volumeText).join();
   const refused = `${pod.resourceClaims?.length ? "c" : ""}${pod.provisioningRequest === undefined ? "" : "p"}`;
   return `${selector};${tolerationsText(pod.tolerations)};${terms};${volumes};${refused}`;
+}
+
+/** A claim that a pod mounts twice is one volume. */
+function isFirstOfItsClaim({ claim }: VolumeInput, at: number, all: readonly VolumeInput[]): boolean {
+  return all.findIndex((other) => other.claim === claim) === at;
 }
 
 function volumeText(volume: VolumeInput): string {
@@ -94,11 +99,11 @@ export function besideText(
   isShared: (claim: string) => boolean,
 ): string {
   const parts = [
-    ...affinity.map(({ term, topologyKey }) => `+${term}${topologyKey}`),
-    ...antiAffinity.map(({ term, topologyKey }) => `-${term}${topologyKey}`),
+    ...affinity.map(({ term, topologyKey }) => `+${term} ${topologyKey}`),
+    ...antiAffinity.map(({ term, topologyKey }) => `-${term} ${topologyKey}`),
     ...spread.map(
       ({ term, topologyKey, constraint: { maxSkew, minDomains, nodeAffinityPolicy, nodeTaintsPolicy } }) =>
-        `~${term}${topologyKey}/${maxSkew}/${minDomains}${nodeAffinityPolicy}${nodeTaintsPolicy}`,
+        `~${term} ${topologyKey}/${maxSkew}/${minDomains}${nodeAffinityPolicy}${nodeTaintsPolicy}`,
     ),
     ...(pod.hostPorts ?? []).map(portText),
     // A claim that no other pod uses takes a place of its own wherever it goes.

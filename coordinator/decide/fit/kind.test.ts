@@ -117,6 +117,14 @@ describe("createKinds()", () => {
     expect(createKinds([pod, ...asks]).of(pod).plain).toBe(plain);
   });
 
+  test("two claims ask more of a node than one claim that is mounted twice", () => {
+    const [one] = volume({});
+    const two = [...volume({}), ...volume({ claim: "other" })];
+    const twice = one === undefined ? [] : [one, one];
+    const kinds = createKinds([podWith("twice", { volumes: twice }), podWith("two", { volumes: two })]);
+    expect(new Set(kinds.all.map(({ where }) => where)).size).toBe(2);
+  });
+
   test("pods that ask the same of nodes share that, and those that request the same share that", () => {
     const [one, two, three] = [
       podWith("one", { requests: { cpu: 1 } }),

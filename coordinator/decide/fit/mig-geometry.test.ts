@@ -1,6 +1,9 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
+import { migProfileOf } from "../../../shared/model/mig.ts";
 import { NODE_LABEL } from "../../../shared/model/names.ts";
+import { fitsTogether } from "../../../test/build/mig.ts";
 import { contextOf, place, podWith } from "../../../test/build/place.ts";
 import type { PlaceOptions } from "../../../test/build/place.ts";
 import { migGeometry } from "./mig-geometry.ts";
@@ -79,7 +82,59 @@ const CASES: readonly (readonly [string, Readonly<Record<string, number>>, Place
   ],
 ];
 
+/** Every profile of the card, so many of each. */
+const mix = (...counts: readonly number[]): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    ["1g.5gb", "1g.10gb", "2g.10gb", "3g.20gb", "4g.20gb", "7g.40gb", "1g.5gb.me"].map((profile, at) => [
+      `nvidia.com/mig-${profile}`,
+      counts[at] ?? 0,
+    ]),
+  );
+const judge = (requests: Readonly<Record<string, number>>, there: PlaceOptions) => {
+  const pod = podWith("p", { requests });
+  return migGeometry.refusal(pod, place(there), contextOf([pod]));
+};
+
 describe("mig-geometry", () => {
+  // Searched to the end these take minutes.
+  test.each([[[3, 3, 3, 3, 3, 3, 3]], [[16, 16, 16, 16]], [[40, 5, 7, 9, 2]], [[13, 11, 9, 7, 5, 3, 1]]])(
+    "gives up on %j rather than keep all others waiting",
+    (counts) => {
+      for (const count of [4, 8, 16]) {
+        const reason = judge(mix(...counts), cards(count));
+        expect(reason === null || reason.code === "mig-geometry").toBe(true);
+      }
+    },
+  );
+
+  test("agrees with trying every share of what is asked for between two cards", () => {
+    const few = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 7, maxLength: 7 });
+    fc.assert(
+      fc.property(few, (counts) => {
+        const wanted = Object.entries(mix(...counts)).map(
+          ([name, count]) => [migProfileOf(name) ?? "", count] as const,
+        );
+        const shares = (at: number): readonly Record<string, number>[] => {
+          const [profile, count] = wanted[at] ?? ["", 0];
+          if (at === wanted.length) return [{}];
+          return shares(at + 1).flatMap((rest) =>
+            Array.from({ length: count + 1 }, (_, some) => ({ ...rest, [profile]: some })),
+          );
+        };
+        const fits = shares(0).some(
+          (one) =>
+            fitsTogether("A100-40GB", one) === true &&
+            fitsTogether(
+              "A100-40GB",
+              Object.fromEntries(wanted.map(([profile, count]) => [profile, count - (one[profile] ?? 0)])),
+            ) === true,
+        );
+        expect(judge(mix(...counts), cards(2)) === null).toBe(fits);
+      }),
+      { numRuns: 200, verbose: 1 },
+    );
+  });
+
   test.each(CASES)("%s", (_, requests, there, reason) => {
     const pod = podWith("p", { requests });
     const refusal = migGeometry.refusal(pod, place(there), contextOf([pod]));

@@ -5,7 +5,7 @@
 
 import { gpuModelOf, gpuModelOfLabels } from "../../../shared/model/gpu-models.ts";
 import type { GpuModel } from "../../../shared/model/gpu-models.ts";
-import { fitsTogether, migProfileOf, mostOf } from "../../../shared/model/mig.ts";
+import { cutsOf, migProfileOf, mostOf } from "../../../shared/model/mig.ts";
 import type { Resources } from "../../../shared/model/resources.ts";
 import { compareText } from "../order.ts";
 import type { PodInput } from "../snapshot-pod.ts";
@@ -37,22 +37,24 @@ interface Beyond {
 export function profileBeyond({ requests }: PodInput, { shape, labels, pool }: Place): Beyond | null {
   if (shape === null) return null;
   const asked = profilesIn(requests).filter(({ name }) => grossOf(shape, name) === 0);
-  if (asked.length === 0) return null;
+  const [first] = asked;
+  if (first === undefined) return null;
   const model = gpuModelOfLabels(labels) ?? gpuModelOf(pool?.pool.gpuType ?? "");
   if (model === null) return null;
   const names = new Set(asked.map(({ name }) => name));
-  const counts = Object.fromEntries(asked.map(({ profile, count }) => [profile, count]));
   const cards = Object.keys(shape.allocatable)
     .filter(isWholeGpu)
     .reduce((sum, name) => sum + grossOf(shape, name), 0);
   // What is too much by itself comes before what is too much beside the others.
-  for (const others of [{}, counts]) {
-    for (const { profile, count } of asked) {
-      const most = mostBeside(model, cards, others, profile, count);
-      if (most !== null && most < count) return { names, profile, wants: count, most };
-    }
+  for (const { profile, count } of asked) {
+    const ofOne = mostOf(model, profile);
+    if (ofOne === null || (cards === 0 && ofOne > 0)) return null;
+    if (count > ofOne * cards) return { names, profile, wants: count, most: ofOne * cards };
   }
-  return null;
+  const counts = Object.fromEntries(asked.map(({ profile, count }) => [profile, count]));
+  if (canGive(model, cards, counts) !== false) return null;
+  const most = mostBeside(first, (count) => canGive(model, cards, { ...counts, [first.profile]: count }));
+  return { names, profile: first.profile, wants: first.count, most };
 }
 
 function profilesIn(
@@ -67,46 +69,52 @@ function profilesIn(
   return found.sort((a, b) => compareText(a.name, b.name));
 }
 
-/** How many of the profile, `wants` at most, the cards give beside the others; null: nobody knows. */
-function mostBeside(
-  model: GpuModel,
-  cards: number,
-  others: Readonly<Record<string, number>>,
-  profile: string,
-  wants: number,
-): number | null {
-  const ofOne = mostOf(model, profile);
-  if (ofOne === null || ofOne === 0 || cards === 0) return ofOne === 0 ? 0 : null;
-  for (let count = Math.min(wants, ofOne * cards); count > 0; count--) {
-    const spread = fitOnto(model, cards, { ...others, [profile]: count });
-    if (spread !== false) return spread === null ? null : count;
+/** The largest number below what is wanted that the cards give; with fewer of them all else stays possible. */
+function mostBeside({ count }: { readonly count: number }, fits: (count: number) => boolean | null): number {
+  let least = 0;
+  let beyond = count;
+  while (beyond - least > 1) {
+    const middle = Math.floor((least + beyond) / 2);
+    if (fits(middle) === true) least = middle;
+    else beyond = middle;
   }
-  return 0;
+  return least;
 }
 
-/** Tries in which a search for a cut gives up: a node has at most 16 cards, and a pod asks for few profiles. */
-const TRIES_AT_MOST = 2_000;
+/** Whether so many cards give all of these; null: nobody knows, or it takes too long to find out. */
+function canGive(model: GpuModel, cards: number, counts: Readonly<Record<string, number>>): boolean | null {
+  const names = Object.keys(counts);
+  const wanted = names.map((name) => counts[name] ?? 0);
+  const answers = (cutsOf(model) ?? []).map((cuts) =>
+    covered(
+      wanted,
+      cuts.map((cut) => names.map((name) => cut[name] ?? 0)),
+      cards,
+    ),
+  );
+  return answers.includes(true) ? true : answers.includes(null) ? null : false;
+}
 
-/** Whether the cards give all of these at once; null: nobody knows, or it takes too long to find out. */
-function fitOnto(model: GpuModel, cards: number, counts: Readonly<Record<string, number>>): boolean | null {
-  const profiles = Object.entries(counts).filter(([, count]) => count > 0);
-  let tries = 0;
+type Counts = readonly number[];
+
+/** Cards in which the search gives up: a node has at most 16, and a pod asks for few profiles. */
+const TRIES_AT_MOST = 500;
+
+/** Whether so many cards, each cut in one of these ways, give what is wanted; null: it takes too long to find out. */
+function covered(wanted: Counts, cuts: readonly Counts[], cards: number): boolean | null {
+  const most = wanted.map((_, at) => cuts.reduce((least, cut) => Math.max(least, cut[at] ?? 0), 0));
   const failed = new Set<string>();
-  const search = (left: readonly number[], onCards: number): boolean | null => {
+  let tries = 0;
+  const search = (left: Counts, onCards: number): boolean | null => {
     if (left.every((count) => count === 0)) return true;
-    if (onCards === 0) return false;
+    if (left.some((count, at) => count > (most[at] ?? 0) * onCards)) return false;
     const state = `${onCards}:${left.join()}`;
     if (failed.has(state)) return false;
-    const cuts = cutsOf(
-      model,
-      profiles.map(([profile], index) => [profile, left[index] ?? 0]),
-    );
-    if (cuts === null) return null;
-    for (const cut of cuts) {
+    for (const cut of usefulCuts(left, cuts, most)) {
       tries += 1;
       if (tries > TRIES_AT_MOST) return null;
       const found = search(
-        left.map((count, index) => count - (cut[index] ?? 0)),
+        left.map((count, at) => count - (cut[at] ?? 0)),
         onCards - 1,
       );
       if (found !== false) return found;
@@ -114,33 +122,23 @@ function fitOnto(model: GpuModel, cards: number, counts: Readonly<Record<string,
     failed.add(state);
     return false;
   };
-  return search(
-    profiles.map(([, count]) => count),
-    cards,
-  );
+  return search(wanted, cards);
 }
 
-/** Ways to cut one card for some of what is left, the fullest first; null: nobody knows. */
-function cutsOf(
-  model: GpuModel,
-  left: readonly (readonly [profile: string, count: number])[],
-): readonly (readonly number[])[] | null {
-  let cuts: number[][] = [[]];
-  for (const [profile, count] of left) {
-    const most = Math.min(count, mostOf(model, profile) ?? 0);
-    cuts = cuts.flatMap((cut) => Array.from({ length: most + 1 }, (_, some) => [...cut, most - some]));
-  }
-  const possible: number[][] = [];
-  for (const cut of cuts) {
-    if (cut.every((some) => some === 0)) continue;
-    // A cut that another one contains gives nothing more.
-    if (possible.some((other) => cut.every((some, index) => some <= (other[index] ?? 0)))) continue;
-    const fits = fitsTogether(
-      model,
-      Object.fromEntries(left.map(([profile], index) => [profile, cut[index] ?? 0])),
-    );
-    if (fits === null) return null;
-    if (fits) possible.push(cut);
-  }
-  return possible;
+/** What one more card gives of what is left, the fullest first; what another way gives too is left out. */
+function usefulCuts(left: Counts, cuts: readonly Counts[], most: Counts): readonly Counts[] {
+  const trimmed = new Map(
+    cuts.map((cut) => {
+      const used = cut.map((count, at) => Math.min(count, left[at] ?? 0));
+      return [used.join(), used] as const;
+    }),
+  );
+  const all = [...trimmed.values()];
+  const share = (cut: Counts): number =>
+    cut.reduce((sum, count, at) => sum + count / Math.max(1, most[at] ?? 1), 0);
+  return all
+    .filter(
+      (cut) => !all.some((other) => other !== cut && cut.every((count, at) => count <= (other[at] ?? 0))),
+    )
+    .sort((a, b) => share(b) - share(a));
 }

@@ -47,7 +47,7 @@ export function createTerms(namespaces: Namespaces): Terms {
   const terms: Term[] = [];
   /** Keys that some selector asks about: no other label tells pods apart. */
   const keys = new Set<string>();
-  /** A label that a pod must have to be selected → terms; and the terms that ask for none in particular. */
+  /** A label, or only its key, that a pod must have to be selected → terms; and those that ask for none. */
   const byLabel = new Map<string, number[]>();
   const anyLabel: number[] = [];
   const known = new Map<string, Selected>();
@@ -66,9 +66,9 @@ export function createTerms(namespaces: Namespaces): Terms {
     terms.push({ selector, namespaces: new Set(names), namespaceSelector });
     for (const key of selectorKeys(selector)) keys.add(key);
     if (selector !== null) {
-      const [label] = Object.entries(selector.matchLabels ?? {});
-      if (label === undefined) anyLabel.push(id);
-      else push(byLabel, pair(...label), id);
+      const labels = needed(selector);
+      if (labels === null) anyLabel.push(id);
+      else for (const label of labels) push(byLabel, label, id);
     }
     return id;
   };
@@ -83,7 +83,13 @@ export function createTerms(namespaces: Namespaces): Terms {
     namespace: string,
     labels: readonly (readonly [string, string])[],
   ): number[] => {
-    const candidates = [...anyLabel, ...labels.flatMap((label) => byLabel.get(pair(...label)) ?? [])];
+    const candidates = [
+      ...anyLabel,
+      ...labels.flatMap(([key, value]) => [
+        ...(byLabel.get(pair(key, value)) ?? []),
+        ...(byLabel.get(key) ?? []),
+      ]),
+    ];
     return candidates.filter((id) => {
       const term = terms[id];
       return term !== undefined && selects(term.selector, pod.labels) && reaches(term, namespace);
@@ -138,6 +144,16 @@ function relevant(
   const found: [string, string][] = [];
   for (const key in labels) if (keys.has(key)) found.push([key, labels[key] ?? ""]);
   return found.length < 2 ? found : found.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/** Labels or keys of which a selected pod has one; null: it need not have any. */
+function needed({ matchLabels = {}, matchExpressions = [] }: LabelSelector): readonly string[] | null {
+  const [label] = Object.entries(matchLabels);
+  if (label !== undefined) return [pair(...label)];
+  const one = matchExpressions.find(({ operator }) => operator === "In");
+  if (one !== undefined) return [...new Set(one.values ?? [])].map((value) => pair(one.key, value));
+  const key = matchExpressions.find(({ operator }) => operator === "Exists")?.key;
+  return key === undefined ? null : [key];
 }
 
 function pair(key: string, value: string): string {

@@ -10,7 +10,7 @@ import { notice, snapshot } from "../../../test/build/snapshot.ts";
 import type { SnapshotOptions } from "../../../test/build/snapshot.ts";
 import { EMPTY_MEMORY } from "../snapshot-memory.ts";
 import type { NodeMemory } from "../snapshot-memory.ts";
-import type { NodeInput } from "../snapshot.ts";
+import type { InstanceInput, NodeInput } from "../snapshot.ts";
 import { condemnedOf, healthOf } from "./condemned.ts";
 import { assemble } from "./fleet.ts";
 
@@ -130,6 +130,56 @@ describe("health.replace Report", () => {
     ];
     const scene = health({ nodes: healthy(5), pool: { size: 6, instances }, spec: {} });
     expect(scene).toMatchObject({ condemned: {}, instances: { "i-coming-0": "never-registered" } });
+  });
+});
+
+describe("a member without a node", () => {
+  const old = { createdAt: epochMs(NOW - 16 * MINUTE) };
+  const failed = (id: string, named: string | null = null): InstanceInput => ({
+    id,
+    node: named,
+    state: "failed",
+    failure: { kind: "no-capacity", detail: "none left" },
+  });
+  const ready = (name: string): InstanceInput => ({ id: `i-${name}`, node: name, state: "ready" });
+
+  test("goes when its group says that it failed, since it would hold its place for ever", () => {
+    const instances = [ready("ok-0"), failed("f-1"), failed("f-2", "gone")];
+    const scene = health({ nodes: healthy(1), pool: { size: 3, instances }, spec: {} });
+    expect(scene).toEqual({
+      condemned: {},
+      instances: { "f-1": "machine-failed", "f-2": "machine-failed" },
+      notes: [],
+    });
+  });
+
+  test("is no sign of a fault that nodes have, so all of them go", () => {
+    const scene = health({ pool: { size: 3, instances: comingTo(3, old) }, spec: {} });
+    expect(Object.keys(scene.instances)).toHaveLength(3);
+    expect(scene.notes).toEqual([]);
+  });
+
+  test.each<[string, readonly InstanceInput[]]>([
+    ["late", comingTo(1, old)],
+    ["failed", [failed("f-1")]],
+  ])("is kept when it is %s and a node that works is named by none", (_case, others) => {
+    const instances = [ready("ok-0"), ready("ok-1"), ...others];
+    const scene = health({ nodes: healthy(3), pool: { size: 3, instances } });
+    expect(scene).toEqual({ condemned: {}, instances: {}, notes: [] });
+  });
+
+  test.each<[string, readonly InstanceInput[]]>([
+    ["late", comingTo(1, old)],
+    ["failed", [failed("f-1")]],
+  ])("is kept when it is %s and its group is about to replace one itself", (_case, others) => {
+    const instances = [ready("ok-0"), ready("ok-1"), ...others];
+    const scene = health({ nodes: healthy(2), pool: { size: 2, instances } });
+    expect(scene).toEqual({ condemned: {}, instances: {}, notes: [] });
+  });
+
+  test("is left to the rules for nodes while its node is here", () => {
+    const scene = health({ nodes: healthy(1), pool: { size: 1, instances: [failed("f-1", "ok-0")] } });
+    expect(scene).toEqual({ condemned: {}, instances: {}, notes: [] });
   });
 });
 

@@ -1,6 +1,6 @@
 // Nodes that cannot do their work and should be replaced: those that never came to work in time, those that are not
-// Ready, those whose GPUs are gone or ill. With too many ill at once the fault lies elsewhere, and none goes. How and
-// when a condemned node goes, and where its pods find room, is for others.
+// Ready, those whose GPUs are gone or ill. With too many ill at once the fault lies elsewhere, and none goes. A member
+// that became no node harms nobody by going, so nothing of that keeps it. How and when is for others.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { elapsed, millis } from "../../../shared/model/units.ts";
@@ -37,21 +37,20 @@ export function healthOf(fleet: Fleet, snapshot: Snapshot): Health {
   if (fleet.sync.kind !== "synced") return { condemned, instances, notes };
   for (const pool of fleet.pools) {
     if (!pool.spec.enabled) continue;
+    for (const [id, reason] of membersToGo(pool, snapshot.at)) instances.set(id, reason);
     const ill = illOf(pool, snapshot);
     if (ill.length === 0) continue;
     const { replace, maxUnhealthyPercent } = pool.spec.health;
-    const all = pool.nodes.length + ill.filter(({ node }) => node === null).length;
+    const all = pool.nodes.length;
     if (ill.length >= FEW_ILL && ill.length * 100 > maxUnhealthyPercent * all) {
       const percent = maxUnhealthyPercent;
       notes.set(pool.id, [{ code: "too-many-unhealthy", unhealthy: ill.length, nodes: all, percent }]);
       continue;
     }
     const reported: Reason[] = [];
-    for (const { node, instance, reason, never } of ill) {
-      if (never || replace === "Replace") {
-        if (node !== null) condemned.set(node, reason);
-        else if (instance !== null) instances.set(instance, reason);
-      } else if (node !== null) reported.push({ code: "health-report-only", node, detail: detailOf(reason) });
+    for (const { node, reason, never } of ill) {
+      if (never || replace === "Replace") condemned.set(node, reason);
+      else reported.push({ code: "health-report-only", node, detail: detailOf(reason) });
     }
     if (reported.length > 0) notes.set(pool.id, reported);
   }
@@ -59,47 +58,66 @@ export function healthOf(fleet: Fleet, snapshot: Snapshot): Health {
 }
 
 interface Ill {
-  readonly node: string | null;
-  readonly instance: string | null;
+  readonly node: string;
   readonly reason: Reason;
   /** It never worked: it is replaced whatever the policy says of nodes that fall ill. */
   readonly never: boolean;
 }
 
 function illOf(pool: PoolState, { memory, at }: Snapshot): readonly Ill[] {
+  const going = new Set(pool.nodes.filter(isGoing).map(({ name }) => name));
   const late = pool.late.flatMap((entry): Ill[] => {
-    const reason = lateReason(entry, clocksOf(pool.spec).gpusMs, at);
-    if (reason === null) return [];
-    return [{ node: entry.node, instance: entry.instance?.id ?? null, reason, never: true }];
+    const { node } = entry;
+    if (node === null || going.has(node)) return [];
+    return [
+      { node, reason: lateReason(entry, node, { gpusMs: clocksOf(pool.spec).gpusMs, at }), never: true },
+    ];
   });
   const never = new Set(late.map(({ node }) => node));
   const fallen = pool.nodes.flatMap((state): Ill[] => {
-    if (never.has(state.name) || isGoing(state)) return [];
+    if (never.has(state.name) || going.has(state.name)) return [];
     const reason = illness(state, pool, { downSince: memory.nodes[state.name]?.downSince ?? null, at });
-    return reason === null ? [] : [{ node: state.name, instance: null, reason, never: false }];
+    return reason === null ? [] : [{ node: state.name, reason, never: false }];
   });
-  const going = new Set(pool.nodes.filter(isGoing).map(({ name }) => name));
-  return [...late.filter(({ node }) => node === null || !going.has(node)), ...fallen];
+  return [...late, ...fallen];
+}
+
+/** What the group does not list cannot be taken away one by one. */
+function* membersToGo(pool: PoolState, at: EpochMs): Generator<readonly [id: string, Reason]> {
+  for (const { node, instance, askedAt, dueAt } of pool.late)
+    if (node === null && instance !== null)
+      yield [instance.id, neverRegistered(instance.id, { askedAt, dueAt, at })];
+  for (const { id, failure } of pool.dead) {
+    const detail = failure?.detail ?? "its group does not say why";
+    yield [id, { code: "machine-failed", instance: id, detail }];
+  }
 }
 
 function isGoing({ notice, draining, standing }: NodeState): boolean {
   return notice !== null || draining || standing === "leaving";
 }
 
-/** What the group does not list cannot be taken away one by one. */
 function lateReason(
-  { what, node, instance, askedAt, dueAt }: Late,
-  gpusMs: Millis,
-  at: EpochMs,
-): Reason | null {
+  { what, instance, askedAt, dueAt }: Late,
+  node: string,
+  { gpusMs, at }: { readonly gpusMs: Millis; readonly at: EpochMs },
+): Reason {
   // It has been waited for since the node was Ready, not since the machine was asked for.
-  if (what === "no GPUs" && node !== null)
-    return { code: "gpu-missing", node, forMs: millis(gpusMs + elapsed(dueAt, at)), limitMs: gpusMs };
-  const forMs = elapsed(askedAt, at);
-  const limitMs = millis(Math.max(0, dueAt - askedAt));
-  if (instance === null)
-    return node === null ? null : { code: "never-registered", instance: node, forMs, limitMs };
-  return { code: "never-registered", instance: instance.id, forMs, limitMs };
+  return what === "no GPUs"
+    ? { code: "gpu-missing", node, forMs: millis(gpusMs + elapsed(dueAt, at)), limitMs: gpusMs }
+    : neverRegistered(instance?.id ?? node, { askedAt, dueAt, at });
+}
+
+function neverRegistered(
+  instance: string,
+  { askedAt, dueAt, at }: Pick<Late, "askedAt" | "dueAt"> & { readonly at: EpochMs },
+): Reason {
+  return {
+    code: "never-registered",
+    instance,
+    forMs: elapsed(askedAt, at),
+    limitMs: millis(Math.max(0, dueAt - askedAt)),
+  };
 }
 
 function illness(

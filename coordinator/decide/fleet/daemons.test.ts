@@ -138,9 +138,7 @@ describe("decide() for a pool at zero", () => {
   const tolerations = [{ key: "gpu", operator: "Exists" as const }];
   const pods = [pod("p", { cpu: 93_000, tolerations })];
   const decided = (daemon: Partial<DaemonInput>, memory = EMPTY_MEMORY) =>
-    decide(
-      snapshot({ policies, pods, memory, daemons: [daemonSet("d", { requests: LARGE, ...daemon })] }),
-    );
+    decide(snapshot({ policies, pods, memory, daemons: [daemonSet("d", { requests: LARGE, ...daemon })] }));
 
   test("opens no node on which the pod would not fit beside the DaemonSets", () => {
     const decision = decided({ tolerations });

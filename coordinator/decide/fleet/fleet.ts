@@ -10,7 +10,14 @@ import { gpusIn } from "../../../shared/model/resources.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import { compareText, firstDifference } from "../order.ts";
 import type { Journal, LaunchMemory, NodeShape } from "../snapshot-memory.ts";
-import type { ForecastInput, NodeInput, NoticeInput, PoolInput, Snapshot } from "../snapshot.ts";
+import type {
+  ForecastInput,
+  InstanceInput,
+  NodeInput,
+  NoticeInput,
+  PoolInput,
+  Snapshot,
+} from "../snapshot.ts";
 import { withDaemons } from "./daemons.ts";
 import { NOTHING_EXPECTED, expectedOf } from "./devices.ts";
 import type { Expected } from "./devices.ts";
@@ -71,6 +78,8 @@ export interface PoolState {
   readonly overdue: { readonly nodes: number; readonly forMs: Millis };
   /** Machines whose time is up, nodes that are here and never worked among them. */
   readonly late: readonly Late[];
+  /** Members of the group that will never be a node. */
+  readonly dead: readonly InstanceInput[];
   readonly launch: LaunchMemory | null;
   readonly shape: NodeShape | null;
   readonly gpusPerNode: number | null;

@@ -7,10 +7,10 @@ import { EMPTY_JOURNAL } from "../snapshot-memory.ts";
 import {
   addingInFlight,
   growthInFlight,
-  isReplaced,
   lastTarget,
   plannedSize,
   removalsInFlight,
+  replacingPools,
   wasRemoved,
 } from "./flights.ts";
 
@@ -30,6 +30,7 @@ describe("plannedSize()", () => {
     ["another pool is another", { phase: "intended", from: 2, to: 5, pool: "other" }, 2],
     ["a removal adds nothing", { kind: "shrink", phase: "intended", from: 2, to: 5 }, 2],
     ["a target that is no number is none", { phase: "intended", from: 2, to: Number.NaN }, 2],
+    ["nor is one that no group can have", { phase: "intended", from: 2, to: 2 ** 31 }, 2],
     [
       "an intent whose time cannot be read is under way",
       { phase: "intended", from: 2, to: 5, at: "soon" },
@@ -38,6 +39,15 @@ describe("plannedSize()", () => {
   ] as const)("%s", (_case, options, planned) => {
     expect(plannedSize(journal(options), "spot", 2, NOW)).toBe(planned);
   });
+});
+
+test("plannedSize() follows the steps of one decision that a reading does not show yet", () => {
+  const steps = journal(
+    { phase: "applied", key: "a", from: 2, to: 5, agoMs: 3 * SECOND },
+    { phase: "applied", key: "b", kind: "replace", from: 5, to: 6, agoMs: 2 * SECOND },
+  );
+  expect([2, 5, 6].map((size) => plannedSize(steps, "spot", size, NOW))).toEqual([6, 6, 6]);
+  expect(plannedSize(steps, "spot", 3, NOW)).toBe(3);
 });
 
 test("addingInFlight() counts what intents add, in every pool", () => {
@@ -76,11 +86,11 @@ test.each<[string, Parameters<typeof move>[1] & { readonly nodeAgeMs?: number },
   expect(wasRemoved(moves, "n1", epochMs(NOW - nodeAgeMs), NOW)).toBe(removed);
 });
 
-test("isReplaced() is by the notice's id, whole", () => {
-  const done = journal({ kind: "replace", key: "demo/od/replace/n-12", phase: "applied" });
-  expect(isReplaced(done, "n-12")).toBe(true);
-  expect(isReplaced(done, "2")).toBe(false);
-  expect(isReplaced(journal({ kind: "replace", key: "demo/od/replace/n-12", phase: "failed" }), "n-12")).toBe(
-    false,
-  );
+test("replacingPools() is by the notice's id, whole", () => {
+  const done = journal({ kind: "replace", key: "demo/od/replace/n-12", pool: "od", phase: "applied" });
+  const pools = (moves: typeof done, notice: string) => [...replacingPools(moves, notice)];
+  expect(pools(done, "n-12")).toEqual(["od"]);
+  expect(pools(done, "2")).toEqual([]);
+  const failed = journal({ kind: "replace", key: "demo/od/replace/n-12", pool: "od", phase: "failed" });
+  expect(pools(failed, "n-12")).toEqual([]);
 });

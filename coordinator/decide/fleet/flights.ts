@@ -7,6 +7,7 @@ import { parseInstant } from "../../../shared/model/instant.ts";
 import { elapsed } from "../../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { Journal } from "../snapshot-memory.ts";
+import { MOST_NODES } from "./sane-value.ts";
 
 /** An intent that nobody has settled for so long is not on its way any more. */
 const INTENT_EXPIRES_MS = 15 * 60_000;
@@ -33,9 +34,12 @@ function adds(move: MoveState): boolean {
 /** The size that the pool has or is about to have: the group's, or the target of a growth it does not show yet. */
 export function plannedSize(journal: Journal, pool: string, size: number, at: EpochMs): number {
   let planned = size;
+  // One decision may raise a pool in several steps, and the reading may be from before all of them.
+  let reached = size;
   for (const move of journal.moves) {
-    if (move.pool !== pool || !adds(move) || !Number.isSafeInteger(move.to)) continue;
-    const lags = move.phase === "applied" && move.from === size && ageMs(move, at) <= READING_LAGS_MS;
+    if (move.pool !== pool || !adds(move) || !isSize(move.to)) continue;
+    const lags = move.phase === "applied" && move.from === reached && ageMs(move, at) <= READING_LAGS_MS;
+    if (lags) reached = move.to;
     if (isIntended(move, at) || lags) planned = Math.max(planned, move.to);
   }
   return planned;
@@ -46,7 +50,11 @@ export function lastTarget(journal: Journal, pool: string): number {
   const set = journal.moves.findLast(
     (move) => move.pool === pool && (move.phase === "applied" || move.phase === "intended"),
   );
-  return set !== undefined && Number.isSafeInteger(set.to) && set.to > 0 ? set.to : 0;
+  return set !== undefined && isSize(set.to) ? set.to : 0;
+}
+
+function isSize(nodes: number): boolean {
+  return Number.isInteger(nodes) && nodes >= 0 && nodes <= MOST_NODES;
 }
 
 /** A growth that was carried out or is on its way. */
@@ -128,12 +136,7 @@ export function removalFailedAt(journal: Journal, node: string): EpochMs | null 
   return failed === undefined ? null : parseInstant(failed.at);
 }
 
-/** Once per notice: true when a replacement for it was begun, in any pool, and did not fail. */
-export function isReplaced(journal: Journal, notice: string): boolean {
-  return replacingPools(journal, notice).size > 0;
-}
-
-/** Pools in which the replacement for this notice was begun, and did not fail. */
+/** Pools in which a replacement for this notice was begun and did not fail: with any, no other one is bought. */
 export function replacingPools(journal: Journal, notice: string): ReadonlySet<string> {
   return new Set(
     journal.moves

@@ -5,7 +5,8 @@ import { node } from "../../../test/build/node.ts";
 import { MINUTE, NOW, SECOND } from "../../../test/build/now.ts";
 import { comingTo, move, policy, pool } from "../../../test/build/policy.ts";
 import type { PolicyOptions, PoolOptions } from "../../../test/build/policy.ts";
-import { snapshot } from "../../../test/build/snapshot.ts";
+import { holdCodes, snapshot } from "../../../test/build/snapshot.ts";
+import { decide } from "../decide.ts";
 import { EMPTY_MEMORY } from "../snapshot-memory.ts";
 import type { Memory } from "../snapshot-memory.ts";
 import type { NodeInput } from "../snapshot.ts";
@@ -101,6 +102,18 @@ describe("what a pool has asked for and does not have", () => {
       })),
     ];
     expect(launches({ size: 10, instances })).toEqual({ booting: 6, overdue: 0, late: [] });
+  });
+
+  test("a machine whose node has gone holds a place and is late as one that never had one", () => {
+    const instances = [{ id: "i-1", node: "gone", state: "booting" as const, ...created(16 * MINUTE) }];
+    expect(launches({ size: 1, instances })).toEqual({ booting: 0, overdue: 1, late: ["not registered"] });
+  });
+
+  test("a size that no group can have is not known, and nobody counts it out", () => {
+    const decision = decide(
+      snapshot({ policies: [policy({ pools: [pool("spot", { size: 2 ** 31 - 1, instances: [] })] })] }),
+    );
+    expect(holdCodes(decision)).toEqual(["size-unknown"]);
   });
 
   test("a group of absurd size costs no time", () => {

@@ -14,8 +14,9 @@ import type { NodeState, PoolSetting } from "./standing.ts";
 export interface Late {
   readonly nodes: number;
   readonly what: "not launched" | "not registered" | "not ready" | "no GPUs";
-  /** Null: the group does not list it. */
+  /** Null: the group does not list it, or nobody knows which of those that it lists it is. */
   readonly instance: InstanceInput | null;
+  /** Null: it is none yet. */
   readonly node: string | null;
   readonly askedAt: EpochMs;
   readonly dueAt: EpochMs;
@@ -27,6 +28,8 @@ export interface Launches {
   /** Asked for, not here, and not counted on any more. */
   readonly overdue: { readonly nodes: number; readonly forMs: Millis };
   readonly late: readonly Late[];
+  /** Members that will never be a node and hold a place of the group until they leave it. */
+  readonly dead: readonly InstanceInput[];
   readonly launch: LaunchMemory | null;
 }
 
@@ -52,8 +55,10 @@ export function launchesOf(about: {
   const booting = nodes.filter((state) => state.standing === "booting").length;
   const unlisted = Math.max(0, missing - booting - listed.length);
 
+  const places = Math.max(0, missing - booting);
+  const members = lateMembers(setting, listed, { since, at });
   const gone = [
-    ...lateMembers(setting, listed, { since, at }),
+    ...(listed.length <= places ? members : nameless(members, places)),
     ...lateLaunches(setting, unlisted, { since, at }),
   ];
   const overdue = Math.min(
@@ -65,6 +70,7 @@ export function launchesOf(about: {
     booting: missing - overdue,
     overdue: { nodes: overdue, forMs: millis(overdue === 0 ? 0 : Math.max(0, at - oldest)) },
     late: [...gone, ...lateNodes(setting, nodes, coming)],
+    dead: deadMembers(nodes, instances, size),
     launch,
   };
 }
@@ -80,6 +86,21 @@ function placesTaken(nodes: readonly NodeState[], instances: readonly InstanceIn
   );
   const lost = instances.filter((instance) => instance.state === "ready" && !known.has(instance.node ?? ""));
   return present.size + failed.length + lost.length;
+}
+
+/**
+ * A member that failed and whose node nobody knows. A node that no member names may be that member's, and a group with
+ * more members than places is about to replace some itself: then none is known to be dead.
+ */
+function deadMembers(
+  nodes: readonly NodeState[],
+  instances: readonly InstanceInput[],
+  size: number | null,
+): readonly InstanceInput[] {
+  const staying = instances.filter(({ state }) => state !== "leaving");
+  if (size === null || staying.length > size || nodes.some(({ instance }) => instance === null)) return [];
+  const known = new Set(nodes.map(({ name }) => name));
+  return staying.filter(({ state, node }) => state === "failed" && !known.has(node ?? ""));
 }
 
 /** While the number that is missing changes, machines come or are asked for; once it stands still, time runs. */
@@ -108,12 +129,23 @@ function lateMembers(
         what: "not registered",
         nodes: 1,
         instance,
-        node: instance.node,
+        node: null,
         askedAt,
         dueAt: after(askedAt, registrationMs),
       },
     ];
   });
+}
+
+/**
+ * With more members than places for them, one that seems late may be a node that is here and that its machine does not
+ * name yet, or one that the group is about to replace by itself: as many are late as places are, and none by name.
+ */
+function nameless(late: readonly Late[], places: number): readonly Late[] {
+  return late
+    .toSorted((a, b) => a.askedAt - b.askedAt)
+    .slice(0, places)
+    .map((one) => ({ ...one, instance: null }));
 }
 
 /** The last that were asked for come last, so those that are missing are taken to be of the latest growths. */

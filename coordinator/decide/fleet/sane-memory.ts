@@ -19,7 +19,7 @@ export function saneMemory(memory: Memory, at: EpochMs): Memory {
   if (!isRecord(memory)) return EMPTY_MEMORY;
   const past: Past = (time) =>
     time !== null && time !== undefined && isInstant(time) && time <= at ? time : null;
-  const { launches, hotSince, behavior, leftOut } = memory;
+  const { launches, hotSince, behavior, leftOut, promised } = memory;
   return {
     v: 1,
     at: past(memory.at),
@@ -33,6 +33,7 @@ export function saneMemory(memory: Memory, at: EpochMs): Memory {
     ...saneMarketMemory(memory, at),
     ...(isRecord(behavior) ? { behavior: saneBehaviors(behavior, at) } : {}),
     ...(isListOf(isText)(leftOut) ? { leftOut } : {}),
+    ...(isRecord(promised) ? { promised: readable(promised, isListOf(isListOf(isText))) } : {}),
   };
 }
 

@@ -67,7 +67,10 @@ function wholeNode(node: NodeInput): NodeInput {
   return {
     ...node,
     labels: isTexts(node.labels) ? node.labels : {},
-    annotations: isTexts(node.annotations) ? node.annotations : { [NODE_ANNOTATION.doNotDisrupt]: "true" },
+    annotations: {
+      ...(isTexts(node.annotations) ? node.annotations : {}),
+      [NODE_ANNOTATION.doNotDisrupt]: "true",
+    },
     taints: isTaints(node.taints) ? node.taints : [],
     unschedulable: !isOpen,
     ready: isReadiness(node.ready) ? node.ready : "unknown",

@@ -91,6 +91,11 @@ export function isVolume(value: unknown): boolean {
 
 export function isGang(value: unknown): boolean {
   if (!isRecord(value)) return false;
-  const { id, minimum, source }: Unread<GangInput> = value;
-  return isText(id) && (minimum === null || isCount(minimum, 1, MAX_GANG)) && isGangSource(source);
+  const { id, minimum, succeeded, source }: Unread<GangInput> = value;
+  return (
+    isText(id) &&
+    (minimum === null || isCount(minimum, 1, MAX_GANG)) &&
+    (succeeded === undefined || isCount(succeeded, 0, MAX_GANG)) &&
+    isGangSource(source)
+  );
 }

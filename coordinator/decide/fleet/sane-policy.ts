@@ -11,7 +11,7 @@ import { isAbsentOr, isCount, isFlag, isList, isListOf, isOneOf, isRecord, isTex
 import type { Unread } from "./sane-form.ts";
 import { each, readList, sorted } from "./sane-list.ts";
 import { isMember, saneInstance, saneOfferings } from "./sane-market.ts";
-import { instant, isAmount, isInstant, share } from "./sane-value.ts";
+import { instant, isAmount, isInstant, MOST_NODES, share } from "./sane-value.ts";
 
 type ValidPolicy = Extract<PolicyInput, { readonly kind: "valid" }>;
 
@@ -114,7 +114,7 @@ function saneGroup(group: GroupReading): GroupReading {
     case "none":
       return group;
     case "known":
-      if (!isCount(group.size, 0, Number.MAX_SAFE_INTEGER))
+      if (!isCount(group.size, 0, MOST_NODES))
         return unknown(`the group says its size is ${JSON.stringify(group.size) ?? "not known"}`);
       return isFlag(group.chosenRemoval) ? group : { ...group, chosenRemoval: false };
     case "missing":

@@ -5,6 +5,9 @@ import { epochMs, ratio } from "../../../shared/model/units.ts";
 import type { EpochMs, Ratio } from "../../../shared/model/units.ts";
 import { isRecord } from "./sane-form.ts";
 
+/** No group has more nodes: a size beyond it is a slip, and to count its nodes out would take all memory. */
+export const MOST_NODES = 100_000;
+
 export function isInstant(value: number): boolean {
   return isAmount(value) && value <= Number.MAX_SAFE_INTEGER;
 }

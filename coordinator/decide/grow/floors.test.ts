@@ -39,6 +39,23 @@ describe("minimum sizes", () => {
     expect(grow?.because.map(({ code }) => code)).toEqual(["pending-pods"]);
   });
 
+  test("of a policy count no machines that do not come: another pool stands in for them", () => {
+    const pools = [pool("spot", { size: 2, instances: [] }), pool("od", { capacityType: "on-demand" })];
+    const waited = (agoMs: number) =>
+      decide(
+        snapshot({
+          policies: [policy({ minNodes: 2, pools })],
+          memory: {
+            ...EMPTY_MEMORY,
+            at: epochMs(NOW - SECOND),
+            launches: { "demo/spot": { missing: 2, since: epochMs(NOW - agoMs) } },
+          },
+        }),
+      );
+    expect(grows(waited(MINUTE))).toEqual([]);
+    expect(grows(waited(20 * MINUTE)).map(({ pool: name, to }) => [name, to])).toEqual([["od", 2]]);
+  });
+
   test("need no template", () => {
     const policies = [policy({ pools: [pool("spot", { gpus: null, minSize: 1 })] })];
     expect(grows(decide(snapshot({ policies })))).toHaveLength(1);

@@ -44,7 +44,8 @@ function holdPolicy(packing: Packing, policy: string, pools: readonly PoolState[
   const usable = pools.filter((pool) => pool.blocked === null && pool.closed?.code !== "tier-disabled");
   const all = poolsOf(packing.fleet, policy);
   const raise = (minimum: number, reasonOf: (size: number) => Reason): void => {
-    const size = all.reduce((sum, pool) => sum + sizeOf(packing, pool), 0);
+    // Another pool can stand in for machines that do not come; their own pool has asked for them already.
+    const size = all.reduce((sum, pool) => sum + sizeOf(packing, pool) - pool.overdue.nodes, 0);
     for (let missing = minimum - size; missing > 0; missing--) {
       const grown = addToFirst(packing, usable);
       if (grown === null) return;

@@ -35,6 +35,13 @@ describe("a forecast", () => {
     expect(grows(decided(spec, options))).toEqual([]);
   });
 
+  test("counts no machine that failed", () => {
+    const failed = { id: "f-1", node: null, state: "failed" as const };
+    const pools = [pool("spot", { size: 1, instances: [failed] }), pool("od", { capacityType: "on-demand" })];
+    const [grow] = grows(decided({ pools }));
+    expect(grow).toMatchObject({ pool: "od", from: 0, to: 3 });
+  });
+
   test("is met by nodes that pods asked for", () => {
     const [grow] = grows(decided({}, { pods: pods(3, "p", { gpus: 8 }) }));
     expect(grow?.because.map(({ code }) => code)).toEqual(["pending-pods"]);

@@ -23,7 +23,7 @@ function hold(
 ): void {
   if (forecast === null || !spec.enablePredictiveScaling || !forecast.earned) return;
   const { ledger } = packing;
-  const gpus = gpusOf(pools.map((pool) => ({ pool, nodes: pool.planned + ledger.added(pool).nodes })));
+  const gpus = gpusOf(pools.map((pool) => ({ pool, nodes: countedOn(pool) + ledger.added(pool).nodes })));
   if (gpus === null) {
     // What is here cannot be counted, so nobody can say what is missing.
     for (const pool of pools.filter(({ gpusPerNode }) => gpusPerNode === null))
@@ -34,4 +34,9 @@ function hold(
   addGpus(packing, pools, wanted - gpus, "forecast", (pool) => {
     give(because, pool, { code: "forecast", gpus, wanted, at, confidence });
   });
+}
+
+/** Machines that failed or are late will do nobody's work. */
+function countedOn({ planned, overdue, dead }: PoolState): number {
+  return Math.max(0, planned - overdue.nodes - dead.length);
 }

@@ -13,11 +13,11 @@ import type { Grow } from "../plan.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 
 export function growForPods(packing: Packing): void {
-  const { demand, parts, stuck, leftOut } = packing;
+  const { demand, parts, placed, stuck, leftOut, late } = packing;
+  const isOpen = ({ key }: PodInput): boolean => !placed.has(key);
   // Pods whose node is to be replaced come before those that never had one.
-  const losing = [...demand.replaced.values()].flat();
-  const together = (gang: string): number | undefined => demand.gangs.get(gang)?.together;
-  const result = placeBatches([losing, demand.waiting], together, parts);
+  const losing = [...demand.replaced.values()].flat().filter(isOpen);
+  const result = placeBatches([losing, demand.waiting.filter(isOpen)], missingOf(packing), parts, late);
   noteStuck(packing, result.stuck);
   for (const [pod, reason] of result.gangs) stuck.set(pod.key, [reason]);
   for (const pod of result.leftOut) stuck.set(pod.key, [{ code: "left-for-next" }]);
@@ -25,6 +25,17 @@ export function growForPods(packing: Packing): void {
   noteExhausted(packing, result.leftOut);
   noteHeld(packing);
   placeEarly(packing);
+}
+
+/** How many of the members of a gang that wait have to get a place together, beside those that have one. */
+function missingOf({ demand, placed }: Packing): (gang: string) => number | undefined {
+  const there = new Map<string, number>();
+  for (const { key, gang } of demand.waiting)
+    if (gang !== undefined && placed.has(key)) there.set(gang.id, (there.get(gang.id) ?? 0) + 1);
+  return (gang) => {
+    const together = demand.gangs.get(gang)?.together;
+    return together === undefined ? undefined : Math.max(0, together - (there.get(gang) ?? 0));
+  };
 }
 
 /** What keeps nodes from those that have none, once for all that are alike. */

@@ -51,6 +51,13 @@ describe("headroom", () => {
     expect(added({ headroom: [kept({ gpus: 6 })] }, full)).toEqual([["spot", 1]]);
   });
 
+  test("does not buy again when a pod that may open nothing yet would take a node that is coming", () => {
+    const undecided = pod("p", { gpus: 8, waiting: { kind: "undecided" } });
+    const coming = { headroom: [kept()], pools: [pool("spot", { size: 1 })] };
+    expect(added(coming, { pods: [undecided] })).toEqual([]);
+    expect(added(coming, { pods: [pod("p", { gpus: 8 })] })).toEqual([["spot", 1]]);
+  });
+
   test("is not on a node that a pause keeps from being asked for", () => {
     const journal = { lastUpAt: { spot: epochMs(NOW - SECOND) } };
     const waiting = { pods: [pod("p", { gpus: 1 })] };

@@ -20,8 +20,8 @@ export function rememberBehavior(
     const history = ledger.historyOf(pool);
     if (history === null) continue;
     if (fleet.sync.kind === "unsynced") {
-      const known = before.behavior?.[pool.id];
-      if (known !== undefined) behavior[pool.id] = known;
+      // What happened is remembered all the same: the next decision looks no further back than this one.
+      if (before.behavior?.[pool.id] !== undefined) behavior[pool.id] = history;
       continue;
     }
     const exempt = exemptNodes(packing, pool, moves);

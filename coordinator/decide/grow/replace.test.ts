@@ -1,12 +1,22 @@
 import { describe, expect, test } from "vitest";
 
+import { NODE_LABEL } from "../../../shared/model/names.ts";
 import { epochMs } from "../../../shared/model/units.ts";
 import { node } from "../../../test/build/node.ts";
 import { MINUTE, NOW, SECOND } from "../../../test/build/now.ts";
+import { machine, termOn } from "../../../test/build/packing.ts";
 import { pod, pods } from "../../../test/build/pod.ts";
 import { move, policy, pool } from "../../../test/build/policy.ts";
 import type { PolicyOptions } from "../../../test/build/policy.ts";
-import { grows, holdCodes, movesOf, notice, replaces, snapshot } from "../../../test/build/snapshot.ts";
+import {
+  grows,
+  holdCodes,
+  movesOf,
+  notice,
+  replaces,
+  snapshot,
+  unplacedCodes,
+} from "../../../test/build/snapshot.ts";
 import type { SnapshotOptions } from "../../../test/build/snapshot.ts";
 import { decide } from "../decide.ts";
 
@@ -57,6 +67,36 @@ describe("replacement at notice time", () => {
     expect(replaces(interrupted({ journal }))).toHaveLength(1);
   });
 
+  test("once bought, is for the pods of its notice, so that they take no node that others wait for", () => {
+    const bought = move(NOW, {
+      kind: "replace",
+      pool: "od",
+      key: "demo/od/replace/notice-n1",
+      phase: "applied",
+    });
+    const pools = [pool("spot", { size: 2 }), pool("od", { capacityType: "on-demand", size: 1 })];
+    const onSpot = { nodeSelector: { [NODE_LABEL.pool]: "spot" } };
+    const decision = interrupted(
+      { pools, journal: { moves: [bought] } },
+      { pods: [pod("runs", { node: "n1", gpus: 8 }), pod("waits", { gpus: 8, ...onSpot })] },
+    );
+    expect(decision.plan.moves).toEqual([]);
+    expect(unplacedCodes(decision, "waits")).toEqual(["booting"]);
+  });
+
+  test("of a node of nobody takes no node that others wait for", () => {
+    const decision = decide(
+      snapshot({
+        policies: [policy({ pools: [pool("spot", { size: 1 })] })],
+        nodes: [node("alone", { pool: null })],
+        pods: [pod("runs", { node: "alone", gpus: 8 }), pod("waits", { gpus: 8 })],
+        notices: [notice("alone")],
+      }),
+    );
+    expect(decision.plan.moves).toEqual([]);
+    expect(unplacedCodes(decision, "waits")).toEqual(["booting"]);
+  });
+
   test("obeys the limits and says so", () => {
     const decision = interrupted({ maxNodes: 1 });
     expect(replaces(decision)).toEqual([]);
@@ -94,6 +134,29 @@ describe("replacement at notice time", () => {
 
   test("is not needed for pods that fit on nodes that are here", () => {
     expect(replaces(interrupted({}, { nodes: [node("n1"), node("n2")] }))).toEqual([]);
+  });
+
+  test("is bought where the pods beside it can be, not only where it is cheapest", () => {
+    const zoned = (name: string, usd: number, zone: string) =>
+      machine(name, { usd, cpu: 96, gpus: 8, zone, capacityType: "spot" });
+    const decision = interrupted(
+      { pools: [zoned("spot", 5, "z1"), zoned("cheap", 4, "z2"), zoned("dear", 6, "z3")] },
+      {
+        nodes: [
+          node("n1", { labels: { [NODE_LABEL.zone]: "z1" } }),
+          node("n2", { pool: null, labels: { [NODE_LABEL.zone]: "z2" } }),
+        ],
+        pods: [
+          {
+            ...pod("runs", { node: "n1", gpus: 8 }),
+            labels: { app: "a" },
+            podAntiAffinity: [termOn("a", NODE_LABEL.zone)],
+          },
+          { ...pod("other", { node: "n2", gpus: 8 }), labels: { app: "a" } },
+        ],
+      },
+    );
+    expect(replaces(decision).map((made) => made.pool)).toEqual(["dear"]);
   });
 
   test("does not count on other nodes under notice", () => {

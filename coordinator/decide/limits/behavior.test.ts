@@ -201,6 +201,7 @@ describe("nextSize()", () => {
     expect(sizes({ behavior, start: 10, everySeconds: 60 }, [20, 20])).toEqual([12, 14]);
     expect(sizes({ behavior, start: 10, everySeconds: 60 }, [1, 1])).toEqual([9, 8]);
     expect(sizes({ behavior, start: 10, everySeconds: 60, gpusPerNode: null }, [20, 1])).toEqual([10, 10]);
+    expect(sizes({ behavior, start: 10, everySeconds: 60, gpusPerNode: 0 }, [20, 1])).toEqual([20, 1]);
   });
 
   test("a pool that somebody set to nothing stays there while it has a minimum", () => {

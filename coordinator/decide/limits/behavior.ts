@@ -92,8 +92,10 @@ function limitOfRule(
     case "Pods":
       return start + sign * rule.value;
     case "GPUs":
-      return gpusPerNode === null || gpusPerNode === 0
-        ? current
+      if (gpusPerNode === null) return current;
+      // A node without GPUs uses nothing of it.
+      return gpusPerNode === 0
+        ? sign * Infinity
         : start + sign * inNodes(rule.value / gpusPerNode, direction);
     case "Percent": {
       // A whole number that comes out a hair off must not cost or buy a node.

@@ -33,7 +33,7 @@ export function leavingNodes(pool: PoolState): number {
     .length;
 }
 
-export type BudgetWindow =
+type BudgetWindow =
   | {
       readonly kind: "read";
       readonly open: boolean;
@@ -42,7 +42,7 @@ export type BudgetWindow =
     }
   | { readonly kind: "bad"; readonly problem: string };
 
-export function budgetWindow(budget: DisruptionBudget, at: EpochMs): BudgetWindow {
+function budgetWindow(budget: DisruptionBudget, at: EpochMs): BudgetWindow {
   const { schedule, durationSeconds, timeZone } = budget;
   if (schedule === undefined || durationSeconds === undefined)
     return { kind: "read", open: true, changesAt: null };

@@ -1,6 +1,6 @@
 // What a removal would leave, against what has to stay and what may stay at most. Counts the lowest that each group
 // may be: removals that are on their way and those planned before in this decision are gone already, growth has not
-// come yet.
+// come yet, and machines that are not counted on any more stand for nothing.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { poolsOf } from "../fleet/fleet.ts";
@@ -80,6 +80,8 @@ export function overCap(
 function lowest(fleet: Fleet, pool: PoolState, going: Going): number {
   return (
     (pool.size ?? pool.nodes.length) -
+    pool.overdue.nodes -
+    pool.dead.length -
     removalsInFlight(pool.journal, pool.name, fleet.at) -
     (going.get(pool.id) ?? 0)
   );

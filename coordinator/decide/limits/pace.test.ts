@@ -172,6 +172,19 @@ describe("what is recommended", () => {
     );
     expect(decision.memory.behavior?.["demo/spot"]).toEqual(known);
   });
+
+  test("forgets nothing that happened before such a decision", () => {
+    const known: BehaviorMemory = { recommendations: [], ups: [], downs: [] };
+    const moves = [move(NOW, { phase: "applied", from: 1, to: 3, agoMs: SECOND })];
+    const decision = decide(
+      snapshot({
+        policies: [policy({ behavior, journal: { moves } })],
+        sync: { kind: "unsynced", missing: ["pods"] },
+        memory: { ...EMPTY_MEMORY, at: ago(2 * SECOND), behavior: { "demo/spot": known } },
+      }),
+    );
+    expect(decision.memory.behavior?.["demo/spot"]?.ups).toEqual([{ at: ago(SECOND), nodes: 2 }]);
+  });
 });
 
 describe("historyOf()", () => {
@@ -188,7 +201,7 @@ describe("historyOf()", () => {
   test("takes from the journal what has happened since the last decision", () => {
     const moves = [
       applied({ agoMs: 5 * SECOND }),
-      applied({ agoMs: 10 * SECOND, key: "seen" }),
+      applied({ agoMs: 11 * SECOND, key: "seen" }),
       applied({ agoMs: 2 * SECOND, kind: "shrink", from: 3, to: 2 }),
       applied({ agoMs: 3 * SECOND, pool: "other" }),
       applied({ agoMs: 3 * SECOND, phase: "failed" }),
@@ -198,6 +211,11 @@ describe("historyOf()", () => {
     const { ups, downs } = history(moves);
     expect(ups).toEqual([{ at: ago(5 * SECOND), nodes: 2 }]);
     expect(downs).toEqual([{ at: ago(2 * SECOND), nodes: 1 }]);
+  });
+
+  test("counts once what was done at the very instant of a decision, after it", () => {
+    const moves = [applied({ agoMs: 10 * SECOND }), applied({ agoMs: 0, key: "now" })];
+    expect(history(moves).ups).toEqual([{ at: ago(10 * SECOND), nodes: 2 }]);
   });
 
   test("counts what was granted, not what was asked for, and nothing of what is exempt", () => {

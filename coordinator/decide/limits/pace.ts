@@ -80,11 +80,12 @@ export function historyOf(pool: PoolState, memory: Memory, at: EpochMs): Behavio
   const { behavior } = pool.spec;
   if (behavior === undefined) return known ?? { recommendations: [], ups: [], downs: [] };
   const horizons = horizonsOf(behavior);
-  // Without a memory the journal alone tells, as far back as any rule looks.
+  // Without a memory the journal alone tells, as far back as any rule looks. What happened at the very instant of a
+  // decision came after it.
   const since = known === undefined ? at - horizons.events : (memory.at ?? at - horizons.events);
   const events = pool.journal.moves.flatMap((move) => {
     const event = move.pool === pool.name ? eventOf(move, known?.exempt ?? {}) : null;
-    return event !== null && event.at > since && event.at <= at ? [event] : [];
+    return event !== null && event.at >= since && event.at < at ? [event] : [];
   });
   const young = (list: BehaviorMemory["ups"]) => list.filter((event) => event.at > at - horizons.events);
   const made = (direction: "up" | "down") =>

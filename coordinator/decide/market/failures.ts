@@ -24,7 +24,7 @@ export type Standing =
   | { readonly kind: "paused" | "probe"; readonly failure: OfferingMemory };
 
 /** Without a failure for so long, all is forgotten. */
-export const FORGOTTEN_AFTER_MS = 3 * 3600_000;
+const FORGOTTEN_AFTER_MS = 3 * 3600_000;
 /** Pools that failed together shall not come back together. */
 const JITTER = 0.2;
 

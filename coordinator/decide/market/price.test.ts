@@ -9,8 +9,9 @@ import { policy, pool } from "../../../test/build/policy.ts";
 import type { PoolOptions } from "../../../test/build/policy.ts";
 import { snapshot } from "../../../test/build/snapshot.ts";
 import { assemble } from "../fleet/fleet.ts";
+import type { PoolState } from "../fleet/fleet.ts";
 import type { NodeInput, PricePoint } from "../snapshot.ts";
-import { priceBook, priceOf } from "./price.ts";
+import { priceBook } from "./price.ts";
 
 type Provider = "aws" | "gcp" | "azure" | "custom";
 
@@ -47,6 +48,10 @@ const P3: Partial<NodePoolSpec> = {
   instanceTypes: ["p3.2xlarge"],
   availabilityZones: ["us-west-2a", "us-west-2b"],
 };
+
+function priceOf(of: PoolState, tier: CapacityType, prices: readonly PricePoint[] = []) {
+  return priceBook(prices).priceOf(of, tier);
+}
 
 function usd(fields: Partial<NodePoolSpec>, prices?: readonly PricePoint[], tier: CapacityType = "spot") {
   const price = priceOf(state(fields), tier, prices);

@@ -85,11 +85,6 @@ export function priceBook(prices: readonly PricePoint[] = []): PriceBook {
   return { priceOf, priceOfNode, usdPerHourOf };
 }
 
-/** One question alone; who asks for several makes a book. */
-export function priceOf(pool: PoolState, tier: CapacityType, prices: readonly PricePoint[] = []): Price {
-  return priceBook(prices).priceOf(pool, tier);
-}
-
 /** Of one more node of a pool, for those who count; null: not known. */
 export function priceLookup(prices: readonly PricePoint[] = []): (pool: PoolState) => number | null {
   const book = priceBook(prices);

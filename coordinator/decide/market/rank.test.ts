@@ -137,7 +137,7 @@ test("with multi-tier scaling switched off no pod goes to another tier", () => {
   expect(holdCodes(decision, "od")).toEqual(["tier-disabled"]);
 });
 
-describe("the other expanders put what they name first, before the shares", () => {
+describe("the other expanders put what they name first, before the shares (E17)", () => {
   const pools = {
     cheap: costs(1, { ...od, gpus: 8, priority: 1 }),
     tight: costs(9, { ...od, gpus: 4, priority: 2 }),

@@ -115,6 +115,14 @@ describe("what is bought", () => {
     expect(decision.plan.unplaced).toEqual([]);
   });
 
+  test.each([1, 3, 8, 9, 20, 100])("is for %i single cards no more nodes than they fill", (count) => {
+    const pools = (["spot", "on-demand", "reserved"] as const).map((capacityType, index) =>
+      machine(capacityType, { usd: 5 + index, cpu: 96, gpus: 8, capacityType }),
+    );
+    const nodes = Object.values(bought(decided(pools, pods(count, "p", { cpu: 100 }))));
+    expect(nodes.reduce((sum, each) => sum + each, 0)).toBe(Math.ceil(count / 8));
+  });
+
   test("is a tier above its share rather than nothing", () => {
     const tiers = [
       machine("spot", { usd: 1, cpu: 8, gpus: 1, capacityType: "spot", maxSize: 1 }),
@@ -326,6 +334,29 @@ describe("work that runs out", () => {
 
     const next = decide({ ...input, memory: { ...input.memory, ...memory } });
     expect(grows(next).flatMap((move) => move.pods)).toContain(first);
+  });
+
+  const gangOf = (id: string, count: number): readonly PodInput[] =>
+    Array.from({ length: count }, (_, index) => ({
+      ...pod(`${id}-${index}`, { gpus: 0, cpu: 3_000 + index }),
+      gang: { id, minimum: count, source: "PodGroup" as const },
+    }));
+
+  test("does not leave off a gang in the middle, which would never start then", () => {
+    const policies = [policy({ ...wide, pools: [machine("only", { usd: 1, cpu: 4 })] })];
+    const waiting = [...gangOf("g", 30), ...gangOf("h", 30)];
+    const { plan, memory } = decide({ ...snapshot({ policies, pods: waiting }), workUnits: 5 });
+    expect(plan.moves.map(({ to }) => to)).toEqual([30]);
+    expect(unplacedCodes({ plan, memory }, "h-0")).toEqual(["left-for-next"]);
+  });
+
+  test("goes to pods that were left out before gangs that never fit take it again", () => {
+    const policies = [policy({ ...wide, pools: [machine("only", { usd: 1, cpu: 4, maxSize: 2 })] })];
+    const input = snapshot({ policies, pods: [...gangOf("g", 30), pod("alone", { gpus: 0 })] });
+    const first = decide({ ...input, workUnits: 5 });
+    expect(first.memory.leftOut).toEqual(["default/alone"]);
+    const next = decide({ ...input, memory: first.memory, workUnits: 5 });
+    expect(grows(next).map((grown) => grown.pods)).toEqual([["default/alone"]]);
   });
 
   test("is all used where there is no limit", () => {

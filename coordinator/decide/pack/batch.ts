@@ -11,6 +11,7 @@ import { placeOneByOne } from "./one-by-one.ts";
 import type { Rest } from "./one-by-one.ts";
 import type { Parts } from "./parts.ts";
 import { keep, redo, rollBack } from "./redo.ts";
+import { seatAll } from "./seat-all.ts";
 
 export interface Outcome {
   /** Pods for which there is no place now. */
@@ -23,17 +24,18 @@ export interface Outcome {
 
 /**
  * `batches`, each in packing order: the second gets what the first leaves. `together`: how many of the waiting members
- * of a gang have to get a place at once; unknown: all.
+ * of a gang have to get a place at once; unknown: all. `late`: keys of pods that the last decision had no work for.
  */
 export function placeBatches(
   batches: readonly (readonly PodInput[])[],
   together: (gang: string) => number | undefined,
   parts: Parts,
+  late: ReadonlySet<string> = new Set(),
 ): Outcome {
   let stuck: readonly PodInput[] = [];
   let leftOut: readonly PodInput[] = [];
   const gangs = new Map<PodInput, Reason>();
-  for (const level of batches.flatMap(levelsOf)) {
+  for (const level of batches.flatMap((batch) => levelsOf(batch, late))) {
     const others = level.filter((pod) => pod.gang === undefined);
     for (const [gang, members] of gangsOf(level)) {
       if (parts.work.left <= 0) {
@@ -56,13 +58,26 @@ export function placeBatches(
   return { stuck, leftOut, gangs };
 }
 
-/** Highest first. A gang stands where its most urgent member does. */
-function levelsOf(pods: readonly PodInput[]): readonly (readonly PodInput[])[] {
+/**
+ * Highest first, in each those that come late before the others, or gangs that never fit would take all the work each
+ * time. A gang stands where its most urgent member does.
+ */
+function levelsOf(pods: readonly PodInput[], late: ReadonlySet<string>): readonly (readonly PodInput[])[] {
   const ranks = new Map<string, number>();
-  for (const { gang, priority } of pods)
-    if (gang !== undefined) ranks.set(gang.id, Math.max(priority, ranks.get(gang.id) ?? priority));
+  const lateGangs = new Set<string>();
+  for (const { key, gang, priority } of pods) {
+    if (gang === undefined) continue;
+    ranks.set(gang.id, Math.max(priority, ranks.get(gang.id) ?? priority));
+    if (late.has(key)) lateGangs.add(gang.id);
+  }
   const levels = Map.groupBy(pods, ({ gang, priority }) => ranks.get(gang?.id ?? "") ?? priority);
-  return [...levels].sort(([a], [b]) => b - a).map(([, level]) => level);
+  const isLate = ({ key, gang }: PodInput): boolean =>
+    gang === undefined ? late.has(key) : lateGangs.has(gang.id);
+  return [...levels]
+    .sort(([a], [b]) => b - a)
+    .flatMap(([, level]) =>
+      late.size === 0 ? [level] : [level.filter(isLate), level.filter((pod) => !isLate(pod))],
+    );
 }
 
 function gangsOf(pods: readonly PodInput[]): ReadonlyMap<string, readonly PodInput[]> {
@@ -72,11 +87,13 @@ function gangsOf(pods: readonly PodInput[]): ReadonlyMap<string, readonly PodInp
   );
 }
 
-/** Null: each member has a place. Else the first that has none, and nothing is changed. */
+/**
+ * Null: each member has a place. Else the first that has none, and nothing is changed. A gang that takes more work than
+ * a decision has would never start if it were left off in the middle.
+ */
 function placeGang(members: readonly PodInput[], parts: Parts): PodInput | null {
   const mark = parts.purchases.mark();
-  const { stuck, leftOut } = placeAll(members, parts);
-  const [missing] = [...stuck, ...leftOut];
+  const [missing] = parts.work.finish(() => placeAll(members, parts)).stuck;
   if (missing === undefined) return null;
   rollBack(parts, mark);
   return missing;
@@ -140,21 +157,4 @@ function buyFor(pods: readonly PodInput[], stretching: boolean, parts: Parts): R
   rollBack(parts, mark);
   redo(parts, trial);
   return whole;
-}
-
-/** Onto nodes that are here, coming or opened before; `stuck`: those that found no room there. */
-function seatAll(pods: readonly PodInput[], { board, placer, work }: Parts): Rest {
-  const full = new Set<number>();
-  const leftOut: PodInput[] = [];
-  const stuck: PodInput[] = [];
-  for (const pod of pods) {
-    const { id } = board.kinds.of(pod);
-    if (work.left <= 0) leftOut.push(pod);
-    else if (full.has(id)) stuck.push(pod);
-    else if (placer.seat(pod) === null) {
-      full.add(id);
-      stuck.push(pod);
-    }
-  }
-  return { stuck, leftOut };
 }

@@ -12,6 +12,7 @@ import { placeOneByOne } from "./one-by-one.ts";
 import type { Parts } from "./parts.ts";
 import type { Option, Range } from "./ranges.ts";
 import { keep, redo, rollBack } from "./redo.ts";
+import { seatAll } from "./seat-all.ts";
 import { shareOut } from "./share-out.ts";
 import type { Load } from "./solve/problem.ts";
 import { solve } from "./solve/solve.ts";
@@ -29,8 +30,16 @@ export function placeInBulk(pods: readonly PodInput[], parts: Parts): readonly P
   for (const grade of grades) {
     if (left.length === 0) break;
     const ranges = parts.ranges.all.filter((range) => range.class === grade);
-    for (const { pods: part, among } of shareOut(left, ranges, parts)) {
-      const placed = new Set(buy(part, among, parts));
+    for (const [index, { pods: part, among }] of shareOut(left, ranges, parts).entries()) {
+      // Room on what one tier has bought costs nothing: a share opens no second node beside a node that is half empty.
+      const { stuck, leftOut } = index === 0 ? { stuck: part, leftOut: [] } : seatAll(part, parts);
+      const open = new Set([...stuck, ...leftOut]);
+      const bought = buy(
+        part.filter((pod) => open.has(pod)),
+        among,
+        parts,
+      );
+      const placed = new Set([...part.filter((pod) => !open.has(pod)), ...bought]);
       if (placed.size > 0) left = left.filter((pod) => !placed.has(pod));
     }
     // What a tier could not take goes wherever there is room: a share keeps no pod waiting.

@@ -6,6 +6,7 @@ import { createFeasibility } from "../fit/feasible.ts";
 import type { Feasible } from "../fit/feasible.ts";
 import { createKinds } from "../fit/kind.ts";
 import type { Kinds } from "../fit/kind.ts";
+import { newPlace } from "../fit/place.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import { createLedger } from "../limits/limits.ts";
@@ -13,6 +14,7 @@ import type { Ledger, LedgerInputs } from "../limits/limits.ts";
 import { createMarket } from "../market/market.ts";
 import type { Market } from "../market/market.ts";
 import { EMPTY_MEMORY } from "../snapshot-memory.ts";
+import type { Memory } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { NoticeInput, Snapshot } from "../snapshot.ts";
 import type { Bin } from "./bin.ts";
@@ -38,6 +40,10 @@ export interface Packing {
   readonly stuck: Map<string, readonly Reason[]>;
   /** Pods that no work was left for, by key; they come first next time. */
   readonly leftOut: string[];
+  /** Keys of pods that the last decision had no work left for. */
+  readonly late: ReadonlySet<string>;
+  /** What the last decision placed on nodes that were to come. */
+  readonly promised: NonNullable<Memory["promised"]>;
 }
 
 /** What of the snapshot packing reads beside the pods. */
@@ -74,6 +80,8 @@ export function createPacking(fleet: Fleet, pods: readonly PodInput[], inputs: P
     placed: board.placed,
     stuck: new Map(),
     leftOut: [],
+    late: new Set(before.leftOut),
+    promised: before.promised ?? {},
   };
 }
 
@@ -86,9 +94,9 @@ export function settle({ placed, parts }: Packing, pod: PodInput): boolean {
   return placed.has(pod.key) || parts.placer.seat(pod) !== null;
 }
 
-/** Opens a node for the pod in the first pool that may grow; a pool that is full is passed over. */
+/** Opens a node for the pod in the first pool that may grow and where other pods let it be; others are passed over. */
 export function openFor(
-  { parts, board, stuck }: Packing,
+  { parts, board, kinds, stuck }: Packing,
   pod: PodInput,
   pools: readonly PoolState[],
   notice: NoticeInput | null,
@@ -96,7 +104,9 @@ export function openFor(
   const refusals: Reason[] = [];
   for (const pool of pools) {
     const { shape } = pool;
-    if (shape === null) continue;
+    const place = newPlace(pool, -1);
+    if (shape === null || place === null) continue;
+    if (!parts.admission.admitsNew(kinds.of(pod), { ...place, face: board.faceOf(pool) })) continue;
     const refusal = notice === null ? parts.purchases.refusal(pool) : parts.purchases.refusalAtOnce(pool);
     if (refusal !== null) {
       refusals.push(refusal);

@@ -21,6 +21,8 @@ export interface Purchases {
   open(option: Pick<Option, "pool" | "shape">, notice: NoticeInput | null): Bin;
   /** A new node changes into one from another pool; false, and nothing is changed, when that one is refused. */
   swap(bin: Bin, option: Option): boolean;
+  /** The same unasked, for a plan that was within the limits as a whole: on the way to it a limit may be exceeded. */
+  restore(bin: Bin, option: Option): void;
   mark(): Mark;
   rollBack(mark: Mark): void;
 }
@@ -89,6 +91,13 @@ export function createPurchases(
   const causeOf = (notice: NoticeInput | null): Cause | undefined =>
     notice === null ? undefined : "replacement";
 
+  const become = (bin: Bin, { pool, shape }: Option): void => {
+    const because = pausedBy(pool, bin.notice);
+    record({ pool, by: 1, held: because !== null, cause: causeOf(bin.notice) });
+    board.resize(bin, pool, shape);
+    board.hold(bin, because);
+  };
+
   return {
     refusal,
     isOpen: (pool) => judge(pool) === null,
@@ -112,11 +121,14 @@ export function createPurchases(
         undo(before);
         return false;
       }
-      const because = pausedBy(option.pool, notice);
-      record({ pool: option.pool, by: 1, held: because !== null, cause });
-      board.resize(bin, option.pool, option.shape);
-      board.hold(bin, because);
+      become(bin, option);
       return true;
+    },
+    restore: (bin, option) => {
+      const { pool, notice, held: because } = bin;
+      if (pool === null) return;
+      record({ pool, by: -1, held: because !== null, cause: causeOf(notice) });
+      become(bin, option);
     },
     mark: () => ({ board: board.mark(), entries: entries.length }),
     rollBack: (mark) => {

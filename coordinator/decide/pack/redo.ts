@@ -32,7 +32,7 @@ export function redo({ board, purchases }: Parts, { options, puts }: Trial): voi
     if (option === null) continue;
     const bin = board.bins[board.fixed + index];
     if (bin === undefined) purchases.open(option, null);
-    else if (bin.pool !== option.pool) purchases.swap(bin, option);
+    else if (bin.pool !== option.pool) purchases.restore(bin, option);
   }
   for (const { bin, pod } of puts) {
     const target = board.bins[bin];

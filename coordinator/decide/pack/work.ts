@@ -6,20 +6,31 @@ export interface Work {
   /** Infinite where nobody set a limit. */
   readonly left: number;
   use(units: number): void;
+  /** What was begun is done to its end, whatever it takes, where half of it would be worth nothing. */
+  finish<T>(act: () => T): T;
 }
 
 export function createWork(limit: number | undefined): Work {
   const most = limit !== undefined && limit >= 0 ? limit : Infinity;
   let used = 0;
+  let finishing = false;
   return {
     get used() {
       return used;
     },
     get left() {
-      return Math.max(0, most - used);
+      return finishing ? Infinity : Math.max(0, most - used);
     },
     use: (units) => {
       used += units;
+    },
+    finish: (act) => {
+      finishing = true;
+      try {
+        return act();
+      } finally {
+        finishing = false;
+      }
     },
   };
 }

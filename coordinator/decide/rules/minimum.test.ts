@@ -1,10 +1,12 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
+import { millis } from "../../../shared/model/units.ts";
 import { verdict } from "../../../test/build/candidate.ts";
 import { node } from "../../../test/build/node.ts";
-import { NOW } from "../../../test/build/now.ts";
+import { HOUR, NOW } from "../../../test/build/now.ts";
 import { move, policy, pool } from "../../../test/build/policy.ts";
 import { snapshot } from "../../../test/build/snapshot.ts";
+import type { Cause } from "../rule.ts";
 import { minimum } from "./minimum.ts";
 
 const nodes = [node("n1"), node("n2")];
@@ -18,6 +20,33 @@ test("neither the pool's nor the policy's minimum is broken", () => {
     minimum: 2,
   });
   expect(verdict(minimum, snapshot({ nodes, policies: [policy({ minNodes: 1 })] }))).toBeNull();
+});
+
+describe("an ill node", () => {
+  const ill: Cause = {
+    kind: "unhealthy",
+    because: { code: "node-not-ready", node: "n1", forMs: millis(HOUR) },
+  };
+  const full = (maxSize: number) =>
+    snapshot({ nodes, policies: [policy({ pools: [pool("spot", { minSize: 2, maxSize })] })] });
+  test("waits for the next one while the pool may have one more", () => {
+    expect(verdict(minimum, full(3), "n1", ill)?.code).toBe("at-minimum");
+  });
+  test("goes first where it may not, or a pool of one fixed size would keep it for ever", () => {
+    expect(verdict(minimum, full(2), "n1", ill)).toBeNull();
+    expect(verdict(minimum, full(2))?.code).toBe("at-minimum");
+  });
+});
+
+test("a machine that failed stands for no node", () => {
+  const failed = { id: "f-1", node: null, state: "failed" as const };
+  const instances = [{ id: "i-n1", node: "n1", state: "ready" as const }, failed];
+  const pools = [pool("spot", { minSize: 1, size: 2, instances })];
+  expect(verdict(minimum, snapshot({ nodes: [node("n1")], policies: [policy({ pools })] }))).toEqual({
+    code: "at-minimum",
+    scope: "pool",
+    minimum: 1,
+  });
 });
 
 test("a removal on its way counts as done", () => {

@@ -55,6 +55,9 @@ test("an open schedule's floor keeps its nodes, of the pool or of the policy", (
   expect(verdict(neededForFloor, floor(2))).toEqual(reason);
   expect(verdict(neededForFloor, floor(2, ["spot"]))).toEqual(reason);
   expect(verdict(neededForFloor, floor(1))).toBeNull();
+  expect(verdict(neededForFloor, floor(2), "n1", UNHEALTHY)?.code).toBe("needed-for-floor");
+  const full = two({ maxNodes: 2, schedules: [{ ...day, minNodes: 2, pools: [] }] });
+  expect(verdict(neededForFloor, full, "n1", UNHEALTHY)).toBeNull();
 });
 
 describe("tiers", () => {

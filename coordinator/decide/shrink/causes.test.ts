@@ -242,6 +242,7 @@ describe("an empty node", () => {
 });
 
 describe("the return to spot", () => {
+  const onDemand = pool("od", { capacityType: "on-demand" });
   const returning = (options: PolicyOptions & { readonly failedAgoMs?: number } = {}) => {
     const { failedAgoMs, ...spec } = options;
     const offerings =
@@ -285,6 +286,17 @@ describe("the return to spot", () => {
       returning({ journal: { lastDownAt: { od: epochMs(NOW - 20 * MINUTE) } } }),
     ],
     ["the share allows it", returning({ spotInstancePercentage: 0 })],
+    ["no spot pool may have one more", returning({ pools: [pool("spot", { maxSize: 0 }), onDemand] })],
+    ["spot has no GPUs", returning({ pools: [pool("spot", { gpus: 0 }), onDemand] })],
+    [
+      "spot has another GPU",
+      returning({
+        pools: [
+          pool("spot", { fields: { gpuType: "nvidia-a10g" } }),
+          pool("od", { capacityType: "on-demand", fields: { gpuType: "nvidia-h100" } }),
+        ],
+      }),
+    ],
   ])("does not happen while %s", (_why, input) => {
     expect(shrinks(decide(input))).toEqual([]);
   });

@@ -34,8 +34,8 @@ export function contextOf(
   const { fleet, market } = packing;
   const budgetsOf = budgetLookup(budgets);
   const gangs = gangLookup(packing);
-  const rehouse = createRehouse(packing);
   const spare = spareNodes(packing);
+  const rehouse = createRehouse(packing, spare.size > 0);
   const movables = createMovables({ rehouse, market, spare, at: fleet.at });
   rehouse.prefer([...spare.keys()]);
   const taken = new Map<string, number>();

@@ -6,6 +6,7 @@ import { elapsed } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { hasTenants } from "../fleet/tenants.ts";
+import { neededForHeadroom } from "../grow/headroom.ts";
 import { minimumBroken } from "../limits/minima.ts";
 import type { Going } from "../limits/minima.ts";
 import type { Market } from "../market/market.ts";
@@ -65,16 +66,18 @@ export function createMovables({ rehouse, market, spare, at }: MovablesOptions):
   };
 }
 
-/** Empty nodes that nothing asks for, with their pools. What is reserved costs the same empty or full. */
-export function spareNodes({ fleet, board, ledger }: Packing): ReadonlyMap<string, PoolState> {
+/** Empty nodes that nothing asks for, with their pools, where nodes are moved to save. What is reserved costs the same empty or full. */
+export function spareNodes(packing: Packing): ReadonlyMap<string, PoolState> {
+  const { fleet, board, ledger } = packing;
   const spare = new Map<string, PoolState>();
   for (const pool of fleet.pools) {
-    if (!pool.spec.enabled || pool.pool.capacityType === "reserved") continue;
+    const { enabled, consolidation } = pool.spec;
+    if (!enabled || !consolidation.enabled || pool.pool.capacityType === "reserved") continue;
     if (minimumBroken(fleet, pool, NOTHING_GOES) !== null || ledger.floorBroken(pool, NOTHING_GOES) !== null)
       continue;
     for (const state of pool.nodes) {
-      const bin = board.byNode.get(state.name);
-      if (bin?.placed.length === 0 && !hasTenants(state, fleet.at)) spare.set(state.name, pool);
+      if (board.byNode.get(state.name)?.placed.length !== 0 || hasTenants(state, fleet.at)) continue;
+      if (neededForHeadroom(packing, pool, state.name, []) === null) spare.set(state.name, pool);
     }
   }
   return spare;

@@ -24,7 +24,8 @@ export interface Rehouse {
 /** Comparing amounts is cheap beside a real check. */
 const GLANCES = 16;
 
-export function createRehouse({ board, parts }: Packing): Rehouse {
+/** `hasSpare`: some node is empty, and a scheduler that spreads would fill it first. */
+export function createRehouse({ board, parts }: Packing, hasSpare = false): Rehouse {
   const { admission, work } = parts;
   const { width } = board.amounts;
   const here = board.bins.slice(0, board.nodes);
@@ -101,9 +102,9 @@ export function createRehouse({ board, parts }: Packing): Rehouse {
       advance(pods);
       const ordered = pods.toSorted(packingOrder);
       const verdict = tried(node, ordered);
-      if (verdict.kind !== "fits" || !surely || !isMixed(pods)) return verdict;
+      if (verdict.kind !== "fits" || !surely || !(hasSpare || isMixed(pods))) return verdict;
       const worst = tried(node, ordered.toReversed(), byRoom());
-      return worst.kind === "fits" ? verdict : worst;
+      return worst.kind === "fits" ? { kind: "fits", onto: verdict.onto.union(worst.onto) } : worst;
     },
     commit: (node, pods) => {
       advance(pods);

@@ -45,6 +45,7 @@ export function releaseUnregistered(
         // What never was a node has no name but its own.
         node: node ?? id,
         instance: id,
+        disruption: "Unhealthy",
       });
     }
   }

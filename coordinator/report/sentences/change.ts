@@ -2,7 +2,7 @@
 // measured against; there is nothing to change about it.
 
 import type { Sentences } from "./table.ts";
-import { count, duration, hourly, instant, moment, offering, percent, scope } from "./words.ts";
+import { count, duration, hourly, instant, moment, offering, percent, scope, verb } from "./words.ts";
 
 export const CHANGE: Sentences<
   | "pending-pods"
@@ -24,12 +24,13 @@ export const CHANGE: Sentences<
   | "gpu-unhealthy"
   | "gpu-missing"
   | "never-registered"
+  | "machine-failed"
   | "return-to-spot"
 > = {
   "pending-pods": ({ pods, gpus, oldestMs }) =>
-    `${count(pods, "pod")} (${count(gpus, "GPU")}) wait for a node, the oldest for ${duration(oldestMs)}`,
+    `${count(pods, "pod")} (${count(gpus, "GPU")}) ${verb(pods, "waits", "wait")} for a node, the oldest for ${duration(oldestMs)}`,
   "utilization-high": ({ mean, threshold, gpus, forMs }) =>
-    `the ${count(gpus, "GPU")} are ${percent(mean)} busy on average, over the ${percent(threshold)} of scaleUpThreshold for ${duration(forMs)}`,
+    `the ${count(gpus, "GPU")} ${verb(gpus, "is", "are")} ${percent(mean)} busy on average, over the ${percent(threshold)} of scaleUpThreshold for ${duration(forMs)}`,
   "below-minimum": ({ scope: of, size, minimum }) =>
     `${count(size, "node")} in the ${scope(of)}, below its minimum of ${minimum}`,
   interruption: ({ node, deadline, source, pods }) =>
@@ -63,6 +64,8 @@ export const CHANGE: Sentences<
     `node ${node} has been Ready for ${duration(forMs)} and shows no GPU, over the ${duration(limitMs)} of provisioning.gpuReadyTimeoutSeconds: see its driver and device plugin`,
   "never-registered": ({ instance, forMs, limitMs }) =>
     `machine ${instance} has become no Ready node in ${duration(forMs)}, over the ${duration(limitMs)} of provisioning.registrationTimeoutSeconds: see its console and its bootstrap`,
+  "machine-failed": ({ instance, detail }) =>
+    `machine ${instance} will never be a node (${detail}): it leaves its group, so that another one can be asked for`,
   "return-to-spot": ({ node, share, target }) =>
     `on-demand node ${node} has done its work, and spot has ${percent(share)} of the GPUs where its target is ${percent(target)}`,
 };

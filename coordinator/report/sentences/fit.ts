@@ -27,7 +27,7 @@ export const FIT: Sentences<
   "selector-mismatch": ({ pool, label, wanted }) =>
     `pool ${pool}: its nodes do not carry ${label}=${wanted}: correct the pod's nodeSelector, or add the label to the pool's labels and its group`,
   "too-large": ({ pool, resource, wants, nodeHas }) =>
-    `pool ${pool}: the pod wants ${amount(resource, wants)}, a node has ${bareAmount(resource, nodeHas)}`,
+    `pool ${pool}: the pod wants ${amount(resource, wants)}, a node has ${bareAmount(resource, nodeHas)}: ask for less, or add a pool of larger machines`,
   "affinity-mismatch": ({ pool, term }) =>
     `pool ${pool}: no node meets the pod's node affinity ${term}: correct the term, or the pool's labels and its group`,
   "no-such-resource": ({ pool, resource, wants, has }) =>
@@ -41,16 +41,17 @@ export const FIT: Sentences<
   "gpus-per-node": ({ pool, wants, nodeHas }) =>
     `pool ${pool}: the pod wants ${count(wants, "GPU")}, a node has ${nodeHas}: spread the work over several pods, or add a pool of larger machines`,
   "gpu-model-differs": ({ pool, wants, has }) =>
-    `pool ${pool}: the pod wants a ${wants}, the pool's nodes have ${has}`,
-  "host-port-taken": ({ pool, port }) => `pool ${pool}: host port ${port} is in use on its nodes`,
+    `pool ${pool}: the pod wants a ${wants}, the pool's nodes have ${has}: ask for that, or add a pool of the other`,
+  "host-port-taken": ({ pool, port }) =>
+    `pool ${pool}: host port ${port} is in use on its nodes: leave the pod without a host port, or give it another`,
   "volume-zone": ({ pool, claim, zones }) =>
     `pool ${pool}: the volume of claim ${claim} is in ${listed(zones, "no zone")}, and a new node might not be: give the zone a pool of its own (availabilityZones with that one)`,
   "volume-limit": ({ pool, driver, limit }) =>
-    `pool ${pool}: a node attaches ${count(limit, "volume")} of ${driver}, and they are in use`,
+    `pool ${pool}: a node attaches ${count(limit, "volume")} of ${driver}, and the pod needs one more: spread the volumes over several pods, or take machines that attach more`,
   "pod-affinity": ({ pool, term }) =>
-    `pool ${pool}: nothing that the pod's affinity ${term} looks for runs where a node of it would be`,
+    `pool ${pool}: nothing that the pod's affinity ${term} looks for runs where a node of it would be: correct the term, or start first what it looks for`,
   "pod-anti-affinity": ({ pool, term, with: other }) =>
-    `pool ${pool}: anti-affinity ${term} keeps the pod away from ${other}`,
+    `pool ${pool}: anti-affinity ${term} keeps the pod away from ${other}: correct the term, or add pools elsewhere`,
   "topology-spread": ({ pool, key, domain, skew, maxSkew }) =>
     domain === ""
       ? `pool ${pool}: the pod spreads by ${key}, which nobody knows of a new node: give each zone a pool of its own, or add the label to the pool's labels and its group`

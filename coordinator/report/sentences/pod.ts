@@ -2,7 +2,7 @@
 // back and what has to come first.
 
 import type { Sentences } from "./table.ts";
-import { count, duration } from "./words.ts";
+import { count, duration, verb } from "./words.ts";
 
 export const POD: Sentences<
   | "pod-waits"
@@ -49,7 +49,7 @@ export const POD: Sentences<
     `its volume claim ${claim} is not bound, and no node would change that: see its storage class and provisioner`,
   "volume-lost": ({ claim }) => `the volume of its claim ${claim} is gone: make the claim anew`,
   "gang-incomplete": ({ gang, have, need }) =>
-    `${count(have, "pod")} of ${gang} are here and it starts with ${need}: no node is bought before the others are made`,
+    `${count(have, "pod")} of ${gang} ${verb(have, "is", "are")} here and it starts with ${need}: no node is bought before the others are made`,
   "gang-does-not-fit": ({ gang, need, pod }) =>
     `the ${count(need, "pod")} of ${gang} start together or not at all, and there is no place for ${pod}`,
   outranked: ({ priority }) =>

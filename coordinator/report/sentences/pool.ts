@@ -2,7 +2,7 @@
 // that an operator can change, where one is to blame.
 
 import type { Sentences } from "./table.ts";
-import { count, duration, hourly, listed, maximumField, moment, scope } from "./words.ts";
+import { count, duration, hourly, listed, maximumField, moment, scope, verb } from "./words.ts";
 
 export const POOL: Sentences<
   | "nothing-to-do"
@@ -70,7 +70,7 @@ export const POOL: Sentences<
   "group-shared": ({ pools }) =>
     `one group stands behind ${listed(pools)}: give each pool a group of its own`,
   malformed: ({ what }) => `${what} cannot be read`,
-  "not-synced": ({ missing }) => `still waiting for the first complete list of ${listed(missing)}`,
+  "not-synced": ({ missing }) => `nothing is changed while a list is not complete: ${listed(missing)}`,
   "move-in-flight": ({ key, forMs }) => `${key} has been under way for ${duration(forMs)}`,
   booting: ({ nodes }) => `${count(nodes, "node")} on the way`,
   "launch-overdue": ({ nodes, forMs }) =>
@@ -94,14 +94,14 @@ export const POOL: Sentences<
   "removal-rate": ({ removed, allowed, windowMs }) =>
     `${count(removed, "node")} removed in ${duration(windowMs)}, ${allowed} allowed (maxPercentOrNodesRemoved)`,
   "too-many-unhealthy": ({ unhealthy, nodes, percent }) =>
-    `${unhealthy} of ${count(nodes, "node")} are ill, more than the ${percent} % of health.maxUnhealthyPercent: none is replaced, since the fault lies elsewhere; see network, driver and images`,
+    `${unhealthy} of ${count(nodes, "node")} ${verb(unhealthy, "is", "are")} ill, more than the ${percent} % of health.maxUnhealthyPercent: none is replaced, since the fault lies elsewhere; see network, driver and images`,
   "health-report-only": ({ node, detail }) =>
     `node ${node} is ill and stays: ${detail}; set health.replace: Replace to have such nodes replaced`,
   "gpu-type-differs": ({ pool, wanted, node, seen }) =>
     `pool ${pool} says gpuType ${wanted}, its node ${node} shows ${seen}: correct nodePools[].gpuType or the group's machines`,
   "work-exhausted": ({ pods, units }) =>
-    `${count(pods, "pod")} were not looked at, since the ${units} units of work of one decision were used up; they come first in the next`,
-  "pool-not-usable": ({ pool }) => `pool ${pool} cannot grow now`,
+    `${count(pods, "pod")} ${verb(pods, "was", "were")} not looked at, since the ${units} units of work of one decision were used up; ${verb(pods, "it comes", "they come")} first in the next`,
+  "pool-not-usable": ({ pool }) => `pool ${pool} takes no more pods now: its own holds say why`,
   "cost-limit": ({ usdPerHour, adds, maximum }) =>
     `the nodes cost ${hourly(usdPerHour)} and one more ${hourly(adds)}, over the ${hourly(maximum)} of maxHourlyCostUsd: raise it, or lower what the pools keep`,
 };

@@ -27,6 +27,11 @@ export function count(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? "" : "s"}`;
 }
 
+/** The form of a verb that goes with so many. */
+export function verb(amount: number, one: string, several: string): string {
+  return amount === 1 ? one : several;
+}
+
 export function listed(names: readonly string[], none = "none"): string {
   return names.length === 0 ? none : names.join(", ");
 }
@@ -79,6 +84,7 @@ export function hourly(usd: number): string {
 export function amount(resource: string, value: number): string {
   if (resource === "cpu") return `${value / 1000} ${value === 1000 ? "core" : "cores"} of cpu`;
   if (BYTES.has(resource)) return `${gib(value)} of ${resource}`;
+  if (resource === "pods") return `room for ${count(value, "pod")}`;
   return `${value} of ${resource}`;
 }
 

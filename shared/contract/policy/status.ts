@@ -65,7 +65,6 @@ const offeringState = z.object({
   until: z.string(),
   detail: z.string().optional(),
 });
-export type OfferingState = z.infer<typeof offeringState>;
 
 const condition = z.object({
   type: z.string(),

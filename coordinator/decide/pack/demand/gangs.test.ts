@@ -54,6 +54,16 @@ describe("a gang", () => {
     expect(found.gangs.get(ID)).toMatchObject({ have: 4, minimum: 3, together: 2 });
   });
 
+  test("does not wait for members that have done their work, and places the one that was made anew", () => {
+    const done = (name: string, options: PodOptions = {}): PodInput => ({
+      ...pod(name, options),
+      gang: { id: ID, minimum: 4, succeeded: 2, source: "JobSet" },
+    });
+    const found = demand({ nodes: [node("n1")], pods: [done("a", { node: "n1" }), done("b")] });
+    expect(names(found.waiting)).toEqual(["b"]);
+    expect(found.gangs.get(ID)).toMatchObject({ have: 4, minimum: 4, together: 1 });
+  });
+
   test("that runs with its minimum grows by single pods", () => {
     const found = demand({ nodes: [node("n1")], pods: [member("a", 1, { node: "n1" }), member("b", 1)] });
     expect(found.gangs.get(ID)?.together).toBe(0);

@@ -1,5 +1,5 @@
 // Gangs: pods that run together or not at all. A gang counts once so many of its members are here as it starts with,
-// those that run included, and then as one: its members are placed together, and they are as old as the oldest of
+// those that run or have done their work included, and then as one: its members are placed together, and they are as old as the oldest of
 // them. Whether it fits is for the packer.
 
 import type { Reason } from "../../../../shared/model/reasons.ts";
@@ -9,7 +9,7 @@ import type { PodInput } from "../../snapshot-pod.ts";
 
 export interface GangDemand {
   readonly id: string;
-  /** Members that run, that the scheduler makes room for, or that wait and count. */
+  /** Members that have succeeded, that run, that the scheduler makes room for, or that wait and count. */
   readonly have: number;
   /** Members with which it starts. */
   readonly minimum: number;
@@ -43,14 +43,16 @@ function gangDemand(
 ): GangDemand {
   const there = members.filter(({ node, nominatedNode }) => node !== null || nominatedNode !== null);
   const waiting = members.filter((pod) => pod.node === null && pod.nominatedNode === null && counts(pod));
-  // Where nobody says how many it starts with, it is all that there are, also those that do not count yet.
   const said = members.reduce((most, { gang }) => Math.max(most, gang?.minimum ?? 0), 0);
-  const minimum = said > 0 ? said : members.length;
+  const succeeded = members.reduce((most, { gang }) => Math.max(most, gang?.succeeded ?? 0), 0);
+  // Where nobody says how many it starts with, it is all that there are, also those that do not count yet.
+  const minimum = said > 0 ? said : succeeded + members.length;
+  const settled = succeeded + there.length;
   return {
     id,
-    have: there.length + waiting.length,
+    have: settled + waiting.length,
     minimum,
-    together: Math.max(0, Math.min(waiting.length, minimum - there.length)),
+    together: Math.max(0, Math.min(waiting.length, minimum - settled)),
     waitedMs: longest(waiting, at),
   };
 }

@@ -29,7 +29,7 @@ export function refusalOf(pod: PodInput): Refusal | null {
 }
 
 /** A member that would fit by itself and waits for its gang has been refused as a gang. */
-export function isUnschedulable({ waiting }: PodInput): boolean {
+function isUnschedulable({ waiting }: PodInput): boolean {
   return waiting?.kind === "unschedulable" || waiting?.kind === "gang";
 }
 

@@ -1,6 +1,7 @@
 // 2.3, 2.4 and 2.5: shares of GPUs, clouds that have none, and spot with its interruptions.
 
 import { epochMs } from "../../../../shared/model/units.ts";
+import { NODE_LABEL } from "../../../../shared/model/names.ts";
 import { node } from "../../../build/node.ts";
 import { HOUR, MINUTE, NOW } from "../../../build/now.ts";
 import { pod, pods } from "../../../build/pod.ts";
@@ -132,7 +133,7 @@ export const CAPACITY_GOLDEN: readonly GoldenCase[] = [
       ],
       pods: [pod("train", { gpus: 8 })],
     },
-    moves: [],
+    moves: ["release demo/spot 1 to 0 (i-failed-1)"],
     codes: ["no-capacity"],
   },
   {
@@ -153,7 +154,7 @@ export const CAPACITY_GOLDEN: readonly GoldenCase[] = [
       ],
       pods: [pod("train", { gpus: 8 })],
     },
-    moves: ["grow demo/od 0 to 1"],
+    moves: ["grow demo/od 0 to 1", "release demo/spot 1 to 0 (i-failed-1)"],
     codes: ["pending-pods", "no-capacity"],
   },
   {
@@ -228,7 +229,10 @@ export const CAPACITY_GOLDEN: readonly GoldenCase[] = [
       ],
       pods: pods(10, "train", { gpus: 8 }),
     },
-    moves: ["grow demo/od 0 to 4"],
+    moves: [
+      "grow demo/od 0 to 4",
+      ...[1, 2, 3, 4].map((index) => `release demo/spot ${11 - index} to ${10 - index} (i-failed-${index})`),
+    ],
     codes: ["pending-pods", "quota", "booting"],
   },
   {
@@ -306,7 +310,7 @@ export const CAPACITY_GOLDEN: readonly GoldenCase[] = [
       ],
       pods: [pod("train", { gpus: 8 })],
     },
-    moves: ["grow demo/od 0 to 1"],
+    moves: ["grow demo/od 0 to 1", "release demo/spot 1 to 0 (i-failed-1)"],
     codes: ["quota"],
   },
   {
@@ -366,6 +370,50 @@ export const CAPACITY_GOLDEN: readonly GoldenCase[] = [
     },
     moves: ["grow demo/b-spot 0 to 2"],
     codes: ["tier-share"],
+  },
+  {
+    name: "spot-asked",
+    rows: ["A10", "B73"],
+    title: "a pod that asks for spot by label gets spot, whatever the shares are aimed at (A10)",
+    input: {
+      policies: [policy({ spotInstancePercentage: 0, pools: [onDemand(), pool("spot")] })],
+      pods: [pod("batch", { gpus: 8, nodeSelector: { [NODE_LABEL.capacityType]: "spot" } })],
+    },
+    moves: ["grow demo/spot 0 to 1"],
+    codes: ["selector-mismatch", "tier-share"],
+  },
+  {
+    name: "critical-work",
+    rows: ["A62"],
+    title: "critical work stands on demand by its node selector; its priority alone chooses no tier",
+    input: {
+      policies: [policy({ spotInstancePercentage: 1, pools: [pool("spot"), onDemand()] })],
+      pods: [
+        pod("serve", { gpus: 8, priority: 1000, nodeSelector: { [NODE_LABEL.capacityType]: "on-demand" } }),
+        pod("urgent", { gpus: 8, priority: 1000 }),
+      ],
+    },
+    moves: ["grow demo/spot 0 to 1", "grow demo/od 0 to 1"],
+    codes: ["pending-pods"],
+  },
+  {
+    name: "spot-economics",
+    rows: ["A56", "B133"],
+    title: "the cheaper tier is bought, and what it costs stands beside what nothing could undercut",
+    input: {
+      policies: [
+        policy({
+          expander: "price",
+          pools: [
+            onDemand("od", { fields: { price: { usdPerHour: 33 } } }),
+            pool("spot", { fields: { price: { usdPerHour: 10 } } }),
+          ],
+        }),
+      ],
+      pods: pods(2, "train", { gpus: 8 }),
+    },
+    moves: ["grow demo/spot 0 to 2"],
+    codes: ["pending-pods"],
   },
   {
     name: "mass-interruption",

@@ -59,7 +59,7 @@ export const REQUIREMENT_GOLDEN: readonly GoldenCase[] = [
       ],
       pods: whole(1),
     },
-    moves: [],
+    moves: ["release demo/spot 1 to 0 (i-failed-1)"],
     codes: ["not-permitted"],
   },
   {
@@ -89,7 +89,7 @@ export const REQUIREMENT_GOLDEN: readonly GoldenCase[] = [
       ],
       pods: whole(1),
     },
-    moves: [],
+    moves: ["release demo/spot 1 to 0 (i-failed-1)"],
     codes: ["misconfigured"],
   },
   {

@@ -79,7 +79,7 @@ export const USE_GOLDEN: readonly GoldenCase[] = [
   },
   {
     name: "empty-but-for-daemons",
-    rows: ["kubernetes/autoscaler#2689"],
+    rows: ["kubernetes/autoscaler#2689", "C36"],
     title: "DaemonSet and static pods keep no GPU node, with or without telemetry",
     input: {
       nodes: nodes(1),
@@ -94,7 +94,7 @@ export const USE_GOLDEN: readonly GoldenCase[] = [
   },
   {
     name: "many-pods-at-once",
-    rows: ["kubernetes/community#6840", "kubernetes/autoscaler#8161"],
+    rows: ["kubernetes/community#6840", "kubernetes/autoscaler#8161", "A08"],
     title: "all nodes for all pods come in one move, not one at a time",
     input: { pods: pods(40, "train", { gpus: 2 }) },
     moves: ["grow demo/spot 0 to 10"],
