@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 
+import { graceAt, planDrain, startsOf } from "../shared/model/drain-plan.ts";
 import { FIELD_MANAGER } from "../shared/model/names.ts";
 import { seededRandom } from "../shared/model/random.ts";
 import { millis } from "../shared/model/units.ts";
@@ -27,7 +28,6 @@ import type { SettingValues } from "../shared/runtime/settings.ts";
 import { createPulse } from "../shared/runtime/stream.ts";
 import { createMarker } from "./act/cordon.ts";
 import { createDrainer } from "./act/drain.ts";
-import { graceAt, planDrain, startsOf } from "../shared/model/drain-plan.ts";
 import { sourceDetail } from "./assess/idle.ts";
 import { runLoop } from "./loop.ts";
 import { createNews } from "./news.ts";

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 
+import type { PlannedPod } from "../shared/model/drain-plan.ts";
 import { epochMs, millis } from "../shared/model/units.ts";
 import { createLogSink } from "../shared/runtime/log.ts";
 import { createMetrics } from "../shared/runtime/metrics.ts";
 import { settle } from "../test/build/clock.ts";
-import type { PlannedPod } from "../shared/model/drain-plan.ts";
 import { createNews } from "./news.ts";
 import { AGENT_METRICS } from "./publish/metrics.ts";
 

@@ -2,6 +2,7 @@
 // Events as the second channel, metrics and the log. Nothing here waits or throws, since a drain must not stand
 // still because nobody can be told of it.
 
+import type { PlannedPod } from "../shared/model/drain-plan.ts";
 import { EVENT } from "../shared/model/names.ts";
 import type { EvictionClass } from "../shared/model/pod.ts";
 import { epochMs, millis } from "../shared/model/units.ts";
@@ -9,7 +10,6 @@ import { AppError } from "../shared/runtime/errors.ts";
 import type { EventRecord, EventRecorder } from "../shared/runtime/kube/events.ts";
 import type { Log } from "../shared/runtime/log.ts";
 import type { DrainNews } from "./act/drain.ts";
-import type { PlannedPod } from "../shared/model/drain-plan.ts";
 import { ignoredDetail } from "./assess/interruption.ts";
 import type { LoopNews } from "./loop.ts";
 import type { EventPublisher } from "./publish/events.ts";

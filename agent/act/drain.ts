@@ -5,11 +5,11 @@
 import type { DrainReport, LiveReading } from "../../shared/contract/drain-report.ts";
 import type { DrainState } from "../../shared/contract/node-marks.ts";
 import type { NoticeMessage } from "../../shared/contract/notice.ts";
+import type { DrainPlan, PlannedPod } from "../../shared/model/drain-plan.ts";
 import type { DrainPhase } from "../../shared/model/interruption.ts";
 import { millis } from "../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../shared/model/units.ts";
 import type { Log } from "../../shared/runtime/log.ts";
-import type { DrainPlan, PlannedPod } from "../../shared/model/drain-plan.ts";
 import { isDraining } from "./cordon.ts";
 import type { Marker } from "./cordon.ts";
 import { isVoluntary, orderFromState, stateOf, steadyLine } from "./order.ts";

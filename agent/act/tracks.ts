@@ -2,10 +2,10 @@
 // calls and without a clock: it answers who is due now, when somebody is due next, and how many are where.
 
 import type { DrainReport } from "../../shared/contract/drain-report.ts";
+import type { ClassesGone, DrainPlan, PlannedPod } from "../../shared/model/drain-plan.ts";
 import { EVICTION_CLASSES } from "../../shared/model/pod.ts";
 import type { EvictionClass } from "../../shared/model/pod.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
-import type { ClassesGone, DrainPlan, PlannedPod } from "../../shared/model/drain-plan.ts";
 
 export type Counts = DrainReport["counts"];
 export type PodOutcome = "evicted" | "left" | "remaining";

@@ -2,6 +2,13 @@
 // again each second, and pods that arrive later join. Who may be asked when, and with what grace, is the plan's
 // business (shared/model/drain-plan.ts); this file sends, waits and counts. It never deletes a pod.
 
+import type {
+  ClassesGone,
+  DrainInput,
+  DrainPlan,
+  DrainWindow,
+  PlannedPod,
+} from "../../shared/model/drain-plan.ts";
 import type { Pod } from "../../shared/model/kube.ts";
 import type { EvictionClass } from "../../shared/model/pod.ts";
 import type { Random } from "../../shared/model/random.ts";
@@ -13,7 +20,6 @@ import type { EvictionOutcome } from "../../shared/runtime/kube/evict.ts";
 import { createQuietLog } from "../../shared/runtime/log.ts";
 import type { Log, QuietLog } from "../../shared/runtime/log.ts";
 import { createPulse } from "../../shared/runtime/stream.ts";
-import type { ClassesGone, DrainInput, DrainPlan, DrainWindow, PlannedPod } from "../../shared/model/drain-plan.ts";
 import { isVoluntary } from "./order.ts";
 import type { DrainOrder } from "./order.ts";
 import { classesGone, countsOf, dueNow, follow, nextDueAt } from "./tracks.ts";

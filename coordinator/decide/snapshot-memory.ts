@@ -83,6 +83,8 @@ export interface BehaviorMemory {
 export interface LaunchMemory {
   readonly missing: number;
   readonly since: EpochMs;
+  /** When none was missing last, so that no earlier growth is to blame. Absent: nobody has looked before. */
+  readonly from?: EpochMs;
 }
 
 export interface NodeMemory {

@@ -104,17 +104,21 @@ describe("createObserver()", () => {
     await end();
   });
 
-  test.each(["persistentvolumeclaims", "persistentvolumes", "storageclasses", "csinodes", "namespaces", "daemonsets"])(
-    "is not synced before %s are listed",
-    async (plural) => {
-      await using made = await aWorldClient(1);
-      made.server.faults.set({ kind: "silence", match: { pathIncludes: `/${plural}` } });
-      const { observer, end } = setup(made);
-      await eventually(() => observer.missing(clock.now()).length === 1);
-      expect(observer.missing(clock.now())).toEqual([`${plural}: not listed yet`]);
-      await end();
-    },
-  );
+  test.each([
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "storageclasses",
+    "csinodes",
+    "namespaces",
+    "daemonsets",
+  ])("is not synced before %s are listed", async (plural) => {
+    await using made = await aWorldClient(1);
+    made.server.faults.set({ kind: "silence", match: { pathIncludes: `/${plural}` } });
+    const { observer, end } = setup(made);
+    await eventually(() => observer.missing(clock.now()).length === 1);
+    expect(observer.missing(clock.now())).toEqual([`${plural}: not listed yet`]);
+    await end();
+  });
 
   test("keeps of what is listed and of what is watched only what is read", async () => {
     await using made = await aWorldClient(1);

@@ -1,13 +1,22 @@
 import { describe, expect, test } from "vitest";
 
+import { NOW } from "../../test/build/now.ts";
 import { policy, pool } from "../../test/build/policy.ts";
-import { verdictsOf } from "./conditions.ts";
+import { verdictsOf, withVerdicts } from "./conditions.ts";
 
 const valid = (provider: "aws" | "custom", ...instanceTypes: readonly string[]) =>
   verdictsOf(
     policy({ provider, pools: [pool("spot", { fields: { instanceTypes: [...instanceTypes] } })] }),
     [],
   ).find(({ type }) => type === "Valid");
+
+test("a condition of a policy with very much wrong in it is still one that can be written", () => {
+  const problems = Array.from({ length: 9_000 }, (_, index) => `spec.nodePools.${index}.name: is required`);
+  const verdicts = verdictsOf({ kind: "invalid", name: "p", problems, pools: [] }, []);
+  const [valid] = withVerdicts([], verdicts, { at: NOW, generation: 1 });
+  expect(valid?.message).toHaveLength(4_000);
+  expect(valid).toMatchObject({ type: "Valid", status: "False" });
+});
 
 describe("the condition Valid", () => {
   test("is true without a word for machines that the catalogue has, and for those of no cloud", () => {

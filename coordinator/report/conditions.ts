@@ -9,6 +9,7 @@ import type { Reason } from "../../shared/model/reasons.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { PolicyInput } from "../decide/snapshot.ts";
 import { sentence } from "./explain.ts";
+import { shortened } from "./sentences/words.ts";
 
 type Condition = PolicyStatus["conditions"][number];
 type Verdict = Pick<Condition, "type" | "status" | "reason" | "message">;
@@ -17,6 +18,7 @@ type InvalidPolicy = Extract<PolicyInput, { kind: "invalid" }>;
 
 /** Overlaps or machines named in a message; more would make it unreadable. */
 const MAX_NAMED = 5;
+const LONGEST_MESSAGE = 4_000;
 
 /** `because`: every reason that this cycle gives for the policy's pools. */
 export function verdictsOf(policy: PolicyInput, because: readonly Reason[]): readonly Verdict[] {
@@ -126,6 +128,7 @@ export function withVerdicts(
       before?.status === verdict.status ? before.lastTransitionTime : new Date(at).toISOString();
     return {
       ...verdict,
+      message: shortened(verdict.message, LONGEST_MESSAGE),
       lastTransitionTime,
       ...(generation === undefined ? {} : { observedGeneration: generation }),
     };

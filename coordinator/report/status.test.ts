@@ -330,4 +330,14 @@ describe("nextStatus()", () => {
     expect(because).toHaveLength(12);
     expect(because.at(-1)).toEqual({ code: "more", sentence: "29 more reasons" });
   });
+
+  test("stays bounded when a reason quotes somebody who had much to say", () => {
+    const told = next(
+      EMPTY_STATUS,
+      aPlan({ holds: [hold([{ code: "group-missing", detail: "x".repeat(9_000) }])] }),
+    );
+    const [reason] = told.pools[0]?.because ?? [];
+    expect(reason?.sentence).toHaveLength(1_000);
+    expect(reason?.sentence).toMatch(/^the pool's group does not exist: x+…$/);
+  });
 });

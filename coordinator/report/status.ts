@@ -10,12 +10,14 @@ import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
 import { verdictsOf, withVerdicts } from "./conditions.ts";
 import { sentence } from "./explain.ts";
 import type { MoveReport } from "./move-report.ts";
+import { shortened } from "./sentences/words.ts";
 import { marketOf, priceOf } from "./status-market.ts";
 
 type PoolStatus = PolicyStatus["pools"][number];
 
 /** The status object is bounded: reasons of one pool beyond this are left out, the last entry saying how many. */
 const MAX_REASONS = 12;
+const LONGEST_SENTENCE = 1_000;
 /** Ages, shares, counts and whose turn it is to be busy change in each cycle; so old they may get on paper. */
 const DRIFT_MS = 30_000;
 const DAY_MS = 24 * 3600_000;
@@ -163,7 +165,7 @@ function decisionOf(answer: Answer | undefined): Pick<PoolStatus, "decision" | "
   const reasons = [...answer.moves, ...answer.holds].flatMap(({ because }) => because);
   const shown = reasons
     .slice(0, reasons.length > MAX_REASONS ? MAX_REASONS - 1 : MAX_REASONS)
-    .map((reason) => ({ code: reason.code, sentence: sentence(reason) }));
+    .map((reason) => ({ code: reason.code, sentence: shortened(sentence(reason), LONGEST_SENTENCE) }));
   const left = reasons.length - shown.length;
   return {
     decision: answer.moves[0]?.kind ?? "hold",

@@ -3,6 +3,7 @@
 import { assemble } from "../../coordinator/decide/fleet/fleet.ts";
 import { remember } from "../../coordinator/decide/fleet/memory.ts";
 import { sane } from "../../coordinator/decide/fleet/sane.ts";
+import { hasTenants } from "../../coordinator/decide/fleet/tenants.ts";
 import { growForPods } from "../../coordinator/decide/grow/grow.ts";
 import { reservePlaces } from "../../coordinator/decide/grow/replace.ts";
 import { createSteps } from "../../coordinator/decide/limits/steps.ts";
@@ -10,7 +11,6 @@ import { createPacking } from "../../coordinator/decide/pack/packing.ts";
 import type { Cause, Rule } from "../../coordinator/decide/rule.ts";
 import { candidateFor } from "../../coordinator/decide/shrink/causes.ts";
 import { contextOf } from "../../coordinator/decide/shrink/context.ts";
-import { candidateOf } from "../../coordinator/decide/shrink/shrink.ts";
 import type { Snapshot } from "../../coordinator/decide/snapshot.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
 
@@ -35,9 +35,7 @@ export function verdict(rule: Rule, input: Snapshot, name = "n1", cause?: Cause)
   reservePlaces(packing);
   growForPods(packing);
   const { at } = fleet;
-  const candidate =
-    cause === undefined
-      ? candidateOf(pool, state, timers, at)
-      : candidateFor(pool, state, timers, { cause, at });
+  const own: Cause = { kind: hasTenants(state, at) ? "idle" : "empty" };
+  const candidate = candidateFor(pool, state, timers, { cause: cause ?? own, at });
   return rule.veto(candidate, contextOf(packing, snapshot.budgets, createSteps()));
 }

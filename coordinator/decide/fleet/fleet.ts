@@ -21,7 +21,7 @@ import type {
 import { withDaemons } from "./daemons.ts";
 import { NOTHING_EXPECTED, expectedOf } from "./devices.ts";
 import type { Expected } from "./devices.ts";
-import { lastTarget, plannedSize } from "./flights.ts";
+import { lastTarget, plannedSize, settledSize } from "./flights.ts";
 import { hintsApart } from "./hints.ts";
 import { launchesOf } from "./launches.ts";
 import type { Late } from "./launches.ts";
@@ -66,7 +66,7 @@ export interface PoolState {
   readonly closed: Reason | null;
   /** Nodes and groups that another policy claims too. */
   readonly disputes: readonly Reason[];
-  /** As the group says; null when it does not. */
+  /** As the group says, with what we have just done to it; null when it does not. */
   readonly size: number | null;
   /** With growth that was begun and does not show yet; the best estimate when the size is not known. */
   readonly planned: number;
@@ -179,7 +179,7 @@ function poolState(
   const { id, policy, pool, input } = setting;
   const { at, memory } = snapshot;
   const group = input.group;
-  const size = group.kind === "known" ? group.size : null;
+  const size = group.kind === "known" ? settledSize(policy.journal, pool.name, group.size, at) : null;
   const estimate = Math.max(nodes.length, input.instances.length, lastTarget(policy.journal, pool.name));
   const planned = size === null ? estimate : plannedSize(policy.journal, pool.name, size, at);
   const up = nodes.filter((state) => state.standing === "up");
@@ -189,6 +189,7 @@ function poolState(
     size,
     planned,
     before: memory.launches?.[id],
+    lookedAt: memory.at,
     coming: (name) => memory.nodes[name]?.comingSince !== undefined,
     at,
   });

@@ -11,6 +11,7 @@ import {
   plannedSize,
   removalsInFlight,
   replacingPools,
+  settledSize,
   wasRemoved,
 } from "./flights.ts";
 
@@ -23,9 +24,6 @@ describe("plannedSize()", () => {
   test.each([
     ["an intent counts as called", { phase: "intended", from: 2, to: 5 }, 5],
     ["an intent of 16 minutes is over", { phase: "intended", from: 2, to: 5, agoMs: 16 * MINUTE }, 2],
-    ["a call of a moment ago may not show yet", { phase: "applied", from: 2, to: 5, agoMs: 10 * SECOND }, 5],
-    ["a call of a minute ago shows", { phase: "applied", from: 2, to: 5, agoMs: MINUTE }, 2],
-    ["a size that has changed since shows", { phase: "applied", from: 1, to: 5, agoMs: SECOND }, 2],
     ["a failure is none", { phase: "failed", from: 2, to: 5 }, 2],
     ["another pool is another", { phase: "intended", from: 2, to: 5, pool: "other" }, 2],
     ["a removal adds nothing", { kind: "shrink", phase: "intended", from: 2, to: 5 }, 2],
@@ -41,13 +39,27 @@ describe("plannedSize()", () => {
   });
 });
 
-test("plannedSize() follows the steps of one decision that a reading does not show yet", () => {
-  const steps = journal(
-    { phase: "applied", key: "a", from: 2, to: 5, agoMs: 3 * SECOND },
-    { phase: "applied", key: "b", kind: "replace", from: 5, to: 6, agoMs: 2 * SECOND },
-  );
-  expect([2, 5, 6].map((size) => plannedSize(steps, "spot", size, NOW))).toEqual([6, 6, 6]);
-  expect(plannedSize(steps, "spot", 3, NOW)).toBe(3);
+describe("settledSize()", () => {
+  test.each([
+    ["a growth of a moment ago may not show yet", { from: 2, to: 5, agoMs: 10 * SECOND }, 5],
+    ["nor may a removal", { kind: "shrink", from: 2, to: 1, agoMs: 10 * SECOND }, 1],
+    ["nor may a release", { kind: "release", from: 2, to: 1, agoMs: 10 * SECOND }, 1],
+    ["what was done a minute ago shows", { from: 2, to: 5, agoMs: MINUTE }, 2],
+    ["a size that has changed since shows", { from: 1, to: 5, agoMs: SECOND }, 2],
+    ["what was not done changes nothing", { from: 2, to: 5, phase: "failed", agoMs: SECOND }, 2],
+    ["another pool is another", { from: 2, to: 5, pool: "other", agoMs: SECOND }, 2],
+  ] as const)("%s", (_case, options, size) => {
+    expect(settledSize(journal({ phase: "applied", ...options }), "spot", 2, NOW)).toBe(size);
+  });
+
+  test("follows the steps of one decision, of which a reading shows all, some or none", () => {
+    const steps = journal(
+      { phase: "applied", key: "a", from: 2, to: 5, agoMs: 3 * SECOND },
+      { phase: "applied", key: "b", kind: "replace", from: 5, to: 6, agoMs: 2 * SECOND },
+      { phase: "applied", key: "c", kind: "shrink", from: 6, to: 4, agoMs: SECOND },
+    );
+    expect([2, 5, 6, 4, 3].map((size) => settledSize(steps, "spot", size, NOW))).toEqual([4, 4, 4, 4, 3]);
+  });
 });
 
 test("addingInFlight() counts what intents add, in every pool", () => {

@@ -31,16 +31,22 @@ function adds(move: MoveState): boolean {
   return move.kind === "grow" || move.kind === "replace";
 }
 
-/** The size that the pool has or is about to have: the group's, or the target of a growth it does not show yet. */
+/** The size that a group has after what we have just done to it, where its reading is still from before that. */
+export function settledSize(journal: Journal, pool: string, reading: number, at: EpochMs): number {
+  let size = reading;
+  for (const move of journal.moves) {
+    const isRecent = move.pool === pool && move.phase === "applied" && ageMs(move, at) <= READING_LAGS_MS;
+    if (isRecent && move.from === size && isSize(move.to)) size = move.to;
+  }
+  return size;
+}
+
+/** The size that the pool has or is about to have: the group's, or the target of a growth that was begun. */
 export function plannedSize(journal: Journal, pool: string, size: number, at: EpochMs): number {
   let planned = size;
-  // One decision may raise a pool in several steps, and the reading may be from before all of them.
-  let reached = size;
   for (const move of journal.moves) {
     if (move.pool !== pool || !adds(move) || !isSize(move.to)) continue;
-    const lags = move.phase === "applied" && move.from === reached && ageMs(move, at) <= READING_LAGS_MS;
-    if (lags) reached = move.to;
-    if (isIntended(move, at) || lags) planned = Math.max(planned, move.to);
+    if (isIntended(move, at)) planned = Math.max(planned, move.to);
   }
   return planned;
 }

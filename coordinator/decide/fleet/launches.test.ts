@@ -79,6 +79,27 @@ describe("what a pool has asked for and does not have", () => {
     expect(of(3)).toEqual({ booting: 5, overdue: 1, late: ["not launched"] });
   });
 
+  test("a node that was lost is made again from then on, whenever the pool grew before", () => {
+    const moves = [move(NOW, { phase: "applied", from: 0, to: 2, agoMs: 60 * MINUTE })];
+    const of = (agoMs: number) =>
+      launches(
+        { size: 2, instances: [] },
+        {
+          nodes: [node("n1")],
+          spec: { journal: { moves } },
+          memory: {
+            launches: {
+              "demo/spot": { missing: 1, since: epochMs(NOW - agoMs), from: epochMs(NOW - agoMs - SECOND) },
+            },
+          },
+        },
+      ).overdue;
+    expect([of(MINUTE), of(6 * MINUTE)]).toEqual([0, 1]);
+    const lostNow = { at: epochMs(NOW - SECOND), launches: {} };
+    const about = { nodes: [node("n1")], spec: { journal: { moves } }, memory: lostNow };
+    expect(launches({ size: 2, instances: [] }, about)).toMatchObject({ booting: 1, overdue: 0 });
+  });
+
   test("the policy says how long each stage may take", () => {
     const provisioning = {
       launchTimeoutSeconds: 30,

@@ -2,11 +2,12 @@
 // its stage. A member without a node is timed from its creation; one that the group does not even list, from the
 // growth that asked for it. What follows from being late, for the pool or its offering, is decided elsewhere.
 
-import { after, elapsed, millis } from "../../../shared/model/units.ts";
+import { after, elapsed, epochMs, millis } from "../../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { LaunchMemory } from "../snapshot-memory.ts";
 import type { InstanceInput } from "../snapshot.ts";
 import { growthsOf } from "./flights.ts";
+import { deadMembers, placesTaken } from "./places.ts";
 import { clocksOf } from "./standing.ts";
 import type { NodeState, PoolSetting } from "./standing.ts";
 
@@ -39,15 +40,17 @@ export function launchesOf(about: {
   readonly size: number | null;
   readonly planned: number;
   readonly before: LaunchMemory | undefined;
+  /** When the last decision looked; null: none did. */
+  readonly lookedAt: EpochMs | null;
   /** Nodes that were seen to come and not to work. */
   readonly coming: (node: string) => boolean;
   readonly at: EpochMs;
 }): Launches {
-  const { setting, nodes, size, planned, before, coming, at } = about;
+  const { setting, nodes, size, planned, before, lookedAt, coming, at } = about;
   const { instances } = setting.input;
   const missing = size === null ? 0 : Math.max(0, planned - placesTaken(nodes, instances));
   // While the size cannot be read nobody knows what is missing: the time that runs is kept, not begun anew.
-  const launch = size === null ? (before ?? null) : launchMemory(missing, before, at);
+  const launch = size === null ? (before ?? null) : launchMemory(missing, before, { lookedAt, at });
   const since = launch?.since ?? at;
 
   const known = new Set(nodes.map((state) => state.name));
@@ -59,7 +62,7 @@ export function launchesOf(about: {
   const members = lateMembers(setting, listed, { since, at });
   const gone = [
     ...(listed.length <= places ? members : nameless(members, places)),
-    ...lateLaunches(setting, unlisted, { since, at }),
+    ...lateLaunches(setting, unlisted, { since, from: launch?.from ?? epochMs(0), at }),
   ];
   const overdue = Math.min(
     missing,
@@ -75,38 +78,19 @@ export function launchesOf(about: {
   };
 }
 
-/** Members of the group that are here, or that will never be: what its size has beyond them is still to come. */
-function placesTaken(nodes: readonly NodeState[], instances: readonly InstanceInput[]): number {
-  const present = new Set(
-    nodes.filter((state) => state.standing === "up" || state.standing === "sick").map((state) => state.name),
-  );
-  const known = new Set(nodes.map((state) => state.name));
-  const failed = instances.filter(
-    (instance) => instance.state === "failed" && !present.has(instance.node ?? ""),
-  );
-  const lost = instances.filter((instance) => instance.state === "ready" && !known.has(instance.node ?? ""));
-  return present.size + failed.length + lost.length;
-}
-
-/**
- * A member that failed and whose node nobody knows. A node that no member names may be that member's, and a group with
- * more members than places is about to replace some itself: then none is known to be dead.
- */
-function deadMembers(
-  nodes: readonly NodeState[],
-  instances: readonly InstanceInput[],
-  size: number | null,
-): readonly InstanceInput[] {
-  const staying = instances.filter(({ state }) => state !== "leaving");
-  if (size === null || staying.length > size || nodes.some(({ instance }) => instance === null)) return [];
-  const known = new Set(nodes.map(({ name }) => name));
-  return staying.filter(({ state, node }) => state === "failed" && !known.has(node ?? ""));
-}
-
 /** While the number that is missing changes, machines come or are asked for; once it stands still, time runs. */
-function launchMemory(missing: number, before: LaunchMemory | undefined, at: EpochMs): LaunchMemory | null {
+function launchMemory(
+  missing: number,
+  before: LaunchMemory | undefined,
+  { lookedAt, at }: { readonly lookedAt: EpochMs | null; readonly at: EpochMs },
+): LaunchMemory | null {
   if (missing === 0) return null;
-  return { missing, since: before?.missing === missing ? before.since : at };
+  const from = before === undefined ? (lookedAt ?? undefined) : before.from;
+  return {
+    missing,
+    since: before?.missing === missing ? before.since : at,
+    ...(from === undefined ? {} : { from }),
+  };
 }
 
 interface Moment {
@@ -148,11 +132,14 @@ function nameless(late: readonly Late[], places: number): readonly Late[] {
     .map((one) => ({ ...one, instance: null }));
 }
 
-/** The last that were asked for come last, so those that are missing are taken to be of the latest growths. */
+/**
+ * The last that were asked for come last, so those that are missing are taken to be of the latest growths. Where a node
+ * was lost and its group makes another one, time runs from then.
+ */
 function lateLaunches(
   { policy, pool, input }: PoolSetting,
   unlisted: number,
-  { since, at }: Moment,
+  { since, from, at }: Moment & { readonly from: EpochMs },
 ): readonly Late[] {
   const { launchMs, registrationMs } = clocksOf(policy.spec);
   // Only a group that lists its members shows whether a machine exists before it is a node.
@@ -162,7 +149,7 @@ function lateLaunches(
   let left = unlisted;
   for (const growth of growthsOf(policy.journal, pool.name, at).toReversed()) {
     const nodes = Math.min(left, growth.nodes);
-    if (nodes > 0) asked.push({ nodes, askedAt: growth.at });
+    if (nodes > 0) asked.push({ nodes, askedAt: epochMs(Math.max(growth.at, from)) });
     left -= nodes;
   }
   if (left > 0) asked.push({ nodes: left, askedAt: since });

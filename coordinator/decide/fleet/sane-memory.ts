@@ -27,7 +27,11 @@ export function saneMemory(memory: Memory, at: EpochMs): Memory {
     shapes: eachValue(readable(memory.shapes, isShape), saneShape),
     launches: readable(
       launches,
-      (launch) => isRecord(launch) && isAmount(launch.missing) && past(launch.since) !== null,
+      (launch) =>
+        isRecord(launch) &&
+        isAmount(launch.missing) &&
+        past(launch.since) !== null &&
+        (launch.from === undefined || past(launch.from) !== null),
     ),
     hotSince: readable(hotSince, (since) => past(since) !== null),
     ...saneMarketMemory(memory, at),

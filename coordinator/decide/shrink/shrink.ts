@@ -7,7 +7,6 @@ import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Health } from "../fleet/condemned.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import type { NodeState } from "../fleet/standing.ts";
-import { hasTenants } from "../fleet/tenants.ts";
 import type { Steps } from "../limits/steps.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Recall, Release, Shrink } from "../plan.ts";
@@ -175,10 +174,4 @@ function remove(candidate: Candidate, context: ShrinkContext): Shrink {
     how: howOf(candidate, at),
     disruption,
   };
-}
-
-/** By the cause that every node has. */
-export function candidateOf(pool: PoolState, state: NodeState, timers: NodeMemory, at: EpochMs): Candidate {
-  const cause = { kind: hasTenants(state, at) ? "idle" : "empty" } as const;
-  return candidateFor(pool, state, timers, { cause, at });
 }

@@ -27,6 +27,11 @@ export function count(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? "" : "s"}`;
 }
 
+/** What others wrote, a value in a policy or a cloud's message, may be of any length; our status may not. */
+export function shortened(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}
+
 /** The form of a verb that goes with so many. */
 export function verb(amount: number, one: string, several: string): string {
   return amount === 1 ? one : several;
