@@ -68,7 +68,7 @@ describe("gpuasctl explain", () => {
 
   test("says for a pod that waits what each pool has against it", async () => {
     expect(await run(`explain pod default/large --snapshot ${file}`)).toMatch(
-      /^Pod default\/large\n {2}it gets no node from this decision\n[\s\S]*demo\/spot {2}no {2}the pod wants 16 /,
+      /^Pod default\/large\n {2}no node is asked for by this decision\n[\s\S]*demo\/spot {2}no {2}the pod wants 16 /,
     );
     expect(await run(`explain pod default/waits --snapshot ${file}`)).toMatch(
       /demo\/spot {2}no {2}at the maximum of the pool, 1: raise nodePools\[\]\.maxSize to allow more \[at-maximum\]/,

@@ -1,7 +1,7 @@
 // A whole decision as text for a terminal: moves, holds, pods that get no new node, and how the packing went. Pure; pods
 // that were refused alike are shown together, so that thousands of them stay readable.
 
-import type { Plan } from "../decide/plan.ts";
+import type { PackingReport, Plan } from "../decide/plan.ts";
 import { explainMove } from "./explain.ts";
 import { podNames, reasonText } from "./explanation-text.ts";
 import { count, hourly, moment } from "./sentences/words.ts";
@@ -44,10 +44,18 @@ function unplacedLines(unplaced: Plan["unplaced"]): readonly string[] {
 
 function packingText({ packing }: Plan): string {
   if (packing === undefined) return "";
-  const { units, leftOut, usdPerHour, lowerBoundUsdPerHour } = packing;
-  const cost =
-    usdPerHour === null
-      ? "what the new nodes cost is not known"
-      : `the new nodes cost ${hourly(usdPerHour)}${lowerBoundUsdPerHour === null ? "" : `, and no plan for these pods less than ${hourly(lowerBoundUsdPerHour)}`}`;
-  return `Packing: ${count(units, "unit")} of work, ${count(leftOut, "pod")} left for the next decision; ${cost}`;
+  const { units, leftOut } = packing;
+  const work = `Packing: ${count(units, "unit")} of work, ${count(leftOut, "pod")} left for the next decision`;
+  return `${work}${costText(packing)}`;
+}
+
+/** Nothing where no node is bought. */
+function costText({ usdPerHour, lowerBoundUsdPerHour }: PackingReport): string {
+  if (usdPerHour === null) return "; what the new nodes cost is not known";
+  if (usdPerHour === 0) return "";
+  const bound =
+    lowerBoundUsdPerHour === null
+      ? ""
+      : `, and no plan for these pods less than ${hourly(lowerBoundUsdPerHour)}`;
+  return `; the new nodes cost ${hourly(usdPerHour)}${bound}`;
 }

@@ -38,7 +38,7 @@ describe("podText()", () => {
     expect(podText(STUCK)).toBe(
       [
         "Pod team-a/train-0",
-        "  it gets no node from this decision",
+        "  no node is asked for by this decision",
         "  pools:",
         "    gpus/spot-a  no   the pod wants 16 GPUs, a node has 8: spread the work over several pods, or add a pool of larger machines [gpus-per-node]",
         "    gpus/od      no   at the maximum of the policy, 12: raise maxNodes to allow more [at-maximum]",
@@ -53,7 +53,11 @@ describe("podText()", () => {
       podText({ ...STUCK, because })
         .split("\n")
         .slice(1, 4),
-    ).toEqual(["  it gets no node from this decision", expect.stringContaining("[pod-gated]"), "  pools:"]);
+    ).toEqual([
+      "  no node is asked for by this decision",
+      expect.stringContaining("[pod-gated]"),
+      "  pools:",
+    ]);
     expect(podText({ ...STUCK, because, pools: [] })).toContain("[pool-not-usable]");
   });
 

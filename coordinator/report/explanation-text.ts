@@ -17,7 +17,7 @@ const ANSWERS = {
   bound: "it has its node",
   here: "a node is here or on the way",
   asked: "a node is asked for",
-  none: "it gets no node from this decision",
+  none: "no node is asked for by this decision",
 } as const satisfies Record<PodExplanation["answer"], string>;
 
 export function podText(pod: PodExplanation): string {

@@ -122,10 +122,12 @@ function sentenceOf(fact: LedgerEntry, reasons: ReturnType<typeof createReasons>
 
 /**
  * The coordinator's sentence for each size that it wrote, as the policy's status showed it: the status keeps only the
- * last one, so it is noted each time that it changes.
+ * last one, so it is noted each time that it changes. Of two pools that moved in one cycle, the other's stands with
+ * the pool.
  */
 function createReasons(world: World): { note(): void; of(pool: string, from: number, to: number): string } {
   const sentences = new Map<string, string>();
+  const ofPool = new Map<string, string>();
   const sizeChange = (pool: string, from: number, to: number): string => `${pool} from ${from} to ${to}`;
   return {
     note: () => {
@@ -133,9 +135,14 @@ function createReasons(world: World): { note(): void; of(pool: string, from: num
       const status = parsePolicyStatus((policy as { readonly status?: unknown } | undefined)?.status);
       const [, ...change] = status?.lastScalingAction?.split(" ") ?? [];
       if (status?.lastScalingReason !== undefined) sentences.set(change.join(" "), status.lastScalingReason);
+      for (const { name, decision, because } of status?.pools ?? []) {
+        const [first] = because ?? [];
+        if (decision === undefined || decision === "hold" || first === undefined) ofPool.delete(name);
+        else ofPool.set(name, first.sentence);
+      }
     },
     of: (pool, from, to) => {
-      const sentence = sentences.get(sizeChange(pool, from, to));
+      const sentence = sentences.get(sizeChange(pool, from, to)) ?? ofPool.get(pool);
       sentences.delete(sizeChange(pool, from, to));
       return sentence === undefined ? "" : `: ${sentence}`;
     },
