@@ -51,7 +51,7 @@ describe("gpuasctl", () => {
       if (!answer.out.includes(FULL)) throw new Error(`${answer.out}${answer.err}`);
       return answer;
     });
-    expect(pod.out).toMatch(/it gets no node from this decision[\s\S]*gpus\/spot-a {2}no {2}/);
+    expect(pod.out).toMatch(/no node is asked for by this decision[\s\S]*gpus\/spot-a {2}no {2}/);
 
     const node = scene.world.list("nodes")[0]?.metadata.name ?? "";
     const explained = await ctl(scene, "explain", "node", node, ...PLACE);

@@ -8,6 +8,7 @@ import type { EpochMs } from "../../../shared/model/units.ts";
 import { compareText, firstDifference } from "../order.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { BudgetInput, NoticeInput, PricePoint, Snapshot } from "../snapshot.ts";
+import { beyondBroadTerms, TOO_BROAD } from "./broad-terms.ts";
 import { isListOf, isRecord, isRecordOf, isText, isTexts } from "./sane-form.ts";
 import { each, readList, sorted } from "./sane-list.ts";
 import type { ReadList } from "./sane-list.ts";
@@ -97,6 +98,8 @@ function readPods(
     const what = malformedPod(pod);
     if (what !== null) wrong.set(pod, what);
   }
+  const sound = wrong.size === 0 ? inOrder : inOrder.filter((pod) => !wrong.has(pod));
+  for (const pod of beyondBroadTerms(sound)) wrong.set(pod, TOO_BROAD);
   const known = wrong.size === 0 ? inOrder : inOrder.filter((pod) => pod.node !== null || !wrong.has(pod));
   return {
     readable: each(known, (pod) => (wrong.has(pod) ? stayingPod(pod, at) : withTimes(pod, at))),
