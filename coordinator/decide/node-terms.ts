@@ -1,6 +1,7 @@
 // Required node affinity as the scheduler reads it: one of the terms has to hold, and in it every expression. Node
 // selectors are the short form of one such term. Preferences are not here, since they never forbid.
 
+import { holdsFor } from "../../shared/model/label-selector.ts";
 import type { NodeExpression, NodeTerm, PodInput } from "./snapshot-pod.ts";
 
 /** A node as these terms see it. The name is null for one that is not here yet. */
@@ -31,26 +32,11 @@ export function termHolds({ labels, names }: NodeTerm, node: NodeMarks): boolean
 
 /** Where the label is absent, NotIn and DoesNotExist hold and all others do not. */
 export function holds({ operator, values }: NodeExpression, value: string | undefined): boolean {
-  switch (operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-    case "Lt": {
-      const has = wholeNumber(value);
-      const bound = values.length === 1 ? wholeNumber(values[0]) : null;
-      if (has === null || bound === null) return false;
-      return operator === "Gt" ? has > bound : has < bound;
-    }
-    default:
-      operator satisfies never;
-      return false;
-  }
+  if (operator !== "Gt" && operator !== "Lt") return holdsFor(operator, values, value) ?? false;
+  const has = wholeNumber(value);
+  const bound = values.length === 1 ? wholeNumber(values[0]) : null;
+  if (has === null || bound === null) return false;
+  return operator === "Gt" ? has > bound : has < bound;
 }
 
 /** As Go's ParseInt reads 64 bits in base 10: no blanks, no fraction; null for anything else. */

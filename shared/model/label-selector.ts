@@ -45,7 +45,17 @@ function holds(
   { key, operator, values = [] }: Expression,
   labels: Readonly<Record<string, string>> | undefined,
 ): boolean {
-  const value = labels?.[key];
+  // An operator that this version does not know: taken as matching, since a budget that is held too wide costs
+  // a removal, and one that is missed costs a workload.
+  return holdsFor(operator, values, labels?.[key]) ?? true;
+}
+
+/** What selectors of pods and of nodes have in common; null for an operator that this version does not know. */
+export function holdsFor(
+  operator: Expression["operator"],
+  values: readonly string[],
+  value: string | undefined,
+): boolean | null {
   switch (operator) {
     case "In":
       return value !== undefined && values.includes(value);
@@ -57,9 +67,7 @@ function holds(
     case "DoesNotExist":
       return value === undefined;
     default:
-      // An operator that this version does not know: taken as matching, since a budget that is held too wide costs
-      // a removal, and one that is missed costs a workload.
       operator satisfies never;
-      return true;
+      return null;
   }
 }
