@@ -25,15 +25,28 @@ export function misplaced(pod: PodInput, place: Place): Reason | null {
   return null;
 }
 
-function misplacedVolume(volume: VolumeInput, place: Place): Reason | null {
-  const { claim } = volume;
-  switch (volume.kind) {
+/** Why no node helps, wherever it is; null: one may. */
+export function volumeRefusal({ kind, claim }: VolumeInput): Reason | null {
+  switch (kind) {
     case "missing":
       return { code: "volume-missing", claim };
     case "unbound":
       return { code: "volume-unbound", claim };
     case "lost":
       return { code: "volume-lost", claim };
+    case "bound":
+    case "first-consumer":
+      return null;
+  }
+}
+
+function misplacedVolume(volume: VolumeInput, place: Place): Reason | null {
+  const { claim } = volume;
+  switch (volume.kind) {
+    case "missing":
+    case "unbound":
+    case "lost":
+      return volumeRefusal(volume);
     case "bound":
     case "first-consumer": {
       const { nodeTerms } = volume;

@@ -3,8 +3,10 @@
 // than this pod.
 
 import type { Reason } from "../../../../shared/model/reasons.ts";
+import { claimsRefusal } from "../../fit/claims.ts";
+import { volumeRefusal } from "../../fit/volumes.ts";
 import { EXPENDABLE_BELOW, isExpendable } from "../../fleet/tenants.ts";
-import type { PodInput, VolumeInput } from "../../snapshot-pod.ts";
+import type { PodInput } from "../../snapshot-pod.ts";
 
 /** A pod that gets no node, with the reasons. */
 export interface Refused {
@@ -42,27 +44,11 @@ function neverCounts(pod: PodInput): Reason | null {
 }
 
 function helpedByNoNode(pod: PodInput): Reason | null {
-  const [claim] = pod.resourceClaims ?? [];
-  if (claim !== undefined) return { code: "claims-not-understood", claim };
-  if (pod.provisioningRequest !== undefined)
-    return { code: "provisioning-request", name: pod.provisioningRequest };
+  const claim = claimsRefusal(pod);
+  if (claim !== null) return claim;
   for (const volume of pod.volumes ?? []) {
-    const reason = volumeReason(volume);
+    const reason = volumeRefusal(volume);
     if (reason !== null) return reason;
   }
   return null;
-}
-
-function volumeReason({ kind, claim }: VolumeInput): Reason | null {
-  switch (kind) {
-    case "missing":
-      return { code: "volume-missing", claim };
-    case "unbound":
-      return { code: "volume-unbound", claim };
-    case "lost":
-      return { code: "volume-lost", claim };
-    case "bound":
-    case "first-consumer":
-      return null;
-  }
 }
