@@ -73,6 +73,9 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
   const sampler = startSampler({
     workerUrl: workerUrl(),
     intervalMs: values.sampleInterval,
+    slowIntervalMs: values.slowInterval,
+    gpm: values.gpm,
+    onEvent: () => {},
     library: { path: values.nvmlLibrary, driverRoots: values.driverRoots },
     clock,
     onCycle: (cycle) => {

@@ -74,6 +74,20 @@ export const AGENT_SETTINGS = defineSettings({
     max: "60s",
     sentence: "How often a report is sent when nothing has changed.",
   },
+  slowInterval: {
+    env: "GPUAS_SLOW_INTERVAL",
+    kind: "duration",
+    default: "10s",
+    min: "1s",
+    max: "10m",
+    sentence: "How often the slow group of readings is read: energy, errors, links, processes.",
+  },
+  gpm: {
+    env: "GPUAS_GPM",
+    kind: "boolean",
+    default: "true",
+    sentence: "Whether the GPU's own counters (SM, tensor, DRAM activity) are sampled, where it has them.",
+  },
   nvmlLibrary: {
     env: "GPUAS_NVML_LIBRARY",
     kind: "path",
@@ -85,6 +99,67 @@ export const AGENT_SETTINGS = defineSettings({
     kind: "list",
     default: "/run/nvidia/driver",
     sentence: "Roots of driver installations in which the NVML library is looked for, separated by commas.",
+  },
+  expectedGpus: {
+    env: "GPUAS_EXPECTED_GPUS",
+    kind: "integer",
+    default: null,
+    min: "0",
+    max: "64",
+    sentence: "How many GPUs this node must have; without it the node's own capacity is what is expected.",
+  },
+  kernelLog: {
+    env: "GPUAS_KERNEL_LOG",
+    kind: "string",
+    default: "auto",
+    sentence:
+      "Where XIDs are read beside the driver: a log file such as /var/log/kern.log, /dev/kmsg, none, or auto: the first of them that can be read.",
+  },
+  stateDir: {
+    env: "GPUAS_STATE_DIR",
+    kind: "path",
+    default: null,
+    sentence:
+      "Folder in which the place in the kernel log is kept over restarts; without it a restart begins at its end.",
+  },
+  podResourcesSocket: {
+    env: "GPUAS_POD_RESOURCES_SOCKET",
+    kind: "path",
+    default: "/var/lib/kubelet/pod-resources/kubelet.sock",
+    sentence: "The kubelet's socket that says which pod holds which GPU.",
+  },
+  metricNames: {
+    env: "GPUAS_METRIC_NAMES",
+    kind: "list",
+    default: "native,guide",
+    sentence:
+      "Families of GPU metrics that are served, separated by commas: native, guide, dcgm (the names of dcgm-exporter).",
+  },
+  dcgmCounters: {
+    env: "GPUAS_DCGM_COUNTERS",
+    kind: "path",
+    default: null,
+    sentence: "List of dcgm counters in dcgm-exporter's CSV format; without it its default list is served.",
+  },
+  dcgmHostnameLabel: {
+    env: "GPUAS_DCGM_HOSTNAME_LABEL",
+    kind: "enum",
+    values: ["Hostname", "hostname"],
+    default: "Hostname",
+    sentence: "Spelling of the label with the node's name in the dcgm family.",
+  },
+  webConfig: {
+    env: "GPUAS_WEB_CONFIG",
+    kind: "path",
+    default: null,
+    sentence:
+      "TLS and basic authentication of the metrics port, in the format of Prometheus' exporter-toolkit.",
+  },
+  replay: {
+    env: "GPUAS_REPLAY",
+    kind: "path",
+    default: null,
+    sentence: "A capture made by `agent record`, played instead of reading GPUs; for trials and tests.",
   },
   drills: {
     env: "GPUAS_DRILLS",

@@ -10,9 +10,9 @@ export interface GpuView {
   readonly identity: GpuIdentity;
   readonly state: "present" | "lost";
   readonly utilization: Windows;
-  readonly memoryUsedBytes: Window;
-  readonly temperatureCelsius: Window;
-  readonly powerWatts: Window;
+  readonly memoryUsed: Window;
+  readonly temperature: Window;
+  readonly power: Window;
 }
 
 export interface NodeView {
@@ -57,9 +57,9 @@ export function viewOf(seen: Seen, history: Pick<History, "window" | "windows">,
       identity,
       state: seen.lost.includes(identity.uuid) ? "lost" : "present",
       utilization: history.windows(identity.uuid, "utilization", now),
-      memoryUsedBytes: history.window(identity.uuid, "memoryUsedBytes", WINDOW_SPANS_MS.w60, now),
-      temperatureCelsius: history.window(identity.uuid, "temperatureCelsius", WINDOW_SPANS_MS.w60, now),
-      powerWatts: history.window(identity.uuid, "powerWatts", WINDOW_SPANS_MS.w60, now),
+      memoryUsed: history.window(identity.uuid, "memoryUsed", WINDOW_SPANS_MS.w60, now),
+      temperature: history.window(identity.uuid, "temperature", WINDOW_SPANS_MS.w60, now),
+      power: history.window(identity.uuid, "power", WINDOW_SPANS_MS.w60, now),
     })),
   };
 }

@@ -2,12 +2,14 @@
 // that the card could not give is kept as the reason, never as a number, and a span with gaps says how much of
 // it was seen. Adding a sample costs nothing to speak of; windows are computed when somebody asks.
 
+import { kindOf, READING_AT } from "../../shared/model/gpu-readings.ts";
 import { WINDOW_SPANS_MS } from "../../shared/model/gpu.ts";
-import type { GpuSample, GpuUuid, Reading, Window, Windows } from "../../shared/model/gpu.ts";
+import type { GpuSample, GpuUuid, Window, Windows } from "../../shared/model/gpu.ts";
+import { SUCCESS } from "../../shared/model/nvml-status.ts";
 import { millis, ratio } from "../../shared/model/units.ts";
 import type { Millis } from "../../shared/model/units.ts";
 
-export const GPU_FIELDS = ["utilization", "memoryUsedBytes", "temperatureCelsius", "powerWatts"] as const;
+export const GPU_FIELDS = ["utilization", "memoryUsed", "temperature", "power"] as const;
 export type GpuField = (typeof GPU_FIELDS)[number];
 
 /** All instants are on one steady time line of the caller's, in milliseconds; a wall clock may jump. */
@@ -23,8 +25,8 @@ export interface History {
 type Unknown = Extract<Window, { kind: "unknown" }>["because"];
 
 /** What a slot of the ring says when it holds no value. */
-const STATUS = { value: 0, unsupported: 1, failed: 2, lost: 3 } as const;
-const BECAUSE: readonly Unknown[] = ["no-samples", "unsupported", "failed", "lost"];
+const STATUS = { value: 0, unsupported: 1, failed: 2, lost: 3, pending: 4 } as const;
+const BECAUSE: readonly Unknown[] = ["no-samples", "unsupported", "failed", "lost", "no-samples"];
 
 /**
  * A sample stands for the time since the one before it, but for no more than this many intervals: half an
@@ -125,9 +127,9 @@ function windowOf(ring: Ring, field: GpuField, span: Span, scratch: Float64Array
 function createRing(size: number): Ring {
   const perField = <T>(make: () => T): Record<GpuField, T> => ({
     utilization: make(),
-    memoryUsedBytes: make(),
-    temperatureCelsius: make(),
-    powerWatts: make(),
+    memoryUsed: make(),
+    temperature: make(),
+    power: make(),
   });
   return {
     times: new Float64Array(size),
@@ -142,9 +144,11 @@ function addSample(ring: Ring, sample: GpuSample, at: number): void {
   const slot = ring.next;
   ring.times[slot] = at;
   for (const field of GPU_FIELDS) {
-    const reading: Reading<number> = sample[field];
-    ring.statuses[field][slot] = sample.state === "lost" ? STATUS.lost : STATUS[reading.kind];
-    ring.values[field][slot] = reading.kind === "value" ? reading.value : Number.NaN;
+    const at = READING_AT[field];
+    const code = sample.readings.codes[at] ?? SUCCESS;
+    const status = code === SUCCESS ? "value" : kindOf(code);
+    ring.statuses[field][slot] = STATUS[sample.state === "lost" ? "lost" : status];
+    ring.values[field][slot] = sample.readings.values[at] ?? Number.NaN;
   }
   ring.next = (slot + 1) % ring.times.length;
   ring.length = Math.min(ring.length + 1, ring.times.length);

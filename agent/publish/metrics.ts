@@ -2,7 +2,9 @@
 // is not a value has no series; what it is instead stands in gpu_reading_state. Filling happens when somebody
 // scrapes and calls no driver.
 
-import type { GpuSample, GpuSource, GpuSourceState, Reading } from "../../shared/model/gpu.ts";
+import { readingOf } from "../../shared/model/gpu-readings.ts";
+import type { GpuReadingName, Reading } from "../../shared/model/gpu-readings.ts";
+import type { GpuSample, GpuSource, GpuSourceState } from "../../shared/model/gpu.ts";
 import type { Millis } from "../../shared/model/units.ts";
 import { defineMetrics } from "../../shared/runtime/metrics.ts";
 import type { Metrics } from "../../shared/runtime/metrics.ts";
@@ -161,28 +163,29 @@ export function fillGauges(metrics: AgentMetrics, shown: Shown): void {
     },
   }));
   type Gpu = (typeof gpus)[number];
+  const of = (gpu: Gpu, name: GpuReadingName) => gpu.sample && readingOf(gpu.sample.readings, name);
   const series = (read: (gpu: Gpu) => Reading<number> | undefined, scale = 1) =>
     gpus.flatMap((gpu) => {
       const reading = read(gpu);
       return reading?.kind === "value" ? [{ labels: gpu.labels, value: reading.value * scale }] : [];
     });
 
-  const memoryUsed = (gpu: Gpu) => gpu.sample?.memoryUsedBytes;
+  const memoryUsed = (gpu: Gpu) => of(gpu, "memoryUsed");
   const memoryTotal = (gpu: Gpu) => gpu.identity.memoryTotalBytes;
-  metrics.setAll("gpu_utilization_percent", series((gpu) => gpu.sample?.utilization, 100).map(wholePercent));
+  metrics.setAll("gpu_utilization_percent", series((gpu) => of(gpu, "utilization"), 100).map(wholePercent));
   metrics.setAll("gpu_memory_usage_mb", series(memoryUsed, 1 / MIB));
   metrics.setAll("gpu_memory_total_mb", series(memoryTotal, 1 / MIB));
   metrics.setAll(
     "gpu_temperature_celsius",
-    series((gpu) => gpu.sample?.temperatureCelsius),
+    series((gpu) => of(gpu, "temperature")),
   );
   metrics.setAll(
     "gpu_power_watts",
-    series((gpu) => gpu.sample?.powerWatts),
+    series((gpu) => of(gpu, "power")),
   );
   metrics.setAll(
     "gpu_autoscaler_gpu_utilization_ratio",
-    series((gpu) => gpu.sample?.utilization),
+    series((gpu) => of(gpu, "utilization")),
   );
   metrics.setAll("gpu_autoscaler_gpu_memory_used_bytes", series(memoryUsed));
   metrics.setAll("gpu_autoscaler_gpu_memory_total_bytes", series(memoryTotal));
@@ -217,11 +220,11 @@ function readingsOf(
   sample: GpuSample | undefined,
 ): Readonly<Record<string, Reading<number> | undefined>> {
   return {
-    utilization: sample?.utilization,
-    memory_used: sample?.memoryUsedBytes,
+    utilization: sample && readingOf(sample.readings, "utilization"),
+    memory_used: sample && readingOf(sample.readings, "memoryUsed"),
     memory_total: memoryTotal,
-    temperature: sample?.temperatureCelsius,
-    power: sample?.powerWatts,
+    temperature: sample && readingOf(sample.readings, "temperature"),
+    power: sample && readingOf(sample.readings, "power"),
   };
 }
 

@@ -4,7 +4,8 @@
 import { encode } from "../../shared/contract/codec.ts";
 import type { GpuReport, ReportedGpu, ReportedWindow } from "../../shared/contract/gpu-report.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
-import type { GpuSource, Reading, Window } from "../../shared/model/gpu.ts";
+import type { Reading } from "../../shared/model/gpu-readings.ts";
+import type { GpuSource, Window } from "../../shared/model/gpu.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Nats } from "../../shared/runtime/nats.ts";
 import type { GpuView, NodeView } from "../assess/view.ts";
@@ -72,9 +73,9 @@ function reportedGpu(gpu: GpuView): ReportedGpu {
       w60: reportedWindow(utilization.w60, SHARE),
       w600: reportedWindow(utilization.w600, SHARE),
     },
-    memoryUsedBytes: reportedWindow(gpu.memoryUsedBytes, BYTES),
-    temperatureCelsius: reportedWindow(gpu.temperatureCelsius, WHOLE),
-    powerWatts: reportedWindow(gpu.powerWatts, WHOLE),
+    memoryUsedBytes: reportedWindow(gpu.memoryUsed, BYTES),
+    temperatureCelsius: reportedWindow(gpu.temperature, WHOLE),
+    powerWatts: reportedWindow(gpu.power, WHOLE),
   };
 }
 

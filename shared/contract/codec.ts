@@ -8,6 +8,8 @@ import { drainReportSchema } from "./drain-report.ts";
 import type { DrainReport } from "./drain-report.ts";
 import { gpuReportSchema } from "./gpu-report.ts";
 import type { GpuReport } from "./gpu-report.ts";
+import { healthSchema } from "./health.ts";
+import type { HealthMessage } from "./health.ts";
 import { noticeSchema } from "./notice.ts";
 import type { NoticeMessage } from "./notice.ts";
 import { parseSubject } from "./subjects.ts";
@@ -17,12 +19,14 @@ export interface Messages {
   readonly report: GpuReport;
   readonly notice: NoticeMessage;
   readonly drain: DrainReport;
+  readonly health: HealthMessage;
 }
 
 const SCHEMAS: { readonly [K in MessageKind]: z.ZodType<Messages[K]> } = {
   report: gpuReportSchema,
   notice: noticeSchema,
   drain: drainReportSchema,
+  health: healthSchema,
 };
 
 /** Larger messages are refused unread: a report takes about 0.4 KiB for each GPU. */

@@ -35,6 +35,26 @@ const gpu = z.object({
   memoryUsedBytes: window,
   temperatureCelsius: window,
   powerWatts: window,
+  /**
+   * `gpm`: the driver cannot tell the utilisation of a card in MIG mode, and `utilization` is that of its busiest
+   * instance, by the GPU's own counters. Absent: the driver's own reading.
+   */
+  utilizationFrom: z.literal("gpm").optional(),
+  /** Shares over 60 s by the GPU's own counters, where it has them. */
+  smActive: window.optional(),
+  tensorActive: window.optional(),
+  /** The worst finding of this GPU; absent: none. */
+  health: z.enum(["suspicion", "degraded", "fatal"]).optional(),
+  /** `namespace/pod/container` of everybody who holds it or a part of it; absent: not known. */
+  pods: z.array(z.string()).max(128).optional(),
+  /** MIG profile → how many instances of it there are and how many are held. Absent: not in MIG mode. */
+  mig: z.record(z.string(), z.tuple([z.number().int(), z.number().int()])).optional(),
+});
+
+/** A mean over GPUs, each by its own window; the number of GPUs that it is over is the denominator. */
+const rollUp = z.object({
+  gpus: z.number().int().min(0),
+  utilization: z.object({ w10: window, w60: window, w600: window }),
 });
 
 export const gpuReportSchema = z.object({
@@ -46,6 +66,14 @@ export const gpuReportSchema = z.object({
   seq: z.number().int().min(0),
   source,
   gpus: z.array(gpu).max(64),
+  /** Over all healthy GPUs, idle ones included. Unknown as soon as one of them is. */
+  healthyGpus: rollUp.optional(),
+  /** Over the healthy GPUs that a pod holds; absent: not known who holds what. */
+  allocatedGpus: rollUp.optional(),
+  /** `fatal` and `degraded` by the worst finding; `unknown` while the GPUs cannot be asked. */
+  health: z.enum(["healthy", "degraded", "fatal", "unknown"]).optional(),
+  /** Readings that no GPU of the node supports. */
+  unsupported: z.array(z.string()).max(128).optional(),
 });
 
 export type GpuReport = z.infer<typeof gpuReportSchema>;

@@ -3,12 +3,19 @@
 
 import { SUBJECT_ROOT } from "../model/names.ts";
 
-export type MessageKind = "report" | "notice" | "drain";
+export const MESSAGE_KINDS = ["report", "notice", "drain", "health"] as const;
+export type MessageKind = (typeof MESSAGE_KINDS)[number];
+/** Subjects of one node on which requests are answered. */
+export type RequestKind = "ask";
 
 const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
 /** `gpuas.v1.report.<node>`. @throws RangeError when `node` is not a Kubernetes node name. */
-export function subjectFor(kind: MessageKind, node: string, root: string = SUBJECT_ROOT): string {
+export function subjectFor(
+  kind: MessageKind | RequestKind,
+  node: string,
+  root: string = SUBJECT_ROOT,
+): string {
   if (!NODE_NAME.test(node)) {
     throw new RangeError(
       `node name ${JSON.stringify(node)} is not a Kubernetes name (lower-case letters, digits, "-" and ".")`,
@@ -30,7 +37,8 @@ export function parseSubject(
   if (!subject.startsWith(`${root}.`)) return null;
   const [kind, token, ...rest] = subject.slice(root.length + 1).split(".");
   if (rest.length > 0 || token === undefined) return null;
-  if (kind !== "report" && kind !== "notice" && kind !== "drain") return null;
+  const known = MESSAGE_KINDS.find((one) => one === kind);
+  if (known === undefined) return null;
   const node = token.replaceAll("_", ".");
-  return NODE_NAME.test(node) ? { kind, node } : null;
+  return NODE_NAME.test(node) ? { kind: known, node } : null;
 }

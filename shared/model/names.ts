@@ -226,6 +226,8 @@ export const COORDINATOR_SERVICE = {
 } as const;
 export const FIELD_MANAGER = {
   agent: "gpu-autoscaler-agent",
+  /** Owns the one condition and nothing else, so that applying it cannot take anything back that the agent wrote. */
+  agentHealth: "gpu-autoscaler-agent-health",
   coordinator: "gpu-autoscaler-coordinator",
 } as const;
 export const METRIC_PREFIX = "gpu_autoscaler_";
@@ -249,6 +251,8 @@ export const EVENT = {
   drillRefused: "DrillRefused",
   drillCancelled: "DrillCancelled",
   unknownPriority: "UnknownEvictionPriority",
+  gpuFault: "GpuFault",
+  gpuRecovered: "GpuRecovered",
 } as const;
 
 /** Types of the conditions in a policy's status. */

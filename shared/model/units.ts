@@ -19,6 +19,8 @@ export type Bytes = Unit<"Bytes">;
 export type Celsius = Unit<"Celsius">;
 /** Electrical power in watts. */
 export type Watts = Unit<"Watts">;
+/** A frequency in hertz. */
+export type Hertz = Unit<"Hertz">;
 
 function checked(value: number, name: string, min: number, max: number): number {
   if (!(value >= min && value <= max)) {
@@ -65,6 +67,11 @@ export function celsius(value: number): Celsius {
 /** @throws RangeError when `value` is not a finite number of at least 0. */
 export function watts(value: number): Watts {
   return checked(value, "watts", 0, 1e7) as Watts;
+}
+
+/** @throws RangeError when `value` is not a finite number of at least 0. */
+export function hertz(value: number): Hertz {
+  return checked(value, "hertz", 0, 1e12) as Hertz;
 }
 
 /** Seconds of a Kubernetes field as milliseconds. */

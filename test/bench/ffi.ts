@@ -14,6 +14,7 @@ import { openGeneration } from "../../agent/sample/nvml/generation.ts";
 import type { Generation } from "../../agent/sample/nvml/generation.ts";
 import { createMarkBuffer, createMarkWriter } from "../../agent/sample/nvml/marks.ts";
 import { createBlocks } from "../../agent/sample/nvml/reader.ts";
+import { emptyReadings, valueOf } from "../../shared/model/gpu-readings.ts";
 import { millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { compile, LIBRARY, placeDouble } from "../nvml-double/build.ts";
@@ -107,7 +108,10 @@ function nodeCycles(generation: Generation, cycles: number): number {
   let last = generation.sample(NOW);
   for (let i = 1; i < cycles; i++) last = generation.sample(NOW);
   const ns = Number(process.hrtime.bigint() - from);
-  if (last.kind !== "samples" || last.samples[GPUS - 1]?.powerWatts.kind !== "value") {
+  if (
+    last.kind !== "samples" ||
+    valueOf(last.samples[GPUS - 1]?.readings ?? emptyReadings(), "power") === undefined
+  ) {
     throw new AppError("bug", "the Node side read no values");
   }
   return ns;

@@ -2,12 +2,27 @@
 // again; a GPU that never let itself be opened keeps its place in the list with every field failed, because a
 // node with a silent GPU must not look like a node with one GPU less.
 
-import type { GpuIdentity, GpuSample, GpuUuid, Reading } from "../../../shared/model/gpu.ts";
+import {
+  emptyReadings,
+  failedReadings,
+  kindOf,
+  writeCode,
+  writeReading,
+} from "../../../shared/model/gpu-readings.ts";
+import type { GpuReadingName, Reading } from "../../../shared/model/gpu-readings.ts";
+import type { GpuDetails, GpuIdentity, GpuSample, GpuUuid } from "../../../shared/model/gpu.ts";
+import {
+  FUNCTION_NOT_FOUND,
+  GPU_IS_LOST,
+  meaningOf,
+  NOT_ASKED,
+  SUCCESS,
+} from "../../../shared/model/nvml-status.ts";
 import { HANDLE, TEXT_BYTES } from "./layout.ts";
 import { marked } from "./marks.ts";
 import type { Address } from "./native.ts";
 import { createReader } from "./reader.ts";
-import type { Driver } from "./reader.ts";
+import type { Driver, Reader } from "./reader.ts";
 import {
   BUS_ID,
   MEMORY_TOTAL,
@@ -18,7 +33,6 @@ import {
   UTILIZATION_GPU,
   UUID,
 } from "./readings.ts";
-import { FUNCTION_NOT_FOUND, GPU_IS_LOST, meaningOf, SUCCESS } from "./status.ts";
 
 export interface Device {
   readonly identity: GpuIdentity;
@@ -61,30 +75,24 @@ export function openDeviceAt(driver: Driver, index: number, busId: string): Open
 
 export function createDevice(driver: Driver, index: number, handle: Address): Device {
   const identity = identify(driver, index, handle);
-  const utilization = createReader(driver, UTILIZATION_GPU, index);
-  const memoryUsed = createReader(driver, MEMORY_USED, index);
-  const temperature = createReader(driver, TEMPERATURE, index);
-  const power = createReader(driver, POWER, index);
+  const fast: readonly (readonly [GpuReadingName, Reader<number>])[] = [
+    ["utilization", createReader(driver, UTILIZATION_GPU, index)],
+    ["memoryUsed", createReader(driver, MEMORY_USED, index)],
+    ["temperature", createReader(driver, TEMPERATURE, index)],
+    ["power", createReader(driver, POWER, index)],
+  ];
   let lost = false;
 
   // The fields one after the other, each only while the GPU is there: a call to a lost GPU can take seconds.
   const read = (): GpuSample | null => {
-    const utilizationNow = utilization(handle);
-    if (isLost(utilizationNow)) return null;
-    const memoryUsedNow = memoryUsed(handle);
-    if (isLost(memoryUsedNow)) return null;
-    const temperatureNow = temperature(handle);
-    if (isLost(temperatureNow)) return null;
-    const powerNow = power(handle);
-    if (isLost(powerNow)) return null;
-    return {
-      uuid: identity.uuid,
-      state: "present",
-      utilization: utilizationNow,
-      memoryUsedBytes: memoryUsedNow,
-      temperatureCelsius: temperatureNow,
-      powerWatts: powerNow,
-    };
+    const readings = emptyReadings();
+    for (const [name, reader] of fast) {
+      const reading = reader(handle);
+      if (isLost(reading)) return null;
+      if (reading.kind === "value") writeReading(readings, name, reading.value);
+      else writeCode(readings, name, reading.code);
+    }
+    return { uuid: identity.uuid, state: "present", readings, instances: [], processes: null };
   };
 
   return {
@@ -107,7 +115,15 @@ export function absentDevice(identity: GpuIdentity, code: number): Device {
 /** For a GPU that could never be asked who it is; its place in the enumeration is all that is known. */
 export function unidentified(index: number, code: number): GpuIdentity {
   const failed = { kind: "failed", code } as const;
-  return { index, uuid: placeholder(index), name: failed, busId: failed, memoryTotalBytes: failed };
+  return {
+    index,
+    uuid: placeholder(index),
+    name: failed,
+    busId: failed,
+    memoryTotalBytes: failed,
+    details: failedDetails(code),
+    mig: { kind: "failed", code },
+  };
 }
 
 function identify(driver: Driver, index: number, handle: Address): GpuIdentity {
@@ -118,6 +134,32 @@ function identify(driver: Driver, index: number, handle: Address): GpuIdentity {
     name: createReader(driver, NAME, index)(handle),
     busId: createReader(driver, BUS_ID, index)(handle),
     memoryTotalBytes: createReader(driver, MEMORY_TOTAL, index)(handle),
+    details: failedDetails(NOT_ASKED),
+    mig: { kind: "failed", code: NOT_ASKED },
+  };
+}
+
+function failedDetails(code: number): GpuDetails {
+  const failed = { kind: kindOf(code), code };
+  return {
+    minor: failed,
+    serial: failed,
+    vbios: failed,
+    partNumber: failed,
+    architecture: failed,
+    virtualization: failed,
+    numaNode: failed,
+    powerLimitDefault: failed,
+    powerLimitMax: failed,
+    smClockMax: failed,
+    memoryClockMax: failed,
+    pcieGenerationMax: failed,
+    pcieWidthMax: failed,
+    slowdownTemperature: failed,
+    shutdownTemperature: failed,
+    memoryTemperatureMax: failed,
+    eccEnabled: failed,
+    gpm: failed,
   };
 }
 
@@ -130,13 +172,11 @@ function isLost(reading: Reading<unknown>): boolean {
 }
 
 function silent(uuid: GpuUuid, code: number): GpuSample {
-  const failed = { kind: "failed", code } as const;
   return {
     uuid,
     state: code === GPU_IS_LOST ? "lost" : "present",
-    utilization: failed,
-    memoryUsedBytes: failed,
-    temperatureCelsius: failed,
-    powerWatts: failed,
+    readings: failedReadings(code),
+    instances: [],
+    processes: null,
   };
 }

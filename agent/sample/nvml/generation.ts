@@ -4,6 +4,17 @@
 // one starts is decided in generations.ts.
 
 import type { GpuIdentity, GpuSample, GpuSource } from "../../../shared/model/gpu.ts";
+import {
+  DRIVER_NOT_LOADED,
+  FUNCTION_NOT_FOUND,
+  GPU_IS_LOST,
+  GPU_NOT_FOUND,
+  LIBRARY_NOT_FOUND,
+  meaningOf,
+  nameOf,
+  NO_PERMISSION,
+  SUCCESS,
+} from "../../../shared/model/nvml-status.ts";
 import type { Millis } from "../../../shared/model/units.ts";
 import type { CallName } from "./calls.ts";
 import { absentDevice, createDevice, openDevice, openDeviceAt, unidentified } from "./device.ts";
@@ -15,17 +26,6 @@ import { marked } from "./marks.ts";
 import type { MarkWriter } from "./marks.ts";
 import { textOf } from "./native.ts";
 import type { Driver } from "./reader.ts";
-import {
-  DRIVER_NOT_LOADED,
-  FUNCTION_NOT_FOUND,
-  GPU_IS_LOST,
-  GPU_NOT_FOUND,
-  LIBRARY_NOT_FOUND,
-  meaningOf,
-  nameOf,
-  NO_PERMISSION,
-  SUCCESS,
-} from "./status.ts";
 
 /** How often the count is compared and an absent GPU is tried again. */
 const RECHECK_MS = 10_000;

@@ -2,7 +2,8 @@
 // change is bound once. What a GPU does not support is asked once and remembered for as long as the reader
 // lives, which is one generation.
 
-import type { Reading } from "../../../shared/model/gpu.ts";
+import type { Reading } from "../../../shared/model/gpu-readings.ts";
+import { FUNCTION_NOT_FOUND, meaningOf, NO_DATA, SUCCESS } from "../../../shared/model/nvml-status.ts";
 import { numberOf } from "./calls.ts";
 import type { CallName } from "./calls.ts";
 import type { Library } from "./library.ts";
@@ -11,7 +12,6 @@ import type { MarkWriter } from "./marks.ts";
 import { allocate } from "./native.ts";
 import type { Address, Block } from "./native.ts";
 import type { Question, Way } from "./readings.ts";
-import { FUNCTION_NOT_FOUND, meaningOf, NO_DATA, SUCCESS } from "./status.ts";
 
 /** What a reader needs of its generation. */
 export interface Driver {

@@ -8,7 +8,7 @@
 
 import { Worker } from "node:worker_threads";
 
-import type { GpuSource } from "../../../shared/model/gpu.ts";
+import type { GpuSource, GpuSurvey } from "../../../shared/model/gpu.ts";
 import { millis } from "../../../shared/model/units.ts";
 import type { Millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
@@ -34,6 +34,8 @@ export interface SamplerOptions extends GpuListener {
   /** `worker.ts` beside this file, or its bundle. */
   readonly workerUrl: URL;
   readonly intervalMs: Millis;
+  readonly slowIntervalMs: Millis;
+  readonly gpm: boolean;
   readonly library: LibraryOptions;
   readonly clock: Clock;
 }
@@ -51,12 +53,25 @@ export function startSampler(options: SamplerOptions): GpuSampler {
     source = next;
     options.onSource(next);
   };
-  const settings: WorkerSettings = { library: options.library, intervalMs: options.intervalMs, marks };
+  const { library, intervalMs, slowIntervalMs, gpm } = options;
+  const settings: WorkerSettings = { library, intervalMs, slowIntervalMs, gpm, marks };
+  let surveyed: ((survey: GpuSurvey) => void) | null = null;
   const onMessage = (message: FromWorker): void => {
-    said = message.source ?? said;
-    become(said);
-    options.onCycle({ at: message.at, source: said, samples: message.samples });
+    switch (message.kind) {
+      case "cycle":
+        said = message.source ?? said;
+        become(said);
+        options.onCycle({ at: message.at, source: said, samples: message.samples });
+        break;
+      case "event":
+        options.onEvent(message.event);
+        break;
+      case "survey":
+        surveyed?.(message.survey);
+        break;
+    }
   };
+  const ask = (request: ToWorker): void => worker?.postMessage(request);
   const onCrash = (error: unknown): void => {
     said = { state: "failed", call: "worker thread", code: 999, detail: describe(error) };
     become(said);
@@ -80,10 +95,25 @@ export function startSampler(options: SamplerOptions): GpuSampler {
 
   return {
     source: () => source,
+    survey: async (withinMs) => {
+      const answer = Promise.withResolvers<GpuSurvey | null>();
+      surveyed = answer.resolve;
+      ask({ kind: "survey" });
+      const waiting = new AbortController();
+      const late = clock.sleep(withinMs, waiting.signal).catch(() => {});
+      const survey = await Promise.race([answer.promise, late.then(() => null)]);
+      waiting.abort();
+      return survey;
+    },
+    release: () => {
+      ask({ kind: "release" });
+    },
+    resume: () => {
+      ask({ kind: "resume" });
+    },
     stop: async (withinMs) => {
       stopping.abort();
-      const request: ToWorker = { kind: "stop" };
-      worker?.postMessage(request);
+      ask({ kind: "stop" });
       const ended = Promise.all([running, watching]).then(() => "stopped" as const);
       const waiting = new AbortController();
       const late = clock.sleep(withinMs, waiting.signal).then(

@@ -1,13 +1,29 @@
 // The driver's return codes (nvmlReturn_t): what each is called and what it means for us. Who acts on which
 // meaning is decided elsewhere: the readers skip what is unsupported, the generation ends on what is fatal.
 
+/**
+ * Ours, for a question that nobody has put yet: the slow group before its first turn, GPM before its second sample,
+ * a field that does not exist for a MIG instance. Below 0, where the driver has no codes.
+ */
+export const NOT_ASKED = -1;
+/** Ours, for a counter that wraps more than once between two readings: its rate is not known. */
+export const AMBIGUOUS = -2;
+
 /** Codes that our own code compares with. */
 export const SUCCESS = 0;
+export const INVALID_ARGUMENT = 2;
+export const NOT_SUPPORTED = 3;
 export const NO_PERMISSION = 4;
+export const NOT_FOUND = 6;
+export const INSUFFICIENT_SIZE = 7;
 export const DRIVER_NOT_LOADED = 9;
+export const TIMEOUT = 10;
 export const LIBRARY_NOT_FOUND = 12;
 export const FUNCTION_NOT_FOUND = 13;
 export const GPU_IS_LOST = 15;
+export const RESET_REQUIRED = 16;
+export const OPERATING_SYSTEM = 17;
+export const LIB_RM_VERSION_MISMATCH = 18;
 /** Also ours, for an answer that says "success" and carries no usable number. */
 export const NO_DATA = 21;
 export const GPU_NOT_FOUND = 28;
@@ -17,8 +33,9 @@ export const GPU_NOT_FOUND = 28;
  * - `fatal`: the connection to the driver is gone, for every GPU.
  * - `lost`: this GPU is gone; the others go on.
  * - `failed`: this call, this time.
+ * - `pending`: not asked yet.
  */
-export type Meaning = "success" | "unsupported" | "fatal" | "lost" | "failed";
+export type Meaning = "success" | "unsupported" | "fatal" | "lost" | "failed" | "pending";
 
 interface Status {
   readonly name: string;
@@ -26,6 +43,8 @@ interface Status {
 }
 
 const STATUSES: Readonly<Record<number, Status>> = {
+  [NOT_ASKED]: { name: "NOT_ASKED", meaning: "pending" },
+  [AMBIGUOUS]: { name: "AMBIGUOUS", meaning: "unsupported" },
   0: { name: "SUCCESS", meaning: "success" },
   1: { name: "UNINITIALIZED", meaning: "fatal" },
   2: { name: "INVALID_ARGUMENT", meaning: "failed" },
@@ -69,3 +88,6 @@ export function meaningOf(code: number): Meaning {
 export function nameOf(code: number): string {
   return `${STATUSES[code]?.name ?? "NVML_CODE"} (${code})`;
 }
+
+/** Every code that the table knows, ours included. */
+export const KNOWN_CODES: readonly number[] = Object.keys(STATUSES).map(Number);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { meaningOf, nameOf } from "./status.ts";
+import { meaningOf, nameOf } from "./nvml-status.ts";
 
 const CODES = Array.from({ length: 1_200 }, (_, code) => code);
 
@@ -15,7 +15,9 @@ describe("meaningOf()", () => {
 
   test("only 0 is a success, and a code nobody knows is a failure", () => {
     expect(CODES.filter((code) => meaningOf(code) === "success")).toEqual([0]);
-    expect(meaningOf(-1)).toBe("failed");
+    expect(meaningOf(-1)).toBe("pending");
+    expect(meaningOf(-2)).toBe("unsupported");
+    expect(meaningOf(-3)).toBe("failed");
     expect(meaningOf(31)).toBe("failed");
   });
 });
