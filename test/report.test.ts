@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { describe, expect, onTestFinished, test } from "vitest";
 
-import { parseAllowed, summarise, summaryOf } from "./report.ts";
+import { parseAllowed, summarise, summaryOf, together } from "./report.ts";
 
 function report(statuses: Readonly<Record<string, string>>, success = true): unknown {
   const assertionResults = Object.entries(statuses).map(([fullName, status]) => ({
@@ -97,5 +97,21 @@ describe("summaryOf()", () => {
 describe("parseAllowed()", () => {
   test("leaves out comments and empty lines", () => {
     expect(parseAllowed("# no driver here\n\n gpu() reads a card \n")).toEqual(["gpu() reads a card"]);
+  });
+});
+
+describe("together()", () => {
+  test("adds up, and keeps every name and every problem", () => {
+    const one = { passed: 3, failed: 0, skipped: ["a"], problems: [] };
+    const other = { passed: 1, failed: 2, skipped: ["b"], problems: ["failed: c", "failed: d"] };
+    expect(together([one, other])).toEqual({
+      passed: 4,
+      failed: 2,
+      skipped: ["a", "b"],
+      problems: ["failed: c", "failed: d"],
+    });
+    expect(
+      together([one, { passed: 0, failed: 0, skipped: [], problems: ["no test ran"] }]).problems,
+    ).toEqual(["no test ran"]);
   });
 });

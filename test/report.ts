@@ -1,6 +1,6 @@
-// `node test/report.ts REPORT [ALLOWED]`: reads the JSON report of the test runner and says what a machine and a
-// person need: which tests were skipped, by name, and the counts on the last line. Fails when a test failed,
-// when none ran, and when one was skipped that ALLOWED does not name.
+// `node test/report.ts ALLOWED REPORT...`: reads the JSON reports of the test runner and says what a machine and a
+// person need: which tests were skipped, by name, and the counts of all together on the last line. Fails when a test
+// failed, when a run had none, and when one was skipped that ALLOWED does not name.
 
 import { readFile } from "node:fs/promises";
 
@@ -74,12 +74,23 @@ export async function summaryOf(reportPath: string, allowedSkips: readonly strin
   }
 }
 
+/** Several runs as one. */
+export function together(summaries: readonly Summary[]): Summary {
+  return {
+    passed: summaries.reduce((sum, { passed }) => sum + passed, 0),
+    failed: summaries.reduce((sum, { failed }) => sum + failed, 0),
+    skipped: summaries.flatMap(({ skipped }) => skipped),
+    problems: summaries.flatMap(({ problems }) => problems),
+  };
+}
+
 if (import.meta.main) {
-  const [reportPath = "", allowedPath] = process.argv.slice(2);
-  const allowed = allowedPath === undefined ? [] : parseAllowed(await readFile(allowedPath, "utf8"));
-  const { passed, failed, skipped, problems } = await summaryOf(reportPath, allowed);
+  const [allowedPath = "", ...reportPaths] = process.argv.slice(2);
+  const allowed = parseAllowed(await readFile(allowedPath, "utf8"));
+  const summaries = await Promise.all(reportPaths.map((path) => summaryOf(path, allowed)));
+  const { passed, failed, skipped, problems } = together(summaries);
   for (const name of skipped) console.log(`skipped: ${name}`);
   for (const problem of problems) console.log(problem);
   console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
-  process.exitCode = problems.length > 0 ? 1 : 0;
+  process.exitCode = problems.length > 0 || summaries.length === 0 ? 1 : 0;
 }

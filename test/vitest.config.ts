@@ -1,4 +1,4 @@
-// Every level of test runs from one command. Scenarios start real processes, so they get more time and fewer
+// Every level of test runs from one configuration. Scenarios start real processes, so they get more time and fewer
 // workers.
 
 import { defineConfig } from "vitest/config";
@@ -31,6 +31,18 @@ export default defineConfig({
           maxWorkers: 3,
           maxConcurrency: 4,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // What is too slow for every change: `npm run test:e2e`.
+        test: {
+          ...common,
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

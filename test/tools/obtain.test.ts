@@ -160,6 +160,35 @@ describe("obtainTool() by a wheel", () => {
   });
 });
 
+describe("obtainTool() by a Debian package", () => {
+  const tool: Tool = {
+    ...toolByWheel(""),
+    ways: [{ kind: "deb", package: "xs", member: "usr/bin/x", version: "debian" }],
+  };
+
+  test("unpacks the one program and keeps it", async () => {
+    await program(
+      join(folder, "bin/apt-get"),
+      '[ "$1 $2 $3" = "download --quiet xs" ] && echo deb > xs_1_all.deb',
+    );
+    await program(
+      join(folder, "bin/dpkg-deb"),
+      'mkdir -p "$3/usr/bin" && printf "#!/bin/sh\necho x 7\n" > "$3/usr/bin/x"',
+    );
+    const environment = { PATH: `${join(folder, "bin")}:/usr/bin:/bin` };
+    const cache = join(folder, "cache");
+    const path = await obtainTool("x", tool, { environment, cache });
+    expect(path).toBe(join(cache, "x-debian/x"));
+    expect(await versionOf(tool, path)).toBe("x 7");
+    expect(await readdir(cache)).toEqual(["x-debian"]);
+  });
+
+  test("tells why when this is no Debian", async () => {
+    const request = obtainTool("x", tool, { environment: { PATH: "" }, cache: folder });
+    await expect(request).rejects.toThrow("x is not here (deb: apt-get and dpkg-deb are not both on PATH)");
+  });
+});
+
 describe("TOOLS", () => {
   test("pin one hash for each platform, and each Go module pins its sources", async () => {
     for (const tool of Object.values<Tool>(TOOLS)) {
@@ -168,7 +197,8 @@ describe("TOOLS", () => {
           const hashes = Object.values(way.platforms).map(({ sha256 }) => sha256);
           expect(new Set(hashes).size).toBe(hashes.length);
           for (const sha256 of hashes) expect(sha256).toMatch(/^[0-9a-f]{64}$/);
-        } else {
+        }
+        if (way.kind === "go") {
           const sums = await readFile(new URL(`${way.module}/go.sum`, import.meta.url), "utf8");
           expect(sums).toContain(`${way.package} v${way.version} h1:`);
         }

