@@ -10,6 +10,8 @@ import { createFakeClock } from "../test/build/clock.ts";
 import type { Drainer } from "./act/drain.ts";
 import { stateOf } from "./act/order.ts";
 import type { StateToWrite } from "./act/order.ts";
+import { NOTHING_KNOWN, NOTHING_SEEN, viewOf } from "./assess/view.ts";
+import { createHistory } from "./assess/window.ts";
 import { runLoop } from "./loop.ts";
 
 /** A loop on a node whose annotations, GPUs and drain the test sets. */
@@ -75,7 +77,7 @@ function setUp(
     reportIntervalMs: millis(5_000),
     shutdownGraceMs: millis(60_000),
     sight: {
-      view: () => ({ source: { state: "starting" }, gpus: [] }),
+      view: () => viewOf(NOTHING_SEEN, NOTHING_KNOWN, createHistory(millis(1_000)), millis(0)),
       get revision() {
         return world.revision;
       },

@@ -8,44 +8,58 @@ import { FIELD_MANAGER } from "../shared/model/names.ts";
 import { seededRandom } from "../shared/model/random.ts";
 import { millis } from "../shared/model/units.ts";
 import { startAdmin } from "../shared/runtime/admin.ts";
-import type { Check, Checks } from "../shared/runtime/admin.ts";
 import { systemClock } from "../shared/runtime/clock.ts";
-import type { Clock } from "../shared/runtime/clock.ts";
-import { describe, ERROR_KINDS, kindOf } from "../shared/runtime/errors.ts";
+import { AppError, describe, ERROR_KINDS, kindOf } from "../shared/runtime/errors.ts";
 import { createKubeClient } from "../shared/runtime/kube/client.ts";
-import { inClusterConfig } from "../shared/runtime/kube/config.ts";
-import type { KubeConfig } from "../shared/runtime/kube/config.ts";
 import { createEventRecorder } from "../shared/runtime/kube/events.ts";
 import { createLog } from "../shared/runtime/log.ts";
 import type { Log } from "../shared/runtime/log.ts";
 import { createMetrics } from "../shared/runtime/metrics.ts";
 import { connectNats } from "../shared/runtime/nats.ts";
-import type { Nats } from "../shared/runtime/nats.ts";
 import { runProgram } from "../shared/runtime/process.ts";
 import type { Program } from "../shared/runtime/process.ts";
 import { effectiveSettings, loadSettings, readEnvironment } from "../shared/runtime/settings.ts";
 import type { SettingValues } from "../shared/runtime/settings.ts";
 import { createPulse } from "../shared/runtime/stream.ts";
+import { openWeb } from "../shared/runtime/web.ts";
 import { createMarker } from "./act/cordon.ts";
 import { createDrainer } from "./act/drain.ts";
+import type { Drainer } from "./act/drain.ts";
+import { nodeDetailOf } from "./assess/detail.ts";
+import { healthSeries } from "./assess/health/series.ts";
 import { sourceDetail } from "./assess/idle.ts";
+import { noticeFromState } from "./assess/interruption.ts";
+import { isAgentCommand } from "./ctl/arguments.ts";
+import { untilPastHealing } from "./exit-watch.ts";
+import { watchGpus } from "./gpus.ts";
+import type { GpuWatch } from "./gpus.ts";
+import { agentKubeConfig } from "./kube-config.ts";
 import { runLoop } from "./loop.ts";
 import { createNews } from "./news.ts";
+import { answerAsk } from "./publish/ask.ts";
 import { createEventPublisher } from "./publish/events.ts";
-import { AGENT_METRICS, countErrors, fillGauges } from "./publish/metrics.ts";
+import { AGENT_METRICS, countCycle } from "./publish/metrics/own.ts";
+import { createMetricsPage, readPageNames } from "./publish/metrics/page.ts";
 import { createReporter } from "./publish/reports.ts";
+import { readyChecks } from "./ready.ts";
+import { deviceNodesState, readDeviceNodes } from "./sample/device-nodes.ts";
 import { watchOwnNode } from "./sample/node-watch.ts";
-import type { OwnNode } from "./sample/node-watch.ts";
-import { startSampler } from "./sample/nvml/sampler.ts";
 import { watchOwnPods } from "./sample/pods.ts";
+import type { GpuSampler } from "./sample/source.ts";
 import { AGENT_SETTINGS } from "./settings.ts";
 import { createSight } from "./sight.ts";
-import type { Sight } from "./sight.ts";
 
 type AgentSettings = SettingValues<typeof AGENT_SETTINGS>;
 
 const NAME = "gpu-autoscaler-agent";
 const clock = systemClock;
+
+// A word is a person's command; what it needs is loaded by nobody else.
+if (isAgentCommand(process.argv.slice(2))) {
+  const { runAgentCommand } = await import("./ctl/commands.ts");
+  const argv = process.argv.slice(2);
+  process.exit(await runAgentCommand({ argv, environment: readEnvironment(), workerUrl: workerUrl() }));
+}
 
 const settings = readSettings();
 const log = createLog({
@@ -65,39 +79,23 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
   const random = seededRandom(seedOf(node) ^ clock.now());
   const metrics = createMetrics(AGENT_METRICS);
   const pulse = createPulse(clock);
+  let gpus: GpuWatch | null = null;
   /** Outlives `signal`: a drain in progress is brought to its end after the agent was asked to stop. */
   const lasting = new AbortController();
 
-  // 1. The GPUs. Stopped last: a driver call that does not return leaves no other way out than SIGKILL.
+  // 1. What is seen of the GPUs. The driver is stopped last: a call that does not return leaves no other way out than
+  //    SIGKILL.
   const sight = createSight({ intervalMs: values.sampleInterval, clock, onChange: pulse.trigger });
-  const sampler = startSampler({
-    workerUrl: workerUrl(),
-    intervalMs: values.sampleInterval,
-    slowIntervalMs: values.slowInterval,
-    gpm: values.gpm,
-    onEvent: () => {},
-    library: { path: values.nvmlLibrary, driverRoots: values.driverRoots },
-    clock,
-    onCycle: (cycle) => {
-      sight.onCycle(cycle);
-      countErrors(metrics, cycle.samples);
-    },
-    onSource: (source) => {
-      // A hang is told anew twice a second, for hours if need be; one line is enough for it.
-      if (source.state !== sight.seen.source.state)
-        log.info({ state: source.state, reason: sourceDetail(source) }, "GPU source");
-      sight.onSource(source);
-    },
-  });
   onStop("sampler", async () => {
-    if ((await sampler.stop(millis(2_000))) === "stopped") return;
+    const sampler = gpus?.sampler;
+    if (sampler === undefined || (await sampler.stop(millis(2_000))) === "stopped") return;
     log.error({ reason: sourceDetail(sampler.source()) }, "a driver call does not return; ending by SIGKILL");
     process.kill(process.pid, "SIGKILL");
   });
 
   // 2. The API server and NATS: both may be away now and come later.
   const kube = createKubeClient({
-    config: await kubeConfig(values),
+    config: await agentKubeConfig(values, clock),
     clock,
     userAgent: NAME,
     fieldManager: FIELD_MANAGER.agent,
@@ -114,6 +112,7 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
     random,
   });
   onStop("nats", () => nats.close());
+  onStop("what outlives the agent", () => gpus?.ended, 3_000);
   onStop("waits", () => {
     lasting.abort();
   });
@@ -131,10 +130,16 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
       metrics.inc("gpu_autoscaler_watch_trouble_total", { resource, kind });
     },
   });
-  const own = watchOwnNode(watched("nodes", pulse.trigger));
+  const own = watchOwnNode(
+    watched("nodes", () => {
+      gpus?.nodeChanged();
+      pulse.trigger();
+    }),
+  );
   const pods = watchOwnPods(
     watched("pods", () => {
       drainer.podsChanged();
+      gpus?.podsChanged();
       pulse.trigger();
     }),
   );
@@ -192,25 +197,75 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
 
   onStop("marks", () => drainer.settled(), 3_000);
 
-  // 6. Metrics and probes.
+  // 6. The GPUs: driver, kernel log, verdicts, and who holds what.
+  const page = createMetricsPage({
+    own: metrics,
+    names: await readPageNames(values, log),
+    slowIntervalMs: values.slowInterval,
+    shown: () => {
+      const { seen, samples, ageMs, allocation } = sight;
+      const xids = gpus?.desk.xids() ?? [];
+      const findings = gpus?.desk.findings() ?? [];
+      const health = gpus?.desk.node() ?? "unknown";
+      return {
+        node,
+        seen,
+        samples,
+        sampleAgeMs: ageMs,
+        eventsWaiting: publisher.waiting,
+        allocation,
+        health: { series: healthSeries(node, seen.gpus, { findings, xids, node: health }), xids },
+      };
+    },
+  });
+  gpus = await watchGpus({
+    values,
+    workerUrl: workerUrl(),
+    sight,
+    kube,
+    ownNode: own.current,
+    pods: () => pods.store,
+    publisher,
+    news: news.health,
+    onCycle: (cycle) => {
+      countCycle(metrics, cycle, clock.now());
+      page.onCycle(cycle);
+    },
+    clock,
+    random,
+    log,
+    signal: lasting.signal,
+  });
+  gpus.nodeChanged();
+  const asked = answerAsk({
+    nats,
+    node,
+    subjectRoot,
+    detail: () => nodeDetailOf({ node, at: clock.now(), view: sight.view(), samples: sight.samples }),
+    signal: lasting.signal,
+  });
+  asked.catch((error: unknown) => {
+    if (!lasting.signal.aborted) log.error({ part: "ask", error }, "questions are answered no longer");
+  });
+
+  // 7. Metrics and probes.
+  const web = values.webConfig === null ? null : await openWeb(values.webConfig, { log, clock });
   const admin = await startAdmin({
     host: values.metricsHost,
     port: values.metricsPort,
-    metrics: () => {
-      const { seen, samples, ageMs } = sight;
-      fillGauges(metrics, { node, seen, samples, sampleAgeMs: ageMs, eventsWaiting: publisher.waiting });
-      return metrics.text();
-    },
+    metrics: () => page.parts("text"),
+    openMetrics: () => page.parts("openmetrics"),
     // A hung driver is nothing that a restart heals, so liveness does not look at it.
     live: {},
-    ready: readyChecks({ sight, own, nats, clock }),
+    ready: readyChecks({ sight, own, nats, gpus, clock }),
+    web,
     log,
   });
   onStop("admin", () => admin.close());
   log.info({ url: admin.url }, "metrics and probes");
 
-  // 7. The loop, until we are asked to stop and no drain is under way.
-  await runLoop({
+  // 8. The loop, until we are asked to stop and no drain is under way, or until only a new container helps.
+  const looping = runLoop({
     node,
     drills: values.drills,
     reportIntervalMs: values.reportInterval,
@@ -228,6 +283,28 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
     signal,
     lasting: lasting.signal,
   });
+  await Promise.race([looping, leaving({ sampler: gpus.sampler, drainer, signal: lasting.signal })]);
+}
+
+/** @throws AppError when this container cannot heal and nobody is being drained; otherwise it does not end. */
+async function leaving(parts: {
+  readonly sampler: Pick<GpuSampler, "source">;
+  readonly drainer: Pick<Drainer, "busy" | "state">;
+  readonly signal: AbortSignal;
+}): Promise<never> {
+  const { sampler, drainer, signal } = parts;
+  const verdict = await untilPastHealing({
+    source: sampler.source,
+    nodes: async () => deviceNodesState(await readDeviceNodes()),
+    busy: () => ({
+      drain: drainer.busy,
+      notice: drainer.state !== null && noticeFromState(drainer.state) !== null,
+    }),
+    clock,
+    signal,
+  });
+  if (verdict === null) return await new Promise<never>(() => {});
+  throw new AppError(verdict.code === 70 ? "driver-mismatch" : "devices-lost", verdict.why);
 }
 
 /** From source the worker is TypeScript beside its parts; in the bundle it lies beside the bundle. */
@@ -236,53 +313,10 @@ function workerUrl(): URL {
   return new URL(fromSource ? "./sample/nvml/worker.ts" : "./nvml-worker.js", import.meta.url);
 }
 
-async function kubeConfig(values: AgentSettings): Promise<KubeConfig> {
-  if (values.kubeconfig === null) {
-    const { kubernetesHost, kubernetesPort } = values;
-    return await inClusterConfig({
-      host: kubernetesHost ?? undefined,
-      port: kubernetesPort ?? undefined,
-      clock,
-    });
-  }
-  // Loaded only outside a cluster: the YAML parser costs every agent memory that it would never use.
-  const { readKubeconfig } = await import("../shared/runtime/kube/kubeconfig.ts");
-  return await readKubeconfig(values.kubeconfig, { clock });
-}
-
 function natsAuth(values: AgentSettings) {
   const path = values.natsTokenFile;
   if (path === null) return {};
   return { auth: { kind: "token" as const, read: () => readFileSync(path, "utf8").trim() } };
-}
-
-function readyChecks(parts: {
-  readonly sight: Pick<Sight, "seen">;
-  readonly own: OwnNode;
-  readonly nats: Pick<Nats, "state">;
-  readonly clock: Pick<Clock, "now">;
-}): Checks {
-  const { sight, own, nats } = parts;
-  return {
-    gpus: (): Check => ({ ok: sight.seen.source.state === "ready", detail: sourceDetail(sight.seen.source) }),
-    kubernetes: (): Check => {
-      const { synced, staleSince } = own.store;
-      if (!synced) return { ok: false, detail: "the node has not been read yet" };
-      if (own.current() === undefined)
-        return { ok: false, detail: "the API server knows no node of this name" };
-      if (staleSince === null) return { ok: true, detail: "the node is watched" };
-      return {
-        ok: false,
-        detail: `nothing heard for ${Math.round((parts.clock.now() - staleSince) / 1000)} s`,
-      };
-    },
-    nats: (): Check => {
-      const state = nats.state();
-      const detail = state.kind === "connected" ? `connected to ${state.server}` : `away: ${state.why}`;
-      // The agent does its work without it; taking the pod out of service would help nobody.
-      return { ok: state.kind === "connected", detail, required: false };
-    },
-  };
 }
 
 /** Spreads the jitter of agents that start in the same millisecond. */

@@ -6,7 +6,7 @@ import { createLogSink } from "../shared/runtime/log.ts";
 import { createMetrics } from "../shared/runtime/metrics.ts";
 import { settle } from "../test/build/clock.ts";
 import { createNews } from "./news.ts";
-import { AGENT_METRICS } from "./publish/metrics.ts";
+import { AGENT_METRICS } from "./publish/metrics/own.ts";
 
 function pod(index: number): PlannedPod {
   return {

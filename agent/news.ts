@@ -13,7 +13,8 @@ import type { DrainNews } from "./act/drain.ts";
 import { ignoredDetail } from "./assess/interruption.ts";
 import type { LoopNews } from "./loop.ts";
 import type { EventPublisher } from "./publish/events.ts";
-import type { AgentMetrics } from "./publish/metrics.ts";
+import type { HealthNews } from "./publish/health.ts";
+import type { AgentMetrics } from "./publish/metrics/own.ts";
 
 export interface NewsOptions {
   readonly node: string;
@@ -31,7 +32,11 @@ const EVENT_DEADLINE = millis(5_000);
 /** One for each pod of a full node, and some. */
 const EVENTS_WAITING_AT_MOST = 300;
 
-export function createNews(options: NewsOptions): DrainNews & LoopNews {
+export interface AgentNews extends DrainNews, LoopNews {
+  readonly health: HealthNews;
+}
+
+export function createNews(options: NewsOptions): AgentNews {
   const { node, publisher, metrics, log, signal } = options;
   /** When each drain was seen, for its length. */
   let drainSeenAt = { id: "", at: epochMs(0) };
@@ -76,6 +81,25 @@ export function createNews(options: NewsOptions): DrainNews & LoopNews {
   };
 
   return {
+    health: {
+      fault: ({ rule, gpu, evidence, level, remedy, clears }) => {
+        const about = `${gpu ?? "The node's GPUs"}: ${evidence}`;
+        onNode(
+          "Warning",
+          EVENT.gpuFault,
+          `${about} (${level}; ${remedy}; over by ${clears})`,
+          `${rule} ${gpu ?? ""}`,
+        );
+      },
+      recovered: ({ rule, gpu, evidence }) => {
+        onNode(
+          "Normal",
+          EVENT.gpuRecovered,
+          `${gpu ?? "The node's GPUs"}: over is ${evidence}`,
+          `${rule} ${gpu ?? ""}`,
+        );
+      },
+    },
     notice: (message) => {
       publisher.notice(message);
       const { id, phase, source, seenAt, deadline, pods } = message;

@@ -106,7 +106,8 @@ export const AGENT_SETTINGS = defineSettings({
     default: null,
     min: "0",
     max: "64",
-    sentence: "How many GPUs this node must have; without it the node's own capacity is what is expected.",
+    sentence:
+      "How many GPUs this node must have; without it the label nvidia.com/gpu.count of the node is what is expected.",
   },
   kernelLog: {
     env: "GPUAS_KERNEL_LOG",

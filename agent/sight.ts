@@ -1,21 +1,37 @@
-// What the sampler has told, kept for whoever asks: the history for windows, the last samples for a scrape, the
-// source for probes. It takes in and answers; what follows from it is decided in assess and in the loop.
+// What the sampler, the kubelet and the verdicts on health have told, kept for whoever asks: the history for windows,
+// the last samples for a scrape, the source for probes. It takes in and answers; what follows from it is decided in
+// assess and in the loop.
 
+import type { GpuAllocation } from "../shared/model/gpu-allocation.ts";
+import type { HealthFinding, NodeHealth } from "../shared/model/gpu-health.ts";
 import type { GpuCycle, GpuSample, GpuSource } from "../shared/model/gpu.ts";
 import { millis } from "../shared/model/units.ts";
 import type { Millis } from "../shared/model/units.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
-import { changedAtOnce, NOTHING_SEEN, seenAfter, viewOf } from "./assess/view.ts";
-import type { NodeView, Seen } from "./assess/view.ts";
+import {
+  changedAtOnce,
+  markOf,
+  NOTHING_KNOWN,
+  NOTHING_SEEN,
+  seenAfter,
+  unsupportedBy,
+  viewOf,
+} from "./assess/view.ts";
+import type { Known, NodeView, Seen } from "./assess/view.ts";
 import { createHistory } from "./assess/window.ts";
 
 export interface Sight {
   onCycle(cycle: GpuCycle): void;
   onSource(source: GpuSource): void;
+  onAllocation(allocation: GpuAllocation): void;
+  /** All findings that stand now, and what they make of the node. */
+  onHealth(findings: readonly HealthFinding[], node: NodeHealth): void;
   view(): NodeView;
   /** Counts the changes that must not wait for the next report. */
   readonly revision: number;
   readonly seen: Seen;
+  readonly allocation: GpuAllocation;
+  readonly findings: readonly HealthFinding[];
   /** Of the last cycle; none once the source has stopped answering. */
   readonly samples: readonly GpuSample[];
   /** Null before the first cycle. */
@@ -31,38 +47,61 @@ export function createSight(options: {
   const { clock } = options;
   const history = createHistory(options.intervalMs);
   let seen = NOTHING_SEEN;
+  let known = NOTHING_KNOWN;
+  let mark = markOf(known);
   let samples: readonly GpuSample[] = [];
   let sampledAt: Millis | null = null;
   let revision = 0;
 
-  const become = (next: Seen): void => {
-    const changed = changedAtOnce(seen, next);
-    const others = next.gpus !== seen.gpus;
-    seen = next;
-    if (others) history.keepOnly(next.gpus.map((gpu) => gpu.uuid));
+  const become = (nextSeen: Seen, nextKnown: Known): void => {
+    const nextMark = nextKnown === known ? mark : markOf(nextKnown);
+    const changed = changedAtOnce(seen, nextSeen) || nextMark !== mark;
+    const others = nextSeen.gpus !== seen.gpus;
+    seen = nextSeen;
+    known = nextKnown;
+    mark = nextMark;
+    if (others) history.keepOnly(nextSeen.gpus.map((gpu) => gpu.uuid));
     if (!changed) return;
     revision++;
     options.onChange();
+  };
+  const learn = (more: Partial<Known>): void => {
+    become(seen, { ...known, ...more });
   };
 
   return {
     onCycle: (cycle) => {
       sampledAt = clock.monotonic();
       samples = cycle.samples;
-      history.add(cycle.samples, sampledAt);
-      become(seenAfter(seen, cycle));
+      const next = seenAfter(seen, cycle);
+      history.add(cycle.samples, next.gpus, sampledAt);
+      const unsupported = unsupportedBy(cycle.samples);
+      const same = unsupported === null || unsupported.join() === known.unsupported.join();
+      become(next, same ? known : { ...known, unsupported });
     },
     onSource: (source) => {
       // Its last values would stand for as long as the driver does not answer, and pass for new ones in a scrape.
       if (source.state !== "ready") samples = [];
-      become(seenAfter(seen, { source, samples: [] }));
+      become(seenAfter(seen, { source, samples: [] }), known);
     },
-    view: () => viewOf(seen, history, clock.monotonic()),
+    onAllocation: (allocation) => {
+      learn({ allocation });
+    },
+    onHealth: (findings, health) => {
+      learn({ findings, health });
+    },
+    view: () => viewOf(seen, known, history, clock.monotonic()),
     get revision() {
       return revision;
     },
     get seen() {
       return seen;
+    },
+    get allocation() {
+      return known.allocation;
+    },
+    get findings() {
+      return known.findings;
     },
     get samples() {
       return samples;

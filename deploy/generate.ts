@@ -6,7 +6,13 @@ import { dirname, join } from "node:path";
 
 import * as z from "zod";
 
-import { AGENT_METRICS } from "../agent/publish/metrics.ts";
+import { DCGM_FIELDS } from "../agent/publish/metrics/dcgm-fields.ts";
+import { DCGM_NOT_SERVED } from "../agent/publish/metrics/dcgm-not-served.ts";
+import { DCGM_SERIES_LABELS } from "../agent/publish/metrics/dcgm.ts";
+import { GUIDE_FAMILIES } from "../agent/publish/metrics/guide.ts";
+import { HEALTH_FAMILIES } from "../agent/publish/metrics/health.ts";
+import { MORE_FAMILIES, MIG_FAMILIES, READING_FAMILIES } from "../agent/publish/metrics/native-families.ts";
+import { AGENT_METRICS } from "../agent/publish/metrics/own.ts";
 import { AGENT_SETTINGS } from "../agent/settings.ts";
 import { sentence } from "../coordinator/report/explain.ts";
 import { COORDINATOR_METRICS } from "../coordinator/report/metrics.ts";
@@ -63,10 +69,44 @@ export async function generated(): Promise<Readonly<Record<string, string>>> {
       { title: "Agent", rows: settingsTable(AGENT_SETTINGS) },
       { title: "Coordinator", rows: settingsTable(COORDINATOR_SETTINGS) },
     ]),
-    "deploy/reference/metrics.md": metricsPage([
-      { title: "Agent", rows: metricsTable(AGENT_METRICS) },
-      { title: "Coordinator", rows: metricsTable(COORDINATOR_METRICS) },
-    ]),
+    "deploy/reference/metrics.md": metricsPage(
+      [
+        { title: "Agent", rows: metricsTable(AGENT_METRICS) },
+        {
+          title: "Health of GPUs",
+          note: "Served whatever families are asked for.",
+          rows: HEALTH_FAMILIES,
+        },
+        {
+          title: "Readings of GPUs (family `native`)",
+          note: "In base units. Energy, errors, links and the like are read with the slow group; names with `gpm` are the GPU's own counters, on Hopper and newer.",
+          rows: READING_FAMILIES,
+        },
+        { title: "Readings of MIG instances (family `native`)", rows: MIG_FAMILIES },
+        {
+          title: "What else is known of GPUs (family `native`)",
+          note: "Joined by `node`, `gpu` and `uuid`. A scraper that does not honour labels renames `namespace`, `pod` and `container` to `exported_namespace` and so on.",
+          rows: MORE_FAMILIES,
+        },
+        {
+          title: "Names of guides (family `guide`)",
+          note: "In the units that the names say, for rules that were written against them.",
+          rows: GUIDE_FAMILIES,
+        },
+        {
+          title: "Names of dcgm-exporter (family `dcgm`)",
+          note: "Off unless asked for. Without a list of counters those of dcgm-exporter's default list are served, marked here; a list in its CSV format chooses others, and gives them its own types and help texts. In the OpenMetrics format its counters are of unknown type, since counters there have to end in `_total`. A GPU that is cut shows its GPU instances; a GPU that several pods share has one series for each.",
+          rows: DCGM_FIELDS.map(({ name, type, help, standard }) => ({
+            name,
+            type,
+            help: `${help}${standard ? " (default)" : ""}`,
+            labels: DCGM_SERIES_LABELS,
+          })),
+        },
+        { title: "Coordinator", rows: metricsTable(COORDINATOR_METRICS) },
+      ],
+      DCGM_NOT_SERVED,
+    ),
     "deploy/reference/reasons.md": reasonsPage(
       reasons.map(({ group, code, fields }) => ({
         group,

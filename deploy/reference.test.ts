@@ -41,6 +41,31 @@ describe("metricsPage()", () => {
   });
 });
 
+describe("metricsPage() of many", () => {
+  test("says once what every series of a section carries, and what is not served", () => {
+    const labels = { node: "Its node" };
+    const page = metricsPage(
+      [
+        {
+          title: "GPUs",
+          note: "In base units.",
+          rows: [
+            { name: "a", type: "gauge", help: "A.", labels },
+            { name: "b", type: "gauge", help: "B.", labels: { ...labels, reason: "why" } },
+          ],
+        },
+      ],
+      [{ name: "c", why: "no call has it" }],
+    );
+    expect(page).toContain("## GPUs\n\nIn base units.\n\nOn every series: `node` Its node.\n\n| Name |");
+    expect(rowsOf(page)).toEqual([
+      "| `a` | gauge |  | A. |",
+      "| `b` | gauge | `reason` why | B. |",
+      "| `c` | no call has it |",
+    ]);
+  });
+});
+
 const SOURCE = `
 export type Reason =
   // Why a pool grows.

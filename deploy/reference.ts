@@ -9,7 +9,15 @@ const NOTE = "<!-- Written by `npm run generate` from the code. Changes here are
 /** A part of a page: the program that its rows belong to. */
 export interface Section<Row> {
   readonly title: string;
+  /** Sentences before the table. */
+  readonly note?: string;
   readonly rows: readonly Row[];
+}
+
+/** A name of dcgm-exporter's lists that has no series, and why. */
+export interface NotServedDoc {
+  readonly name: string;
+  readonly why: string;
 }
 
 export interface ReasonDoc {
@@ -41,23 +49,54 @@ export function settingsPage(sections: readonly Section<SettingDoc>[]): string {
   );
 }
 
-export function metricsPage(sections: readonly Section<MetricDoc>[]): string {
-  return page(
-    "Metrics",
-    "A value that is not known has no series; it is never shown as zero.",
-    sections.map(({ title, rows }) => ({
+/** Labels that all rows of a section have alike stand once before its table. */
+export function metricsPage(
+  sections: readonly Section<MetricDoc>[],
+  notServed: readonly NotServedDoc[] = [],
+): string {
+  const tables = sections.map(({ title, note = "", rows }): Table => {
+    const shared = rows.length > 1 ? sharedLabels(rows) : {};
+    const every = Object.keys(shared).length === 0 ? "" : `On every series: ${labelList(shared, "; ")}.`;
+    return {
       title,
+      note: [note, every].filter((part) => part !== "").join("\n\n"),
       head: ["Name", "Type", "Labels", "Meaning"],
-      rows: rows.map(({ name, type, labels, help }) => [
-        code(name),
-        type,
-        Object.entries(labels)
-          .map(([label, meaning]) => `${code(label)} ${meaning}`)
-          .join("<br>"),
-        help,
-      ]),
-    })),
+      rows: rows.map(({ name, type, labels, help }) => {
+        const own = Object.entries(labels).filter(([label]) => !Object.hasOwn(shared, label));
+        return [code(name), type, labelList(Object.fromEntries(own), "<br>"), help];
+      }),
+    };
+  });
+  const missing: readonly Table[] =
+    notServed.length === 0
+      ? []
+      : [
+          {
+            title: "Names of dcgm-exporter that are not served",
+            note: "A list of counters may name them: one warning at the start says so.",
+            head: ["Name", "Why"],
+            rows: notServed.map(({ name, why }) => [code(name), why]),
+          },
+        ];
+  return page("Metrics", "A value that is not known has no series; it is never shown as zero.", [
+    ...tables,
+    ...missing,
+  ]);
+}
+
+function sharedLabels(rows: readonly MetricDoc[]): MetricDoc["labels"] {
+  const [first] = rows;
+  return Object.fromEntries(
+    Object.entries(first?.labels ?? {}).filter(([label, meaning]) =>
+      rows.every(({ labels }) => labels[label] === meaning),
+    ),
   );
+}
+
+function labelList(labels: MetricDoc["labels"], between: string): string {
+  return Object.entries(labels)
+    .map(([label, meaning]) => `${code(label)} ${meaning}`)
+    .join(between);
 }
 
 export function reasonsPage(reasons: readonly ReasonDoc[]): string {
@@ -132,6 +171,8 @@ export function reasonsOf(source: string): readonly {
 
 export interface Table {
   readonly title: string;
+  /** Paragraphs before the table. */
+  readonly note?: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
@@ -139,9 +180,13 @@ export interface Table {
 export function page(title: string, opening: string, tables: readonly Table[]): string {
   const parts = tables.map(
     (table) =>
-      `## ${table.title}\n\n${[table.head, table.head.map(() => "---"), ...table.rows].map(row).join("\n")}\n`,
+      `## ${table.title}\n\n${noteOf(table)}${[table.head, table.head.map(() => "---"), ...table.rows].map(row).join("\n")}\n`,
   );
   return `${NOTE}\n\n# ${title}\n\n${opening}\n\n${parts.join("\n")}`;
+}
+
+function noteOf({ note = "" }: Table): string {
+  return note === "" ? "" : `${note}\n\n`;
 }
 
 function row(cells: readonly string[]): string {

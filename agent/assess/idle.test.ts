@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import type { GpuSource, Window } from "../../shared/model/gpu.ts";
-import { bytes, millis, ratio } from "../../shared/model/units.ts";
+import { millis, ratio } from "../../shared/model/units.ts";
+import { aGpu } from "../../test/build/gpu.ts";
 import { idleness, sourceDetail } from "./idle.ts";
 import type { GpuView } from "./view.ts";
 
@@ -11,20 +12,20 @@ function window(p95: number, coverage = 1): Window {
   return { kind: "known", mean: p95, max: p95, p95, coverage: ratio(coverage), ageMs: millis(300) };
 }
 
-function gpu(index: number, w10: Window, state: GpuView["state"] = "present"): GpuView {
+function gpu(index: number, w10: Window, more: Partial<GpuView> = {}): GpuView {
   return {
-    identity: {
-      index,
-      uuid: `GPU-${index}`,
-      name: { kind: "value", value: "NVIDIA H100 80GB HBM3" },
-      busId: { kind: "value", value: "0000:3b:00.0" },
-      memoryTotalBytes: { kind: "value", value: bytes(85_899_345_920) },
-    },
-    state,
+    identity: aGpu(index),
+    state: "present",
     utilization: { w10, w60: w10, w600: w10 },
-    memoryUsedBytes: UNKNOWN,
-    temperatureCelsius: UNKNOWN,
-    powerWatts: UNKNOWN,
+    utilizationFrom: "driver",
+    memoryUsed: UNKNOWN,
+    temperature: UNKNOWN,
+    power: UNKNOWN,
+    smActive: UNKNOWN,
+    tensorActive: UNKNOWN,
+    health: null,
+    holders: null,
+    ...more,
   };
 }
 
@@ -47,10 +48,23 @@ describe("idleness()", () => {
     expect(idleness({ source: ready, gpus: [gpu(0, window(0.05))] }, 0.05).kind).toBe("not-idle");
   });
 
+  test("a card in MIG mode is as idle as its busiest instance, and the words say so", () => {
+    const cut = (w10: Window): GpuView => gpu(1, w10, { utilizationFrom: "gpm" });
+    const busy = idleness({ source: ready, gpus: [gpu(0, window(0)), cut(window(0.4))] }, 0.05);
+    expect(busy).toMatchObject({ kind: "not-idle", reading: { gpu: "GPU-1", p95: 0.4 } });
+    expect(busy.reading.detail).toContain("p95 40 % of its busiest instance");
+    expect(idleness({ source: ready, gpus: [gpu(0, window(0)), cut(window(0.01))] }, 0.05).kind).toBe("idle");
+  });
+
+  test("a GPU with a fatal finding is judged by its load like any other: a drain is what it needs", () => {
+    const ill = gpu(1, window(0), { health: "fatal" });
+    expect(idleness({ source: ready, gpus: [gpu(0, window(0)), ill] }, 0.05).kind).toBe("idle");
+  });
+
   test.each<[string, GpuView, string]>([
     ["no samples", gpu(2, UNKNOWN), "unknown (no-samples)"],
     ["an unsupported reading", gpu(2, { kind: "unknown", because: "unsupported" }), "unknown (unsupported)"],
-    ["a lost GPU", gpu(2, window(0), "lost"), "lost from the bus"],
+    ["a lost GPU", gpu(2, window(0), { state: "lost" }), "lost from the bus"],
     ["a thin window", gpu(2, window(0, 0.5)), "only 50 %"],
   ])("%s is not idle and says so", (_, view, detail) => {
     const answer = idleness({ source: ready, gpus: [gpu(0, window(0)), view] }, 0.05);

@@ -13,7 +13,7 @@ export type Idleness =
   | { readonly kind: "not-idle"; readonly reading: LiveReading };
 
 /** Idle when each GPU's p95 over the last 10 s is known, well covered and below `threshold` (0..1). */
-export function idleness(view: NodeView, threshold: number): Idleness {
+export function idleness(view: Pick<NodeView, "source" | "gpus">, threshold: number): Idleness {
   if (view.source.state !== "ready") {
     return {
       kind: "not-idle",
@@ -40,7 +40,7 @@ export function idleness(view: NodeView, threshold: number): Idleness {
     gpu: busiest?.identity.uuid ?? "",
     p95,
     threshold,
-    detail: `GPU ${busiest?.identity.index ?? "?"} is the busiest of ${view.gpus.length}: p95 ${percent(p95)} over the last 10 s, idle is below ${percent(threshold)}`,
+    detail: `GPU ${busiest?.identity.index ?? "?"} is the busiest of ${view.gpus.length}: p95 ${percent(p95)}${busiest?.utilizationFrom === "gpm" ? " of its busiest instance" : ""} over the last 10 s, idle is below ${percent(threshold)}`,
   };
   return { kind: p95 < threshold ? "idle" : "not-idle", reading };
 }

@@ -2,20 +2,20 @@
 // that the card could not give is kept as the reason, never as a number, and a span with gaps says how much of
 // it was seen. Adding a sample costs nothing to speak of; windows are computed when somebody asks.
 
-import { kindOf, READING_AT } from "../../shared/model/gpu-readings.ts";
 import { WINDOW_SPANS_MS } from "../../shared/model/gpu.ts";
-import type { GpuSample, GpuUuid, Window, Windows } from "../../shared/model/gpu.ts";
-import { SUCCESS } from "../../shared/model/nvml-status.ts";
+import type { GpuIdentity, GpuSample, GpuUuid, Window, Windows } from "../../shared/model/gpu.ts";
 import { millis, ratio } from "../../shared/model/units.ts";
 import type { Millis } from "../../shared/model/units.ts";
-
-export const GPU_FIELDS = ["utilization", "memoryUsed", "temperature", "power"] as const;
-export type GpuField = (typeof GPU_FIELDS)[number];
+import { GPU_FIELDS, seenValue } from "./seen-value.ts";
+import type { GpuField } from "./seen-value.ts";
 
 /** All instants are on one steady time line of the caller's, in milliseconds; a wall clock may jump. */
 export interface History {
-  /** One cycle's samples. A cycle that is not later than the one before is left out. */
-  add(samples: readonly GpuSample[], at: Millis): void;
+  /**
+   * One cycle's samples, with the GPUs that the driver lists: how a card is cut, and how much memory it has. A cycle
+   * that is not later than the one before is left out.
+   */
+  add(samples: readonly GpuSample[], gpus: readonly GpuIdentity[], at: Millis): void;
   window(uuid: GpuUuid, field: GpuField, spanMs: number, now: Millis): Window;
   windows(uuid: GpuUuid, field: GpuField, now: Millis): Windows;
   /** Forgets GPUs that are not in the list: they have left the node. */
@@ -55,7 +55,7 @@ export function createHistory(intervalMs: Millis): History {
   };
 
   return {
-    add: (samples, at) => {
+    add: (samples, gpus, at) => {
       for (const sample of samples) {
         let ring = rings.get(sample.uuid);
         if (ring === undefined) {
@@ -63,7 +63,12 @@ export function createHistory(intervalMs: Millis): History {
           rings.set(sample.uuid, ring);
         }
         if (ring.length > 0 && at <= timeAt(ring, 0)) continue;
-        addSample(ring, sample, at);
+        addSample(
+          ring,
+          sample,
+          gpus.find(({ uuid }) => uuid === sample.uuid),
+          at,
+        );
       }
     },
     window,
@@ -130,6 +135,8 @@ function createRing(size: number): Ring {
     memoryUsed: make(),
     temperature: make(),
     power: make(),
+    smActive: make(),
+    tensorActive: make(),
   });
   return {
     times: new Float64Array(size),
@@ -140,15 +147,13 @@ function createRing(size: number): Ring {
   };
 }
 
-function addSample(ring: Ring, sample: GpuSample, at: number): void {
+function addSample(ring: Ring, sample: GpuSample, identity: GpuIdentity | undefined, at: number): void {
   const slot = ring.next;
   ring.times[slot] = at;
   for (const field of GPU_FIELDS) {
-    const at = READING_AT[field];
-    const code = sample.readings.codes[at] ?? SUCCESS;
-    const status = code === SUCCESS ? "value" : kindOf(code);
-    ring.statuses[field][slot] = STATUS[sample.state === "lost" ? "lost" : status];
-    ring.values[field][slot] = sample.readings.values[at] ?? Number.NaN;
+    const reading = seenValue(field, sample, identity);
+    ring.statuses[field][slot] = STATUS[sample.state === "lost" ? "lost" : reading.kind];
+    ring.values[field][slot] = reading.kind === "value" ? reading.value : Number.NaN;
   }
   ring.next = (slot + 1) % ring.times.length;
   ring.length = Math.min(ring.length + 1, ring.times.length);

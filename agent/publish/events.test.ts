@@ -34,6 +34,12 @@ const REPORT = {
   counts: { evicted: 0, gone: 0, blocked: 0, waiting: 6 },
 } as const;
 
+const HEALTH = {
+  id: "1-1",
+  at: 1000,
+  health: { kind: "findings", node: "healthy", findings: [] },
+} as const;
+
 describe("createEventPublisher() with a NATS that comes and goes", () => {
   function setUp() {
     const clock = createFakeClock();
@@ -75,6 +81,23 @@ describe("createEventPublisher() with a NATS that comes and goes", () => {
       { subject: "gpuas.v1.drain.gpu-1_sim", id: "drill-1/started" },
       { subject: "gpuas.v1.drain.gpu-1_sim", id: "drill-1/wave/low" },
     ]);
+  });
+
+  test("a storm of GPU faults pushes no notice out, and the newest of them stay", async () => {
+    const { stored, server, publisher, dropped, clock } = setUp();
+    publisher.notice(NOTICE);
+    for (let count = 1; count <= 100; count++)
+      publisher.health({ ...HEALTH, id: `1-${count}`, health: { ...HEALTH.health, findings: [] } });
+    publisher.drain(REPORT);
+    expect(publisher.waiting).toBe(66);
+    expect(dropped).toEqual(Array.from({ length: 36 }, () => "health"));
+    server.away = false;
+    await clock.advance(2_000);
+    await publisher.flushed();
+    expect(stored.at(0)?.id).toBe("drill-1/seen");
+    expect(stored.at(1)).toEqual({ subject: "gpuas.v1.health.gpu-1_sim", id: "gpu-1.sim health 1-37" });
+    expect(stored.at(-2)?.id).toBe("gpu-1.sim health 1-100");
+    expect(stored.at(-1)?.id).toBe("drill-1/started");
   });
 
   test("the same phase again while it waits is one message", async () => {
@@ -141,7 +164,7 @@ describe("createEventPublisher() with a real nats-server", () => {
   test("the stream stores each message once, under the id of its phase", async () => {
     await ensureStream(nats, {
       name: STREAM,
-      subjects: ["gpuas.v1.notice.*", "gpuas.v1.drain.*"],
+      subjects: ["gpuas.v1.notice.*", "gpuas.v1.drain.*", "gpuas.v1.health.*"],
       maxAgeMs: millis(3_600_000),
       maxBytes: bytes(1024 * 1024),
     });
@@ -166,14 +189,17 @@ describe("createEventPublisher() with a real nats-server", () => {
     });
     publisher.notice(NOTICE);
     publisher.drain(REPORT);
+    publisher.health({ ...HEALTH, health: { ...HEALTH.health, findings: [] } });
     await publisher.flushed();
     const again = await nats.publishEvent("gpuas.v1.notice.gpu-1_sim", new Uint8Array(), "drill-1/seen");
     expect(again.duplicate).toBe(true);
-    expect(sent).toEqual(["notice", "drain"]);
-    const decoded = seen
-      .slice(0, 2)
-      .map(({ subject, data }, i) => decode(i === 0 ? "notice" : "drain", subject, data).kind);
-    expect(decoded).toEqual(["message", "message"]);
+    expect(sent).toEqual(["notice", "drain", "health"]);
+    const kinds = ["notice", "drain", "health"] as const;
+    const decoded = kinds.map((kind, i) => {
+      const { subject = "", data = new Uint8Array() } = seen[i] ?? {};
+      return decode(kind, subject, data).kind;
+    });
+    expect(decoded).toEqual(["message", "message", "message"]);
     stop.abort();
     listening.abort();
     await reading;

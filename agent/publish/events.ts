@@ -1,11 +1,13 @@
-// Notices and drain reports to the stream that keeps them. Publishing never makes a drain wait: a message is
-// handed over and then sent in the background until the stream has it, under an id by which a repetition is
-// recognised. While NATS is away messages wait here, in order; the annotations and Events on the node are the
-// second way on which the same news travel.
+// Notices, drain reports and news of the GPUs' health to the stream that keeps them. Publishing never makes a drain
+// wait: a message is handed over and then sent in the background until the stream has it, under an id by which a
+// repetition is recognised. While NATS is away messages wait here, in order; the annotations and Events on the node
+// are the second way on which the same news travel.
 
 import { encode } from "../../shared/contract/codec.ts";
 import { drainMessageId } from "../../shared/contract/drain-report.ts";
 import type { DrainReport } from "../../shared/contract/drain-report.ts";
+import { healthMessageId } from "../../shared/contract/health.ts";
+import type { HealthMessage } from "../../shared/contract/health.ts";
 import { noticeMessageId } from "../../shared/contract/notice.ts";
 import type { NoticeMessage } from "../../shared/contract/notice.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
@@ -17,9 +19,12 @@ import type { Log } from "../../shared/runtime/log.ts";
 import { createQuietLog } from "../../shared/runtime/log.ts";
 import type { Nats } from "../../shared/runtime/nats.ts";
 
+export type EventKind = "notice" | "drain" | "health";
+
 export interface EventPublisher {
   notice(message: Omit<NoticeMessage, "v" | "node">): void;
   drain(report: Omit<DrainReport, "v" | "node">): void;
+  health(message: Omit<HealthMessage, "v" | "node">): void;
   /** Messages that the stream does not have yet. */
   readonly waiting: number;
   /** Resolves when none waits. */
@@ -35,20 +40,20 @@ export interface EventPublisherOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly onSent: (kind: "notice" | "drain") => void;
+  readonly onSent: (kind: EventKind) => void;
   /** The oldest message went because too many wait. */
-  readonly onDropped: (kind: "notice" | "drain") => void;
+  readonly onDropped: (kind: EventKind) => void;
   readonly signal: AbortSignal;
 }
 
 interface Pending {
-  readonly kind: "notice" | "drain";
+  readonly kind: EventKind;
   readonly subject: string;
   readonly id: string;
   readonly data: Uint8Array;
 }
 
-/** One drain makes about ten messages. */
+/** One drain makes about ten messages. A storm of GPU faults has its own room: it pushes no notice out. */
 const WAITING_AT_MOST = 64;
 const RETRY_MS = 500;
 
@@ -57,6 +62,7 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
   const subjects = {
     notice: subjectFor("notice", node, subjectRoot),
     drain: subjectFor("drain", node, subjectRoot),
+    health: subjectFor("health", node, subjectRoot),
   };
   const waiting: Pending[] = [];
   const quiet = createQuietLog(options.log, clock);
@@ -70,8 +76,9 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
     const same = waiting.findIndex((one) => one.kind === kind && one.id === id);
     if (same > 0) waiting.splice(same, 1);
     waiting.push({ kind, subject: subjects[kind], id, data });
-    if (waiting.length > WAITING_AT_MOST) {
-      const dropped = waiting.shift();
+    const ofItsRoom = (one: Pending): boolean => (one.kind === "health") === (kind === "health");
+    if (waiting.filter(ofItsRoom).length > WAITING_AT_MOST) {
+      const [dropped] = waiting.splice(waiting.findIndex(ofItsRoom), 1);
       if (dropped !== undefined) options.onDropped(dropped.kind);
     }
     wake?.();
@@ -110,6 +117,10 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
     drain: (report) => {
       const full: DrainReport = { v: 1, node, ...report };
       add("drain", drainMessageId(full), encode<"drain">(full));
+    },
+    health: (message) => {
+      const full: HealthMessage = { v: 1, node, ...message };
+      add("health", healthMessageId(full), encode<"health">(full));
     },
     get waiting() {
       return waiting.length;

@@ -1,14 +1,17 @@
-// The GPU report: what is known of the node's GPUs, rounded to what a reader can use. Newest wins and nothing is
-// queued: a report that cannot be sent now is worth less than the next one.
+// The GPU report: what is known of the node's GPUs, rounded to what a reader can use, and kept short. Newest wins and
+// nothing is queued: a report that cannot be sent now is worth less than the next one.
 
-import { encode } from "../../shared/contract/codec.ts";
+import { PODS_AT_MOST } from "../../shared/contract/gpu-report.ts";
 import type { GpuReport, ReportedGpu, ReportedWindow } from "../../shared/contract/gpu-report.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
+import { GPU_READING_NAMES } from "../../shared/model/gpu-readings.ts";
 import type { Reading } from "../../shared/model/gpu-readings.ts";
-import type { GpuSource, Window } from "../../shared/model/gpu.ts";
+import type { GpuSource, Window, Windows } from "../../shared/model/gpu.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Nats } from "../../shared/runtime/nats.ts";
+import type { RollUp } from "../assess/roll-up.ts";
 import type { GpuView, NodeView } from "../assess/view.ts";
+import { encodeShort } from "./report-room.ts";
 
 export interface Reporter {
   /** False when NATS is away: the report is dropped. */
@@ -31,7 +34,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       const report = buildReport(options.node, view, { at, seq, describeSource: options.describeSource });
       // A dropped report has used its number: the reader sees the gap.
       seq++;
-      return options.nats.publishLatest(subject, encode<"report">(report));
+      return options.nats.publishLatest(subject, encodeShort(report));
     },
   };
 }
@@ -45,7 +48,7 @@ export function buildReport(
     readonly describeSource: (source: GpuSource) => string;
   },
 ): GpuReport {
-  const { source } = view;
+  const { source, allocatedGpus } = view;
   return {
     v: 1,
     node,
@@ -57,30 +60,80 @@ export function buildReport(
       ...(source.state === "ready" ? {} : { detail: options.describeSource(source) }),
     },
     gpus: view.gpus.map(reportedGpu),
+    healthyGpus: reportedRollUp(view.healthyGpus),
+    ...(allocatedGpus === null ? {} : { allocatedGpus: reportedRollUp(allocatedGpus) }),
+    health: view.health,
+    unsupported: [...shortNames(view.unsupported)],
   };
 }
 
 function reportedGpu(gpu: GpuView): ReportedGpu {
-  const { identity, utilization } = gpu;
+  const { identity, holders, health } = gpu;
+  const pods = holders && podsOf(holders);
   return {
     index: identity.index,
     uuid: identity.uuid,
     name: valueOf(identity.name),
     memoryTotalBytes: valueOf(identity.memoryTotalBytes),
     state: gpu.state,
-    utilization: {
-      w10: reportedWindow(utilization.w10, SHARE),
-      w60: reportedWindow(utilization.w60, SHARE),
-      w600: reportedWindow(utilization.w600, SHARE),
-    },
+    utilization: reportedWindows(gpu.utilization),
     memoryUsedBytes: reportedWindow(gpu.memoryUsed, BYTES),
     temperatureCelsius: reportedWindow(gpu.temperature, WHOLE),
     powerWatts: reportedWindow(gpu.power, WHOLE),
+    ...(gpu.utilizationFrom === "gpm" ? { utilizationFrom: "gpm" } : {}),
+    ...shareOf("smActive", gpu.smActive),
+    ...shareOf("tensorActive", gpu.tensorActive),
+    ...(health === null || health === "application" ? {} : { health }),
+    ...(pods === null || pods.length > PODS_AT_MOST ? {} : { pods: [...pods] }),
+    ...migOf(gpu),
+  };
+}
+
+/** A pod with several parts of one GPU is one. */
+function podsOf(holders: NonNullable<GpuView["holders"]>): readonly string[] {
+  return [...new Set(holders.map((one) => `${one.namespace}/${one.pod}/${one.container}`))].toSorted();
+}
+
+/** Cards that have no such counters say so once, in `unsupported`. */
+function shareOf<K extends "smActive" | "tensorActive">(
+  name: K,
+  window: Window,
+): { readonly [Name in K]?: ReportedWindow } {
+  const isNone = window.kind === "unknown" && window.because === "unsupported";
+  return isNone ? {} : ({ [name]: reportedWindow(window, COARSE_SHARE) } as { [Name in K]?: ReportedWindow });
+}
+
+function migOf({ identity: { mig }, holders }: GpuView): Pick<ReportedGpu, "mig"> {
+  if (mig.kind !== "on") return {};
+  const held = holders && new Set(holders.map(({ instance }) => instance));
+  const profiles = new Map<string, [number, number | null]>();
+  for (const { uuid, profile } of mig.instances) {
+    const name = profile ?? NO_PROFILE;
+    const [count, before] = profiles.get(name) ?? [0, held && 0];
+    profiles.set(name, [count + 1, held && (before ?? 0) + (held.has(uuid) ? 1 : 0)]);
+  }
+  return { mig: Object.fromEntries(profiles) };
+}
+
+/** How a profile is called that the driver does not tell. */
+const NO_PROFILE = "unknown";
+
+function reportedRollUp({ gpus, utilization }: RollUp): NonNullable<GpuReport["healthyGpus"]> {
+  return { gpus, utilization: reportedWindows(utilization) };
+}
+
+function reportedWindows({ w10, w60, w600 }: Windows): ReportedGpu["utilization"] {
+  return {
+    w10: reportedWindow(w10, SHARE),
+    w60: reportedWindow(w60, SHARE),
+    w600: reportedWindow(w600, SHARE),
   };
 }
 
 /** Steps of rounding. The driver gives whole percents, so a tenth of one is finer than any single reading. */
 const SHARE = 0.001;
+/** Of what people look at and nobody compares with a threshold. */
+const COARSE_SHARE = 0.01;
 const WHOLE = 1;
 const BYTES = 1024 * 1024;
 const AGE_MS = 10;
@@ -100,6 +153,23 @@ function reportedWindow(window: Window, step: number): ReportedWindow {
 function rounded(value: number, step: number): number {
   // Multiplying by 0.001 gives 0.30000000000000004 and thirteen digits more than were asked for.
   return step < 1 ? Math.round(value / step) / Math.round(1 / step) : Math.round(value / step) * step;
+}
+
+/** A family of readings of which none is supported is one name: on a card without NVLink, `nvlink*`. */
+function shortNames(unsupported: readonly string[]): readonly string[] {
+  const stems = unsupported
+    .map((name) => /^[a-z]+/.exec(name)?.[0] ?? name)
+    .filter((stem) => {
+      const members = GPU_READING_NAMES.filter((name) => name.startsWith(stem));
+      return members.length > 1 && members.every((name) => unsupported.includes(name));
+    });
+  const shortestOf = (name: string): string | undefined =>
+    stems.filter((stem) => name.startsWith(stem)).toSorted((a, b) => a.length - b.length)[0];
+  const short = unsupported.map((name) => {
+    const stem = shortestOf(name);
+    return stem === undefined ? name : `${stem}*`;
+  });
+  return [...new Set(short)];
 }
 
 function valueOf<T>(reading: Reading<T>): T | null {

@@ -16,6 +16,8 @@ export interface GpuListener {
 
 export interface GpuSampler {
   readonly source: () => GpuSource;
+  /** The call in which the driver is at the moment, however short; absent where there is no driver. */
+  readonly inCall?: () => { readonly call: string; readonly gpu: number | null } | null;
   /** What the driver can and cannot tell, asked of the worker. Null when it does not answer within the time. */
   readonly survey: (withinMs: Millis) => Promise<GpuSurvey | null>;
   /** Lets go of the driver so that it can be unloaded, until `resume`; the source says `failed` meanwhile. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import { encode } from "../../shared/contract/codec.ts";
-import type { GpuReport } from "../../shared/contract/gpu-report.ts";
-import type { ReportedGpu } from "../../shared/contract/gpu-report.ts";
+import { written } from "../../shared/contract/gpu-report.ts";
+import type { GpuReport, ReportedGpu } from "../../shared/contract/gpu-report.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
 import { SUBJECT_ROOT } from "../../shared/model/names.ts";
 import { epochMs } from "../../shared/model/units.ts";
@@ -37,6 +37,22 @@ describe("createFleet()", () => {
       receivedAt: START,
       gpus: [{ mean60: 0.25 }],
       since: [{ at: START, busiest: 0.25, peak: 0.25, coverage: 1 }],
+    });
+  });
+
+  test("reads a report that leaves out what can be filled in", () => {
+    const { fleet, state } = aFleet();
+    const report = aReport("n1", { utilization: 0.25 });
+    const [gpu] = report.gpus;
+    if (gpu === undefined) throw new Error("a report has a GPU");
+    const two: GpuReport = { ...report, gpus: [gpu, { ...gpu, index: 1, uuid: "GPU-b" }] };
+    const data = new TextEncoder().encode(JSON.stringify(written(two)));
+    expect(data.byteLength).toBeLessThan(encode<"report">(two).byteLength);
+    fleet.accept(subjectFor("report", "n1"), data);
+    expect(state.refused).toEqual([]);
+    expect(fleet.telemetry("n1")).toMatchObject({
+      gpus: [{ mean60: 0.25 }, { uuid: "GPU-b", mean60: 0.25 }],
+      since: [{ busiest: 0.25, coverage: 1 }],
     });
   });
 
@@ -142,6 +158,49 @@ describe("digestOf()", () => {
 
   test("takes a node without GPUs for unknown, not for idle", () => {
     expect(digestOf(aReport("n1", { gpus: [] }), at)).toEqual({ at, busiest: null, peak: null, coverage: 0 });
+  });
+
+  test("takes a card in MIG mode by its busiest instance: one that works keeps the node", () => {
+    const cut: ReportedGpu = {
+      ...gpu,
+      uuid: "b",
+      utilizationFrom: "gpm",
+      utilization: { ...gpu.utilization, w10: [0.3, 0.7, 0.6, 1, 0] },
+      mig: { "1g.18gb": [7, 1] },
+    };
+    expect(digestOf(aReport("n1", { gpus: [gpu, cut] }), at)).toEqual({
+      at,
+      busiest: 0.6,
+      peak: 0.7,
+      coverage: 1,
+    });
+  });
+
+  test.each(["failed", "unsupported", "no-samples"] as const)(
+    "knows nothing of a card in MIG mode of which an instance is %s, held or not",
+    (w10) => {
+      const cut: ReportedGpu = {
+        ...gpu,
+        uuid: "b",
+        utilizationFrom: "gpm",
+        utilization: { ...gpu.utilization, w10 },
+        pods: [],
+        mig: { "1g.18gb": [7, 0] },
+      };
+      expect(digestOf(aReport("n1", { gpus: [gpu, cut] }), at)).toEqual({
+        at,
+        busiest: null,
+        peak: null,
+        coverage: 0,
+      });
+    },
+  );
+
+  test("judges by what the GPUs do, and not by a mean or a verdict that the agent adds", () => {
+    const busy: ReportedGpu = { ...gpu, utilization: { ...gpu.utilization, w10: [0.9, 0.9, 0.9, 1, 0] } };
+    const idle = { gpus: 1, utilization: gpu.utilization };
+    const report = aReport("n1", { gpus: [busy], healthyGpus: idle, allocatedGpus: idle, health: "healthy" });
+    expect(digestOf(report, at)).toMatchObject({ busiest: 0.9, peak: 0.9 });
   });
 
   test("takes the busiest GPU and the thinnest window", () => {

@@ -43,7 +43,8 @@ export async function receiveReports({ nats, subjectRoot, fleet, signal }: Messa
 export async function receiveEvents(options: MessagesOptions): Promise<void> {
   const { nats, subjectRoot, notices, clock, random, log, signal } = options;
   const subjects = [subjectsOf("notice", subjectRoot), subjectsOf("drain", subjectRoot)];
-  await makeStream(subjects, options);
+  // What the agents say of their GPUs' health is kept as well, for whoever reads it.
+  await makeStream([...subjects, subjectsOf("health", subjectRoot)], options);
   const start = { kind: "since", at: epochMs(Math.max(0, clock.now() - DAY_MS)) } as const;
   for await (const { subject, data } of consumeEvents(nats, {
     stream: STREAM,

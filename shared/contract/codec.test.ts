@@ -28,7 +28,7 @@ describe("decode()", () => {
 
   test("there is a recorded example of each kind", () => {
     const kinds = new Set(readdirSync(RECORDED).map((file) => parseSubject(recorded(file).subject)?.kind));
-    expect(kinds).toEqual(new Set(["drain", "notice", "report"]));
+    expect(kinds).toEqual(new Set(["drain", "health", "notice", "report"]));
   });
 
   const { subject, message } = recorded("report-v1.json");

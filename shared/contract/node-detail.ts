@@ -28,7 +28,7 @@ const instance = z.object({
   readings: z.record(z.string(), reading),
 });
 
-const process = z.object({
+const gpuProcess = z.object({
   pid: z.number().int(),
   kind: z.enum(["compute", "graphics", "mps"]),
   memoryBytes: z.number().nullable(),
@@ -50,7 +50,7 @@ const gpu = z.object({
     z.string().startsWith("failed"),
     z.object({ instances: z.array(instance) }),
   ]),
-  processes: z.array(process).nullable(),
+  processes: z.array(gpuProcess).nullable(),
 });
 
 export const nodeDetailSchema = z.object({
@@ -77,6 +77,8 @@ export const nodeDetailSchema = z.object({
       }),
     ),
   }),
+  /** What had to be left out of an answer that was too long for one message: `processes`, `readings of instances`. */
+  leftOut: z.array(z.string()).optional(),
 });
 
 export type NodeDetail = z.infer<typeof nodeDetailSchema>;

@@ -23,8 +23,11 @@ export const NODE_LABEL = {
   region: "topology.kubernetes.io/region",
   arch: "kubernetes.io/arch",
   os: "kubernetes.io/os",
-  /** GPU feature discovery: the driver's name of the GPU. */
+  /** GPU feature discovery: the driver's name of the GPU, and how many cards there are. */
   gpuProduct: "nvidia.com/gpu.product",
+  gpuCount: "nvidia.com/gpu.count",
+  /** GPU feature discovery: none, single or mixed. */
+  migStrategy: "nvidia.com/mig.strategy",
   /** GKE: the accelerator type of the node's pool. */
   gkeAccelerator: "cloud.google.com/gke-accelerator",
 } as const;

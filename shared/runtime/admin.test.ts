@@ -31,6 +31,24 @@ describe("startAdmin()", () => {
     expect(await response.text()).toBe("a 1\n");
   });
 
+  test("serves OpenMetrics to those who ask for it, packed where it is worth it, with its length for HEAD", async () => {
+    const page = "a 1\n".repeat(1000);
+    const parts = [Buffer.from(page), Buffer.from("# EOF\n")];
+    const { url } = await start({ openMetrics: () => Promise.resolve(parts) });
+    // fetch() asks for gzip and unpacks it.
+    const accept = { accept: "application/openmetrics-text" };
+    const response = await fetch(`${url}/metrics`, { headers: accept });
+    expect(response.headers.get("content-type")).toContain("application/openmetrics-text; version=1.0.0");
+    expect(response.headers.get("content-encoding")).toBe("gzip");
+    expect(await response.text()).toBe(`${page}# EOF\n`);
+    const plain = { headers: { ...accept, "accept-encoding": "identity" } };
+    expect(await (await fetch(`${url}/metrics`, plain)).text()).toBe(`${page}# EOF\n`);
+    const head = await fetch(`${url}/metrics`, { ...plain, method: "HEAD" });
+    expect(head.headers.get("content-length")).toBe(String(page.length + 6));
+    expect(await head.text()).toBe("");
+    expect(await (await fetch(`${url}/metrics`)).text()).toBe("a 1\n");
+  });
+
   test("is ready when every required check holds, and names each", async () => {
     let connected = false;
     const { url } = await start({

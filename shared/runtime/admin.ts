@@ -1,16 +1,21 @@
 // The small HTTP server beside each program: metrics, liveness, readiness, and what a program adds. A request
 // renders what is known already and asks nobody else, so a scrape can never load a driver or an API server.
-// Who may reach the port is decided by the host it listens on and by the platform.
+// Who may see its pages is decided by the web configuration, where there is one; probes are answered to everybody,
+// since a kubelet has neither a password nor a certificate.
 
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 import { AppError } from "./errors.ts";
 import type { Log } from "./log.ts";
-import { METRICS_CONTENT_TYPE } from "./metrics.ts";
+import { createScrapes } from "./scrapes.ts";
+import type { MetricsParts } from "./scrapes.ts";
+import { createSecureServer } from "./web.ts";
+import type { Web } from "./web.ts";
 
 /** One named thing that a probe asks about. */
 export interface Check {
@@ -37,13 +42,17 @@ export interface AdminOptions {
   readonly host: string;
   /** 0: the system chooses. */
   readonly port: number;
-  readonly metrics: () => Promise<string>;
+  readonly metrics: () => Promise<MetricsParts>;
+  /** The same in the OpenMetrics format, where the program has it. */
+  readonly openMetrics?: () => Promise<MetricsParts>;
   /** Fails when only a restart helps. */
   readonly live: Checks;
   /** Fails while the program cannot do its work. */
   readonly ready: Checks;
   /** Path → page; a path that ends in `/*` stands for all below it. */
   readonly routes?: Routes;
+  /** TLS and who is let in; without it everybody is, over plain HTTP. */
+  readonly web?: Web | null;
   readonly log: Log;
 }
 
@@ -53,45 +62,83 @@ export interface Admin {
   close(): Promise<void>;
 }
 
+const PROBES: readonly string[] = ["/healthz", "/readyz"];
+
 /** @throws AppError settings when the address cannot be listened on. */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
-  const pages: Routes = {
-    ...options.routes,
-    "/metrics": async () => ({ contentType: METRICS_CONTENT_TYPE, body: await options.metrics() }),
-    "/healthz": () => probe(options.live),
-    "/readyz": () => probe(options.ready),
+  const { host, port: wanted, log, web = null } = options;
+  const served: Served = {
+    pages: {
+      ...options.routes,
+      "/healthz": () => probe(options.live),
+      "/readyz": () => probe(options.ready),
+    },
+    scrape: createScrapes({ text: options.metrics, openMetrics: options.openMetrics }),
+    web,
   };
-  const server = createServer((request, response) => {
-    answer(pages, request, response).catch((error: unknown) => {
-      options.log.error({ path: request.url ?? "", error }, "page failed");
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    answer(served, request, response).catch((error: unknown) => {
+      log.error({ path: request.url ?? "", error }, "page failed");
       if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });
       response.end("this page failed; the log says why\n");
     });
-  });
+  };
+  const secure = web !== null && web.current().tls !== null;
+  const server = secure ? createSecureServer(web, onRequest) : createServer(onRequest);
   // A probe or a scrape takes milliseconds: a peer that holds a connection open must not hold memory for long.
   server.headersTimeout = 5_000;
   server.requestTimeout = 10_000;
   server.keepAliveTimeout = 65_000;
   server.maxConnections = 256;
 
-  await listen(server, options.host, options.port);
+  await listen(server, host, wanted);
   // A TCP server's address is never a string or null while it listens.
   const { port } = server.address() as AddressInfo;
-  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, port, close: () => close(server) };
+  const named = host.includes(":") ? `[${host}]` : host;
+  const url = `${secure ? "https" : "http"}://${named}:${port}`;
+  return { url, port, close: () => close(server) };
 }
 
-async function answer(pages: Routes, request: IncomingMessage, response: ServerResponse): Promise<void> {
+interface Served {
+  readonly pages: Routes;
+  readonly scrape: ReturnType<typeof createScrapes>;
+  readonly web: Web | null;
+}
+
+async function answer(
+  { pages, scrape, web }: Served,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  for (const [name, value] of Object.entries(web?.current().headers ?? {})) response.setHeader(name, value);
   if (request.method !== "GET" && request.method !== "HEAD") {
     response.writeHead(405, { allow: "GET, HEAD", "content-type": "text/plain" });
     response.end("only GET and HEAD\n");
     return;
   }
   const url = URL.parse(request.url ?? "/", "http://localhost");
+  const refusal =
+    web === null || (url !== null && PROBES.includes(url.pathname)) ? null : await web.refusal(request);
+  if (refusal !== null) {
+    response.writeHead(refusal.status, { "content-type": "text/plain", ...refusal.headers });
+    response.end(refusal.body);
+    return;
+  }
+  if (url?.pathname === "/metrics") {
+    const { headers, body } = await scrape(request.headers);
+    const bytes = body.reduce((sum, { length }) => sum + length, 0);
+    response.writeHead(200, { ...headers, "cache-control": "no-store", "content-length": bytes });
+    // Together in one call of the system, and without copying them together before.
+    response.cork();
+    if (request.method !== "HEAD") for (const part of body) response.write(part);
+    response.uncork();
+    response.end();
+    return;
+  }
   const page = url === null ? undefined : routeTo(pages, url.pathname);
   if (url === null || page === undefined) {
     response.writeHead(404, { "content-type": "text/plain" });
-    response.end(`no such page; there are ${Object.keys(pages).sort().join(", ")}\n`);
+    response.end(`no such page; there are ${[...Object.keys(pages), "/metrics"].sort().join(", ")}\n`);
     return;
   }
   const { status = 200, contentType, body } = await page(url);
@@ -137,7 +184,7 @@ function probe(checks: Checks): Page {
   };
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(server: Server | SecureServer, host: string, port: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (cause) => {
     const message = `cannot listen on ${host}:${port}; another process may have the port: choose another one`;
@@ -147,7 +194,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   return promise;
 }
 
-function close(server: Server): Promise<void> {
+function close(server: Server | SecureServer): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => {
     resolve();

@@ -33,8 +33,12 @@ export const ERROR_KINDS = {
   unavailable: { retryable: true, exitCode: 69, logLevel: "warn" },
   /** An answer that cannot be read. */
   malformed: { retryable: true, exitCode: 1, logLevel: "error" },
+  /** The driver is of another version than the library that the container was given: a new container helps. */
+  "driver-mismatch": { retryable: false, exitCode: 70, logLevel: "error" },
+  /** The container has lost its devices: a new one helps. */
+  "devices-lost": { retryable: false, exitCode: 71, logLevel: "error" },
   /** A promise of our own code is broken. */
-  bug: { retryable: false, exitCode: 70, logLevel: "error" },
+  bug: { retryable: false, exitCode: 72, logLevel: "error" },
 } as const satisfies Record<string, Kind>;
 
 export type ErrorKind = keyof typeof ERROR_KINDS;

@@ -63,6 +63,20 @@ gpu_autoscaler_reconcile_duration_seconds_count{role="1"} 1
 `);
   });
 
+  test("renders the same series as OpenMetrics, with its names of counters, its bounds and its end", async () => {
+    const metrics = createMetrics(TABLE);
+    metrics.inc("gpu_autoscaler_spot_interruptions_total", {}, 2);
+    metrics.observe("gpu_autoscaler_reconcile_duration_seconds", { role: "a" }, 0.7);
+    const page = await metrics.text("openmetrics");
+    expect(page).toContain(
+      "# TYPE gpu_autoscaler_spot_interruptions counter\ngpu_autoscaler_spot_interruptions_total 2\n",
+    );
+    expect(page).toContain('_bucket{role="a",le="1.0"} 1\n');
+    expect(page).toContain('_bucket{role="a",le="+Inf"} 1\n');
+    expect(page.endsWith("\n# EOF\n")).toBe(true);
+    expect(page.replace(/# EOF\n$/, "")).toBe(await metrics.body("openmetrics"));
+  });
+
   test("shows no value for a gauge that was never set, and none after it is removed", async () => {
     const metrics = createMetrics(TABLE);
     expect(await metrics.text()).not.toMatch(/^gpu_autoscaler_pending_pods /m);

@@ -2,9 +2,11 @@
 // compile, and the reference page is written from the same rows. A gauge that was never set is absent, not zero.
 // Rendering reads values that are there already; who measures what, and when, is the business of the programs.
 
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram } from "prom-client";
 
 import { AppError } from "./errors.ts";
+import { boundText, escapeLabel, headOf, METRICS_END, numberText } from "./exposition.ts";
+import type { MetricsFormat } from "./exposition.ts";
 
 interface RowBase {
   readonly help: string;
@@ -46,10 +48,10 @@ export interface Metrics<Table extends MetricsTable> {
   /** One series goes: its subject is gone, or its value is not known any more. */
   remove<Name extends keyof Table>(name: Name, labels: LabelsOf<Table, Name>): void;
   /** The page, in the order of the table and within a metric in the order of its labels. */
-  text(): Promise<string>;
+  text(format?: MetricsFormat): Promise<string>;
+  /** The same without the end of the page, for a program that has more to show. */
+  body(format: MetricsFormat): Promise<string>;
 }
-
-export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** Keeps the table's literal types and refuses rows that Prometheus' own linter would refuse. */
 export function defineMetrics<const Table extends MetricsTable>(table: Table): Table {
@@ -79,6 +81,14 @@ export function createMetrics<const Table extends MetricsTable>(table: Table): M
     }
   }
 
+  const body = async (format: MetricsFormat): Promise<string> => {
+    const pages = Object.entries(table).map(async ([name, row]) => {
+      const metric = gauges.get(name) ?? counters.get(name) ?? found(histograms, name);
+      return render(name, row, (await metric.get()).values, format);
+    });
+    return (await Promise.all(pages)).join("");
+  };
+
   return {
     set: (name, labels, value) => {
       found(gauges, name).set({ ...labels }, value);
@@ -98,13 +108,8 @@ export function createMetrics<const Table extends MetricsTable>(table: Table): M
     remove: (name, labels) => {
       (gauges.get(name) ?? counters.get(name) ?? found(histograms, name)).remove({ ...labels });
     },
-    text: async () => {
-      const pages = Object.entries(table).map(async ([name, row]) => {
-        const metric = gauges.get(name) ?? counters.get(name) ?? found(histograms, name);
-        return render(name, row, (await metric.get()).values);
-      });
-      return `${(await Promise.all(pages)).join("\n")}\n`;
-    },
+    text: async (format = "text") => (await body(format)) + METRICS_END[format],
+    body,
   };
 }
 
@@ -156,31 +161,24 @@ interface Series {
  * One metric as text. The library would give the series in the order of their first use, which differs from one
  * start to the next; here they stand in the order of their labels, buckets in the order of their bounds.
  */
-function render(name: string, row: MetricRow, series: readonly Series[]): string {
+function render(name: string, row: MetricRow, series: readonly Series[], format: MetricsFormat): string {
   const names = Object.keys(row.labels);
   const keyed = series.map((one) => ({ one, key: names.map((label) => one.labels[label] ?? "").join("\0") }));
   // Stable: the buckets, the sum and the count of one histogram have one key and stay as they are.
   keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-  return [
-    `# HELP ${name} ${escape(row.help)}`,
-    `# TYPE ${name} ${row.type}`,
-    ...keyed.map(
-      ({ one }) => `${one.metricName ?? name}${renderLabels(names, one.labels)} ${renderValue(one.value)}`,
-    ),
-  ].join("\n");
+  const lines = keyed.map(({ one }) => {
+    const labels = renderLabels(names, one.labels, format);
+    return `${one.metricName ?? name}${labels} ${numberText(one.value)}\n`;
+  });
+  return headOf({ name, type: row.type, help: row.help }, format) + lines.join("");
 }
 
-function renderLabels(names: readonly string[], labels: Series["labels"]): string {
-  const pairs = [...names, "le"]
+function renderLabels(names: readonly string[], labels: Series["labels"], format: MetricsFormat): string {
+  const pairs = names
     .filter((name) => labels[name] !== undefined)
-    .map((name) => `${name}="${escape(String(labels[name])).replaceAll('"', '\\"')}"`);
+    .map((name) => `${name}="${escapeLabel(String(labels[name]))}"`);
+  // The library's own label of a bucket: a number, or the words for infinity.
+  const { le } = labels;
+  if (le !== undefined) pairs.push(`le="${typeof le === "number" ? boundText(le, format) : le}"`);
   return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
-}
-
-function renderValue(value: number): string {
-  return value === Infinity ? "+Inf" : value === -Infinity ? "-Inf" : String(value);
-}
-
-function escape(text: string): string {
-  return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
 }

@@ -1,4 +1,4 @@
-// The yardstick of the `ffi` bench: the same calls as one cycle of the agent, in the same order, on the same
+// The yardstick of the `ffi` bench: the same calls as one fast cycle of the agent, in the same order, on the same
 // library, from C. It stores what it reads, as the agent does, so that neither side skips the decoding.
 
 #include <dlfcn.h>
@@ -7,21 +7,42 @@
 #include <stdlib.h>
 #include <time.h>
 
-struct reading {
-  double utilization, memory_used, temperature, power;
-};
+#define MOST_FIELDS 8
+#define MOST_GPUS 16
+
 struct memory {
   uint32_t version;
   uint64_t total, reserved, free, used;
 };
+struct field {
+  uint32_t id, scope;
+  int64_t timestamp, latency;
+  int32_t type, code;
+  union {
+    uint32_t u32;
+    uint64_t u64;
+    double f64;
+  } value;
+};
+struct reading {
+  double utilization, memory_interface, used, free, reserved, temperature, power, sm_clock, memory_clock, encoder,
+      decoder, fields[MOST_FIELDS];
+  uint64_t reasons;
+};
 
-static int (*get_utilization)(void *, uint32_t *);
-static int (*get_memory)(void *, struct memory *);
-static int (*get_temperature)(void *, uint32_t *);
-static int (*get_power)(void *, uint32_t *);
-static void *devices[16];
-static struct reading readings[16];
-static unsigned gpus;
+typedef int get_t(void *, void *);
+typedef int select_t(void *, int, void *);
+typedef int pair_t(void *, uint32_t *, uint32_t *);
+
+static get_t *get_utilization, *get_memory, *get_temperature, *get_power, *get_reasons;
+static select_t *get_clock, *get_fields;
+static pair_t *get_encoder, *get_decoder;
+static void *devices[MOST_GPUS];
+static struct reading readings[MOST_GPUS];
+static struct field fields[MOST_FIELDS];
+static unsigned gpus, field_count;
+// A call that the first GPU refuses is not made again, as the agent does not make it again.
+static int refused[10];
 
 static void *look_up(void *library, const char *name) {
   void *symbol = dlsym(library, name);
@@ -32,36 +53,99 @@ static void *look_up(void *library, const char *name) {
   return symbol;
 }
 
-// Opens the library a second time, which is the same instance to the loader. Returns the number of GPUs.
-int ffi_open(const char *path) {
+// Opens the library a second time, which is the same instance to the loader. At most `most` GPUs are read; `ids` are
+// the fields that the agent reads. Returns the number of GPUs.
+int ffi_open(const char *path, int most, int count, const uint32_t *ids) {
   void *library = dlopen(path, RTLD_LAZY);
-  if (library == NULL) return -1;
+  if (library == NULL || count > MOST_FIELDS) return -1;
   int (*init)(void) = (int (*)(void))look_up(library, "nvmlInit_v2");
-  int (*count)(unsigned *) = (int (*)(unsigned *))look_up(library, "nvmlDeviceGetCount_v2");
+  int (*get_count)(unsigned *) = (int (*)(unsigned *))look_up(library, "nvmlDeviceGetCount_v2");
   int (*handle)(unsigned, void **) = (int (*)(unsigned, void **))look_up(library, "nvmlDeviceGetHandleByIndex_v2");
-  get_utilization = (int (*)(void *, uint32_t *))look_up(library, "nvmlDeviceGetUtilizationRates");
-  get_memory = (int (*)(void *, struct memory *))look_up(library, "nvmlDeviceGetMemoryInfo_v2");
-  get_temperature = (int (*)(void *, uint32_t *))look_up(library, "nvmlDeviceGetTemperatureV");
-  get_power = (int (*)(void *, uint32_t *))look_up(library, "nvmlDeviceGetPowerUsage");
-  if (init() != 0 || count(&gpus) != 0 || gpus > 16) return -1;
+  get_utilization = (get_t *)look_up(library, "nvmlDeviceGetUtilizationRates");
+  get_memory = (get_t *)look_up(library, "nvmlDeviceGetMemoryInfo_v2");
+  get_temperature = (get_t *)look_up(library, "nvmlDeviceGetTemperatureV");
+  get_power = (get_t *)look_up(library, "nvmlDeviceGetPowerUsage");
+  get_clock = (select_t *)look_up(library, "nvmlDeviceGetClockInfo");
+  get_reasons = (get_t *)look_up(library, "nvmlDeviceGetCurrentClocksEventReasons");
+  get_encoder = (pair_t *)look_up(library, "nvmlDeviceGetEncoderUtilization");
+  get_decoder = (pair_t *)look_up(library, "nvmlDeviceGetDecoderUtilization");
+  get_fields = (select_t *)look_up(library, "nvmlDeviceGetFieldValues");
+  if (init() != 0 || get_count(&gpus) != 0) return -1;
+  if (gpus > (unsigned)most) gpus = (unsigned)most;
+  if (gpus > MOST_GPUS) return -1;
+  field_count = (unsigned)count;
+  for (unsigned at = 0; at < field_count; at++) fields[at] = (struct field){.id = ids[at]};
   for (unsigned gpu = 0; gpu < gpus; gpu++)
     if (handle(gpu, &devices[gpu]) != 0) return -1;
   return (int)gpus;
 }
 
+static double value_of(const struct field *field) {
+  switch (field->type) {
+    case 0:
+      return field->value.f64;
+    case 1:
+      return field->value.u32;
+    default:
+      return (double)field->value.u64;
+  }
+}
+
+#define ASK(call, asked) (refused[call] ? 0 : note(call, asked))
+
+static int learning;
+
+static int note(int call, int code) {
+  if (learning) refused[call] = code != 0;
+  return code != 0;
+}
+
 static int cycle(void) {
   int failures = 0;
   for (unsigned gpu = 0; gpu < gpus; gpu++) {
-    uint32_t utilization[2], power, temperature[3] = {0x0100000c, 0, 0};
+    void *device = devices[gpu];
+    struct reading *to = &readings[gpu];
+    uint32_t utilization[2] = {0}, power = 0, clock[2] = {0}, encoder[2] = {0}, decoder[2] = {0};
+    uint32_t temperature[3] = {0x0100000c, 0, 0};
     struct memory memory = {.version = 0x02000028};
-    failures += get_utilization(devices[gpu], utilization) != 0;
-    failures += get_memory(devices[gpu], &memory) != 0;
-    failures += get_temperature(devices[gpu], temperature) != 0;
-    failures += get_power(devices[gpu], &power) != 0;
-    readings[gpu] = (struct reading){utilization[0] / 100.0, (double)memory.used, (double)(int32_t)temperature[2],
-                                     power / 1000.0};
+    failures += ASK(0, get_utilization(device, utilization));
+    failures += ASK(1, get_memory(device, &memory));
+    failures += ASK(2, get_temperature(device, temperature));
+    failures += ASK(3, get_power(device, &power));
+    failures += ASK(4, get_clock(device, 1, &clock[0]));
+    failures += ASK(5, get_clock(device, 2, &clock[1]));
+    failures += ASK(6, get_reasons(device, &to->reasons));
+    failures += ASK(7, get_encoder(device, &encoder[0], &encoder[1]));
+    failures += ASK(8, get_decoder(device, &decoder[0], &decoder[1]));
+    for (unsigned at = 0; at < field_count; at++) fields[at].code = -1;
+    if (field_count > 0) failures += ASK(9, get_fields(device, (int)field_count, fields));
+    to->utilization = utilization[0] / 100.0;
+    to->memory_interface = utilization[1] / 100.0;
+    to->used = (double)memory.used;
+    to->free = (double)memory.free;
+    to->reserved = (double)memory.reserved;
+    to->temperature = (double)(int32_t)temperature[2];
+    to->power = power / 1000.0;
+    to->sm_clock = clock[0] * 1e6;
+    to->memory_clock = clock[1] * 1e6;
+    to->encoder = encoder[0] / 100.0;
+    to->decoder = decoder[0] / 100.0;
+    for (unsigned at = 0; at < field_count; at++) to->fields[at] = value_of(&fields[at]);
   }
   return failures;
+}
+
+// The calls of one cycle that the first GPU answers.
+int ffi_learn(void) {
+  int answered = 0;
+  unsigned all = gpus;
+  gpus = 1;
+  learning = 1;
+  cycle();
+  learning = 0;
+  gpus = all;
+  for (int call = 0; call < 10; call++) answered += !refused[call] && (call < 9 || field_count > 0);
+  return answered;
 }
 
 // Nanoseconds of `cycles` cycles; negative when a call failed.

@@ -1,7 +1,8 @@
 // What the binding costs: the agent's own cycle over 8 GPUs (generation.ts, as shipped) against the same calls
 // from C, on the same double, alternating in one process so that both see the same machine. `ratio_50us` uses
 // calls that keep the CPU busy for 50 µs, as a driver call does; `per_call_us` uses calls that cost nothing,
-// so that what is left is binding and decoding.
+// so that what is left is binding and decoding. With GPUAS_BENCH_NVML=PATH of a real driver library there is also
+// `ratio_gpu`, the same against that driver and its GPUs.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,13 +11,17 @@ import { fileURLToPath } from "node:url";
 
 import koffi from "koffi";
 
+import { FIELD_TABLE } from "../../agent/sample/nvml/field-table.ts";
 import { openGeneration } from "../../agent/sample/nvml/generation.ts";
 import type { Generation } from "../../agent/sample/nvml/generation.ts";
 import { createMarkBuffer, createMarkWriter } from "../../agent/sample/nvml/marks.ts";
 import { createBlocks } from "../../agent/sample/nvml/reader.ts";
-import { emptyReadings, valueOf } from "../../shared/model/gpu-readings.ts";
+import { valueOf } from "../../shared/model/gpu-readings.ts";
+import { SUCCESS } from "../../shared/model/nvml-status.ts";
 import { millis } from "../../shared/model/units.ts";
+import { systemClock } from "../../shared/runtime/clock.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
+import { readEnvironment } from "../../shared/runtime/settings.ts";
 import { compile, LIBRARY, placeDouble } from "../nvml-double/build.ts";
 import { writeScenario } from "../nvml-double/scenario.ts";
 import type { Rule } from "../nvml-double/scenario.ts";
@@ -24,30 +29,55 @@ import { figure, median } from "./figure.ts";
 import type { Figure } from "./figure.ts";
 
 const GPUS = 8;
-const CALLS_PER_GPU = 4;
+/** The fast group: nine getters and one batch of fields. */
+const CALLS_PER_GPU = 10;
 const CALLS = GPUS * CALLS_PER_GPU;
+/** Stands still, so that the slow group is read once, at the start. */
 const NOW = millis(0);
 
 export async function run(): Promise<readonly Figure[]> {
   const directory = mkdtempSync(join(tmpdir(), "bench-ffi-"));
   try {
-    const yardstick = join(directory, "ffi-cycle.so");
-    const source = fileURLToPath(new URL("ffi-cycle.c", import.meta.url));
-    await compile(["-std=gnu11", "-O2", "-shared", "-fPIC", "-o", yardstick, source, "-ldl"]);
+    const yardstick = await compileYardstick(directory);
     // First, while the code has met one generation only, as in an agent.
-    const free = await openBoth(directory, "free", yardstick, []);
+    const free = openBoth(await placeGpus(directory, "free", []), yardstick);
     const perCallUs = medianPerCall(free, 1_000, 250);
     free.close();
-    const busy = await openBoth(directory, "busy", yardstick, [{ kind: "busy", call: "*", us: 50 }]);
-    const ratio = medianRatio(busy, 400, 1);
+    const busy = openBoth(
+      await placeGpus(directory, "busy", [{ kind: "busy", call: "*", us: 50 }]),
+      yardstick,
+    );
+    const ratio = medianRatio(busy, 200, 1);
     busy.close();
+    const real = readEnvironment()["GPUAS_BENCH_NVML"];
     return [
       figure("ratio_50us", ratio, "node/c", { max: 1.05 }),
       figure("per_call_us", perCallUs, "us", { max: 0.15 }),
+      ...(real === undefined ? [] : await realRatio(real, yardstick)),
     ];
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+/** `ratio_gpu`. `library` is a driver's; `yardstick` is the compiled ffi-cycle.c, which is compiled here when null. */
+export async function realRatio(library: string, yardstick: string | null): Promise<readonly Figure[]> {
+  const directory = mkdtempSync(join(tmpdir(), "bench-ffi-"));
+  try {
+    const driver = openBoth(library, yardstick ?? (await compileYardstick(directory)));
+    const ratio = medianRatio(driver, 1_000, 4);
+    driver.close();
+    return [figure("ratio_gpu", ratio, "node/c", { max: 1.05 })];
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function compileYardstick(directory: string): Promise<string> {
+  const yardstick = join(directory, "ffi-cycle.so");
+  const source = fileURLToPath(new URL("ffi-cycle.c", import.meta.url));
+  await compile(["-std=gnu11", "-O2", "-shared", "-fPIC", "-o", yardstick, source, "-ldl"]);
+  return yardstick;
 }
 
 interface Sides {
@@ -56,30 +86,52 @@ interface Sides {
   readonly close: () => void;
 }
 
-async function openBoth(
-  directory: string,
-  name: string,
-  yardstick: string,
-  rules: readonly Rule[],
-): Promise<Sides> {
+/** A double with 8 GPUs that answer every call of the fast group; the path of its library. */
+async function placeGpus(directory: string, name: string, rules: readonly Rule[]): Promise<string> {
   const place = await placeDouble(join(directory, name));
   rmSync(join(place, "counters"));
   const gpus = Array.from({ length: GPUS }, (_, index) => ({
     utilPercent: 10 * index,
+    memoryUtilPercent: 9 * index,
     memoryTotalMib: 81_559,
     memoryUsedMib: 1_000 * index,
+    memoryReservedMib: 600,
     temperatureC: 40 + index,
+    memoryTemperatureC: 50 + index,
     powerMw: 70_000 + index,
+    powerInstantMw: 71_000 + index,
+    smClockMhz: 1_900,
+    memoryClockMhz: 2_600,
+    clockReasons: 1,
+    encoderPercent: 1,
+    decoderPercent: 2,
+    recoveryAction: 0,
+    // As fast as an H200 has it: its counters wrap too often to be read.
+    pcie: { maxGeneration: 5, maxWidth: 16, txBytes: 1_000, rxBytes: 2_000 },
   }));
   // Read once: what is measured is the call, not the double looking at its file.
-  writeScenario(join(place, "scenario"), { recheckMs: -1, gpus, rules });
-  const generation = openNode(place);
+  writeScenario(join(place, "scenario"), { recheckMs: -1, strict: false, gpus, rules });
+  return join(place, LIBRARY);
+}
+
+function openBoth(library: string, yardstick: string): Sides {
+  const generation = openNode(library);
+  const ids = fastFields(generation);
+  const gpus = generation.source.gpus.length;
 
   const c = koffi.load(yardstick);
-  const open = c.func("ffi_open", "int", ["str"]) as unknown as (path: string) => number;
+  const open = c.func("ffi_open", "int", ["str", "int", "int", "uint32_t *"]) as unknown as (
+    path: string,
+    most: number,
+    count: number,
+    ids: Uint32Array,
+  ) => number;
+  const learn = c.func("ffi_learn", "int", []) as unknown as () => number;
   const cycles = c.func("ffi_cycles", "double", ["int"]) as unknown as (cycles: number) => number;
-  if (open(join(place, LIBRARY)) !== GPUS)
-    throw new AppError("bug", "the C side does not see the double's GPUs");
+  if (open(library, gpus, ids.length, Uint32Array.from(ids)) !== gpus)
+    throw new AppError("bug", "the C side does not see the GPUs that the Node side sees");
+  const calls = learn();
+  if (calls === 0) throw new AppError("bug", "no call of the fast group is answered");
   return {
     nodeNs: (count) => nodeCycles(generation, count),
     cNs: (count) => {
@@ -91,30 +143,47 @@ async function openBoth(
   };
 }
 
+/** The ids that the agent puts into one batch each cycle. */
+function fastFields(generation: Generation): readonly number[] {
+  const fast = new Set<string>(FIELD_TABLE.filter(({ group }) => group === "fast").map(({ name }) => name));
+  readOnce(generation);
+  return generation
+    .survey()
+    .fields.filter(({ name, codes }) => fast.has(name) && codes[0] === SUCCESS)
+    .map(({ id }) => id)
+    .filter((id) => id !== null);
+}
+
 function openNode(path: string): Generation {
   const opened = openGeneration({
     library: { path, driverRoots: [] },
     marks: createMarkWriter(createMarkBuffer()),
     blockOf: createBlocks(),
     known: [],
-    now: NOW,
+    intervalMs: millis(1_000),
+    slowIntervalMs: millis(10_000),
+    gpm: false,
+    clock: systemClock,
   });
   if (opened.kind === "open") return opened.generation;
-  throw new AppError("bug", `the double does not open: ${JSON.stringify(opened.source)}`);
+  throw new AppError("bug", `the library does not open: ${JSON.stringify(opened.source)}`);
+}
+
+function readOnce(generation: Generation): void {
+  const last = generation.sample(NOW);
+  if (
+    last.kind !== "samples" ||
+    last.samples.some(({ readings }) => valueOf(readings, "power") === undefined)
+  ) {
+    throw new AppError("bug", "the Node side read no values");
+  }
 }
 
 function nodeCycles(generation: Generation, cycles: number): number {
   const from = process.hrtime.bigint();
-  let last = generation.sample(NOW);
-  for (let i = 1; i < cycles; i++) last = generation.sample(NOW);
-  const ns = Number(process.hrtime.bigint() - from);
-  if (
-    last.kind !== "samples" ||
-    valueOf(last.samples[GPUS - 1]?.readings ?? emptyReadings(), "power") === undefined
-  ) {
-    throw new AppError("bug", "the Node side read no values");
-  }
-  return ns;
+  for (let i = 1; i < cycles; i++) generation.sample(NOW);
+  readOnce(generation);
+  return Number(process.hrtime.bigint() - from);
 }
 
 /** Pairs next to each other in time, in turns first and second, so that a change of clock speed meets both. */

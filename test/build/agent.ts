@@ -47,6 +47,8 @@ export async function startAgent(options: AgentStart): Promise<AgentProcess> {
       GPUAS_NATS_SERVERS: options.nats,
       GPUAS_METRICS_HOST: "127.0.0.1",
       GPUAS_METRICS_PORT: "0",
+      // This machine's own log is nothing of a test's.
+      GPUAS_KERNEL_LOG: "none",
       ...(options.doubleDir === undefined ? {} : { LD_LIBRARY_PATH: options.doubleDir }),
       ...(options.scenario === undefined ? {} : { NVML_DOUBLE_SCENARIO: options.scenario }),
       ...(options.counters === undefined ? {} : { NVML_DOUBLE_COUNTERS: options.counters }),

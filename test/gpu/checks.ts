@@ -13,6 +13,7 @@ import { GPU_READING_NAMES, GPU_READINGS, readingOf, valueOf } from "../../share
 import type { GpuReadingName } from "../../shared/model/gpu-readings.ts";
 import type { GpuSample } from "../../shared/model/gpu.ts";
 import { nameOf } from "../../shared/model/nvml-status.ts";
+import { millis } from "../../shared/model/units.ts";
 import { realRatio } from "../bench/ffi.ts";
 import { quantile } from "../bench/figure.ts";
 import { runAgent } from "./agent.ts";
@@ -288,7 +289,7 @@ async function events(library: LibraryOptions): Promise<Outcome> {
   for (let i = 0; i < 50; i++)
     await opened(library, (driver) => {
       firstGpu(driver.generations.cycle());
-      driver.generations.events(1);
+      driver.generations.events()?.wait(millis(1));
     });
   const files = count() - filesBefore;
   const grownMib = (process.memoryUsage.rss() - rssBefore) / 1024 ** 2;

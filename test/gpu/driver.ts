@@ -5,6 +5,7 @@ import { callNumbered } from "../../agent/sample/nvml/calls.ts";
 import { createGenerations } from "../../agent/sample/nvml/generations.ts";
 import type { Generations } from "../../agent/sample/nvml/generations.ts";
 import type { LibraryOptions } from "../../agent/sample/nvml/library.ts";
+import { createMarkBuffer, createMarkWriter } from "../../agent/sample/nvml/marks.ts";
 import type { MarkWriter } from "../../agent/sample/nvml/marks.ts";
 import type { GpuCycle, GpuIdentity, GpuSample } from "../../shared/model/gpu.ts";
 import { millis } from "../../shared/model/units.ts";
@@ -22,23 +23,28 @@ export function openDriver(library: LibraryOptions, options: { readonly gpm: boo
   const tookUs = new Map<string, number[]>();
   let running = -1;
   let from = 0n;
+  const writer = createMarkWriter(createMarkBuffer());
   const marks: MarkWriter = {
-    enter: (call) => {
+    ...writer,
+    enter: (call, gpu) => {
       running = call;
+      writer.enter(call, gpu);
       from = process.hrtime.bigint();
     },
-    leave: () => {
+    leave: (...code) => {
       const us = Number(process.hrtime.bigint() - from) / 1000;
       const name = callNumbered(running) ?? "unknown";
       const list = tookUs.get(name);
       if (list === undefined) tookUs.set(name, [us]);
       else list.push(us);
+      writer.leave(...code);
     },
   };
   const generations = createGenerations({
     library,
     marks,
     clock: systemClock,
+    intervalMs: millis(1_000),
     slowIntervalMs: millis(1_000),
     gpm: options.gpm,
   });

@@ -10,8 +10,10 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,12 +23,23 @@ import { AppError } from "../../shared/runtime/errors.ts";
 
 export const LIBRARY = "libnvidia-ml.so.1";
 
-const SOURCES = ["double.h", "functions.def", "nvml.c", "scenario.c"];
+const HERE = fileURLToPath(new URL(".", import.meta.url));
 const FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden"];
 const CACHE = fileURLToPath(new URL("../../.cache/nvml-double/", import.meta.url));
 
-/** Driver branches whose set of exports a build can have. r510 lacks the later memory and temperature calls. */
-const BRANCHES = { r510: 510, r580: 580 } as const;
+/**
+ * Driver branches whose exports, struct versions and field ids a build can have. `r535bug` stands for 535.43 to
+ * 535.86, whose lists of processes have entries of another size.
+ */
+export const BRANCHES = {
+  r470: 470,
+  r510: 510,
+  r525: 525,
+  r535bug: 535,
+  r570: 570,
+  r580: 580,
+  r590: 590,
+} as const;
 export type Variant = keyof typeof BRANCHES;
 
 export interface BuildOptions {
@@ -38,7 +51,10 @@ export interface BuildOptions {
 /** The directory that holds the library. Several processes may build at once: the first to finish wins. */
 export async function buildDouble(options: BuildOptions = {}): Promise<string> {
   const { variant = "r580", cacheDir = CACHE } = options;
-  const sources = SOURCES.map((name) => fileURLToPath(new URL(name, import.meta.url)));
+  const sources = readdirSync(HERE)
+    .filter((name) => /\.(?:c|h|def)$/u.test(name))
+    .toSorted()
+    .map((name) => join(HERE, name));
   const digest = createHash("sha256").update(FLAGS.join(" "));
   for (const source of sources) digest.update(readFileSync(source));
   const directory = join(cacheDir, `${digest.digest("hex").slice(0, 16)}-${variant}`);
@@ -46,7 +62,13 @@ export async function buildDouble(options: BuildOptions = {}): Promise<string> {
 
   mkdirSync(cacheDir, { recursive: true });
   const building = mkdtempSync(join(cacheDir, "building-"));
-  const defines = [`-DBRANCH=${BRANCHES[variant]}`, `-Wl,-soname,${LIBRARY}`];
+  const exports = join(building, "exports");
+  writeFileSync(exports, exportsOf(variant));
+  const defines = [
+    `-DBRANCH=${BRANCHES[variant]}`,
+    `-Wl,-soname,${LIBRARY}`,
+    `-Wl,--version-script=${exports}`,
+  ];
   const inputs = sources.filter((source) => source.endsWith(".c"));
   await compile([...FLAGS, ...defines, "-o", join(building, LIBRARY), ...inputs, "-lpthread", "-ldl"]);
   try {
@@ -55,6 +77,17 @@ export async function buildDouble(options: BuildOptions = {}): Promise<string> {
     if (!existsSync(join(directory, LIBRARY))) throw error;
   }
   return directory;
+}
+
+/** The linker's list of what this build shows: looking up anything else fails, as on a driver of that branch. */
+function exportsOf(variant: Variant): string {
+  const rows = readFileSync(join(HERE, "functions.def"), "utf8").matchAll(
+    /^FUNCTION\((?<name>\w+), (?<since>\d+)\)$/gmu,
+  );
+  const names = Array.from(rows, ({ groups }) => groups)
+    .filter((row) => Number(row?.["since"]) <= BRANCHES[variant])
+    .map((row) => `${row?.["name"]};`);
+  return `{ global: ${names.join(" ")} local: *; };\n`;
 }
 
 /**

@@ -1,5 +1,5 @@
 // Reads how often each function of a double was called, from the file that it keeps mapped. The rows name
-// themselves, so this reader needs no list of functions. Their layout is `struct counter` in scenario.c.
+// themselves, so this reader needs no list of functions. Their layout is `struct counter` in counters.c.
 
 import { readFileSync } from "node:fs";
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { DrainRequest } from "../../shared/contract/node-marks.ts";
 import { EVENT, NODE_ANNOTATION, TAINT } from "../../shared/model/names.ts";
+import type { ScenarioInstance } from "../nvml-double/scenario.ts";
 import { createScene, idleGpu, ourTaints } from "./agent-scene.ts";
 import type { Scene } from "./agent-scene.ts";
 
@@ -96,6 +97,33 @@ describe("a drain request", () => {
     scene.double.write({ gpus: [idleGpu(0), idleGpu(1)] });
     await scene.annotate({ [NODE_ANNOTATION.drainRequest]: null });
     await scene.until("the refusal is cleared", () => scene.state() === null);
+  });
+
+  test("is refused when one instance of a card in MIG mode is busy, by the card's own counters", async () => {
+    // What the driver tells of such a card's utilisation is nothing; a share in use is metric 1 of each instance.
+    const { utilPercent: _, ...card } = idleGpu(1);
+    const instance = (gi: number, busyPercent: number): ScenarioInstance => ({
+      uuid: `MIG-${gi}`,
+      gi,
+      ci: 0,
+      gpuSlices: 3,
+      computeSlices: 3,
+      memoryTotalMib: 71_424,
+      memoryUsedMib: 100,
+      gpm: { 1: busyPercent },
+    });
+    const mig = { mode: 1, maxDevices: 7, instances: [instance(1, 0), instance(2, 61)] };
+    scene.double.write({ gpus: [idleGpu(0), { ...card, gpm: { 1: 30 }, mig }] });
+    await runWeb();
+    await scene.agent({ env: QUICK });
+    await untilSeen();
+    await scene.annotate(request("shrink-1"));
+    await scene.until("refused", () => refusals().length > 0);
+    expect(refusals()[0]?.reading).toMatchObject({ gpu: card.uuid, p95: 0.61, threshold: 0.05 });
+    expect(refusals()[0]?.reading?.detail).toContain("p95 61 % of its busiest instance");
+    expect(scene.evictions()).toEqual([]);
+    const reported = scene.heard.findLast((one) => one.kind === "report")?.message.gpus[1];
+    expect(reported).toMatchObject({ utilizationFrom: "gpm", mig: { "3g.71gb": [2, null] } });
   });
 
   test("is refused while less than 10 s were seen: what is not known is not idle", async () => {

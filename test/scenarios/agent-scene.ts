@@ -11,9 +11,11 @@ import type { World } from "../../coordinator/replay/world.ts";
 import { decode } from "../../shared/contract/codec.ts";
 import type { DrainReport } from "../../shared/contract/drain-report.ts";
 import type { GpuReport } from "../../shared/contract/gpu-report.ts";
+import type { HealthMessage } from "../../shared/contract/health.ts";
 import { readDrainState } from "../../shared/contract/node-marks.ts";
 import type { DrainState } from "../../shared/contract/node-marks.ts";
 import type { NoticeMessage } from "../../shared/contract/notice.ts";
+import { MESSAGE_KINDS } from "../../shared/contract/subjects.ts";
 import type { Node, Pod } from "../../shared/model/kube.ts";
 import { GPU_RESOURCE, NODE_ANNOTATION, STREAM, SUBJECT_ROOT, TAINT } from "../../shared/model/names.ts";
 import { seededRandom } from "../../shared/model/random.ts";
@@ -40,7 +42,8 @@ import type { WorldServer } from "../world/server.ts";
 export type Heard =
   | { readonly kind: "report"; readonly message: GpuReport }
   | { readonly kind: "notice"; readonly message: NoticeMessage }
-  | { readonly kind: "drain"; readonly message: DrainReport };
+  | { readonly kind: "drain"; readonly message: DrainReport }
+  | { readonly kind: "health"; readonly message: HealthMessage };
 
 export interface Scene extends AsyncDisposable {
   readonly world: World;
@@ -138,7 +141,7 @@ export async function createScene(
   await nats.whenConnected(over.signal);
   await ensureStream(nats, {
     name: STREAM,
-    subjects: [`${SUBJECT_ROOT}.notice.*`, `${SUBJECT_ROOT}.drain.*`],
+    subjects: [`${SUBJECT_ROOT}.notice.*`, `${SUBJECT_ROOT}.drain.*`, `${SUBJECT_ROOT}.health.*`],
     maxAgeMs: millis(3_600_000),
     maxBytes: bytes(16 * 1024 * 1024),
   });
@@ -152,8 +155,7 @@ export async function createScene(
       heard.push({ kind, message: answer.message, atMs: clock.now() } as Heard & { atMs: number });
     }
   };
-  for (const kind of ["report", "notice", "drain"] as const)
-    listen(kind).catch((error: unknown) => heardWrong.push(error));
+  for (const kind of MESSAGE_KINDS) listen(kind).catch((error: unknown) => heardWrong.push(error));
   // A subscriber misses what comes while it is cut off; the stream does not.
   const stored: DrainReport[] = [];
   const readStream = async (): Promise<void> => {

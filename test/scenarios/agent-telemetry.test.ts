@@ -1,8 +1,15 @@
 import { afterEach, describe, expect, test } from "vitest";
 
 import type { GpuReport } from "../../shared/contract/gpu-report.ts";
+import { nodeDetailSchema } from "../../shared/contract/node-detail.ts";
+import { subjectFor } from "../../shared/contract/subjects.ts";
+import { seededRandom } from "../../shared/model/random.ts";
+import { systemClock } from "../../shared/runtime/clock.ts";
+import { createLogSink } from "../../shared/runtime/log.ts";
+import { connectNats } from "../../shared/runtime/nats.ts";
 import type { AgentProcess } from "../build/agent.ts";
-import { healthyGpu } from "../nvml-double/fixture.ts";
+import { startFakeKubelet } from "../build/kubelet.ts";
+import { healthyGpu, healthyGpus } from "../nvml-double/fixture.ts";
 import { createScene, idleGpu } from "./agent-scene.ts";
 import type { Scene } from "./agent-scene.ts";
 
@@ -35,6 +42,33 @@ async function page(
   return { status: answer.status, body: await answer.text() };
 }
 
+/** Hears reports as they come, and can ask. */
+async function listen() {
+  const nats = connectNats({
+    servers: [scene.nats.url],
+    name: "ear",
+    log: createLogSink().log,
+    clock: systemClock,
+    random: seededRandom(3),
+  });
+  const over = new AbortController();
+  await nats.whenConnected(over.signal);
+  let longest = 0;
+  const hearing = (async () => {
+    for await (const { data } of nats.subscribe(subjectFor("report", scene.node), { signal: over.signal }))
+      longest = Math.max(longest, data.byteLength);
+  })();
+  return {
+    nats,
+    longest: () => longest,
+    [Symbol.asyncDispose]: async () => {
+      over.abort();
+      await hearing;
+      await nats.close();
+    },
+  };
+}
+
 describe("what the agent says of its GPUs", () => {
   test("reaches a subscriber and a scrape with the values that the driver gave", async () => {
     scene = await createScene({ gpus: [healthyGpu(0), healthyGpu(1)] });
@@ -63,6 +97,46 @@ describe("what the agent says of its GPUs", () => {
       expect(metrics.body).toContain(series);
     }
     expect((await page(agent, "/readyz")).status).toBe(200);
+  });
+
+  test("says in less than 4 KiB who holds each of 8 GPUs, at once when that changes, and everything when asked", async () => {
+    scene = await createScene({ gpus: healthyGpus(8) });
+    const holder = (index: number) => ({
+      namespace: "machine-learning-team-a",
+      name: `llama-finetune-worker-${index}`,
+      containers: [{ name: "trainer-main", devices: { "nvidia.com/gpu": [String(healthyGpu(index).uuid)] } }],
+    });
+    const holders = healthyGpus(8).map((_, index) => holder(index));
+    const podOf = (index: number): string =>
+      `machine-learning-team-a/llama-finetune-worker-${index}/trainer-main`;
+    await using kubelet = await startFakeKubelet(holders.slice(1));
+    await using ear = await listen();
+    await scene.agent({
+      env: { ...QUICK, GPUAS_REPORT_INTERVAL: "60s", GPUAS_POD_RESOURCES_SOCKET: kubelet.socket },
+    });
+    await untilReported("who holds what", (one) => one.gpus[1]?.pods?.length === 1);
+    kubelet.answer({ kind: "pods", pods: holders });
+    // A pod that comes to the node is what makes the agent ask anew; the next report is due in a minute.
+    scene.server.change((world) => {
+      world.submitService({ name: "newcomer", replicas: 1, cpu: "1" });
+    });
+    const report = await untilReported("the newcomer", (one) => one.gpus[0]?.pods?.length === 1);
+    expect(report.gpus.map(({ pods }) => pods)).toEqual(holders.map((_, index) => [podOf(index)]));
+    expect(report.healthyGpus).toMatchObject({ gpus: 8 });
+    expect(report.allocatedGpus).toMatchObject({ gpus: 8 });
+    expect(ear.longest()).toBeGreaterThan(0);
+    expect(ear.longest()).toBeLessThan(4 * 1024);
+
+    const answer = await ear.nats.request(subjectFor("ask", scene.node), new Uint8Array());
+    const detail = nodeDetailSchema.parse(JSON.parse(new TextDecoder().decode(answer)));
+    expect(detail).toMatchObject({ node: scene.node, source: { state: "ready", driver: "580.95.05" } });
+    expect(detail.gpus).toHaveLength(8);
+    expect(detail.gpus[3]).toMatchObject({
+      uuid: healthyGpu(3).uuid,
+      readings: { utilization: 0.43, temperature: 31, memoryUsed: 1003 * 1024 * 1024 },
+    });
+    expect(detail.allocation).toMatchObject({ kind: "known" });
+    expect(detail.allocation.kind === "known" && detail.allocation.holders).toHaveLength(8);
   });
 
   test("a GPU that is lost is reported at once and never as zero", async () => {

@@ -1,7 +1,7 @@
 // A bare connection to the world's API for tests of that API: it sends what it is told and shows what comes
 // back. The product's own client is not used, so that a fault shared by both cannot hide.
 
-import { JSON_PATCH, MERGE_PATCH } from "./api/call.ts";
+import { APPLY_PATCH, JSON_PATCH, MERGE_PATCH } from "./api/call.ts";
 
 export interface Answer {
   readonly code: number;
@@ -26,6 +26,7 @@ export interface Connection {
   put(path: string, body: unknown): Promise<Answer>;
   merge(path: string, patch: unknown): Promise<Answer>;
   json(path: string, patch: unknown): Promise<Answer>;
+  apply(path: string, patch: unknown): Promise<Answer>;
   delete(path: string, body?: unknown): Promise<Answer>;
   send(method: string, path: string, contentType: string, body: string): Promise<Answer>;
   watch(path: string): Promise<WatchStream>;
@@ -76,6 +77,7 @@ export function connect(url: string, token: string, userAgent = "test"): Connect
     put: async (path, body) => await withJson("PUT", path, body),
     merge: async (path, patch) => await withJson("PATCH", path, patch, MERGE_PATCH),
     json: async (path, patch) => await withJson("PATCH", path, patch, JSON_PATCH),
+    apply: async (path, patch) => await withJson("PATCH", path, patch, APPLY_PATCH),
     delete: async (path, body) =>
       body === undefined ? await send("DELETE", path, null, null) : await withJson("DELETE", path, body),
     send,

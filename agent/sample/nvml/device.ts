@@ -1,177 +1,189 @@
 // One GPU: what it is, and what it says each cycle. A GPU that has left the bus says "lost" and is not asked
-// again; a GPU that never let itself be opened keeps its place in the list with every field failed, because a
+// again; a GPU that never let itself be opened keeps its place in the list with every reading failed, because a
 // node with a silent GPU must not look like a node with one GPU less.
 
 import {
   emptyReadings,
   failedReadings,
-  kindOf,
+  READING_AT,
+  valueOf,
   writeCode,
   writeReading,
 } from "../../../shared/model/gpu-readings.ts";
-import type { GpuReadingName, Reading } from "../../../shared/model/gpu-readings.ts";
-import type { GpuDetails, GpuIdentity, GpuSample, GpuUuid } from "../../../shared/model/gpu.ts";
-import {
-  FUNCTION_NOT_FOUND,
-  GPU_IS_LOST,
-  meaningOf,
-  NOT_ASKED,
-  SUCCESS,
-} from "../../../shared/model/nvml-status.ts";
-import { HANDLE, TEXT_BYTES } from "./layout.ts";
-import { marked } from "./marks.ts";
+import type { GpuReadings } from "../../../shared/model/gpu-readings.ts";
+import type { GpuIdentity, GpuProcess, GpuSample } from "../../../shared/model/gpu.ts";
+import { GPU_IS_LOST, meaningOf, SUCCESS } from "../../../shared/model/nvml-status.ts";
+import type { Millis } from "../../../shared/model/units.ts";
+import type { EventSubject } from "./events.ts";
+import { openFields } from "./fields.ts";
+import type { Fields } from "./fields.ts";
+import { openGpm } from "./gpm.ts";
+import { identify, UUID } from "./identity.ts";
+import { openMig } from "./mig.ts";
 import type { Address } from "./native.ts";
-import { createReader } from "./reader.ts";
+import { createNvlinkReader } from "./nvlinks.ts";
+import { fastestBytesPerSecond } from "./pcie-bytes.ts";
+import { createProcessReader } from "./processes.ts";
+import { askOnce, createReader } from "./reader.ts";
 import type { Driver, Reader } from "./reader.ts";
-import {
-  BUS_ID,
-  MEMORY_TOTAL,
-  MEMORY_USED,
-  NAME,
-  POWER,
-  TEMPERATURE,
-  UTILIZATION_GPU,
-  UUID,
-} from "./readings.ts";
+import { FALLBACK_QUESTIONS, FAST_QUESTIONS, SLOW_QUESTIONS } from "./readings.ts";
+
+export interface DeviceOptions {
+  /** 580 of 580.95.05; 0 when it is not known. */
+  readonly branch: number;
+  readonly intervalMs: Millis;
+  readonly gpm: boolean;
+}
 
 export interface Device {
   readonly identity: GpuIdentity;
-  readonly sample: () => GpuSample;
+  /**
+   * All readings: the fast ones now, the slow ones now when `slow`, else as they were. The rows are the device's own and
+   * hold until the next sample; whoever keeps them longer copies them, as sending them to another thread does.
+   */
+  readonly sample: (now: Millis, slow: boolean) => GpuSample;
   /** Why the GPU cannot be read at all; null when it can. */
   readonly absence: () => number | null;
+  /** Whether it is lost, or was asked for the last sample and failed to answer anything. */
+  readonly isSilent: () => boolean;
+  /** Whether the last slow group found that it was cut anew or was reset. */
+  readonly hasChanged: () => boolean;
+  /** Asks whether the GPU behind the handle is another one than it was. */
+  readonly isAnother: () => boolean;
+  /** For the event set; null when it cannot be registered. */
+  readonly subject: EventSubject | null;
+  /** Of the fields, for the survey; empty for a GPU that cannot be asked. */
+  readonly fields: Fields["survey"];
+  /** Gives back what the driver holds for this GPU, before the connection is closed. */
+  readonly close: () => void;
 }
 
-export type Opened =
-  | { readonly kind: "opened"; readonly handle: Address }
-  | { readonly kind: "refused"; readonly code: number };
+const FAST_SLOTS = FAST_QUESTIONS.flatMap(({ readings }) => readings.map((name) => READING_AT[name]));
 
-/** The handle of the GPU at this place in the driver's enumeration. Wakes the GPU where that is needed. */
-export function openDevice(driver: Driver, index: number): Opened {
-  const call = "nvmlDeviceGetHandleByIndex_v2";
-  const bound = driver.library.bind(call);
-  if (bound === null) return { kind: "refused", code: FUNCTION_NOT_FOUND };
-  const block = driver.blockOf(call, HANDLE.size);
-  const code = marked(driver.marks, call, index, () => bound(index, block.address));
-  if (meaningOf(code) === "fatal") driver.onFatal(call, code);
-  if (code !== SUCCESS) return { kind: "refused", code };
-  return { kind: "opened", handle: block.view.getBigUint64(0, true) };
-}
+export function createDevice(driver: Driver, index: number, handle: Address, options: DeviceOptions): Device {
+  const { gpm: wanted } = options;
+  const facts = identify(driver, index, handle);
+  const { uuid, memoryTotalBytes } = facts;
+  const mig = openMig(driver, index, handle, { memoryTotalBytes, gpm: wanted });
+  const gpm = wanted ? openGpm(driver, index, handle, null) : null;
+  const details =
+    gpm === null
+      ? facts.details
+      : { ...facts.details, gpm: { kind: "value", value: gpm.supported } as const };
+  const identity: GpuIdentity = { ...facts, details, mig: mig.state };
 
-/** The handle of the GPU at this bus address, or a refusal. */
-export function openDeviceAt(driver: Driver, index: number, busId: string): Opened {
-  const call = "nvmlDeviceGetHandleByPciBusId_v2";
-  const bound = driver.library.bind(call);
-  if (bound === null) return { kind: "refused", code: FUNCTION_NOT_FOUND };
-  // One buffer: the address as text, and behind it the place for the handle.
-  const block = driver.blockOf(call, TEXT_BYTES.busId + HANDLE.size);
-  block.bytes.fill(0);
-  new TextEncoder().encodeInto(busId, block.bytes.subarray(0, TEXT_BYTES.busId - 1));
-  const out = block.address + BigInt(TEXT_BYTES.busId);
-  const code = marked(driver.marks, call, index, () => bound(block.address, out));
-  if (meaningOf(code) === "fatal") driver.onFatal(call, code);
-  if (code !== SUCCESS) return { kind: "refused", code };
-  return { kind: "opened", handle: block.view.getBigUint64(TEXT_BYTES.busId, true) };
-}
-
-export function createDevice(driver: Driver, index: number, handle: Address): Device {
-  const identity = identify(driver, index, handle);
-  const fast: readonly (readonly [GpuReadingName, Reader<number>])[] = [
-    ["utilization", createReader(driver, UTILIZATION_GPU, index)],
-    ["memoryUsed", createReader(driver, MEMORY_USED, index)],
-    ["temperature", createReader(driver, TEMPERATURE, index)],
-    ["power", createReader(driver, POWER, index)],
-  ];
+  /** Of the last time that each was asked. */
+  const readings = emptyReadings();
+  const { pcieGenerationMax, pcieWidthMax } = details;
+  const fields = openFields(driver, index, handle, readings, {
+    branch: options.branch,
+    intervalMs: options.intervalMs,
+    pcieBytesPerSecond: fastestBytesPerSecond(
+      pcieGenerationMax.kind === "value" ? pcieGenerationMax.value : undefined,
+      pcieWidthMax.kind === "value" ? pcieWidthMax.value : undefined,
+    ),
+  });
+  const readFast = createReader(driver, FAST_QUESTIONS, index);
+  const readSlow = createReader(driver, SLOW_QUESTIONS, index);
+  /** Older calls for what this GPU does not have as fields. */
+  const standIns = (): readonly Reader[] => {
+    const questions = FALLBACK_QUESTIONS.filter(({ readings: names }) => names.some(fields.declines));
+    const links = fields.declines("nvlinks") || fields.declines("nvlinksActive");
+    const readLinks = links ? createNvlinkReader(driver, index) : null;
+    const reader = createReader(driver, questions, index);
+    return readLinks === null ? [reader] : [reader, readLinks];
+  };
+  let readInstead = standIns();
+  const readProcesses = createProcessReader(driver, index);
+  let processes: readonly GpuProcess[] | null = null;
+  let energy: number | undefined;
+  let wasReset = false;
+  let wasCut = false;
   let lost = false;
 
-  // The fields one after the other, each only while the GPU is there: a call to a lost GPU can take seconds.
-  const read = (): GpuSample | null => {
-    const readings = emptyReadings();
-    for (const [name, reader] of fast) {
-      const reading = reader(handle);
-      if (isLost(reading)) return null;
-      if (reading.kind === "value") writeReading(readings, name, reading.value);
-      else writeCode(readings, name, reading.code);
-    }
-    return { uuid: identity.uuid, state: "present", readings, instances: [], processes: null };
+  /** False when the GPU is lost. */
+  const sampleSlow = (now: Millis): boolean => {
+    if (fields.settle(readings)) readInstead = standIns();
+    if (readSlow(handle, readings) === GPU_IS_LOST) return false;
+    // Before the fields: where only some of a call's readings are missing there, the others are written last.
+    for (const reader of readInstead) if (reader(handle, readings) === GPU_IS_LOST) return false;
+    if (fields.read("slow", readings, now) === GPU_IS_LOST) return false;
+    const list = readProcesses(handle);
+    processes = list.kind === "list" ? list.processes : null;
+    if (list.kind === "list") writeReading(readings, "processes", list.processes.length);
+    else writeCode(readings, "processes", list.code);
+    // It counts from the moment the driver was loaded: far less of it than before is a GPU that was reset under us.
+    const before = energy;
+    energy = valueOf(readings, "energy") ?? before;
+    wasReset ||= before !== undefined && energy !== undefined && energy < before / 2;
+    wasCut ||= mig.changed();
+    return list.kind === "list" || list.code !== GPU_IS_LOST;
+  };
+
+  const read = (now: Millis, isSlow: boolean): boolean => {
+    if (readFast(handle, readings) === GPU_IS_LOST) return false;
+    if (fields.read("fast", readings, now) === GPU_IS_LOST) return false;
+    if (isSlow && !sampleSlow(now)) return false;
+    gpm?.read(readings, now);
+    return true;
   };
 
   return {
     identity,
-    sample: () => {
-      const sample = lost ? null : read();
-      if (sample !== null) return sample;
-      lost = true;
-      return silent(identity.uuid, GPU_IS_LOST);
+    sample: (now, isSlow) => {
+      lost ||= !read(now, isSlow);
+      if (lost) return silent(identity.uuid, GPU_IS_LOST);
+      return { uuid, state: "present", readings, instances: mig.sample(now), processes };
     },
     absence: () => (lost ? GPU_IS_LOST : null),
+    isSilent: () => lost || hasFailed(readings),
+    hasChanged: () => !lost && (wasReset || wasCut),
+    isAnother: () => {
+      if (lost) return false;
+      const now = askOnce(driver, UUID, index, handle);
+      return now.kind === "value" && now.value !== uuid;
+    },
+    subject: {
+      index,
+      handle,
+      uuid,
+      busId: identity.busId.kind === "value" ? identity.busId.value : null,
+    },
+    fields: fields.survey,
+    close: () => {
+      gpm?.close();
+      mig.close();
+    },
   };
 }
 
 /** A GPU that the driver counts, or counted before, and that cannot be opened now. */
 export function absentDevice(identity: GpuIdentity, code: number): Device {
-  return { identity, sample: () => silent(identity.uuid, code), absence: () => code };
-}
-
-/** For a GPU that could never be asked who it is; its place in the enumeration is all that is known. */
-export function unidentified(index: number, code: number): GpuIdentity {
-  const failed = { kind: "failed", code } as const;
   return {
-    index,
-    uuid: placeholder(index),
-    name: failed,
-    busId: failed,
-    memoryTotalBytes: failed,
-    details: failedDetails(code),
-    mig: { kind: "failed", code },
+    identity,
+    sample: () => silent(identity.uuid, code),
+    absence: () => code,
+    isSilent: () => true,
+    hasChanged: () => false,
+    isAnother: () => false,
+    subject: null,
+    fields: () => [],
+    close: () => {},
   };
 }
 
-function identify(driver: Driver, index: number, handle: Address): GpuIdentity {
-  const uuid = createReader(driver, UUID, index)(handle);
-  return {
-    index,
-    uuid: uuid.kind === "value" ? uuid.value : placeholder(index),
-    name: createReader(driver, NAME, index)(handle),
-    busId: createReader(driver, BUS_ID, index)(handle),
-    memoryTotalBytes: createReader(driver, MEMORY_TOTAL, index)(handle),
-    details: failedDetails(NOT_ASKED),
-    mig: { kind: "failed", code: NOT_ASKED },
-  };
+/** Whether no fast reading has a value, and not because the card has none of them. */
+function hasFailed({ codes }: GpuReadings): boolean {
+  let failures = 0;
+  for (const slot of FAST_SLOTS) {
+    const code = codes[slot] ?? SUCCESS;
+    if (code === SUCCESS) return false;
+    if (meaningOf(code) === "failed") failures++;
+  }
+  return failures > 0;
 }
 
-function failedDetails(code: number): GpuDetails {
-  const failed = { kind: kindOf(code), code };
-  return {
-    minor: failed,
-    serial: failed,
-    vbios: failed,
-    partNumber: failed,
-    architecture: failed,
-    virtualization: failed,
-    numaNode: failed,
-    powerLimitDefault: failed,
-    powerLimitMax: failed,
-    smClockMax: failed,
-    memoryClockMax: failed,
-    pcieGenerationMax: failed,
-    pcieWidthMax: failed,
-    slowdownTemperature: failed,
-    shutdownTemperature: failed,
-    memoryTemperatureMax: failed,
-    eccEnabled: failed,
-    gpm: failed,
-  };
-}
-
-function placeholder(index: number): GpuUuid {
-  return `unidentified-gpu-${index}`;
-}
-
-function isLost(reading: Reading<unknown>): boolean {
-  return reading.kind === "failed" && reading.code === GPU_IS_LOST;
-}
-
-function silent(uuid: GpuUuid, code: number): GpuSample {
+function silent(uuid: GpuIdentity["uuid"], code: number): GpuSample {
   return {
     uuid,
     state: code === GPU_IS_LOST ? "lost" : "present",

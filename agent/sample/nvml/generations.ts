@@ -1,43 +1,67 @@
 // The line of generations: the current one is sampled, a dead one is closed, and the next is opened after a
 // pause that grows from 1 to 30 seconds, for as long as the agent lives. Each cycle has an answer: samples, or
-// the named reason for having none.
+// the named reason for having none. It also lets go of the driver when somebody wants to unload it.
 
-import type { GpuCycle, GpuIdentity, GpuSource } from "../../../shared/model/gpu.ts";
+import type { GpuCycle, GpuEvent, GpuIdentity, GpuSource, GpuSurvey } from "../../../shared/model/gpu.ts";
+import { NOT_ASKED } from "../../../shared/model/nvml-status.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
+import type { Events } from "./events.ts";
 import { openGeneration } from "./generation.ts";
-import type { Generation } from "./generation.ts";
-import type { LibraryOptions } from "./library.ts";
-import type { MarkWriter } from "./marks.ts";
+import type { Generation, GenerationOptions } from "./generation.ts";
 import { createBlocks } from "./reader.ts";
+import { NO_SURVEY } from "./survey.ts";
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 /** A generation that lived this long was a good one: the next failure starts from the shortest pause again. */
 const GOOD_LIFE_MS = 30_000;
+/**
+ * A GPU that answers nothing may need a new connection, as after a reset. That is tried after this time, and then ever
+ * less often, since a new connection costs the other GPUs the events of a moment.
+ */
+const FIRST_SILENCE_MS = 10_000;
+const LONGEST_SILENCE_MS = 300_000;
+
+const RELEASED: GpuSource = {
+  state: "failed",
+  call: "release",
+  code: NOT_ASKED,
+  detail: "released so that the driver can be unloaded",
+};
 
 export interface Generations {
   /** One cycle. Calls the driver, so it takes as long as the driver does. */
   readonly cycle: () => GpuCycle;
+  /** What the driver reports by itself; null while there is no connection. */
+  readonly events: () => Events | null;
+  /** Does what an event asks for, besides being told. */
+  readonly onEvents: (events: readonly GpuEvent[]) => void;
+  readonly survey: () => GpuSurvey;
+  /** Closes the driver and does not open it again until `resume`. */
+  readonly release: () => void;
+  readonly resume: () => void;
   readonly close: () => void;
 }
 
-export function createGenerations(options: {
-  readonly library: LibraryOptions;
-  readonly marks: MarkWriter;
-  readonly clock: Clock;
-}): Generations {
-  const { library, marks, clock } = options;
+export type GenerationsOptions = Omit<GenerationOptions, "blockOf" | "known" | "clock"> & {
+  readonly clock: Pick<Clock, "now" | "monotonic">;
+};
+
+export function createGenerations(options: GenerationsOptions): Generations {
+  const { clock } = options;
   const blockOf = createBlocks();
   let generation: Generation | null = null;
   let source: GpuSource = { state: "starting" };
   let known: readonly GpuIdentity[] = [];
+  let released = false;
   let openedAt = 0;
   let pauseMs = FIRST_PAUSE_MS;
   let retryAt = 0;
+  let silentSince: number | null = null;
+  let silenceMs = FIRST_SILENCE_MS;
 
   const open = (): Generation | null => {
-    const now = clock.monotonic();
-    const result = openGeneration({ library, marks, blockOf, known, now });
+    const result = openGeneration({ ...options, blockOf, known });
     if (result.kind === "not-open") {
       pause(result.source);
       return null;
@@ -61,12 +85,32 @@ export function createGenerations(options: {
     generation = null;
   };
 
+  const reopen = (): void => {
+    end();
+    generation = open();
+  };
+
+  /** Whether a GPU has been silent for so long that a new connection is worth a try. */
+  const isSilenceOver = (anySilent: boolean): boolean => {
+    const now = clock.monotonic();
+    if (!anySilent) {
+      silentSince = null;
+      silenceMs = FIRST_SILENCE_MS;
+      return false;
+    }
+    silentSince ??= now;
+    if (now - silentSince < silenceMs) return false;
+    silentSince = now;
+    silenceMs = Math.min(LONGEST_SILENCE_MS, silenceMs * 2);
+    return true;
+  };
+
   const samples = (): GpuCycle["samples"] => {
+    if (released) return [];
     if (generation === null && clock.monotonic() >= retryAt) generation = open();
     let result = generation?.sample(clock.monotonic());
-    if (result?.kind === "changed") {
-      end();
-      generation = open();
+    if (result?.kind === "changed" || (result?.kind === "samples" && isSilenceOver(result.anySilent))) {
+      reopen();
       result = generation?.sample(clock.monotonic());
     }
     if (result?.kind === "over") {
@@ -81,6 +125,26 @@ export function createGenerations(options: {
       const at = clock.now();
       const taken = samples();
       return { at, source, samples: taken };
+    },
+    events: () => generation?.events ?? null,
+    onEvents: (events) => {
+      if (generation === null) return;
+      if (events.some(({ what }) => what.kind === "mig-changed")) reopen();
+      else if (events.some(({ what }) => what.kind === "recovery-action" || what.kind === "unavailable"))
+        generation.hasten();
+    },
+    survey: () => generation?.survey() ?? NO_SURVEY,
+    release: () => {
+      released = true;
+      end();
+      source = RELEASED;
+    },
+    resume: () => {
+      if (!released) return;
+      released = false;
+      source = { state: "starting" };
+      retryAt = 0;
+      pauseMs = FIRST_PAUSE_MS;
     },
     close: end,
   };

@@ -7,7 +7,8 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { createDouble, healthyGpus } from "../../../test/nvml-double/fixture.ts";
-import { candidates, locateLibrary, SONAME } from "./library.ts";
+import { locateLibrary } from "./library.ts";
+import { candidates, SONAME } from "./places.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -50,8 +51,10 @@ describe("locateLibrary()", () => {
       import { openGeneration } from ${JSON.stringify(new URL("generation.ts", import.meta.url).href)};
       import { createMarkBuffer, createMarkWriter } from ${JSON.stringify(new URL("marks.ts", import.meta.url).href)};
       import { createBlocks } from ${JSON.stringify(new URL("reader.ts", import.meta.url).href)};
-      const opened = openGeneration({ library: { path: null, driverRoots: [] }, known: [], now: 0,
-        marks: createMarkWriter(createMarkBuffer()), blockOf: createBlocks() });
+      const clock = { now: Date.now, monotonic: () => performance.now() };
+      const opened = openGeneration({ library: { path: null, driverRoots: [] }, known: [], clock, gpm: false,
+        intervalMs: 1000, slowIntervalMs: 10000, marks: createMarkWriter(createMarkBuffer()),
+        blockOf: createBlocks() });
       console.log(opened.generation.source.driver, opened.generation.source.gpus.length);`;
     const { stdout } = await promisify(execFile)(
       process.execPath,

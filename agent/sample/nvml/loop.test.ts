@@ -32,6 +32,25 @@ describe("sampleOnSchedule()", () => {
     await loop;
   });
 
+  test("leaves the time between two cycles to whoever is given", async () => {
+    const clock = createFakeClock();
+    const stop = new AbortController();
+    const given: number[] = [];
+    await sampleOnSchedule({
+      cycle: () => ({ at: clock.now(), source: { state: "starting" }, samples: [] }),
+      onCycle: () => undefined,
+      between: async (ms) => {
+        given.push(ms);
+        if (given.length === 3) stop.abort();
+        await clock.advance(ms);
+      },
+      intervalMs: millis(1_000),
+      clock,
+      signal: stop.signal,
+    });
+    expect(given).toEqual([1_000, 1_000, 1_000]);
+  });
+
   test("ends between two cycles when it is told to", async () => {
     const clock = createFakeClock();
     const stop = new AbortController();

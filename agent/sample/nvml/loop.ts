@@ -10,17 +10,20 @@ import type { Clock } from "../../../shared/runtime/clock.ts";
 export async function sampleOnSchedule(options: {
   readonly cycle: () => GpuCycle;
   readonly onCycle: (cycle: GpuCycle) => void;
+  /** Spends the time until the next slot, and ends early when the signal is aborted. Sleeps when not given. */
+  readonly between?: (ms: Millis, signal: AbortSignal) => Promise<void>;
   readonly intervalMs: Millis;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }): Promise<void> {
   const { cycle, onCycle, intervalMs, clock, signal } = options;
+  const between = options.between ?? ((ms: Millis) => sleepUnlessAborted(clock, ms, signal));
   const startedAt = clock.monotonic();
   for (let slot = 0; !signal.aborted;) {
     onCycle(cycle());
     const elapsedMs = millis(clock.monotonic() - startedAt);
     slot = nextSlot(slot, elapsedMs, intervalMs);
-    await sleepUnlessAborted(clock, millis(Math.max(0, slot * intervalMs - elapsedMs)), signal);
+    await between(millis(Math.max(0, slot * intervalMs - elapsedMs)), signal);
   }
 }
 

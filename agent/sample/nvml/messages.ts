@@ -12,6 +12,8 @@ export interface WorkerSettings {
   readonly slowIntervalMs: Millis;
   /** Whether the GPU's own counters are sampled, where it has them. */
   readonly gpm: boolean;
+  /** Whether it begins as after a `release`, as a worker does that follows one that crashed. */
+  readonly released: boolean;
   readonly marks: SharedArrayBuffer;
 }
 

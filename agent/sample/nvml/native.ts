@@ -24,9 +24,17 @@ export interface Bound {
   readonly out: (out: Address) => number;
   readonly text: (out: Address, size: number) => number;
   readonly "index-out": (index: number, out: Address) => number;
+  readonly handle: (handle: Address) => number;
+  readonly "handle-out-timeout": (handle: Address, out: Address, timeoutMs: number) => number;
   readonly "device-out": (device: Address, out: Address) => number;
+  readonly "device-out-out": (device: Address, first: Address, second: Address) => number;
+  readonly "device-four-out": (device: Address, a: Address, b: Address, c: Address, d: Address) => number;
   readonly "device-text": (device: Address, out: Address, size: number) => number;
+  /** The selector is an enumeration, an index or a count. */
   readonly "device-selector-out": (device: Address, selector: number, out: Address) => number;
+  readonly "device-handle": (device: Address, handle: Address) => number;
+  readonly "device-number-handle": (device: Address, number: number, handle: Address) => number;
+  readonly "device-mask-handle": (device: Address, mask: number, handle: Address) => number;
 }
 
 const PARAMETERS: Readonly<Record<CallForm, readonly string[]>> = {
@@ -35,9 +43,16 @@ const PARAMETERS: Readonly<Record<CallForm, readonly string[]>> = {
   out: ["void *"],
   text: ["void *", "uint32_t"],
   "index-out": ["uint32_t", "void *"],
+  handle: ["void *"],
+  "handle-out-timeout": ["void *", "void *", "uint32_t"],
   "device-out": ["void *", "void *"],
+  "device-out-out": ["void *", "void *", "void *"],
+  "device-four-out": ["void *", "void *", "void *", "void *", "void *"],
   "device-text": ["void *", "void *", "uint32_t"],
   "device-selector-out": ["void *", "int", "void *"],
+  "device-handle": ["void *", "void *"],
+  "device-number-handle": ["void *", "uint32_t", "void *"],
+  "device-mask-handle": ["void *", "uint64_t", "void *"],
 };
 
 export interface NativeLibrary {

@@ -1,70 +1,90 @@
-// Asks one GPU for one reading, cycle after cycle, with as little work as possible: everything that does not
-// change is bound once. What a GPU does not support is asked once and remembered for as long as the reader
-// lives, which is one generation.
+// Asks one GPU one question, cycle after cycle, with as little work as possible: everything that does not change is
+// bound once, and an answer goes from the driver's buffer straight into the packed rows. What a GPU does not support is
+// asked once and remembered for as long as the reader lives, which is one generation.
 
-import type { Reading } from "../../../shared/model/gpu-readings.ts";
-import { FUNCTION_NOT_FOUND, meaningOf, NO_DATA, SUCCESS } from "../../../shared/model/nvml-status.ts";
-import { numberOf } from "./calls.ts";
+import type { GpuReadings, Reading } from "../../../shared/model/gpu-readings.ts";
+import { kindOf, READING_AT } from "../../../shared/model/gpu-readings.ts";
+import {
+  FUNCTION_NOT_FOUND,
+  GPU_IS_LOST,
+  meaningOf,
+  NO_DATA,
+  SUCCESS,
+} from "../../../shared/model/nvml-status.ts";
+import { askWay, bindWay } from "./bound-way.ts";
+import type { BoundWay } from "./bound-way.ts";
 import type { CallName } from "./calls.ts";
 import type { Library } from "./library.ts";
-import { marked } from "./marks.ts";
 import type { MarkWriter } from "./marks.ts";
 import { allocate } from "./native.ts";
 import type { Address, Block } from "./native.ts";
-import type { Question, Way } from "./readings.ts";
+import { put } from "./question.ts";
+import type { Ask, DecodedWay, Question, WrittenWay } from "./question.ts";
 
 /** What a reader needs of its generation. */
 export interface Driver {
   readonly library: Library;
   readonly marks: MarkWriter;
-  /** The one buffer of a call, shared by all GPUs: calls are made one after the other. */
-  readonly blockOf: (call: CallName, size: number) => Block;
+  /**
+   * The one buffer of this name, with at least `size` bytes. Calls are made one after the other, so all GPUs share the
+   * buffer of a call; whoever needs one of his own adds the GPU to the name.
+   */
+  readonly blockOf: (name: string, size: number) => Block;
   /** Told of each code that ends the generation. */
   readonly onFatal: (call: CallName, code: number) => void;
 }
 
-export type Reader<T> = (device: Address) => Reading<T>;
+/**
+ * Asks a GPU some questions and writes their readings. SUCCESS, or the code of the last that has none; GPU_IS_LOST when
+ * the GPU has left the bus.
+ */
+export type Reader = (device: Address, readings: GpuReadings) => number;
 
-/** Buffers by call, made when first needed and kept while the process lives (native.ts says why). */
+/** Buffers by name, made when first needed and kept while the process lives (native.ts says why). */
 export function createBlocks(): Driver["blockOf"] {
-  const blocks = new Map<CallName, Block>();
-  return (call, size) => {
-    let block = blocks.get(call);
-    if (block === undefined) {
+  const blocks = new Map<string, Block>();
+  return (name, size) => {
+    let block = blocks.get(name);
+    if (block === undefined || block.bytes.length < size) {
       block = allocate(size);
-      blocks.set(call, block);
+      blocks.set(name, block);
     }
     return block;
   };
 }
 
-interface Asker<T> {
-  readonly call: CallName;
-  readonly ask: (device: Address) => number;
-  readonly block: Block;
-  readonly decode: Way<T>["decode"];
-  /** The code with which this GPU declined for good. */
-  declined: number | null;
+/** One question and where it stands. */
+interface Line {
+  readonly askers: readonly Asker[];
+  readonly slots: readonly number[];
+  /** The way that has answered. */
+  settled: Asker | null;
 }
 
 /**
- * A reader that settles on the first way that answers. Until one has, an unknown failure tries the next way
+ * A reader for these questions, one after the other, each only while the GPU is there: a call to a lost GPU can take
+ * seconds. Each question settles on the first way that answers. Until one has, an unknown failure tries the next way
  * as well: under WSL the newer memory call fails with 999 where the older one works. Once one has, a failure
  * is a failure, since two ways can mean slightly different things and a series must not switch between them.
  */
-export function createReader<T>(driver: Driver, question: Question<T>, gpu: number): Reader<T> {
-  const askers = question.map((way) => createAsker(driver, way, gpu));
-  let settled: Asker<T> | null = null;
+export function createReader(driver: Driver, questions: readonly Question[], gpu: number): Reader {
+  const { marks } = driver;
+  const lines = questions.map((question): Line => {
+    const slots = question.readings.map((name) => READING_AT[name]);
+    const askers = question.ways.map((way) => createAsker(driver, way, slots[0] ?? 0));
+    return { askers, slots, settled: null };
+  });
 
-  const search = (device: Address): Reading<T> => {
+  const search = (line: Line, device: Address, readings: GpuReadings): number => {
     let refusal = FUNCTION_NOT_FOUND;
     let failure: number | null = null;
-    for (const asker of askers) {
-      const code = asker.declined ?? asker.ask(device);
+    for (const asker of line.askers) {
+      const code = asker.declined ?? askWay(marks, asker, gpu, device);
       const meaning = meaningOf(code);
       if (meaning === "success") {
-        settled = asker;
-        return decoded(asker);
+        line.settled = asker;
+        take(asker, readings);
+        return SUCCESS;
       }
       if (meaning === "unsupported") {
         asker.declined = code;
@@ -72,79 +92,95 @@ export function createReader<T>(driver: Driver, question: Question<T>, gpu: numb
         continue;
       }
       // A lost GPU or a dead driver says nothing about this way of asking.
-      if (meaning !== "failed") return failed(driver, asker.call, code);
+      if (meaning !== "failed") return refuse(line, asker, code, readings);
       failure ??= code;
     }
-    if (failure !== null) return { kind: "failed", code: failure };
-    return { kind: "unsupported", code: refusal };
+    return writeCodes(readings, line.slots, failure ?? refusal);
   };
 
-  return (device) => {
-    if (settled === null) return search(device);
-    const code = settled.ask(device);
-    if (code === SUCCESS) return decoded(settled);
-    if (meaningOf(code) !== "unsupported") return failed(driver, settled.call, code);
+  const refuse = (line: Line, asker: Asker, code: number, readings: GpuReadings): number => {
+    if (meaningOf(code) === "fatal") driver.onFatal(asker.call, code);
+    return writeCodes(readings, line.slots, code);
+  };
+
+  /** What a settled way answers other than success. */
+  const fail = (line: Line, asker: Asker, code: number, device: Address, readings: GpuReadings): number => {
+    if (meaningOf(code) !== "unsupported") return refuse(line, asker, code, readings);
     // The GPU has changed its mind, as when MIG mode is switched on: look again, from the first way on.
-    settled.declined = code;
-    settled = null;
-    return search(device);
+    asker.declined = code;
+    line.settled = null;
+    return search(line, device, readings);
+  };
+
+  // The inner loop of every cycle.
+  return (device, readings) => {
+    let last = SUCCESS;
+    for (let at = 0; at < lines.length; at++) {
+      const line = lines[at];
+      if (line === undefined) break;
+      const asker = line.settled;
+      let code: number;
+      if (asker === null) code = search(line, device, readings);
+      else {
+        code = askWay(marks, asker, gpu, device);
+        if (code === SUCCESS) take(asker, readings);
+        else code = fail(line, asker, code, device, readings);
+      }
+      if (code === GPU_IS_LOST) return code;
+      if (code !== SUCCESS) last = code;
+    }
+    return last;
   };
 }
 
-function createAsker<T>(driver: Driver, way: Way<T>, gpu: number): Asker<T> {
-  const block = driver.blockOf(way.call, way.size);
-  const ask = bindWay(driver, way, block, gpu);
-  const absent = { ask: () => FUNCTION_NOT_FOUND, declined: FUNCTION_NOT_FOUND };
-  return {
-    call: way.call,
-    block,
-    decode: way.decode,
-    ...(ask === null ? absent : { ask, declined: null }),
-  };
-}
-
-/** One closure for each form and no call between it and the driver: this is the inner loop of every cycle. */
-function bindWay<T>(driver: Driver, way: Way<T>, block: Block, gpu: number): Asker<T>["ask"] | null {
-  const { library, marks } = driver;
-  const { address, view } = block;
-  const { stamp, size } = way;
-  const number = numberOf(way.call);
-  switch (way.form) {
-    case "device-out": {
-      const call = library.bind(way.call);
-      if (call === null) return null;
-      return (device) => {
-        if (stamp !== null) view.setUint32(0, stamp, true);
-        marks.enter(number, gpu);
-        const code = call(device, address);
-        marks.leave();
-        return code;
-      };
+/** One answer, for what is asked once in a generation. Tries the ways as a reader does. */
+export function askOnce<T>(driver: Driver, ways: Ask<T>, gpu: number, device: Address): Reading<T> {
+  let refusal = FUNCTION_NOT_FOUND;
+  let failure: number | null = null;
+  for (const way of ways) {
+    const asker = bindWay(driver, way);
+    if (asker.declined !== null) continue;
+    if (way.form === "device-text") asker.block.bytes.fill(0);
+    const code = askWay(driver.marks, asker, gpu, device);
+    const meaning = meaningOf(code);
+    if (meaning === "success") {
+      const value = way.decode(asker.block);
+      return value === undefined ? { kind: "failed", code: NO_DATA } : { kind: "value", value };
     }
-    case "device-text": {
-      const call = library.bind(way.call);
-      return call && ((device) => marked(marks, way.call, gpu, () => call(device, address, size)));
-    }
-    case "device-selector-out": {
-      const call = library.bind(way.call);
-      if (call === null) return null;
-      const { selector } = way;
-      return (device) => {
-        marks.enter(number, gpu);
-        const code = call(device, selector, address);
-        marks.leave();
-        return code;
-      };
-    }
+    if (meaning === "fatal") driver.onFatal(way.call, code);
+    if (meaning === "unsupported") refusal = code;
+    else failure ??= code;
+    if (meaning === "fatal" || meaning === "lost") break;
   }
+  const code = failure ?? refusal;
+  return { kind: kindOf(code), code };
 }
 
-function decoded<T>(asker: Asker<T>): Reading<T> {
-  const value = asker.decode(asker.block);
-  return value === undefined ? { kind: "failed", code: NO_DATA } : { kind: "value", value };
+export function writeCodes(readings: GpuReadings, slots: readonly number[], code: number): number {
+  for (const slot of slots) {
+    readings.values[slot] = Number.NaN;
+    readings.codes[slot] = code;
+  }
+  return code;
 }
 
-function failed<T>(driver: Driver, call: CallName, code: number): Reading<T> {
-  if (meaningOf(code) === "fatal") driver.onFatal(call, code);
-  return { kind: "failed", code };
+interface Asker extends BoundWay {
+  readonly slot: number;
+  /** Null when the way writes several readings by itself. */
+  readonly decode: DecodedWay["decode"] | null;
+  readonly write: WrittenWay["write"] | null;
+}
+
+function createAsker(driver: Driver, way: DecodedWay | WrittenWay, slot: number): Asker {
+  return {
+    ...bindWay(driver, way),
+    slot,
+    decode: "decode" in way ? way.decode : null,
+    write: "write" in way ? way.write : null,
+  };
+}
+
+function take(asker: Asker, readings: GpuReadings): void {
+  if (asker.decode !== null) put(readings, asker.slot, asker.decode(asker.view));
+  else asker.write?.(asker.view, readings);
 }

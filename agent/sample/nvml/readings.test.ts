@@ -1,42 +1,103 @@
 import { describe, expect, test } from "vitest";
 
+import { emptyReadings, READING_AT, readingOf } from "../../../shared/model/gpu-readings.ts";
+import type { GpuReadingName } from "../../../shared/model/gpu-readings.ts";
+import { normalBusId } from "./identity.ts";
 import { allocate, textOf } from "./native.ts";
-import { MEMORY_USED, normalBusId, POWER, TEMPERATURE, UTILIZATION_GPU } from "./readings.ts";
-import type { Question } from "./readings.ts";
+import { put } from "./question.ts";
+import { FALLBACK_QUESTIONS, FAST_QUESTIONS, SLOW_QUESTIONS } from "./readings.ts";
 
-/** Decodes the words as the answer of the question's nth call. */
-function decode<T>(question: Question<T>, way: number, words: readonly number[]): T | undefined {
-  const asked = question[way];
-  if (asked === undefined) throw new Error(`no way ${way}`);
+const QUESTIONS = [...FAST_QUESTIONS, ...SLOW_QUESTIONS, ...FALLBACK_QUESTIONS];
+
+/** Decodes the words as the answer of the nth way to ask for the reading: its value, or its code in words. */
+function decode(name: GpuReadingName, way: number, words: readonly number[]): number | string {
+  const asked = QUESTIONS.find(({ readings }) => readings.includes(name))?.ways[way];
+  if (asked === undefined) throw new Error(`no way ${way} for ${name}`);
   const block = allocate(asked.size);
   for (const [at, word] of words.entries()) block.view.setUint32(at * 4, word, true);
-  return asked.decode(block);
+  const readings = emptyReadings();
+  if ("write" in asked) asked.write(block.view, readings);
+  else put(readings, READING_AT[name], asked.decode(block.view));
+  const reading = readingOf(readings, name);
+  return reading.kind === "value" ? reading.value : `${reading.kind} ${reading.code}`;
 }
 
 const ONES = 0xffffffff;
+const NO_NUMBER = "failed 21";
+/** version, padding, total, reserved, free, used */
+const memory = (reserved: number, free: number, used: number) => [
+  1,
+  0,
+  100,
+  0,
+  reserved,
+  0,
+  free,
+  0,
+  used,
+  0,
+];
 
 describe("a decoder", () => {
   test("reads the member that is meant and no neighbour", () => {
-    expect(decode(UTILIZATION_GPU, 0, [42, 7])).toBe(0.42);
-    // version, padding, total, reserved, free, used
-    expect(decode(MEMORY_USED, 0, [1, 0, 2, 0, 3, 0, 4, 0, 5, 1])).toBe(5 + 2 ** 32);
-    expect(decode(MEMORY_USED, 1, [1, 0, 2, 0, 3, 0])).toBe(3);
-    expect(decode(TEMPERATURE, 0, [1, 2, 33])).toBe(33);
-    expect(decode(POWER, 0, [77_500])).toBe(77.5);
+    expect(decode("utilization", 0, [42, 7])).toBe(0.42);
+    expect(decode("memoryInterfaceUtilization", 0, [42, 7])).toBe(0.07);
+    expect(decode("memoryUsed", 0, [1, 0, 0, 9, 4, 0, 3, 0, 5, 1])).toBe(5 + 2 ** 32);
+    expect(decode("memoryReserved", 0, memory(4, 3, 5))).toBe(4);
+    expect(decode("memoryFree", 0, memory(4, 3, 5))).toBe(3);
+    expect(decode("memoryUsed", 1, [9, 0, 2, 0, 3, 0])).toBe(3);
+    expect(decode("memoryReserved", 1, [9, 0, 2, 0, 3, 0])).toBe("unsupported 3");
+    expect(decode("temperature", 0, [1, 2, 33])).toBe(33);
+    expect(decode("temperatureMargin", 0, [1, 33])).toBe(33);
+    expect(decode("power", 0, [77_500])).toBe(77.5);
+    expect(decode("smClock", 0, [1_980])).toBe(1_980e6);
+    expect(decode("clockEventReasons", 0, [0x44, 1])).toBe(2 ** 32 + 0x44);
+    expect(decode("encoderUtilization", 0, [3, 167_000])).toBe(0.03);
+    expect(decode("rowRemapBanksLow", 0, [1, 2, 3, 4, 5])).toBe(4);
+    expect(decode("rowRemapBanksNone", 0, [1, 2, 3, 4, 5])).toBe(5);
+    expect(decode("remappedRowsUncorrectable", 0, [1, 2, 0, 1])).toBe(2);
+    expect(decode("rowRemapPending", 0, [1, 2, 0, 1])).toBe(0);
+    expect(decode("rowRemapFailed", 0, [1, 2, 0, 1])).toBe(1);
+    expect(decode("energy", 0, [1_000, 1])).toBe((2 ** 32 + 1_000) / 1_000);
+    // Of fabric information: state in byte 28, summary in byte 36, with garbage around.
+    const fabric = [1, 0, 0, 0, 0, 0, 0, 0xffff_ff03, 0, 0xaaaa_aa02];
+    expect(decode("fabricState", 0, fabric)).toBe(3);
+    expect(decode("fabricHealth", 0, fabric)).toBe(2);
+    expect(decode("fabricState", 1, fabric.slice(0, 9))).toBe(3);
+    expect(decode("fabricHealth", 1, fabric.slice(0, 9))).toBe("unsupported 3");
   });
 
   test("takes no number from an answer that is not available", () => {
-    expect(decode(UTILIZATION_GPU, 0, [ONES, ONES])).toBeUndefined();
-    expect(decode(MEMORY_USED, 0, [1, 0, 2, 0, 3, 0, 4, 0, ONES, ONES])).toBeUndefined();
-    expect(decode(MEMORY_USED, 1, [1, 0, 2, 0, ONES, ONES])).toBeUndefined();
-    expect(decode(POWER, 0, [ONES])).toBeUndefined();
-    expect(decode(TEMPERATURE, 1, [0x7fffffff])).toBeUndefined();
+    expect(decode("utilization", 0, [ONES, 7])).toBe(NO_NUMBER);
+    expect(decode("memoryUsed", 0, [1, 0, 2, 0, 3, 0, 4, 0, ONES, ONES])).toBe(NO_NUMBER);
+    expect(decode("memoryUsed", 1, [1, 0, 2, 0, ONES, ONES])).toBe(NO_NUMBER);
+    expect(decode("power", 0, [ONES])).toBe(NO_NUMBER);
+    expect(decode("temperature", 1, [0x7fffffff])).toBe(NO_NUMBER);
+    expect(decode("clockEventReasons", 0, [ONES, ONES])).toBe(NO_NUMBER);
+    expect(decode("smClock", 0, [ONES])).toBe(NO_NUMBER);
+    expect(decode("energy", 0, [ONES, ONES])).toBe(NO_NUMBER);
+    expect(decode("pcieReplays", 0, [ONES])).toBe(NO_NUMBER);
+  });
+
+  test("takes no number that cannot be one", () => {
+    expect(decode("memoryUsed", 0, memory(0, 0, 101))).toBe(NO_NUMBER);
+    expect(decode("memoryFree", 0, memory(0, 101, 0))).toBe(NO_NUMBER);
+    expect(decode("power", 0, [2_000_000_000])).toBe(NO_NUMBER);
+    expect(decode("memoryClock", 0, [3_000_000])).toBe(NO_NUMBER);
+    expect(decode("temperature", 0, [0, 0, -300])).toBe(NO_NUMBER);
+    // The driver's own "unknown".
+    expect(decode("performanceState", 0, [32])).toBe(NO_NUMBER);
+    expect(decode("pcieGeneration", 0, [0])).toBe(NO_NUMBER);
+    expect(decode("pcieWidth", 0, [0])).toBe(NO_NUMBER);
+    expect(decode("rowRemapPending", 0, [0, 0, 7, 0])).toBe(NO_NUMBER);
+    expect(decode("fabricState", 0, [0, 0, 0, 0, 0, 0, 0, 9, 0, 0])).toBe(NO_NUMBER);
   });
 
   test("keeps a temperature below zero and cuts utilisation at one", () => {
-    expect(decode(TEMPERATURE, 0, [0, 0, -5])).toBe(-5);
-    expect(decode(TEMPERATURE, 1, [-5])).toBe(-5);
-    expect(decode(UTILIZATION_GPU, 0, [101, 0])).toBe(1);
+    expect(decode("temperature", 0, [0, 0, -5])).toBe(-5);
+    expect(decode("temperature", 1, [-5])).toBe(-5);
+    expect(decode("temperatureMargin", 0, [0, -3])).toBe(-3);
+    expect(decode("utilization", 0, [101, 0])).toBe(1);
   });
 });
 
@@ -48,8 +109,8 @@ describe("normalBusId()", () => {
     ["", undefined],
     ["3B:00.0", undefined],
     ["0000:3b:00.0 ", undefined],
-  ])("reads %j as %j", (text, expected) => {
-    expect(normalBusId(text)).toBe(expected);
+  ])("reads %j as %j", (from, expected) => {
+    expect(normalBusId(from)).toBe(expected);
   });
 });
 

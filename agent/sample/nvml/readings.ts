@@ -1,130 +1,226 @@
-// How each reading is asked of the driver and what its answer means: the calls in order of preference, the
-// buffer, the decoder. A decoder returns undefined for an answer that carries no number, which is how the
-// driver says "not available" inside a success; whatever it returns has been checked for range.
+// How each reading that has a call of its own is asked of the driver, and what the answer means. A decoder writes a
+// number only after checking that it can be one; anything else becomes NO_DATA, so that nonsense inside a successful
+// answer never reaches a series. Readings that are fields are in field-table.ts.
 
-import { bytes, celsius, ratioFromPercent, watts } from "../../../shared/model/units.ts";
-import type { Bytes, Celsius, Ratio, Watts } from "../../../shared/model/units.ts";
-import type { CallOf } from "./calls.ts";
+import { READING_AT } from "../../../shared/model/gpu-readings.ts";
+import type { GpuReadingName } from "../../../shared/model/gpu-readings.ts";
+import { NOT_SUPPORTED } from "../../../shared/model/nvml-status.ts";
+import { ENUMS } from "./constants.ts";
 import {
+  FABRIC_INFO_V2,
+  FABRIC_INFO_V3,
+  MARGIN_TEMPERATURE_V1,
   MEMORY_V1,
   MEMORY_V2,
-  NOT_AVAILABLE_32,
-  PCI_INFO,
-  SENSOR_GPU,
+  REMAP_HISTOGRAM,
+  SRAM_ECC_V1,
   TEMPERATURE_V1,
-  TEXT_BYTES,
-  UINT32,
+  UINT32_BYTES,
+  UINT64_BYTES,
   UTILIZATION,
 } from "./layout.ts";
-import type { StructLayout } from "./layout.ts";
-import { textOf } from "./native.ts";
-import type { Block } from "./native.ts";
+import { pair, plain, put, putCode, selected, share, struct, uint32, uint64 } from "./question.ts";
+import type { DecodedWay, Question, Way, WrittenWay } from "./question.ts";
 
-/** One way to ask: a call, its buffer and how to read the answer. */
-export type Way<T> = (
-  | { readonly form: "device-out"; readonly call: CallOf<"device-out"> }
-  | { readonly form: "device-text"; readonly call: CallOf<"device-text"> }
-  | {
-      readonly form: "device-selector-out";
-      readonly call: CallOf<"device-selector-out">;
-      readonly selector: number;
-    }
-) & {
-  readonly size: number;
-  /** Written into the first word before each call, where the struct is versioned. */
-  readonly stamp: number | null;
-  readonly decode: (block: Block) => T | undefined;
-};
+/** What is beyond is not the power, the clock or the temperature of any card. */
+const MOST_MILLIWATTS = 100_000_000;
+const MOST_MEGAHERTZ = 100_000;
+const HOTTEST = 1_000;
+const COLDEST = -273;
+const MOST_GENERATION = 15;
+const MOST_LANES = 64;
+const MOST_BANKS = 1_000_000;
 
-/** The ways to ask for one reading, newest first. */
-export type Question<T> = readonly Way<T>[];
+const {
+  memoryUsed: USED,
+  memoryFree: FREE,
+  memoryReserved: RESERVED,
+  utilization: GPU,
+  memoryInterfaceUtilization: INTERFACE,
+  fabricState: FABRIC_STATE,
+  fabricHealth: FABRIC_HEALTH,
+} = READING_AT;
 
-export const UTILIZATION_GPU: Question<Ratio> = [
-  fromStruct("nvmlDeviceGetUtilizationRates", UTILIZATION, ({ view }) => {
-    const percent = view.getUint32(UTILIZATION.offsets.gpu, true);
-    return percent === NOT_AVAILABLE_32 ? undefined : ratioFromPercent(percent);
-  }),
-];
-
-export const MEMORY_USED: Question<Bytes> = [
-  fromStruct("nvmlDeviceGetMemoryInfo_v2", MEMORY_V2, ({ view }) => size(view, MEMORY_V2.offsets.used)),
-  fromStruct("nvmlDeviceGetMemoryInfo", MEMORY_V1, ({ view }) => size(view, MEMORY_V1.offsets.used)),
-];
-
-export const MEMORY_TOTAL: Question<Bytes> = [
-  fromStruct("nvmlDeviceGetMemoryInfo_v2", MEMORY_V2, ({ view }) => size(view, MEMORY_V2.offsets.total)),
-  fromStruct("nvmlDeviceGetMemoryInfo", MEMORY_V1, ({ view }) => size(view, MEMORY_V1.offsets.total)),
-];
-
-export const TEMPERATURE: Question<Celsius> = [
-  // The sensor is a member of the struct; a zeroed buffer asks for the only one there is.
-  fromStruct("nvmlDeviceGetTemperatureV", TEMPERATURE_V1, ({ view }) =>
-    degrees(view.getInt32(TEMPERATURE_V1.offsets.celsius, true)),
-  ),
+/** Each cycle. The fields of the fast group come on top: ten calls in all. */
+export const FAST_QUESTIONS: readonly Question[] = [
   {
-    form: "device-selector-out",
-    call: "nvmlDeviceGetTemperature",
-    selector: SENSOR_GPU,
-    size: UINT32.size,
-    stamp: null,
-    decode: ({ view }) => degrees(view.getInt32(UINT32.offsets.value, true)),
+    readings: ["utilization", "memoryInterfaceUtilization"],
+    ways: [
+      written(struct("nvmlDeviceGetUtilizationRates", UTILIZATION), (view, readings) => {
+        put(readings, GPU, share(view, UTILIZATION.members.gpu.at));
+        put(readings, INTERFACE, share(view, UTILIZATION.members.memory.at));
+      }),
+    ],
+  },
+  {
+    readings: ["memoryUsed", "memoryFree", "memoryReserved"],
+    ways: [
+      written(struct("nvmlDeviceGetMemoryInfo_v2", MEMORY_V2), (view, readings) => {
+        const { members } = MEMORY_V2;
+        const total = uint64(view, members.total.at);
+        put(readings, USED, part(view, members.used.at, total));
+        put(readings, FREE, part(view, members.free.at, total));
+        put(readings, RESERVED, part(view, members.reserved.at, total));
+      }),
+      // Counts what the driver keeps for itself as used, and does not say how much that is.
+      written(struct("nvmlDeviceGetMemoryInfo", MEMORY_V1), (view, readings) => {
+        const { members } = MEMORY_V1;
+        const total = uint64(view, members.total.at);
+        put(readings, USED, part(view, members.used.at, total));
+        put(readings, FREE, part(view, members.free.at, total));
+        putCode(readings, RESERVED, NOT_SUPPORTED);
+      }),
+    ],
+  },
+  one(
+    "temperature",
+    // The sensor is a member of the struct; a zeroed buffer asks for the only one there is.
+    [
+      struct("nvmlDeviceGetTemperatureV", TEMPERATURE_V1),
+      (view) => degrees(view, TEMPERATURE_V1.members.temperature.at),
+    ],
+    [
+      selected("nvmlDeviceGetTemperature", ENUMS.NVML_TEMPERATURE_GPU, UINT32_BYTES),
+      (view) => degrees(view, 0),
+    ],
+  ),
+  one("power", [plain("nvmlDeviceGetPowerUsage", UINT32_BYTES), fromMilliwatts]),
+  one("smClock", [selected("nvmlDeviceGetClockInfo", ENUMS.NVML_CLOCK_SM, UINT32_BYTES), fromMegahertz]),
+  one("memoryClock", [selected("nvmlDeviceGetClockInfo", ENUMS.NVML_CLOCK_MEM, UINT32_BYTES), fromMegahertz]),
+  one(
+    "clockEventReasons",
+    [plain("nvmlDeviceGetCurrentClocksEventReasons", UINT64_BYTES), (view) => uint64(view, 0)],
+    [plain("nvmlDeviceGetCurrentClocksThrottleReasons", UINT64_BYTES), (view) => uint64(view, 0)],
+  ),
+  one("encoderUtilization", [pair("nvmlDeviceGetEncoderUtilization"), (view) => share(view, 0)]),
+  one("decoderUtilization", [pair("nvmlDeviceGetDecoderUtilization"), (view) => share(view, 0)]),
+];
+
+/** Each slow interval: what changes seldom or costs the driver much. */
+export const SLOW_QUESTIONS: readonly Question[] = [
+  one("powerLimit", [plain("nvmlDeviceGetEnforcedPowerLimit", UINT32_BYTES), fromMilliwatts]),
+  one("videoClock", [
+    selected("nvmlDeviceGetClockInfo", ENUMS.NVML_CLOCK_VIDEO, UINT32_BYTES),
+    fromMegahertz,
+  ]),
+  // The driver's own "unknown" lies outside of the range.
+  one("performanceState", [
+    plain("nvmlDeviceGetPerformanceState", UINT32_BYTES),
+    (view) => uint32(view, 0, ENUMS.NVML_PSTATE_15),
+  ]),
+  one("temperatureMargin", [
+    struct("nvmlDeviceGetMarginTemperature", MARGIN_TEMPERATURE_V1),
+    (view) => degrees(view, MARGIN_TEMPERATURE_V1.members.marginTemperature.at),
+  ]),
+  one("jpegUtilization", [pair("nvmlDeviceGetJpgUtilization"), (view) => share(view, 0)]),
+  one("ofaUtilization", [pair("nvmlDeviceGetOfaUtilization"), (view) => share(view, 0)]),
+  one("sramThresholdExceeded", [
+    struct("nvmlDeviceGetSramEccErrorStatus", SRAM_ECC_V1),
+    (view) => uint32(view, SRAM_ECC_V1.members.bThresholdExceeded.at, 1),
+  ]),
+  {
+    readings: ["rowRemapBanksFull", "rowRemapBanksLow", "rowRemapBanksNone"],
+    ways: [
+      written(struct("nvmlDeviceGetRowRemapperHistogram", REMAP_HISTOGRAM), (view, readings) => {
+        const { max, low, none } = REMAP_HISTOGRAM.members;
+        put(readings, READING_AT.rowRemapBanksFull, uint32(view, max.at, MOST_BANKS));
+        put(readings, READING_AT.rowRemapBanksLow, uint32(view, low.at, MOST_BANKS));
+        put(readings, READING_AT.rowRemapBanksNone, uint32(view, none.at, MOST_BANKS));
+      }),
+    ],
+  },
+  one("pcieGeneration", [
+    plain("nvmlDeviceGetCurrPcieLinkGeneration", UINT32_BYTES),
+    (view) => positive(view, MOST_GENERATION),
+  ]),
+  one("pcieWidth", [
+    plain("nvmlDeviceGetCurrPcieLinkWidth", UINT32_BYTES),
+    (view) => positive(view, MOST_LANES),
+  ]),
+  {
+    readings: ["fabricState", "fabricHealth"],
+    ways: [
+      written(struct("nvmlDeviceGetGpuFabricInfoV", FABRIC_INFO_V3), (view, readings) => {
+        const { state, healthSummary } = FABRIC_INFO_V3.members;
+        put(readings, FABRIC_STATE, octet(view, state.at, ENUMS.NVML_GPU_FABRIC_STATE_COMPLETED));
+        const most = ENUMS.NVML_GPU_FABRIC_HEALTH_SUMMARY_LIMITED_CAPACITY;
+        put(readings, FABRIC_HEALTH, octet(view, healthSummary.at, most));
+      }),
+      written(struct("nvmlDeviceGetGpuFabricInfoV", FABRIC_INFO_V2), (view, readings) => {
+        const { state } = FABRIC_INFO_V2.members;
+        put(readings, FABRIC_STATE, octet(view, state.at, ENUMS.NVML_GPU_FABRIC_STATE_COMPLETED));
+        putCode(readings, FABRIC_HEALTH, NOT_SUPPORTED);
+      }),
+    ],
   },
 ];
 
-export const POWER: Question<Watts> = [
-  fromStruct("nvmlDeviceGetPowerUsage", UINT32, ({ view }) => {
-    const milliwatts = view.getUint32(UINT32.offsets.value, true);
-    return milliwatts === NOT_AVAILABLE_32 ? undefined : watts(milliwatts / 1000);
-  }),
+/** In the slow group, and only where the driver does not have these as fields. */
+export const FALLBACK_QUESTIONS: readonly Question[] = [
+  one("energy", [
+    plain("nvmlDeviceGetTotalEnergyConsumption", UINT64_BYTES),
+    (view) => uint64(view, 0) / 1000,
+  ]),
+  one("pcieReplays", [
+    plain("nvmlDeviceGetPcieReplayCounter", UINT32_BYTES),
+    (view) => uint32(view, 0, 0xffffffff),
+  ]),
+  {
+    readings: ["remappedRowsCorrectable", "remappedRowsUncorrectable", "rowRemapPending", "rowRemapFailed"],
+    ways: [
+      written(
+        {
+          form: "device-four-out",
+          call: "nvmlDeviceGetRemappedRows",
+          size: 4 * UINT32_BYTES,
+          stamp: null,
+        },
+        (view, readings) => {
+          put(readings, READING_AT.remappedRowsCorrectable, uint32(view, 0, MOST_BANKS));
+          put(readings, READING_AT.remappedRowsUncorrectable, uint32(view, 4, MOST_BANKS));
+          put(readings, READING_AT.rowRemapPending, uint32(view, 8, 1));
+          put(readings, READING_AT.rowRemapFailed, uint32(view, 12, 1));
+        },
+      ),
+    ],
+  },
 ];
 
-export const UUID: Question<string> = [fromText("nvmlDeviceGetUUID", TEXT_BYTES.uuid)];
-
-export const NAME: Question<string> = [fromText("nvmlDeviceGetName", TEXT_BYTES.name)];
-
-export const BUS_ID: Question<string> = [
-  fromStruct("nvmlDeviceGetPciInfo_v3", PCI_INFO, (block) => {
-    const at = PCI_INFO.offsets.busId;
-    return normalBusId(textOf(block.bytes.subarray(at, at + TEXT_BYTES.busId)));
-  }),
-];
-
-/** The driver writes 00000000:3B:00.0; the kernel log and sysfs write 0000:3b:00.0. */
-export function normalBusId(text: string): string | undefined {
-  const parts = /^(?<domain>[0-9a-f]{4,8}):(?<rest>[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])$/iu.exec(text)?.groups;
-  if (parts === undefined) return undefined;
-  const domain = Number.parseInt(parts["domain"] ?? "", 16)
-    .toString(16)
-    .padStart(4, "0");
-  return `${domain}:${parts["rest"]?.toLowerCase()}`;
+/** A question for one reading, by ways and their decoders. */
+function one(name: GpuReadingName, ...ways: readonly (readonly [Way, DecodedWay["decode"]])[]): Question {
+  return { readings: [name], ways: ways.map(([way, decode]) => ({ ...way, decode })) };
 }
 
-function fromStruct<T>(
-  call: CallOf<"device-out">,
-  layout: StructLayout,
-  decode: (block: Block) => T | undefined,
-): Way<T> {
-  return { form: "device-out", call, size: layout.size, stamp: layout.stamp ?? null, decode };
+function written(way: Way, write: WrittenWay["write"]): WrittenWay {
+  return { ...way, write };
 }
 
-function fromText(call: CallOf<"device-text">, size: number): Way<string> {
-  return {
-    form: "device-text",
-    call,
-    size,
-    stamp: null,
-    decode: (block) => textOf(block.bytes) || undefined,
-  };
+/** A share of the memory; more than all of it is no answer. */
+function part(view: DataView, at: number, total: number): number {
+  const size = uint64(view, at);
+  return size > total ? Number.NaN : size;
 }
 
-/** A 64-bit size: all ones is "not available", and past 2^53 no memory exists that it could describe. */
-function size(view: DataView, at: number): Bytes | undefined {
-  const high = view.getUint32(at + 4, true);
-  if (high >= 0x200000) return undefined;
-  return bytes(high * 0x100000000 + view.getUint32(at, true));
+function fromMilliwatts(view: DataView): number {
+  return uint32(view, 0, MOST_MILLIWATTS) / 1000;
 }
 
-/** Outside of this range a number is not the temperature of anything that still computes. */
-function degrees(value: number): Celsius | undefined {
-  return value > -273 && value < 1000 ? celsius(value) : undefined;
+function fromMegahertz(view: DataView): number {
+  return uint32(view, 0, MOST_MEGAHERTZ) * 1_000_000;
+}
+
+function degrees(view: DataView, at: number): number {
+  const value = view.getInt32(at, true);
+  return value > COLDEST && value < HOTTEST ? value : Number.NaN;
+}
+
+/** For what is not there when it is 0, such as lanes of a link. */
+function positive(view: DataView, most: number): number {
+  const value = uint32(view, 0, most);
+  return value === 0 ? Number.NaN : value;
+}
+
+function octet(view: DataView, at: number, most: number): number {
+  const value = view.getUint8(at);
+  return value > most ? Number.NaN : value;
 }

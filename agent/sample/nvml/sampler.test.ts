@@ -2,7 +2,8 @@
 
 import { describe, expect, onTestFinished, test } from "vitest";
 
-import type { GpuCycle, GpuSource } from "../../../shared/model/gpu.ts";
+import { readingOf } from "../../../shared/model/gpu-readings.ts";
+import type { GpuCycle, GpuEvent, GpuSource } from "../../../shared/model/gpu.ts";
 import { millis } from "../../../shared/model/units.ts";
 import { systemClock } from "../../../shared/runtime/clock.ts";
 import { createFakeClock } from "../../../test/build/clock.ts";
@@ -19,6 +20,7 @@ interface Told {
   /** Resolves with the first source, from now on, that the condition holds for. */
   readonly source: (holds: (source: GpuSource) => boolean) => Promise<GpuSource>;
   readonly cycle: (holds: (cycle: GpuCycle) => boolean) => Promise<GpuCycle>;
+  readonly event: (holds: (event: GpuEvent) => boolean) => Promise<GpuEvent>;
 }
 
 interface Setup extends Told {
@@ -30,13 +32,17 @@ async function setUp(scenario: Scenario): Promise<Setup> {
   const double = await createDouble(scenario);
   const sources = createWaiters<GpuSource>();
   const cycles = createWaiters<GpuCycle>();
+  const events = createWaiters<GpuEvent>();
   const sampler = startSampler({
     workerUrl: WORKER,
     intervalMs: INTERVAL,
+    slowIntervalMs: millis(400),
+    gpm: true,
     library: double.library,
     clock: systemClock,
     onSource: sources.tell,
     onCycle: cycles.tell,
+    onEvent: events.tell,
   });
   onTestFinished(async () => {
     // Releases whatever hangs, so that the thread can end.
@@ -44,7 +50,7 @@ async function setUp(scenario: Scenario): Promise<Setup> {
     expect(await sampler.stop(millis(10_000))).toBe("stopped");
     double[Symbol.dispose]();
   });
-  return { double, sampler, source: sources.wait, cycle: cycles.wait };
+  return { double, sampler, source: sources.wait, cycle: cycles.wait, event: events.wait };
 }
 
 function createWaiters<T>(): {
@@ -73,7 +79,8 @@ describe("startSampler()", () => {
     const { cycle, sampler } = await setUp({ gpus: healthyGpus(8) });
     const first = await cycle(({ samples }) => samples.length === 8);
     expect(first.source.state).toBe("ready");
-    expect(first.samples[7]?.temperatureCelsius).toEqual({ kind: "value", value: 35 });
+    const last = first.samples[7];
+    expect(last && readingOf(last.readings, "temperature")).toEqual({ kind: "value", value: 35 });
     const second = await cycle(() => true);
     expect(second.at).toBeGreaterThan(first.at);
     expect(second.source).toBe(first.source);
@@ -127,6 +134,46 @@ describe("startSampler()", () => {
     expect(counters["nvmlShutdown"]?.calls).toBe(1);
   });
 
+  test("tells an event while it waits for the next cycle", async () => {
+    const { event } = await setUp({
+      gpus: healthyGpus(2).map((gpu) => ({ ...gpu, eventTypes: 0x8 })),
+      events: [{ afterMs: 300, gpu: 1, type: 0x8, data: 48 }],
+    });
+    expect(await event(() => true)).toMatchObject({
+      gpu: "GPU-00000001-aaaa-bbbb-cccc-dddddddddddd",
+      teller: "driver",
+      what: { kind: "xid", xid: 48 },
+    });
+  });
+
+  test("surveys what the driver can tell, for all who ask", async () => {
+    const { cycle, sampler } = await setUp({ gpus: healthyGpus(2) });
+    await cycle(({ samples }) => samples.length === 2);
+    const surveys = await Promise.all([sampler.survey(millis(10_000)), sampler.survey(millis(10_000))]);
+    for (const survey of surveys) {
+      const power = survey?.calls.find(({ name }) => name === "nvmlDeviceGetPowerUsage");
+      expect(power).toEqual({ name: "nvmlDeviceGetPowerUsage", exported: true, codes: [0, 0] });
+    }
+  });
+
+  test("has no survey while the driver hangs", async () => {
+    const rules = [{ kind: "hang", call: "nvmlDeviceGetPowerUsage" }] as const;
+    const { source, sampler } = await setUp({ gpus: healthyGpus(1), rules });
+    await source(({ state }) => state === "hung");
+    expect(await sampler.survey(millis(1))).toBeNull();
+  });
+
+  test("lets go of the driver and takes it up again", async () => {
+    const { double, cycle, sampler } = await setUp({ gpus: healthyGpus(1) });
+    await cycle(({ samples }) => samples.length === 1);
+    sampler.release();
+    await cycle(({ source }) => source.state === "failed" && source.call === "release");
+    expect(double.counters()["nvmlShutdown"]?.calls).toBe(1);
+    sampler.resume();
+    await cycle(({ source }) => source.state === "ready");
+    expect(double.counters()["nvmlInit_v2"]?.calls).toBe(2);
+  });
+
   test("starts a crashed worker again after a pause that grows", async () => {
     const clock = createFakeClock();
     const crashes: GpuSource[] = [];
@@ -134,9 +181,12 @@ describe("startSampler()", () => {
     const sampler = startSampler({
       workerUrl: new URL(`data:text/javascript,${encodeURIComponent("throw new Error('no such GPU code')")}`),
       intervalMs: millis(100_000),
+      slowIntervalMs: millis(100_000),
+      gpm: true,
       library: { path: null, driverRoots: [] },
       clock,
       onCycle: () => undefined,
+      onEvent: () => undefined,
       onSource: (source) => {
         crashes.push(source);
         crashed.tell(source);

@@ -54,8 +54,9 @@ export function startSampler(options: SamplerOptions): GpuSampler {
     options.onSource(next);
   };
   const { library, intervalMs, slowIntervalMs, gpm } = options;
-  const settings: WorkerSettings = { library, intervalMs, slowIntervalMs, gpm, marks };
-  let surveyed: ((survey: GpuSurvey) => void) | null = null;
+  let released = false;
+  const settings = (): WorkerSettings => ({ library, intervalMs, slowIntervalMs, gpm, released, marks });
+  const surveyed = new Set<(survey: GpuSurvey) => void>();
   const onMessage = (message: FromWorker): void => {
     switch (message.kind) {
       case "cycle":
@@ -67,7 +68,8 @@ export function startSampler(options: SamplerOptions): GpuSampler {
         options.onEvent(message.event);
         break;
       case "survey":
-        surveyed?.(message.survey);
+        for (const answer of surveyed) answer(message.survey);
+        surveyed.clear();
         break;
     }
   };
@@ -79,7 +81,7 @@ export function startSampler(options: SamplerOptions): GpuSampler {
 
   let worker: Worker | null = null;
   const running = keepRunning({
-    start: () => (worker = startWorker(options.workerUrl, settings, onMessage)),
+    start: () => (worker = startWorker(options.workerUrl, settings(), onMessage)),
     onCrash,
     clock,
     signal: stopping.signal,
@@ -95,20 +97,24 @@ export function startSampler(options: SamplerOptions): GpuSampler {
 
   return {
     source: () => source,
+    inCall: () => readMark(marks).inCall,
     survey: async (withinMs) => {
       const answer = Promise.withResolvers<GpuSurvey | null>();
-      surveyed = answer.resolve;
+      surveyed.add(answer.resolve);
       ask({ kind: "survey" });
       const waiting = new AbortController();
       const late = clock.sleep(withinMs, waiting.signal).catch(() => {});
       const survey = await Promise.race([answer.promise, late.then(() => null)]);
       waiting.abort();
+      surveyed.delete(answer.resolve);
       return survey;
     },
     release: () => {
+      released = true;
       ask({ kind: "release" });
     },
     resume: () => {
+      released = false;
       ask({ kind: "resume" });
     },
     stop: async (withinMs) => {

@@ -1,11 +1,15 @@
 import { describe, expect, test } from "vitest";
 
 import { millis } from "../../../shared/model/units.ts";
-import { numberOf } from "./calls.ts";
+import { CALL_NAMES, numberOf } from "./calls.ts";
 import { createMarkBuffer, createMarkWriter, readMark } from "./marks.ts";
 import { createWatchdog } from "./watchdog.ts";
 
 const POWER = numberOf("nvmlDeviceGetPowerUsage");
+
+test("the table of calls fits into a mark", () => {
+  expect(CALL_NAMES.length).toBeLessThan(128);
+});
 
 describe("createMarkWriter()", () => {
   test("names the call and the GPU until the call returns", () => {
@@ -14,10 +18,29 @@ describe("createMarkWriter()", () => {
     expect(readMark(buffer).inCall).toBeNull();
     marks.enter(POWER, 5);
     expect(readMark(buffer).inCall).toEqual({ call: "nvmlDeviceGetPowerUsage", gpu: 5 });
-    marks.leave();
+    marks.leave(0);
     expect(readMark(buffer).inCall).toBeNull();
     marks.enter(numberOf("nvmlInit_v2"), -1);
     expect(readMark(buffer).inCall).toEqual({ call: "nvmlInit_v2", gpu: null });
+  });
+
+  test("remembers what each call answered last, for each GPU", () => {
+    const marks = createMarkWriter(createMarkBuffer());
+    for (const [gpu, code] of [
+      [0, 0],
+      [31, 999],
+      // Past the last column.
+      [32, 15],
+      [-1, 9],
+    ] as const) {
+      marks.enter(POWER, gpu);
+      marks.leave(code);
+    }
+    const last = [0, 1, 31, null].map((gpu) => marks.lastCode("nvmlDeviceGetPowerUsage", gpu));
+    expect(last).toEqual([0, -1, 999, 9]);
+    expect(marks.lastCode("nvmlDeviceGetClockInfo", 0)).toBe(-1);
+    marks.forget();
+    expect(marks.lastCode("nvmlDeviceGetPowerUsage", 0)).toBe(-1);
   });
 
   test("a worker that takes over from a crashed one starts outside of a call", () => {
@@ -53,6 +76,18 @@ describe("createWatchdog()", () => {
     expect(said).toBe(30_000);
   });
 
+  test.each([200, 1_000])("does not take a wait for events for a hang, at %d ms", (intervalMs) => {
+    const buffer = createMarkBuffer();
+    const watchdog = createWatchdog(millis(intervalMs));
+    createMarkWriter(buffer).enter(numberOf("nvmlEventSetWait_v2"), -1);
+    for (let now = 0; now <= 150 + watchdog.lookEveryMs; now += watchdog.lookEveryMs)
+      expect(watchdog.look(readMark(buffer), millis(now))).toBeNull();
+    // One that never ends is a hang like any other.
+    expect(watchdog.look(readMark(buffer), millis(intervalMs * 3))).toMatchObject({
+      call: "nvmlEventSetWait_v2",
+    });
+  });
+
   test("says what hangs and for how long at least", () => {
     const buffer = createMarkBuffer();
     const watchdog = createWatchdog(millis(1_000));
@@ -72,7 +107,7 @@ describe("createWatchdog()", () => {
     for (let now = 0; now < 60_000; now += 1_400) {
       marks.enter(POWER, 0);
       expect(watchdog.look(readMark(buffer), millis(now))).toBeNull();
-      marks.leave();
+      marks.leave(0);
     }
   });
 
@@ -83,7 +118,7 @@ describe("createWatchdog()", () => {
     marks.enter(POWER, 0);
     watchdog.look(readMark(buffer), millis(0));
     expect(watchdog.look(readMark(buffer), millis(9_000))).not.toBeNull();
-    marks.leave();
+    marks.leave(0);
     expect(watchdog.look(readMark(buffer), millis(9_500))).toBeNull();
     marks.enter(POWER, 0);
     expect(watchdog.look(readMark(buffer), millis(10_000))).toBeNull();

@@ -16,6 +16,8 @@ const HUNG_AFTER_INTERVALS = 1.5;
  * all. One such call is hung when it takes this long.
  */
 const OPENING_HUNG_AFTER_MS = 30_000;
+/** A wait for events is meant to take time, up to this. */
+const EVENT_WAIT_MS = 150;
 
 export interface Hang {
   readonly call: CallName;
@@ -49,5 +51,7 @@ export function createWatchdog(intervalMs: Millis): Watchdog {
 
 function limitFor(call: CallName, intervalMs: Millis): number {
   const limit = intervalMs * HUNG_AFTER_INTERVALS;
-  return CALLS[call].group === "open" ? Math.max(limit, OPENING_HUNG_AFTER_MS) : limit;
+  const { group } = CALLS[call];
+  if (group === "event") return limit + EVENT_WAIT_MS;
+  return group === "open" ? Math.max(limit, OPENING_HUNG_AFTER_MS) : limit;
 }

@@ -244,6 +244,35 @@ describe("writes", () => {
     });
   });
 
+  test("apply() names its own field manager and the object inside, and takes over when it is told to", async () => {
+    const body = { status: { conditions: [{ type: "GpuHealthy", status: "True" }] } };
+    const how = { fieldManager: "tester-health", subresource: "status", force: true } as const;
+    expect(
+      await record(async (client) => await client.apply(RESOURCE.nodes, { name: "n" }, body, how)),
+    ).toEqual({
+      line: "PATCH /api/v1/nodes/n/status",
+      type: "application/apply-patch+yaml",
+      query: { fieldManager: "tester-health", force: "true" },
+      body: { apiVersion: "v1", kind: "Node", metadata: { name: "n" }, ...body },
+    });
+    const pod = { namespace: "ns", name: "p" };
+    expect(
+      await record(
+        async (client) =>
+          await client.apply(
+            RESOURCE.pods,
+            pod,
+            { metadata: { labels: { a: "b" } } },
+            { fieldManager: "tester-health" },
+          ),
+      ),
+    ).toMatchObject({
+      line: "PATCH /api/v1/namespaces/ns/pods/p",
+      query: { fieldManager: "tester-health", force: "false" },
+      body: { kind: "Pod", metadata: { ...pod, labels: { a: "b" } } },
+    });
+  });
+
   test("delete() sends grace and the UID that is meant", async () => {
     const how = { graceSeconds: seconds(2), uid: "u1" };
     expect(

@@ -11,7 +11,7 @@ import { hasMetadata, readJson, readPage, typed, withoutManagedFields } from "./
 import type { KubeConfig } from "./config.ts";
 import { evictionBody, evictionOutcome } from "./evict.ts";
 import type { EvictionOutcome, EvictionRequest } from "./evict.ts";
-import { RESOURCE, listPath, nameOf, objectPath, queryOf } from "./resources.ts";
+import { RESOURCE, apiVersionOf, listPath, nameOf, objectPath, queryOf } from "./resources.ts";
 import type { ObjectRef, Resource, Selector } from "./resources.ts";
 import { refusalError, refusalOf } from "./translate.ts";
 import { createTransport } from "./transport.ts";
@@ -70,6 +70,22 @@ export interface KubeClient {
     operations: readonly JsonPatchOperation[],
     options?: CallOptions,
   ): Promise<T>;
+  /**
+   * Server-side apply: the fields of `body` are the ones that `fieldManager` owns from now on; what it owned before
+   * and does not name any more goes. `force` takes fields over that another owner has set otherwise; without it
+   * they are a conflict.
+   */
+  apply<T extends KubeObject>(
+    resource: Resource<T>,
+    ref: ObjectRef,
+    body: object,
+    how: {
+      readonly fieldManager: string;
+      readonly subresource?: "status" | undefined;
+      readonly force?: boolean | undefined;
+    },
+    options?: CallOptions,
+  ): Promise<T>;
   /** Not found is thrown like every other failure. */
   delete(
     resource: Resource,
@@ -100,6 +116,7 @@ export interface KubeClient {
 
 export type Evictor = Pick<KubeClient, "evict">;
 export type Watcher = Pick<KubeClient, "list" | "openWatch">;
+export type Applier = Pick<KubeClient, "apply">;
 export type NodePatcher = Pick<KubeClient, "get" | "mergePatch">;
 
 export interface KubeClientOptions {
@@ -243,6 +260,14 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
       const what = `patch ${nameOf(resource, ref)}`;
       return await write("PATCH", objectPath(resource, ref), what, operations, limits, JSON_PATCH);
     },
+    apply: async (resource, ref, body, { fieldManager: owner, subresource, force = false }, limits = {}) => {
+      const what = `apply ${subresource ?? "fields"} of ${nameOf(resource, ref)}`;
+      const path = objectPath(resource, ref, subresource) + queryOf({ fieldManager: owner, force });
+      // JSON is YAML. The server wants the object named inside as well as in the path.
+      const metadata = { ...metadataOf(body), ...ref };
+      const json = { ...body, apiVersion: apiVersionOf(resource), kind: resource.kind, metadata };
+      return await askObject({ method: "PATCH", path, what, json, contentType: APPLY_PATCH }, limits);
+    },
     delete: async (resource, ref, { graceSeconds, uid } = {}, limits = {}) => {
       const json = {
         apiVersion: "v1",
@@ -339,3 +364,8 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
 
 const MERGE_PATCH = "application/merge-patch+json";
 const JSON_PATCH = "application/json-patch+json";
+const APPLY_PATCH = "application/apply-patch+yaml";
+
+function metadataOf(body: object): object {
+  return "metadata" in body && typeof body.metadata === "object" ? (body.metadata ?? {}) : {};
+}

@@ -116,6 +116,14 @@ export const RESOURCE = {
     kind: "DaemonSet",
     namespaced: true,
   }),
+  // Devices that drivers offer to claims. Clusters before 1.34 serve it in older versions only.
+  resourceSlices: resource<UnreadObject>({
+    group: "resource.k8s.io",
+    version: "v1",
+    plural: "resourceslices",
+    kind: "ResourceSlice",
+    namespaced: false,
+  }),
   events: resource<EventObject>({
     group: "",
     version: "v1",

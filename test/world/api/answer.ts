@@ -2,7 +2,8 @@
 // real server refuses it.
 
 import type { World } from "../../../coordinator/replay/world.ts";
-import { bodyObject, parseBody, patched } from "./call.ts";
+import { applyStatus } from "./apply.ts";
+import { APPLY_PATCH, bodyObject, parseBody, patched } from "./call.ts";
 import type { ApiCall, Reply } from "./call.ts";
 import { evict } from "./eviction.ts";
 import { existing, list } from "./read.ts";
@@ -28,7 +29,10 @@ const MAIN: Handlers = {
 const STATUS: Handlers = {
   get: read,
   update: (world, call) => write(world, call, bodyObject(call), "status"),
-  patch: (world, call) => write(world, call, patched(call, existing(world, call.route)), "status"),
+  patch: (world, call) =>
+    call.contentType === APPLY_PATCH
+      ? applyStatus(world, call)
+      : write(world, call, patched(call, existing(world, call.route)), "status"),
 };
 
 const SCALE: Handlers = {

@@ -22,6 +22,7 @@ export interface Reply {
 
 export const MERGE_PATCH = "application/merge-patch+json";
 export const JSON_PATCH = "application/json-patch+json";
+export const APPLY_PATCH = "application/apply-patch+yaml";
 
 /** Grace and preconditions of a deletion or an eviction. */
 export interface DeleteWish {
@@ -41,6 +42,14 @@ export function parseBody(call: ApiCall): unknown {
 
 export function bodyObject(call: ApiCall): KubeObject {
   return kubeObject(parseBody(call), call.route);
+}
+
+/** An apply patch; only JSON is read, which is YAML too. It names its kind, as a real server demands. */
+export function applied(call: ApiCall): KubeObject {
+  const value = parsed(call.body, (why) => badRequest(`error decoding YAML: ${why}`));
+  if (!isJsonObject(value) || typeof value["kind"] !== "string" || typeof value["apiVersion"] !== "string")
+    throw badRequest("invalid object type: apiVersion and kind must be set in an apply patch");
+  return kubeObject(value, call.route);
 }
 
 export function patched(call: ApiCall, current: object): KubeObject {

@@ -119,6 +119,68 @@ describe("status and spec", () => {
   });
 });
 
+describe("server-side apply to a node's status", () => {
+  const STATUS = `${NODES}/n1/status`;
+  const kubelets = { type: "Ready", status: "True", reason: "KubeletReady" };
+  const applied = (...conditions: readonly object[]): object => ({
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name: "n1" },
+    status: { conditions },
+  });
+  const gpus = (status: string): object => ({ type: "GpuHealthy", status, reason: "R" });
+
+  async function serving(): Promise<{ world: World; api: Connection; conditions: () => unknown }> {
+    const world = aWorld();
+    world.put("nodes", aNode("n1", { status: { capacity: { cpu: "8" }, conditions: [kubelets] } }));
+    const { api } = await serve(world);
+    return { world, api, conditions: () => world.get("nodes", { name: "n1" })?.status?.conditions };
+  }
+
+  test("merges conditions by type and leaves those of others", async () => {
+    const { world, api, conditions } = await serving();
+    expect((await api.apply(`${STATUS}?fieldManager=health`, applied(gpus("True")))).code).toBe(200);
+    expect(conditions()).toEqual([kubelets, gpus("True")]);
+    await api.merge(`${NODES}/n1`, { metadata: { labels: { a: "1" } } });
+    expect((await api.apply(`${STATUS}?fieldManager=health`, applied(gpus("False")))).code).toBe(200);
+    expect(conditions()).toEqual([kubelets, gpus("False")]);
+    expect(world.get("nodes", { name: "n1" })?.status?.capacity).toEqual({ cpu: "8" });
+  });
+
+  test("takes away what the manager names no more, and nothing else", async () => {
+    const { api, conditions } = await serving();
+    await api.apply(`${STATUS}?fieldManager=health`, applied(gpus("True")));
+    await api.apply(`${STATUS}?fieldManager=other`, applied({ type: "Other", status: "True" }));
+    await api.apply(`${STATUS}?fieldManager=health`, applied());
+    expect(conditions()).toEqual([kubelets, { type: "Other", status: "True" }]);
+  });
+
+  test("is a conflict where another has set it otherwise, unless it is forced", async () => {
+    const { api, conditions } = await serving();
+    await api.apply(`${STATUS}?fieldManager=other`, applied(gpus("True")));
+    expect(await api.apply(`${STATUS}?fieldManager=health`, applied(gpus("False")))).toMatchObject({
+      code: 409,
+      body: { reason: "Conflict", details: { causes: [{ reason: "FieldManagerConflict" }] } },
+    });
+    expect((await api.apply(`${STATUS}?fieldManager=health`, applied(gpus("True")))).code).toBe(200);
+    expect((await api.apply(`${STATUS}?fieldManager=health&force=true`, applied(gpus("False")))).code).toBe(
+      200,
+    );
+    expect(conditions()).toEqual([kubelets, gpus("False")]);
+  });
+
+  test("is refused without a manager, without a kind, for a node that is not there, and elsewhere", async () => {
+    const { api, conditions } = await serving();
+    expect((await api.apply(STATUS, applied(gpus("True")))).code).toBe(422);
+    const { kind: _, ...kindless } = applied(gpus("True")) as { kind: string };
+    expect((await api.apply(`${STATUS}?fieldManager=health`, kindless)).code).toBe(400);
+    expect((await api.apply(`${STATUS}?fieldManager=health`, applied({ status: "True" }))).code).toBe(400);
+    expect((await api.apply(`${NODES}/n2/status?fieldManager=health`, applied())).code).toBe(404);
+    expect((await api.apply(`${NODES}/n1?fieldManager=health`, applied())).code).toBe(415);
+    expect(conditions()).toEqual([kubelets]);
+  });
+});
+
 describe("scale", () => {
   test("shows and sets the size, with compare-and-set", async () => {
     const world = aWorld();

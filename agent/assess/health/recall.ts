@@ -1,0 +1,47 @@
+// Cases to plain data and back: what an agent knew when it ended is what the next one begins with, within one boot.
+
+import type { GpuUuid } from "../../../shared/model/gpu.ts";
+import { openCase } from "./case.ts";
+import type { Case, Moment } from "./case.ts";
+import type { HealthMemory, RememberedCase } from "./memory.ts";
+import { RULES } from "./rules.ts";
+import type { Times } from "./times.ts";
+
+export function caseKey(rule: string, gpu: GpuUuid | null): string {
+  return `${rule} ${gpu ?? ""}`;
+}
+
+/** The cases that events opened. What readings say is read again. */
+export function remembered(cases: Iterable<Case>): readonly RememberedCase[] {
+  return [...cases].flatMap((one): RememberedCase[] => {
+    const { rule, gpu, since, toldAt, evidence, confirmed, asked } = one;
+    const tellers = [...one.tellers].filter((teller) => teller !== "reading");
+    return toldAt === null
+      ? []
+      : [{ rule: rule.name, gpu, since, toldAt, evidence, tellers, confirmed, asked }];
+  });
+}
+
+/** Cases of another boot are over. */
+export function recalled(
+  memory: HealthMemory | null,
+  boot: string | null,
+  times: Times,
+  startedAt: Moment,
+): Map<string, Case> {
+  const cases = new Map<string, Case>();
+  if (memory === null || memory.boot !== boot) return cases;
+  for (const kept of memory.cases) {
+    // A rule that this version does not have any more opens no case.
+    const rule = RULES.find(({ name }) => name === kept.rule);
+    if (rule === undefined) continue;
+    const { gpu, since, toldAt, evidence, asked } = kept;
+    const one = openCase(rule, gpu, startedAt);
+    for (const teller of kept.tellers) one.tellers.add(teller);
+    Object.assign(one, { since, toldAt, evidence, asked, stands: true });
+    one.confirmed ||= kept.confirmed;
+    one.times = times.before(rule, gpu, toldAt);
+    cases.set(caseKey(rule.name, gpu), one);
+  }
+  return cases;
+}

@@ -1,0 +1,145 @@
+// The looks at one GPU's readings that the table of rules consists of. Each answers bad with its numbers, good, or
+// nothing when the readings it needs are not there.
+
+import type { GpuReadingName } from "../../../shared/model/gpu-readings.ts";
+import type { Reading } from "../../../shared/model/gpu-readings.ts";
+import type { GpuFacts, WatchedCounter } from "./facts.ts";
+import type { Telling } from "./rule.ts";
+
+type Look = (facts: GpuFacts) => Telling;
+
+/** The reading counts something of which there must be none. */
+export function atLeastOne(name: GpuReadingName, words: string): Look {
+  return ({ value }) => {
+    const count = value(name);
+    if (count === undefined) return undefined;
+    return count > 0 ? { bad: `${words}: ${count}` } : "good";
+  };
+}
+
+const SLOWED_WINDOW_S = 600;
+const SLOWED_SHARE = 0.01;
+/** From here on the GPU should be given no new work until somebody has looked. */
+const SLOWED_MUCH = 0.1;
+
+/** A counter of seconds grew by more than 1 % of the last 10 minutes. */
+export function slowedShare(counter: WatchedCounter, words: string): Look {
+  return ({ growth }) => {
+    const grown = growth(counter);
+    if (grown === undefined) return undefined;
+    // What has not been seen of the window counts as not slowed.
+    const share = grown / SLOWED_WINDOW_S;
+    if (share <= SLOWED_SHARE) return "good";
+    const much = share > SLOWED_MUCH ? ", more than 10 %" : "";
+    return { bad: `${words} for ${round(share * 100)} % of the last 10 minutes${much}` };
+  };
+}
+
+export const noMargin: Look = ({ value }) => {
+  const margin = value("temperatureMargin");
+  if (margin === undefined) return undefined;
+  return margin <= 0 ? { bad: `${margin} degrees left until clocks are lowered, for 5 minutes` } : "good";
+};
+
+export const hotMemory: Look = ({ value, identity }) => {
+  const temperature = value("memoryTemperature");
+  const limit = known(identity?.details.memoryTemperatureMax);
+  if (temperature === undefined || limit === undefined) return undefined;
+  return temperature >= limit ? { bad: `memory at ${temperature} °C, its limit is ${limit} °C` } : "good";
+};
+
+export const narrowLink: Look = ({ value, identity }) => {
+  const width = value("pcieWidth");
+  const full = known(identity?.details.pcieWidthMax);
+  if (width === undefined || full === undefined) return undefined;
+  return width < full ? { bad: `PCIe with ${width} of ${full} lanes` } : "good";
+};
+
+/**
+ * Replays for each lane and minute at a bit error rate of 1e-12, by PCIe generation: 16 GT/s and 60 s make 0.96. The
+ * generation is the highest one of the link, since the link's own falls when it is idle.
+ */
+const REPLAYS_BY_GENERATION: Readonly<Record<number, number>> = {
+  1: 0.15,
+  2: 0.3,
+  3: 0.48,
+  4: 0.96,
+  5: 1.92,
+  6: 3.84,
+};
+
+export const replaysAboveLimit: Look = ({ value, growth, identity }) => {
+  const replays = growth("pcieReplays");
+  const lanes = value("pcieWidth") ?? known(identity?.details.pcieWidthMax);
+  const generation = known(identity?.details.pcieGenerationMax) ?? value("pcieGeneration");
+  const each = generation === undefined ? undefined : REPLAYS_BY_GENERATION[generation];
+  if (replays === undefined || lanes === undefined || each === undefined) return undefined;
+  const limit = each * lanes;
+  if (replays <= limit) return "good";
+  return {
+    bad: `${replays} PCIe replays in a minute, the limit is ${round(limit)} at Gen${generation} x${lanes}`,
+  };
+};
+
+/** The GPUs hang on an NVSwitch when they register with a fabric, in whatever state that is. */
+function onSwitch({ value }: GpuFacts): boolean {
+  return (value("fabricState") ?? 0) >= 1;
+}
+
+/** The look, on systems with an NVSwitch, or on those without. */
+export function switched(wanted: boolean, look: Look): Look {
+  return (facts) => (onSwitch(facts) === wanted ? look(facts) : undefined);
+}
+
+/** Without a switch the bridges of a card may join only some of its links: only what was up can be down. */
+export function linksDown(withSwitch: boolean): Look {
+  return ({ value, nvlinksSeenUp }) => {
+    const active = value("nvlinksActive");
+    const wanted = withSwitch ? value("nvlinks") : nvlinksSeenUp;
+    if (active === undefined || wanted === undefined) return undefined;
+    return active < wanted ? { bad: `${active} of ${wanted} NVLinks up` } : "good";
+  };
+}
+
+export function fabricIs(health: number, words: string): Look {
+  return ({ value }) => {
+    const reading = value("fabricHealth");
+    if (reading === undefined) return undefined;
+    return reading === health ? { bad: `NVLink fabric ${words}` } : "good";
+  };
+}
+
+const FAR_BELOW_POWER = 0.5;
+const FAR_BELOW_CLOCK = 0.7;
+
+/** Power or clocks far below the middle of at least two others of its model that are as busy. */
+export const slowerThanPeers: Look = ({ value, peers }) => {
+  // A GPU that is not busy has no peers.
+  if (peers === undefined) return undefined;
+  const power = pairOf(value("power"), peers.power);
+  const clock = pairOf(value("smClock"), peers.smClock);
+  if (power !== undefined && power.own < FAR_BELOW_POWER * power.theirs)
+    return {
+      bad: `${round(power.own)} W where ${peers.count} equally busy GPUs draw ${round(power.theirs)} W`,
+    };
+  if (clock !== undefined && clock.own < FAR_BELOW_CLOCK * clock.theirs) {
+    const [own, theirs] = [round(clock.own / 1e6), round(clock.theirs / 1e6)];
+    return { bad: `${own} MHz where ${peers.count} equally busy GPUs run at ${theirs} MHz` };
+  }
+  return power === undefined && clock === undefined ? undefined : "good";
+};
+
+function pairOf(
+  own: number | undefined,
+  theirs: number | undefined,
+): { readonly own: number; readonly theirs: number } | undefined {
+  return own === undefined || theirs === undefined ? undefined : { own, theirs };
+}
+
+function known(reading: Reading<number> | undefined): number | undefined {
+  return reading?.kind === "value" ? reading.value : undefined;
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}

@@ -1,0 +1,146 @@
+// Numbers of the driver library that we pass or compare, under the library's own names, so that a generated C program
+// can hold each against a header. Return codes are in shared/model/nvml-status.ts; sizes and offsets in layout.ts.
+
+/**
+ * Ids for nvmlDeviceGetFieldValues. The throttle triple stands in the table twice: it was renumbered, and which of the
+ * two a driver means depends on its build (fields.ts).
+ */
+export const FIELD_IDS = {
+  NVML_FI_DEV_ECC_SBE_VOL_TOTAL: 3,
+  NVML_FI_DEV_ECC_DBE_VOL_TOTAL: 4,
+  NVML_FI_DEV_ECC_SBE_AGG_TOTAL: 5,
+  NVML_FI_DEV_ECC_DBE_AGG_TOTAL: 6,
+  NVML_FI_DEV_RETIRED_SBE: 29,
+  NVML_FI_DEV_RETIRED_DBE: 30,
+  NVML_FI_DEV_RETIRED_PENDING: 31,
+  NVML_FI_DEV_NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL: 38,
+  NVML_FI_DEV_NVLINK_CRC_DATA_ERROR_COUNT_TOTAL: 45,
+  NVML_FI_DEV_NVLINK_REPLAY_ERROR_COUNT_TOTAL: 52,
+  NVML_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL: 59,
+  NVML_FI_DEV_PERF_POLICY_POWER: 74,
+  NVML_FI_DEV_PERF_POLICY_THERMAL: 75,
+  NVML_FI_DEV_PERF_POLICY_SYNC_BOOST: 76,
+  NVML_FI_DEV_PERF_POLICY_BOARD_LIMIT: 77,
+  NVML_FI_DEV_PERF_POLICY_LOW_UTILIZATION: 78,
+  NVML_FI_DEV_PERF_POLICY_RELIABILITY: 79,
+  NVML_FI_DEV_MEMORY_TEMP: 82,
+  NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION: 83,
+  NVML_FI_DEV_NVLINK_LINK_COUNT: 91,
+  NVML_FI_DEV_PCIE_REPLAY_COUNTER: 94,
+  NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_TX: 138,
+  NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_RX: 139,
+  NVML_FI_DEV_REMAPPED_COR: 142,
+  NVML_FI_DEV_REMAPPED_UNC: 143,
+  NVML_FI_DEV_REMAPPED_PENDING: 144,
+  NVML_FI_DEV_REMAPPED_FAILURE: 145,
+  NVML_FI_DEV_NVLINK_GET_STATE: 165,
+  NVML_FI_DEV_PCIE_COUNT_CORRECTABLE_ERRORS: 173,
+  NVML_FI_DEV_PCIE_COUNT_NON_FATAL_ERROR: 179,
+  NVML_FI_DEV_PCIE_COUNT_FATAL_ERROR: 180,
+  NVML_FI_DEV_POWER_INSTANT: 186,
+  NVML_FI_DEV_PCIE_COUNT_TX_BYTES: 197,
+  NVML_FI_DEV_PCIE_COUNT_RX_BYTES: 198,
+  NVML_FI_DEV_NVLINK_COUNT_XMIT_BYTES: 202,
+  NVML_FI_DEV_NVLINK_COUNT_RCV_BYTES: 204,
+  NVML_FI_DEV_GET_GPU_RECOVERY_ACTION: 230,
+  // In headers of branches 575 and 580.
+  NVML_FI_DEV_CLOCKS_EVENT_REASON_SW_THERM_SLOWDOWN_R575: 251,
+  NVML_FI_DEV_CLOCKS_EVENT_REASON_HW_THERM_SLOWDOWN_R575: 252,
+  NVML_FI_DEV_CLOCKS_EVENT_REASON_HW_POWER_BRAKE_SLOWDOWN_R575: 253,
+  // In headers of branch 590 and later; also in some builds of 580.
+  NVML_FI_DEV_CLOCKS_EVENT_REASON_SW_THERM_SLOWDOWN: 269,
+  NVML_FI_DEV_CLOCKS_EVENT_REASON_HW_THERM_SLOWDOWN: 270,
+  NVML_FI_DEV_CLOCKS_EVENT_REASON_HW_POWER_BRAKE_SLOWDOWN: 271,
+} as const;
+
+/** How the value of a field is to be read. */
+export const VALUE_TYPES = {
+  NVML_VALUE_TYPE_DOUBLE: 0,
+  NVML_VALUE_TYPE_UNSIGNED_INT: 1,
+  NVML_VALUE_TYPE_UNSIGNED_LONG: 2,
+  NVML_VALUE_TYPE_UNSIGNED_LONG_LONG: 3,
+  NVML_VALUE_TYPE_SIGNED_LONG_LONG: 4,
+  NVML_VALUE_TYPE_SIGNED_INT: 5,
+  NVML_VALUE_TYPE_UNSIGNED_SHORT: 6,
+} as const;
+
+export const GPM_METRICS = {
+  NVML_GPM_METRIC_GRAPHICS_UTIL: 1,
+  NVML_GPM_METRIC_SM_UTIL: 2,
+  NVML_GPM_METRIC_SM_OCCUPANCY: 3,
+  NVML_GPM_METRIC_ANY_TENSOR_UTIL: 5,
+  NVML_GPM_METRIC_DRAM_BW_UTIL: 10,
+  NVML_GPM_METRIC_FP64_UTIL: 11,
+  NVML_GPM_METRIC_FP32_UTIL: 12,
+  NVML_GPM_METRIC_FP16_UTIL: 13,
+  NVML_GPM_METRIC_PCIE_TX_PER_SEC: 20,
+  NVML_GPM_METRIC_PCIE_RX_PER_SEC: 21,
+  NVML_GPM_METRIC_NVLINK_TOTAL_RX_PER_SEC: 60,
+  NVML_GPM_METRIC_NVLINK_TOTAL_TX_PER_SEC: 61,
+} as const;
+
+export const GPM_VERSIONS = { NVML_GPM_SUPPORT_VERSION: 1, NVML_GPM_METRICS_GET_VERSION: 1 } as const;
+
+/** Bits of an event set's mask. */
+export const EVENT_TYPES = {
+  nvmlEventTypeDoubleBitEccError: 0x2,
+  nvmlEventTypeXidCriticalError: 0x8,
+  nvmlEventMigConfigChange: 0x100,
+  nvmlEventTypeGpuUnavailableError: 0x4000,
+  nvmlEventTypeGpuRecoveryAction: 0x8000,
+} as const;
+
+/** Values of the small enumerations that calls take as a parameter or give as an answer. */
+export const ENUMS = {
+  NVML_TEMPERATURE_GPU: 0,
+  NVML_TEMPERATURE_THRESHOLD_SHUTDOWN: 0,
+  NVML_TEMPERATURE_THRESHOLD_SLOWDOWN: 1,
+  NVML_TEMPERATURE_THRESHOLD_MEM_MAX: 2,
+  NVML_CLOCK_SM: 1,
+  NVML_CLOCK_MEM: 2,
+  NVML_CLOCK_VIDEO: 3,
+  NVML_FEATURE_DISABLED: 0,
+  NVML_FEATURE_ENABLED: 1,
+  NVML_DEVICE_MIG_DISABLE: 0,
+  NVML_DEVICE_MIG_ENABLE: 1,
+  NVML_PSTATE_15: 15,
+  NVML_PSTATE_UNKNOWN: 32,
+  NVML_GPU_FABRIC_STATE_COMPLETED: 3,
+  NVML_GPU_FABRIC_HEALTH_SUMMARY_LIMITED_CAPACITY: 3,
+  /** nvmlInitWithFlags: succeed although there is no GPU. */
+  NVML_INIT_FLAG_NO_GPUS: 1,
+} as const;
+
+/** What the library asks for at least as the size of a text buffer. */
+export const TEXT_SIZES = {
+  NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE: 80,
+  NVML_DEVICE_UUID_V2_BUFFER_SIZE: 96,
+  NVML_DEVICE_NAME_V2_BUFFER_SIZE: 96,
+  NVML_DEVICE_SERIAL_BUFFER_SIZE: 30,
+  NVML_DEVICE_VBIOS_VERSION_BUFFER_SIZE: 32,
+  NVML_DEVICE_PART_NUMBER_BUFFER_SIZE: 80,
+  NVML_DEVICE_PCI_BUS_ID_BUFFER_SIZE: 32,
+} as const;
+
+export const LIMITS = {
+  /** Links of the newest header; older ones had 12 and 18. */
+  NVML_NVLINK_MAX_LINKS: 36,
+} as const;
+
+/** Everything above in one table, for the check against C. */
+export const CONSTANTS: Readonly<Record<string, number>> = {
+  ...FIELD_IDS,
+  ...VALUE_TYPES,
+  ...GPM_METRICS,
+  ...GPM_VERSIONS,
+  ...EVENT_TYPES,
+  ...ENUMS,
+  ...TEXT_SIZES,
+  ...LIMITS,
+};
+
+/** How the library says "not available" inside a successful answer, in 32 bits. In 64 bits it is all ones too. */
+export const NOT_AVAILABLE_32 = 0xffffffff;
+
+/** As the scope of a field: all links together. */
+export const ALL_LINKS = 0xffffffff;

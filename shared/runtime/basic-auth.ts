@@ -1,0 +1,97 @@
+// Basic authentication against bcrypt hashes. A comparison costs a tenth of a second of the program's one thread, so
+// each name and password is compared once and remembered, wrong ones as well, and strangers who try many are told to
+// wait: guessing must not keep a node's agent from its drain.
+
+import { createHmac, randomBytes } from "node:crypto";
+
+import type { Clock } from "./clock.ts";
+
+/** `busy`: not compared, since there was too much of it lately; the same request may be let in later. */
+export type Admission = "yes" | "no" | "busy";
+
+export type CompareHash = (password: string, hash: string) => Promise<boolean>;
+
+const REMEMBERED = 64;
+/** Comparisons that may follow one another at once; each second allows one more. A right password costs none. */
+const TRIES = 5;
+const TRY_EACH_MS = 1000;
+
+export interface BasicAuth {
+  /** `authorization` is the header; `users` are names with their hashes. */
+  admits(authorization: string | undefined, users: ReadonlyMap<string, string>): Promise<Admission>;
+}
+
+export function createBasicAuth(options: {
+  readonly compare: CompareHash;
+  readonly clock: Pick<Clock, "monotonic">;
+}): BasicAuth {
+  const { compare, clock } = options;
+  // Of this process only: what is remembered can be compared and not read.
+  const secret = randomBytes(32);
+  const known = new Map<string, boolean>();
+  const underWay = new Map<string, Promise<boolean>>();
+  let last: Promise<unknown> = Promise.resolve();
+  let tries = TRIES;
+  let countedAt = clock.monotonic();
+
+  const mayTry = (): boolean => {
+    const now = clock.monotonic();
+    const more = Math.floor((now - countedAt) / TRY_EACH_MS);
+    if (more > 0) {
+      tries = Math.min(TRIES, tries + more);
+      countedAt = now;
+    }
+    if (tries === 0) return false;
+    tries--;
+    return true;
+  };
+
+  const compared = async (before: Promise<unknown>, key: string, password: string, hash: string) => {
+    await before;
+    const right = await compare(password, hash);
+    if (right) tries = Math.min(TRIES, tries + 1);
+    return { key, right };
+  };
+
+  return {
+    admits: async (authorization, users) => {
+      const given = credentials(authorization);
+      if (given === null) return "no";
+      const { user, password } = given;
+      const own = users.get(user);
+      // A stranger's name takes as long as a known one, so that the time does not tell which names there are.
+      const hash = own ?? [...users.values()][0] ?? null;
+      if (hash === null) return "no";
+      const key = createHmac("sha256", secret)
+        .update(JSON.stringify([user, password, hash]))
+        .digest("base64");
+      const before = known.get(key);
+      if (before !== undefined) return before && own !== undefined ? "yes" : "no";
+
+      let pending = underWay.get(key);
+      if (pending === undefined) {
+        if (!mayTry()) return "busy";
+        pending = compared(last, key, password, hash).then(({ right }) => {
+          const [oldest] = known.keys();
+          if (known.size >= REMEMBERED && oldest !== undefined) known.delete(oldest);
+          known.set(key, right);
+          return right;
+        });
+        underWay.set(key, pending);
+        // A comparison that failed is that caller's error and no reason to stop the next one.
+        last = pending.catch(() => undefined).finally(() => underWay.delete(key));
+      }
+      return (await pending) && own !== undefined ? "yes" : "no";
+    },
+  };
+}
+
+function credentials(
+  authorization: string | undefined,
+): { readonly user: string; readonly password: string } | null {
+  const encoded = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization ?? "")?.[1];
+  if (encoded === undefined) return null;
+  const text = Buffer.from(encoded, "base64").toString("utf8");
+  const colon = text.indexOf(":");
+  return colon < 0 ? null : { user: text.slice(0, colon), password: text.slice(colon + 1) };
+}
