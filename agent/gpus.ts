@@ -125,7 +125,9 @@ export async function watchGpus(options: GpuWatchOptions): Promise<GpuWatch> {
   const matched = (tell: () => void): void => {
     const { gpus } = sight.seen;
     tell();
-    if (sight.seen.gpus !== gpus) allocate();
+    if (sight.seen.gpus === gpus) return;
+    slices.refresh();
+    allocate();
   };
 
   // 3. The driver, and the kernel's log beside it.

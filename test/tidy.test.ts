@@ -98,7 +98,7 @@ const outsideNames: Rule = (files) =>
 
 /** A metric that is declared and never set reads as "nothing happened". */
 const metricsAreSet: Rule = (files) =>
-  ["agent/publish/metrics.ts", "coordinator/report/metrics.ts"].flatMap((table) => {
+  ["agent/publish/metrics/own.ts", "coordinator/report/metrics.ts"].flatMap((table) => {
     const program = table.split("/")[0] ?? "";
     const code = programCode(files, program);
     const names = [...(files[table] ?? "").matchAll(/^ {2}(\w+): \{/gm)].map(([, name = ""]) => name);
@@ -234,7 +234,7 @@ const RULE_CASES: Readonly<Record<string, RuleCase>> = {
     rule: metricsAreSet,
     broken: [
       {
-        "agent/publish/metrics.ts": "const T = {\n  gpu_power_watts: {\n  },\n};",
+        "agent/publish/metrics/own.ts": "const T = {\n  gpu_power_watts: {\n  },\n};",
         "coordinator/report/metrics.ts": 'const T = {\n  gpu_b: {\n  },\n};\nset("gpu_b");',
       },
     ],

@@ -6,6 +6,7 @@ import type { GpuAllocation, GpuHolder } from "../../shared/model/gpu-allocation
 import type { GpuIdentity, GpuUuid, MigInstance } from "../../shared/model/gpu.ts";
 import { concernsGpus, sliceKey } from "../../shared/model/held-device.ts";
 import type { HeldDevice, HeldDevices, SliceDevice } from "../../shared/model/held-device.ts";
+import { AMD_GPU_RESOURCE } from "../../shared/model/names.ts";
 
 export interface AllocationInput {
   readonly held: HeldDevices;
@@ -55,6 +56,16 @@ export function holdersOf(allocation: GpuAllocation, uuid: GpuUuid): readonly Gp
 }
 
 /**
+ * Everybody who holds this GPU or a part of it; null: not known, or not in full. A holder whose device nobody can place
+ * may hold this GPU as well as another, and then it cannot be said that nobody does.
+ */
+export function holdersInFull(allocation: GpuAllocation, gpu: GpuIdentity): readonly GpuHolder[] | null {
+  if (allocation.kind === "unknown") return null;
+  const isOpen = allocation.holders.some((holder) => holder.gpu === null && mayBeOf(holder, gpu));
+  return isOpen ? null : allocation.holders.filter((holder) => holder.gpu === gpu.uuid);
+}
+
+/**
  * Whether what is measured on it is not one container's alone: several hold it, or it is given out in replicas. False
  * while it is not known who holds it.
  */
@@ -69,8 +80,19 @@ export function containerOf({ namespace, pod, container }: GpuHolder): string {
 }
 
 function orderOf(holder: GpuHolder): string {
-  const { namespace, pod, container, resource, device, instance } = holder;
-  return [namespace, pod, container, resource, device, instance ?? ""].join("\0");
+  const { namespace, pod, container, resource, device, gpu, instance } = holder;
+  return [namespace, pod, container, resource, device, gpu ?? "", instance ?? ""].join("\0");
+}
+
+/** Whether a device that was found on no GPU may be one of this GPU's all the same, by what its name leaves open. */
+function mayBeOf({ device, resource }: GpuHolder, { uuid, details: { minor }, mig }: GpuIdentity): boolean {
+  if (resource.startsWith(AMD_GPU_RESOURCE)) return false;
+  // Another GPU's name; but one that could not be asked for its own may be any.
+  if (/^(MIG-)?GPU-/.test(device)) return !uuid.startsWith("GPU-");
+  // An instance that the driver has not shown, of a card that is cut, or of which that is not known.
+  if (device.startsWith("MIG-")) return mig.kind === "on" || mig.kind === "failed";
+  const file = /^(?:nvidia|gpu-)(\d+)/.exec(device)?.[1];
+  return file === undefined || minor.kind !== "value" || minor.value === Number(file);
 }
 
 interface Place {
@@ -87,7 +109,9 @@ function placesOf(
   slices: ReadonlyMap<string, SliceDevice>,
 ): readonly Place[] {
   if (held.by.kind === "plugin") {
-    const places = pluginPlaces(held.device, gpus);
+    // Other makers count their own cards.
+    const ours = held.by.resource.startsWith(AMD_GPU_RESOURCE) ? [] : gpus;
+    const places = pluginPlaces(held.device, ours);
     return places.length > 0 ? places : [NOWHERE];
   }
   return [
@@ -124,8 +148,8 @@ function pluginPlaces(device: string, gpus: readonly GpuIdentity[]): readonly Pl
     const share = vgpu === undefined ? replica : Number(vgpu);
     return gpu === null ? [] : partsOf(gpu, gi, share);
   }
-  const gpu = /^\d+$/.test(id) ? gpus.find(({ index }) => index === Number(id)) : undefined;
-  return gpu === undefined ? [] : [{ gpu, instance: null, replica }];
+  const gpu = /^\d+$/.test(id) ? byIndex(Number(id), gpus) : null;
+  return gpu === null ? [] : [{ gpu, instance: null, replica }];
 }
 
 function partsOf(gpu: GpuIdentity, gi: string | undefined, replica: number | null): readonly Place[] {
@@ -165,8 +189,19 @@ function claimPlace(name: string, gpus: readonly GpuIdentity[]): Place | null {
   return gpu === null ? null : { gpu, instance: null, replica: null };
 }
 
+/** Null as well when two of them say that they are it: a guess would be wrong half of the time. */
 function byMinor(wanted: number, gpus: readonly GpuIdentity[]): GpuIdentity | null {
-  return gpus.find(({ details: { minor } }) => minor.kind === "value" && minor.value === wanted) ?? null;
+  const found = gpus.filter(({ details: { minor } }) => minor.kind === "value" && minor.value === wanted);
+  return found.length === 1 ? (found[0] ?? null) : null;
+}
+
+/**
+ * A GPU that has left the bus keeps its place in the list, and the driver counts those after it anew: then two have
+ * one number, and no number is still the one that the plugin meant.
+ */
+function byIndex(wanted: number, gpus: readonly GpuIdentity[]): GpuIdentity | null {
+  if (new Set(gpus.map(({ index }) => index)).size < gpus.length) return null;
+  return gpus.find(({ index }) => index === wanted) ?? null;
 }
 
 function instancesOf({ mig }: GpuIdentity): readonly MigInstance[] {

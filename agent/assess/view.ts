@@ -18,6 +18,7 @@ import type {
 import { WINDOW_SPANS_MS } from "../../shared/model/gpu.ts";
 import { NOT_ASKED } from "../../shared/model/nvml-status.ts";
 import type { Millis } from "../../shared/model/units.ts";
+import { holdersInFull } from "./allocation.ts";
 import { rollUp } from "./roll-up.ts";
 import type { RollUp } from "./roll-up.ts";
 import { utilizationFrom } from "./seen-value.ts";
@@ -37,7 +38,7 @@ export interface GpuView {
   readonly tensorActive: Window;
   /** The worst finding; null: none. */
   readonly health: HealthLevel | null;
-  /** Everybody who holds it or a part of it; null: not known. */
+  /** Everybody who holds it or a part of it; null: not known, or not in full. */
   readonly holders: readonly GpuHolder[] | null;
 }
 
@@ -49,7 +50,7 @@ export interface NodeView {
   readonly health: NodeHealth;
   /** Over the GPUs that are there and have no fatal finding, idle ones included. */
   readonly healthyGpus: RollUp;
-  /** Over those of them that somebody holds; null: not known who holds what. */
+  /** Over those of them that somebody holds; null: not known, of one of them at least, whether somebody does. */
   readonly allocatedGpus: RollUp | null;
   /** Readings that no GPU can tell, in the order of the table. */
   readonly unsupported: readonly GpuReadingName[];
@@ -150,10 +151,11 @@ export function viewOf(
       smActive: overMinute("smActive"),
       tensorActive: overMinute("tensorActive"),
       health: worstOf(findings.filter((finding) => finding.gpu === uuid)),
-      holders: allocation.kind === "known" ? allocation.holders.filter(({ gpu }) => gpu === uuid) : null,
+      holders: holdersInFull(allocation, identity),
     };
   });
   const healthy = gpus.filter((gpu) => gpu.state === "present" && gpu.health !== "fatal");
+  const isHeldKnown = allocation.kind === "known" && healthy.every(({ holders }) => holders !== null);
   const over = (some: readonly GpuView[]): RollUp => rollUp(some.map(({ utilization }) => utilization));
   return {
     source: seen.source,
@@ -162,8 +164,7 @@ export function viewOf(
     findings,
     health,
     healthyGpus: over(healthy),
-    allocatedGpus:
-      allocation.kind === "known" ? over(healthy.filter(({ holders }) => holders?.length !== 0)) : null,
+    allocatedGpus: isHeldKnown ? over(healthy.filter(({ holders }) => holders?.length !== 0)) : null,
     unsupported,
   };
 }

@@ -13,7 +13,8 @@ import type { GpuField } from "./seen-value.ts";
 export interface History {
   /**
    * One cycle's samples, with the GPUs that the driver lists: how a card is cut, and how much memory it has. A cycle
-   * that is not later than the one before is left out.
+   * that is not later than the one before is left out. Two samples under one UUID are of two GPUs that nobody can tell
+   * apart, and neither counts.
    */
   add(samples: readonly GpuSample[], gpus: readonly GpuIdentity[], at: Millis): void;
   window(uuid: GpuUuid, field: GpuField, spanMs: number, now: Millis): Window;
@@ -33,6 +34,11 @@ const BECAUSE: readonly Unknown[] = ["no-samples", "unsupported", "failed", "los
  * interval of lateness is jitter, more is a gap.
  */
 const STANDS_FOR_INTERVALS = 1.5;
+/**
+ * Nor for more than this: the driver's own reading is of the last second, and one look in a minute says nothing of
+ * the rest of it. An agent that looks less often than each 5 s has no window that is covered well enough to go by.
+ */
+const STANDS_FOR_AT_MOST_MS = 5_000;
 
 interface Ring {
   readonly times: Float64Array;
@@ -44,7 +50,7 @@ interface Ring {
 
 export function createHistory(intervalMs: Millis): History {
   const size = Math.ceil(WINDOW_SPANS_MS.w600 / intervalMs) + 2;
-  const standsForMs = STANDS_FOR_INTERVALS * intervalMs;
+  const standsForMs = Math.min(STANDS_FOR_INTERVALS * intervalMs, STANDS_FOR_AT_MOST_MS);
   const scratch = new Float64Array(size);
   const rings = new Map<GpuUuid, Ring>();
 
@@ -56,13 +62,16 @@ export function createHistory(intervalMs: Millis): History {
 
   return {
     add: (samples, gpus, at) => {
+      const added = new Set<Ring>();
       for (const sample of samples) {
         let ring = rings.get(sample.uuid);
         if (ring === undefined) {
           ring = createRing(size);
           rings.set(sample.uuid, ring);
         }
+        if (added.has(ring)) failNewest(ring);
         if (ring.length > 0 && at <= timeAt(ring, 0)) continue;
+        added.add(ring);
         addSample(
           ring,
           sample,
@@ -157,6 +166,10 @@ function addSample(ring: Ring, sample: GpuSample, identity: GpuIdentity | undefi
   }
   ring.next = (slot + 1) % ring.times.length;
   ring.length = Math.min(ring.length + 1, ring.times.length);
+}
+
+function failNewest(ring: Ring): void {
+  for (const field of GPU_FIELDS) ring.statuses[field][slotAt(ring, 0)] = STATUS.failed;
 }
 
 /** `back` 0 is the newest sample. */

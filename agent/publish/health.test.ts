@@ -87,7 +87,14 @@ function setUp(memory: HealthMemory | null = null) {
   const cycle = (sample: GpuSample = aSample(0), source: GpuSource = ready(aGpu(0))): void => {
     desk.onCycle({ at: clock.now(), source, samples: [sample] });
   };
-  return { clock, desk, event, cycle, messages, conditions, news, kept, changes, lines };
+  /** Cycles for as long as it takes until a good verdict is sure. */
+  const begin = async (sample: GpuSample = aSample(0)): Promise<void> => {
+    for (let second = 0; second <= 20; second++) {
+      cycle(sample);
+      await clock.advance(1_000);
+    }
+  };
+  return { clock, desk, event, cycle, begin, messages, conditions, news, kept, changes, lines };
 }
 
 const told = ({ health }: HealthMessage) =>
@@ -96,20 +103,30 @@ const told = ({ health }: HealthMessage) =>
     : `${health.node}: ${health.findings.map(({ rule, level }) => `${rule} ${level}`).join(", ")}`;
 
 describe("createHealthDesk()", () => {
-  test("says at the first cycle that all is well, and says nothing before it", async () => {
-    const { desk, clock, cycle, messages, conditions } = setUp();
+  test("says at the first cycle that all is well, on the node when it is sure, and nothing before it", async () => {
+    const { desk, clock, cycle, begin, messages, conditions } = setUp();
     desk.onSource({ state: "starting" });
     await clock.advance(60_000);
     expect([messages, conditions]).toEqual([[], []]);
     cycle();
+    await clock.advance(18_000);
     cycle();
     expect(messages.map(told)).toEqual(["healthy: "]);
+    expect(conditions).toEqual([]);
+    await begin();
+    expect(messages).toHaveLength(1);
     expect(conditions).toMatchObject([{ status: "True", reason: "GpusHealthy" }]);
   });
 
+  test("says on the node only that it is ill when the agent before had read a fault that stands", async () => {
+    const { begin, conditions } = setUp();
+    await begin(aSample(0, { eccVolatileUncorrected: 1 }));
+    expect(conditions).toMatchObject([{ status: "False", reason: "MemoryUncorrected" }]);
+  });
+
   test("tells an event and the verdict at once, to everybody, and the end of it too", async () => {
-    const { clock, event, cycle, messages, conditions, news, kept, changes } = setUp();
-    cycle();
+    const { clock, event, begin, messages, conditions, news, kept, changes } = setUp();
+    await begin();
     event(79, { text: "NVRM: Xid" });
     expect(messages.map(told)).toEqual(["healthy: ", "xid 79 fatal", "fatal: fell-off-bus fatal"]);
     expect(conditions.at(-1)).toMatchObject({ status: "False", reason: "FellOffBus" });
@@ -126,9 +143,9 @@ describe("createHealthDesk()", () => {
     expect(new Set(messages.map(({ id }) => id)).size).toBe(messages.length);
   });
 
-  test("makes no Kubernetes Event of a program's fault, and leaves the condition True", () => {
-    const { event, cycle, messages, conditions, news } = setUp();
-    cycle();
+  test("makes no Kubernetes Event of a program's fault, and leaves the condition True", async () => {
+    const { event, begin, messages, conditions, news } = setUp();
+    await begin();
     event(13);
     expect(messages.slice(1).map(told)).toEqual([
       "xid 13 application",
@@ -181,13 +198,20 @@ describe("createHealthDesk()", () => {
     expect(messages.map(told).at(-1)).toBe("fatal: driver-hung fatal");
   });
 
-  test("knows after a restart what stood before it", () => {
+  test("knows after a restart what stood before it, and makes no second Event of it until it is over and back", async () => {
     const before = setUp();
     before.cycle();
     before.event(48);
     const after = setUp(before.kept.at(-1) ?? null);
     after.cycle();
     expect(after.messages.map(told)).toEqual(["fatal: memory-uncontained fatal"]);
+    expect(after.conditions).toMatchObject([{ status: "False" }]);
+    expect(after.lines.map(({ message }) => message)).toEqual(["a GPU is not well"]);
+    expect(after.news).toEqual([]);
+    after.event(0, { gpu: null, busId: null, what: { kind: "reset" } });
+    await after.clock.advance(60_000);
+    after.event(48);
+    expect(after.news).toEqual(["recovered memory-uncontained", "fault memory-uncontained"]);
   });
 
   test("goes on when something that it was told is beyond it", () => {

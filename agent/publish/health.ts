@@ -64,9 +64,11 @@ export function createHealthDesk(options: HealthDeskOptions): HealthDesk {
   const tellings = new Map<string, number>();
   const startId = clock.now();
   let count = 0;
-  let told: readonly HealthFinding[] = [];
+  /** What the agent before this one told of stands, and is no news to anybody. */
+  let told = health.findings();
   let toldNode: NodeHealth | null = null;
   let toldAt = Number.NEGATIVE_INFINITY;
+  let conditionWaits = false;
 
   const now = (): Moment => ({ at: clock.now(), steady: clock.monotonic() });
 
@@ -75,25 +77,34 @@ export function createHealthDesk(options: HealthDeskOptions): HealthDesk {
     publisher.health({ at: clock.now(), id: `${startId}-${count}`, health: body });
   };
 
+  /** A fault that readings show needs two of them. Until then an agent that has just begun does not say that all is well. */
+  const sayCondition = (moment: Moment, node: NodeHealth, findings: readonly HealthFinding[]): void => {
+    const isSure = node === "unknown" ? health.settled(moment) : node === "fatal" || health.sure(moment);
+    if (isSure) options.condition.say(conditionOf(node, findings));
+    conditionWaits = !isSure;
+  };
+
   const tellChanges = (moment: Moment): void => {
     const change = health.changeSince(told);
     const { findings } = change;
     const node = health.node(moment);
+    if (conditionWaits && !change.any) sayCondition(moment, node, findings);
     const due = moment.steady - toldAt >= AGAIN_MS;
-    if (!change.any && node === toldNode && !due) return;
+    const isFirst = toldNode === null;
+    const isNews = change.any || (isFirst && findings.length > 0);
+    if (!isNews && node === toldNode && !due) return;
     // At the start nothing is known yet, and a condition of the agent before stands: no word before there is one.
-    if (!health.settled(moment) && !change.any) return;
+    if (!health.settled(moment) && !isNews) return;
     told = findings;
     toldNode = node;
     toldAt = moment.steady;
     options.onChange?.(findings, node);
     send({ kind: "findings", node, findings: [...findings] });
-    if (node !== "unknown" || health.settled(moment)) options.condition.say(conditionOf(node, findings));
-    for (const finding of change.raised) {
-      const { rule, gpu, evidence, level } = finding;
+    sayCondition(moment, node, findings);
+    // The log begins anew with each agent, Kubernetes Events do not.
+    for (const { rule, gpu, evidence, level } of isFirst ? findings : change.raised)
       log.warn({ name: rule, reason: evidence, state: level, ...uuidField(gpu) }, "a GPU is not well");
-      if (counts(finding)) options.news.fault(finding);
-    }
+    for (const finding of change.raised) if (counts(finding)) options.news.fault(finding);
     for (const finding of change.over) {
       const { rule, gpu, evidence } = finding;
       log.info({ name: rule, reason: evidence, ...uuidField(gpu) }, "what was wrong with a GPU is over");

@@ -50,7 +50,7 @@ export function buildReport(
 ): GpuReport {
   const { source, allocatedGpus } = view;
   return {
-    v: 1,
+    v: 2,
     node,
     at: options.at,
     seq: options.seq,
@@ -105,7 +105,9 @@ function shareOf<K extends "smActive" | "tensorActive">(
 
 function migOf({ identity: { mig }, holders }: GpuView): Pick<ReportedGpu, "mig"> {
   if (mig.kind !== "on") return {};
-  const held = holders && new Set(holders.map(({ instance }) => instance));
+  // One who holds the card, or a part of it that nobody can name, may hold any of them.
+  const isNamed = holders?.every(({ instance }) => instance !== null) === true;
+  const held = isNamed ? new Set(holders.map(({ instance }) => instance)) : null;
   const profiles = new Map<string, [number, number | null]>();
   for (const { uuid, profile } of mig.instances) {
     const name = profile ?? NO_PROFILE;

@@ -1,6 +1,6 @@
 // What NVIDIA's DRA driver says of the devices that claims hold: which GPU or MIG instance a name such as gpu-0 is.
-// The API server is asked only when a claim of that driver is seen here, and again when other devices are claimed:
-// an instance that is cut anew keeps its name and gets another UUID.
+// The API server is asked only when a claim of that driver is seen here, and again when other devices are claimed or
+// the driver shows other GPUs: an instance that is cut anew keeps its name and gets another UUID.
 
 import { GPU_CLAIM_DRIVER, sliceKey } from "../../shared/model/held-device.ts";
 import type { HeldDevice, SliceDevice } from "../../shared/model/held-device.ts";
@@ -30,6 +30,8 @@ export interface ResourceSlices {
   devices(): ReadonlyMap<string, SliceDevice>;
   /** The devices that are held now; asks when claimed ones are among them that were not when it asked last. */
   saw(held: readonly HeldDevice[]): void;
+  /** The driver shows other GPUs, or cut in another way: the same name may stand for another of them. */
+  refresh(): void;
   readonly ended: Promise<void>;
 }
 
@@ -103,6 +105,9 @@ export function watchResourceSlices(options: ResourceSlicesOptions): ResourceSli
       if (now === wanted) return;
       wanted = now;
       if (now !== "") pulse.trigger();
+    },
+    refresh: () => {
+      if (wanted !== "") pulse.trigger();
     },
     ended: run(),
   };

@@ -93,7 +93,10 @@ export function createFleet({ now, subjectRoot, onRefused, onTurn }: FleetOption
         if (entry.since.length === 0) continue;
         entries.set(node, {
           ...entry,
-          since: entry.since.filter((digest) => digest.at > at || !shown.has(digest)),
+          // The last one stays, for it says whether what is known now is fresh. Seen twice it counts once.
+          since: entry.since.filter(
+            (digest, i) => i === entry.since.length - 1 || digest.at > at || !shown.has(digest),
+          ),
         });
       }
     },
@@ -149,9 +152,10 @@ function largest(values: readonly (number | null)[]): Ratio | null {
   return share(most);
 }
 
+/** A share below 0 is no share: cut to 0 it would pass for idle. */
 function known(reported: ReportedWindow): Extract<Window, { kind: "known" }> | null {
   const window = windowOf(reported);
-  return window.kind === "known" ? window : null;
+  return window.kind === "known" && Math.min(window.mean, window.max, window.p95) >= 0 ? window : null;
 }
 
 /** Agents round; a hair above 1 is 1. */

@@ -29,6 +29,9 @@ const SCHEMAS: { readonly [K in MessageKind]: z.ZodType<Messages[K]> } = {
   health: healthSchema,
 };
 
+/** The newest major version of each kind; readers know all that came before. */
+const NEWEST: Readonly<Record<MessageKind, number>> = { report: 2, notice: 1, drain: 1, health: 1 };
+
 /** Larger messages are refused unread: a report takes about 0.4 KiB for each GPU. */
 export const MAX_MESSAGE_BYTES = 64 * 1024;
 
@@ -66,14 +69,22 @@ export function decode<K extends MessageKind>(
     return refused("not-json", `${data.byteLength} bytes`);
   }
   const version = z.object({ v: z.number() }).safeParse(json);
-  if (version.success && version.data.v !== 1)
-    return refused("unknown-version", `v ${version.data.v}, this reader knows 1`);
+  const newest = NEWEST[expected];
+  if (version.success && !isKnown(version.data.v, newest))
+    return refused(
+      "unknown-version",
+      `v ${version.data.v}, this reader knows ${newest === 1 ? "1" : `1 to ${newest}`}; whoever reads is upgraded before those who write`,
+    );
 
   const parsed = SCHEMAS[expected].safeParse(json);
   if (!parsed.success) return refused("malformed", z.prettifyError(parsed.error).slice(0, 500));
   if (parsed.data.node !== named.node)
     return refused("wrong-sender", `the message names ${parsed.data.node}, its subject ${named.node}`);
   return { kind: "message", node: named.node, message: parsed.data };
+}
+
+function isKnown(version: number, newest: number): boolean {
+  return Number.isInteger(version) && version >= 1 && version <= newest;
 }
 
 function refused(

@@ -92,7 +92,8 @@ const rollUp = z.object({
 });
 
 export const gpuReportSchema = z.object({
-  v: z.literal(1),
+  /** 1: every GPU is written in full. 2: what the reader can fill in is left out, which readers of 1 cannot do. */
+  v: z.union([z.literal(1), z.literal(2)]),
   node: z.string().min(1),
   /** The agent's wall clock, epoch ms. The reader ages reports by its own clock, from receipt. */
   at: instantMs,

@@ -2,6 +2,7 @@ import { crc32, gunzipSync } from "node:zlib";
 
 import { describe, expect, test } from "vitest";
 
+import { settle } from "../../test/build/clock.ts";
 import { createScrapes } from "./scrapes.ts";
 import type { Scrape } from "./scrapes.ts";
 
@@ -53,6 +54,26 @@ describe("createScrapes()", () => {
     // One packing as well: it is the same piece of memory.
     expect(new Set(crowd.map(({ body }) => body)).size).toBe(1);
     expect(joined(await scrape({})).toString()).toContain("renders 2\n");
+  });
+
+  test("a crowd is answered a few at a time, and what else waits comes in between", async () => {
+    const scrape = createScrapes({ text: () => Promise.resolve("a 1\n") });
+    let answered = 0;
+    const crowd = Promise.all(
+      Array.from({ length: 64 }, async () => {
+        await scrape({});
+        answered++;
+      }),
+    );
+    const seen: number[] = [];
+    while (answered < 64) {
+      await settle(1);
+      seen.push(answered);
+    }
+    await crowd;
+    const most = Math.max(...seen.map((count, i) => count - (seen[i - 1] ?? 0)));
+    expect(most).toBeLessThanOrEqual(16);
+    expect(seen.length).toBeGreaterThan(4);
   });
 
   test("a rendering that failed fails those who shared it and nobody after them", async () => {

@@ -21,6 +21,8 @@ export interface Scrape {
 
 /** Below it, packing makes a page hardly smaller. */
 const GZIP_FROM_BYTES = 1024;
+/** Answers that are sent in one turn of the event loop: to send one takes the system about as long as to copy it. */
+const IN_TURN = 8;
 
 /** `openMetrics` is missing where a program has the older format only: then that is what everybody gets. */
 export function createScrapes(pages: {
@@ -32,6 +34,7 @@ export function createScrapes(pages: {
     text: sharedInTurn(async () => partsOf(await text())),
     openmetrics: sharedInTurn(async () => partsOf(await (openMetrics ?? text)())),
   };
+  const oneOfFew = fewInTurn(IN_TURN);
   const packed = onceForEach(pack);
   const gzipped = onceForEach(async (parts: readonly Buffer[]) =>
     wrapped(await Promise.all(parts.map(packed))),
@@ -42,6 +45,7 @@ export function createScrapes(pages: {
     const head = { "content-type": METRICS_CONTENT_TYPES[format], vary: "Accept, Accept-Encoding" };
     const [encoding] = [headers["accept-encoding"]].flat();
     const parts = await plain[format]();
+    await oneOfFew();
     const bytes = parts.reduce((sum, { length }) => sum + length, 0);
     if (bytes <= GZIP_FROM_BYTES || !takesGzip(encoding)) return { headers: head, body: parts };
     return { headers: { ...head, "content-encoding": "gzip" }, body: await gzipped(parts) };
@@ -105,4 +109,20 @@ function sharedInTurn<T>(make: () => Promise<T>): () => Promise<T> {
     return await make();
   };
   return () => (waiting ??= atTheEnd());
+}
+
+/** Lets `most` callers go on in one turn of the event loop, so that whatever else waits gets its turn between them. */
+function fewInTurn(most: number): () => Promise<void> {
+  let turn: Promise<void> = Promise.resolve();
+  let left = most;
+  return async () => {
+    if (left === 0) {
+      turn = turn.then(async () => {
+        await nextTurn();
+      });
+      left = most;
+    }
+    left--;
+    await turn;
+  };
 }

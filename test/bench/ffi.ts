@@ -160,6 +160,7 @@ function openNode(path: string): Generation {
     marks: createMarkWriter(createMarkBuffer()),
     blockOf: createBlocks(),
     known: [],
+    loaded: null,
     intervalMs: millis(1_000),
     slowIntervalMs: millis(10_000),
     gpm: false,

@@ -37,6 +37,7 @@ export function tryToOpen(
     marks: createMarkWriter(createMarkBuffer()),
     blockOf: createBlocks(),
     known: [],
+    loaded: null,
     intervalMs: millis(1_000),
     slowIntervalMs: millis(10_000),
     gpm: true,

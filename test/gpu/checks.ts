@@ -4,11 +4,10 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { LibraryOptions } from "../../agent/sample/nvml/library.ts";
-import { bundle, ENTRIES } from "../../deploy/bundle.ts";
 import { GPU_READING_NAMES, GPU_READINGS, readingOf, valueOf } from "../../shared/model/gpu-readings.ts";
 import type { GpuReadingName } from "../../shared/model/gpu-readings.ts";
 import type { GpuSample } from "../../shared/model/gpu.ts";
@@ -360,18 +359,17 @@ async function ratio(library: LibraryOptions, yardstick: string | null): Promise
 }
 
 async function agent(options: CheckOptions): Promise<Outcome> {
-  const entry =
-    options.agent ??
-    join(
-      await bundle({
-        outdir: "dist/gpu",
-        entries: { "agent.js": ENTRIES["agent.js"], "nvml-worker.js": ENTRIES["nvml-worker.js"] },
-      }),
-      "agent.js",
-    );
+  const entry = options.agent ?? (await bundledAgent());
   const { path } = options.library;
-  const { outcome } = await runAgent(entry, path === null ? null : dirname(path), 60_000);
+  const { outcome } = await runAgent(entry, path, 60_000);
   return outcome;
+}
+
+async function bundledAgent(): Promise<string> {
+  // Loaded only here: packed for another machine, these checks have no sources to bundle.
+  const { bundle, ENTRIES } = await import("../../deploy/bundle.ts");
+  const entries = { "agent.js": ENTRIES["agent.js"], "nvml-worker.js": ENTRIES["nvml-worker.js"] };
+  return join(await bundle({ outdir: "dist/gpu", entries }), "agent.js");
 }
 
 function valuesOf(sample: GpuSample): Figures {

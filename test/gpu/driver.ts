@@ -69,5 +69,7 @@ export function firstGpu(cycle: GpuCycle): FirstGpu {
   const sample = samples[0];
   if (identity === undefined || sample === undefined)
     throw new AppError("unavailable", `no GPU can be read: ${JSON.stringify(source).slice(0, 300)}`);
-  return { identity, sample };
+  // The rows are the device's own, and the next cycle writes them anew.
+  const { values, codes } = sample.readings;
+  return { identity, sample: { ...sample, readings: { values: values.slice(), codes: codes.slice() } } };
 }

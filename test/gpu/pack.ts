@@ -41,15 +41,12 @@ for (const file of ["gpu.js", "agent.js", "nvml-worker.js"])
 copyFileSync(join(ROOT, "test/bench/ffi-cycle.c"), join(target, "ffi-cycle.c"));
 for (const name of MODULES) {
   const from = join(ROOT, "node_modules", name);
-  cpSync(from, join(target, "node_modules", name), {
-    recursive: true,
-    filter: (path) => !/\/(doc|src|vendor)(\/|$)/.test(path.slice(from.length)),
-  });
+  cpSync(from, join(target, "node_modules", name), { recursive: true });
 }
 writeFileSync(join(target, "package.json"), '{ "type": "module" }\n');
 const stripped = join(target, "node");
 execFileSync("strip", ["-o", stripped, NODE]);
-execFileSync("xz", ["-6", "-T0", stripped]);
+execFileSync("xz", ["-3", "-T0", stripped]);
 writeFileSync(join(target, "run.sh"), RUN);
 chmodSync(join(target, "run.sh"), 0o755);
 console.log(execFileSync("du", ["-sh", target], { encoding: "utf8" }).trim());

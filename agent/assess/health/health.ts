@@ -53,6 +53,8 @@ export interface Health {
   node(now: Moment): NodeHealth;
   /** False only at the start, until the GPUs were asked or could not be for 5 minutes: too early for a verdict. */
   settled(now: Moment): boolean;
+  /** The GPUs were asked for so long that a fault which readings show would stand: a good verdict is sure only then. */
+  sure(now: Moment): boolean;
   xids(): readonly XidCount[];
   memory(): HealthMemory;
 }
@@ -73,6 +75,7 @@ export function createHealth(options: HealthOptions): Health {
   let source: GpuSource = { state: "starting" };
   let sourceAt = options.startedAt.steady;
   let answeredAt: number | null = null;
+  let answeredFrom: number | null = null;
   let expected: number | null = null;
 
   const caseOf = (rule: Rule, gpu: GpuUuid | null, now: Moment): Case => {
@@ -128,7 +131,10 @@ export function createHealth(options: HealthOptions): Health {
   const learn = (next: GpuSource, now: Moment): void => {
     source = next;
     sourceAt = now.steady;
-    if (next.state === "ready" || next.state === "no-device") answeredAt = now.steady;
+    if (next.state === "ready" || next.state === "no-device") {
+      answeredAt = now.steady;
+      answeredFrom ??= now.steady;
+    }
     if (next.state !== "ready") return;
     // A GPU that is gone keeps its name: what is said of it is said by UUID.
     for (const gpu of next.gpus) {
@@ -190,6 +196,9 @@ export function createHealth(options: HealthOptions): Health {
     },
     node: (now) => nodeHealth(standing(), answeredAt !== null && now.steady - answeredAt < UNKNOWN_AFTER_MS),
     settled: (now) => answeredAt !== null || now.steady - options.startedAt.steady >= UNKNOWN_AFTER_MS,
+    // The second reading of the slow group comes within two of its turns.
+    sure: ({ steady }) =>
+      answeredFrom !== null && steady - answeredFrom >= 2 * Math.max(rhythm.slowMs, rhythm.fastMs),
     xids: () => counts.all(),
     memory: () => ({
       v: 1,

@@ -25,7 +25,7 @@ export const AGENT_METRICS = defineMetrics({
   },
   gpu_autoscaler_agent_cycle_delay_seconds: {
     type: "histogram",
-    help: "From the reading of the GPUs to the agent having what was read; grows when the agent is too busy",
+    help: "From the beginning of a reading of all GPUs to the agent having what was read; grows with slow driver calls and when the agent is too busy",
     labels: {},
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
   },

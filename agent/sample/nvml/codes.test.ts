@@ -16,6 +16,7 @@ import type { CallName } from "./calls.ts";
 import { FIELD_TABLE } from "./field-table.ts";
 import type { Generation } from "./generation.ts";
 import { createGenerations } from "./generations.ts";
+import type { Library } from "./library.ts";
 import { createMarkBuffer, createMarkWriter } from "./marks.ts";
 import { FAST_QUESTIONS, SLOW_QUESTIONS } from "./readings.ts";
 
@@ -72,10 +73,11 @@ test.each(TESTED)("%s may answer anything while a generation is opened", async (
 test.each(TESTED.filter((name) => !isAskedOnce(name)))("%s may begin to answer anything", async (call) => {
   const double = await placeScenario({ gpus: healthyGpus(2) });
   let generation: Generation | null = null;
+  let loaded: Library | null = null;
   let now = 0;
   for (const code of CODES) {
     double.write({ gpus: healthyGpus(2) });
-    generation ??= open(double);
+    generation ??= open(double, loaded);
     now += 1_000;
     samplesOf(generation, millis(now));
     double.write({ gpus: healthyGpus(2), rules: [{ kind: "ret", call, gpu: 1, code }] });
@@ -95,14 +97,14 @@ test.each(TESTED.filter((name) => !isAskedOnce(name)))("%s may begin to answer a
     } else expect(meaningOf(code)).toBe("fatal");
     // What failed once is asked again; all else is remembered, so it takes another generation.
     if (meaningOf(code) === "failed") continue;
-    generation.close();
+    loaded = generation.leave();
     generation = null;
   }
   generation?.close();
 });
 
-function open(double: Double): Generation {
-  const opened = tryToOpen(double.library);
+function open(double: Double, loaded: Library | null): Generation {
+  const opened = tryToOpen(double.library, { loaded });
   if (opened.kind === "not-open") throw new Error(JSON.stringify(opened.source));
   return opened.generation;
 }

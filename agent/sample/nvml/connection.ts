@@ -46,6 +46,4 @@ export function initialize(library: Library, marks: MarkWriter): Outcome {
 export function shutDown(library: Library, marks: MarkWriter): void {
   const shutdown = library.bind("nvmlShutdown");
   if (shutdown !== null) marked(marks, "nvmlShutdown", null, () => shutdown());
-  // Unmapped, so that the next generation loads the file of a driver that was upgraded meanwhile.
-  library.unload();
 }

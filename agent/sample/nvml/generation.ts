@@ -4,7 +4,7 @@
 // one starts is decided in generations.ts.
 
 import type { GpuIdentity, GpuSample, GpuSource, GpuSurvey } from "../../../shared/model/gpu.ts";
-import { SUCCESS } from "../../../shared/model/nvml-status.ts";
+import { LIB_RM_VERSION_MISMATCH, SUCCESS } from "../../../shared/model/nvml-status.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import { initialize, shutDown, sourceOf } from "./connection.ts";
 import type { Outcome } from "./connection.ts";
@@ -13,7 +13,7 @@ import { countDevices, driverVersion, enumerate, returns } from "./enumerate.ts"
 import { openEvents } from "./events.ts";
 import type { Events } from "./events.ts";
 import { locateLibrary } from "./library.ts";
-import type { LibraryOptions } from "./library.ts";
+import type { Library, LibraryOptions, Located } from "./library.ts";
 import type { MarkWriter } from "./marks.ts";
 import type { Driver } from "./reader.ts";
 import { surveyOf } from "./survey.ts";
@@ -23,6 +23,8 @@ const RECHECK_MS = 10_000;
 
 export interface GenerationOptions {
   readonly library: LibraryOptions;
+  /** What the generation before left loaded, which is used if its file is still the same; null when nothing is. */
+  readonly loaded: Library | null;
   readonly marks: MarkWriter;
   readonly blockOf: Driver["blockOf"];
   /** The GPUs of the generation before: one that is not found again is reported lost, not forgotten. */
@@ -41,7 +43,13 @@ export interface Generation {
   readonly hasten: () => void;
   readonly events: Events;
   readonly survey: () => GpuSurvey;
+  /** Closes the connection and unloads the library. */
   readonly close: () => void;
+  /**
+   * Closes the connection, and hands over the library for the next generation: what loading it and binding its functions
+   * takes, the process gets back late or never.
+   */
+  readonly leave: () => Library;
 }
 
 export type SampleResult =
@@ -54,25 +62,32 @@ export type SampleResult =
   /** The connection is dead; `source` says how. */
   | { readonly kind: "over"; readonly source: GpuSource }
   /** The connection works, and driver, GPUs or their instances are other ones: open again at once. */
-  | { readonly kind: "changed" };
+  | { readonly kind: "changed"; readonly what: "driver" | "gpus" };
 
 export type OpenResult =
   | { readonly kind: "open"; readonly generation: Generation }
-  | { readonly kind: "not-open"; readonly source: GpuSource };
+  | {
+      readonly kind: "not-open";
+      readonly source: GpuSource;
+      /** As of `leave`. */
+      readonly loaded: Library | null;
+    };
 
 export function openGeneration(options: GenerationOptions): OpenResult {
   const { marks, clock } = options;
   // 1. The library.
-  const located = locateLibrary(options.library);
-  if (located.kind === "missing") return notOpen({ state: "library-missing", detail: located.detail });
+  const located = takeOver(options.loaded) ?? locateLibrary(options.library);
+  if (located.kind === "missing") return notOpen({ state: "library-missing", detail: located.detail }, null);
   const { library } = located;
 
   // 2. The connection.
   marks.forget();
   const initialized = initialize(library, marks);
   if (initialized.code !== SUCCESS) {
-    library.unload();
-    return notOpen(sourceOf(initialized));
+    // The one code that another library would not give.
+    const isStale = initialized.code === LIB_RM_VERSION_MISMATCH;
+    if (isStale) library.unload();
+    return notOpen(sourceOf(initialized), isStale ? null : library);
   }
   const ended: { by: Outcome | null } = { by: null };
   const driver: Driver = {
@@ -85,16 +100,22 @@ export function openGeneration(options: GenerationOptions): OpenResult {
   };
   let devices: readonly Device[] = [];
   let events: Events | null = null;
-  const close = (): void => {
+  const disconnect = (): void => {
     // What the driver holds for us is given back while it still can be.
     events?.close();
     for (const device of devices) device.close();
     shutDown(library, marks);
   };
-  const refuse = (source: GpuSource): OpenResult => {
-    close();
-    return notOpen(source);
+  const close = (): void => {
+    disconnect();
+    // Unmapped, so that the next generation loads the file of a driver that was upgraded meanwhile.
+    library.unload();
   };
+  const leave = (): Library => {
+    disconnect();
+    return library;
+  };
+  const refuse = (source: GpuSource): OpenResult => notOpen(source, leave());
 
   // 3. Who is there.
   const version = driverVersion(driver);
@@ -122,19 +143,24 @@ export function openGeneration(options: GenerationOptions): OpenResult {
   const isSlowDue = createTurn(options.slowIntervalMs, null);
   let hastened = false;
 
-  /** True when driver or GPUs are other ones, or one that was absent lets itself be opened again. */
-  const hasChanged = (): boolean => {
-    const current = driverVersion(driver);
-    if (current !== null && version !== null && current !== version) return true;
+  /** True when GPUs are other ones, or one that was absent lets itself be opened again. */
+  const haveGpusChanged = (): boolean => {
     const recounted = countDevices(driver);
     if (recounted.code === SUCCESS && recounted.count !== counted.count) return true;
     return devices.some((device) =>
       device.absence() === null ? device.isAnother() : returns(driver, device.identity),
     );
   };
+  const hasDriverChanged = (): boolean => {
+    const current = driverVersion(driver);
+    return current !== null && version !== null && current !== version;
+  };
   const sample = (now: Millis): SampleResult => {
-    if (devices.some((device) => device.hasChanged())) return { kind: "changed" };
-    if (isRecheckDue(now) && hasChanged()) return { kind: "changed" };
+    if (devices.some((device) => device.hasChanged())) return { kind: "changed", what: "gpus" };
+    if (isRecheckDue(now)) {
+      if (hasDriverChanged()) return { kind: "changed", what: "driver" };
+      if (haveGpusChanged()) return { kind: "changed", what: "gpus" };
+    }
     const slow = isSlowDue(now) || hastened;
     hastened = false;
     const samples = devices.map((device) => device.sample(now, slow));
@@ -151,12 +177,19 @@ export function openGeneration(options: GenerationOptions): OpenResult {
     events,
     survey: () => surveyOf(library, marks, devices),
     close,
+    leave,
   };
   return { kind: "open", generation };
 }
 
-function notOpen(source: GpuSource): OpenResult {
-  return { kind: "not-open", source };
+function takeOver(loaded: Library | null): Extract<Located, { kind: "loaded" }> | null {
+  if (loaded?.isCurrent() === true) return { kind: "loaded", library: loaded };
+  loaded?.unload();
+  return null;
+}
+
+function notOpen(source: GpuSource, loaded: Library | null): OpenResult {
+  return { kind: "not-open", source, loaded };
 }
 
 function branchOf(version: string): number {

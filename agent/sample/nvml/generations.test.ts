@@ -138,6 +138,21 @@ describe("createGenerations()", () => {
     expect(exports()).toBe(true);
   });
 
+  test("does so too after an init that the library before it refused", async () => {
+    const { double, clock, generations } = await setUp(
+      { init: 9, gpus: healthyGpus(1) },
+      { variant: "r510" },
+    );
+    generations.cycle();
+    rmSync(join(double.directory, "libnvidia-ml.so.1"));
+    await placeDouble(double.directory, { variant: "r580" });
+    double.write({ driver: "580.1", gpus: healthyGpus(1) });
+    await clock.advance(1_000);
+    expect(generations.cycle().source).toMatchObject({ state: "ready", driver: "580.1" });
+    const row = generations.survey().calls.find(({ name }) => name === "nvmlDeviceGetTemperatureV");
+    expect(row?.exported).toBe(true);
+  });
+
   test("connects anew for a GPU that stays silent after its reset, ever less often", async () => {
     const { double, clock, generations } = await setUp({ gpus: healthyGpus(2) });
     generations.cycle();

@@ -8,6 +8,7 @@ import type { Clock } from "../../../shared/runtime/clock.ts";
 import type { Events } from "./events.ts";
 import { openGeneration } from "./generation.ts";
 import type { Generation, GenerationOptions } from "./generation.ts";
+import type { Library } from "./library.ts";
 import { createBlocks } from "./reader.ts";
 import { NO_SURVEY } from "./survey.ts";
 
@@ -43,7 +44,7 @@ export interface Generations {
   readonly close: () => void;
 }
 
-export type GenerationsOptions = Omit<GenerationOptions, "blockOf" | "known" | "clock"> & {
+export type GenerationsOptions = Omit<GenerationOptions, "blockOf" | "known" | "loaded" | "clock"> & {
   readonly clock: Pick<Clock, "now" | "monotonic">;
 };
 
@@ -53,6 +54,7 @@ export function createGenerations(options: GenerationsOptions): Generations {
   let generation: Generation | null = null;
   let source: GpuSource = { state: "starting" };
   let known: readonly GpuIdentity[] = [];
+  let loaded: Library | null = null;
   let released = false;
   let openedAt = 0;
   let pauseMs = FIRST_PAUSE_MS;
@@ -61,7 +63,8 @@ export function createGenerations(options: GenerationsOptions): Generations {
   let silenceMs = FIRST_SILENCE_MS;
 
   const open = (): Generation | null => {
-    const result = openGeneration({ ...options, blockOf, known });
+    const result = openGeneration({ ...options, blockOf, known, loaded });
+    loaded = result.kind === "not-open" ? result.loaded : null;
     if (result.kind === "not-open") {
       pause(result.source);
       return null;
@@ -83,10 +86,18 @@ export function createGenerations(options: GenerationsOptions): Generations {
   const end = (): void => {
     generation?.close();
     generation = null;
+    loaded?.unload();
+    loaded = null;
+  };
+
+  /** As `end`, but for the library, which the next generation takes over. */
+  const leave = (): void => {
+    loaded = generation?.leave() ?? null;
+    generation = null;
   };
 
   const reopen = (): void => {
-    end();
+    leave();
     generation = open();
   };
 
@@ -109,13 +120,14 @@ export function createGenerations(options: GenerationsOptions): Generations {
     if (released) return [];
     if (generation === null && clock.monotonic() >= retryAt) generation = open();
     let result = generation?.sample(clock.monotonic());
+    if (result?.kind === "changed" && result.what === "driver") end();
     if (result?.kind === "changed" || (result?.kind === "samples" && isSilenceOver(result.anySilent))) {
       reopen();
       result = generation?.sample(clock.monotonic());
     }
     if (result?.kind === "over") {
       pause(result.source);
-      end();
+      leave();
     }
     return result?.kind === "samples" ? result.samples : [];
   };

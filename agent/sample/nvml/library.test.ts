@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
+import { placeDouble } from "../../../test/nvml-double/build.ts";
 import { createDouble, healthyGpus } from "../../../test/nvml-double/fixture.ts";
 import { locateLibrary } from "./library.ts";
 import { candidates, SONAME } from "./places.ts";
@@ -44,6 +45,18 @@ describe("locateLibrary()", () => {
     located.library.unload();
   });
 
+  test("knows whether its file is still the one that was loaded", async () => {
+    using double = await createDouble({ gpus: healthyGpus(1) });
+    const located = locateLibrary(double.library);
+    if (located.kind !== "loaded") throw new Error(located.detail);
+    expect(located.library.isCurrent()).toBe(true);
+    rmSync(join(double.directory, SONAME));
+    expect(located.library.isCurrent()).toBe(false);
+    await placeDouble(double.directory);
+    expect(located.library.isCurrent()).toBe(false);
+    located.library.unload();
+  });
+
   test("leaves the plain soname to the dynamic loader, which knows LD_LIBRARY_PATH", async () => {
     using double = await createDouble({ driver: "535.1.2", gpus: healthyGpus(2) });
     // In a process of its own, since the loader reads the variable once, at the start.
@@ -52,16 +65,17 @@ describe("locateLibrary()", () => {
       import { createMarkBuffer, createMarkWriter } from ${JSON.stringify(new URL("marks.ts", import.meta.url).href)};
       import { createBlocks } from ${JSON.stringify(new URL("reader.ts", import.meta.url).href)};
       const clock = { now: Date.now, monotonic: () => performance.now() };
-      const opened = openGeneration({ library: { path: null, driverRoots: [] }, known: [], clock, gpm: false,
+      const opened = openGeneration({ library: { path: null, driverRoots: [] }, known: [], loaded: null, clock, gpm: false,
         intervalMs: 1000, slowIntervalMs: 10000, marks: createMarkWriter(createMarkBuffer()),
         blockOf: createBlocks() });
-      console.log(opened.generation.source.driver, opened.generation.source.gpus.length);`;
+      console.log(opened.generation.source.driver, opened.generation.source.gpus.length,
+        opened.generation.leave().isCurrent());`;
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ["--input-type=module", "--disable-warning=ExperimentalWarning", "--eval", script],
       { env: { LD_LIBRARY_PATH: double.directory } },
     );
-    expect(stdout.trim()).toBe("535.1.2 2");
+    expect(stdout.trim()).toBe("535.1.2 2 true");
   });
 });
 

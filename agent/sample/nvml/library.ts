@@ -2,6 +2,9 @@
 // is a result with the reasons, not an exception; a missing function is null, which callers report as the
 // driver's own code 13. The name without ".1" is never tried: it is a development link or a toolkit's stub.
 
+import { readFileSync, statSync } from "node:fs";
+import { isAbsolute } from "node:path";
+
 import { CALLS } from "./calls.ts";
 import type { CallName } from "./calls.ts";
 import { loadNative } from "./native.ts";
@@ -14,9 +17,12 @@ export type { LibraryOptions } from "./places.ts";
 type BoundCall<Name extends CallName> = Bound[(typeof CALLS)[Name]["form"]];
 
 export interface Library {
+  /** Its file; the plain name when it is not known which one the dynamic loader took. */
   readonly path: string;
   /** Null when this driver does not export the call. Looked up once. */
   readonly bind: <Name extends CallName>(call: Name) => BoundCall<Name> | null;
+  /** Whether its file is still the one that was loaded; false when that cannot be told. */
+  readonly isCurrent: () => boolean;
   readonly unload: () => void;
 }
 
@@ -39,18 +45,39 @@ export function locateLibrary(options: LibraryOptions): Located {
 
 function lazily(path: string, native: NativeLibrary): Library {
   const bound = new Map<CallName, unknown>();
+  const file = isAbsolute(path) ? path : mappedFile(path);
+  const loaded = versionOf(file);
   return {
-    path,
+    path: file ?? path,
     bind: <Name extends CallName>(call: Name): BoundCall<Name> | null => {
       if (!bound.has(call)) bound.set(call, native.bind(call, CALLS[call].form));
       // The map forgets which form belongs to which name; the line above has just bound it by that form.
       return bound.get(call) as BoundCall<Name> | null;
     },
+    isCurrent: () => loaded !== null && loaded === versionOf(file),
     unload: () => {
       bound.clear();
       native.unload();
     },
   };
+}
+
+/** Tells one version of the library's file from another; null when the file is not known. */
+function versionOf(file: string | null): string | null {
+  const found = file === null ? undefined : statSync(file, { throwIfNoEntry: false });
+  return found === undefined ? null : `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}`;
+}
+
+/** The file that the dynamic loader took for a plain name, just after it was loaded. */
+function mappedFile(soname: string): string | null {
+  const stem = soname.replace(/\.\d+$/u, "");
+  try {
+    const lines = readFileSync("/proc/self/maps", "utf8").split("\n");
+    const paths = lines.map((line) => line.slice(line.indexOf("/")));
+    return paths.find((path) => path.slice(path.lastIndexOf("/") + 1).startsWith(stem)) ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** The loader's own words, which tell a missing file from one of another libc or machine. */
