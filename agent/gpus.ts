@@ -10,6 +10,7 @@ import type { KubeClient } from "../shared/runtime/kube/client.ts";
 import type { Log } from "../shared/runtime/log.ts";
 import type { SettingValues } from "../shared/runtime/settings.ts";
 import { allocationOf } from "./assess/allocation.ts";
+import { driverWantedBy } from "./assess/driver-wanted.ts";
 import { expectedGpus } from "./assess/expected.ts";
 import { createHealth } from "./assess/health/health.ts";
 import { readHealthMemory } from "./assess/health/memory.ts";
@@ -29,6 +30,11 @@ import { watchResourceSlices } from "./sample/resource-slices.ts";
 import type { GpuListener, GpuSampler } from "./sample/source.ts";
 import type { AGENT_SETTINGS } from "./settings.ts";
 import type { Sight } from "./sight.ts";
+
+interface PodRef {
+  readonly namespace: string;
+  readonly name: string;
+}
 
 export interface GpuWatchOptions {
   readonly values: SettingValues<typeof AGENT_SETTINGS>;
@@ -108,7 +114,7 @@ export async function watchGpus(options: GpuWatchOptions): Promise<GpuWatch> {
   const allocate = (): void => {
     const held = podResources.state();
     if (held.kind === "known") slices.saw(held.devices);
-    const hasEnded = (ref: { readonly namespace: string; readonly name: string }): boolean => {
+    const hasEnded = (ref: PodRef): boolean => {
       const pod = options.pods().get(ref);
       return pod !== undefined && isFinished(pod);
     };
@@ -117,6 +123,10 @@ export async function watchGpus(options: GpuWatchOptions): Promise<GpuWatch> {
   const slices = watchResourceSlices({ client: kube, node, clock, log, signal, onChange: allocate });
   const podResources = watchPodResources({
     socket: values.podResourcesSocket,
+    isOnNode: (ref) => {
+      const pod = options.pods().get(ref);
+      return pod !== undefined && !isFinished(pod) && pod.metadata.deletionTimestamp === undefined;
+    },
     clock,
     log,
     signal,
@@ -151,6 +161,7 @@ export async function watchGpus(options: GpuWatchOptions): Promise<GpuWatch> {
     onEvent: desk.onEvent,
   };
   const sampler = await startSource(options, listener);
+  let released = false;
   const kernelLog = createKernelLog({
     setting: values.kernelLog,
     stateDir: values.stateDir,
@@ -170,6 +181,16 @@ export async function watchGpus(options: GpuWatchOptions): Promise<GpuWatch> {
       allocate();
     },
     nodeChanged: () => {
+      const wantedBy = driverWantedBy(options.ownNode()?.metadata.labels);
+      if ((wantedBy === null) === released) {
+        released = wantedBy !== null;
+        log.info(
+          { name: wantedBy ?? "" },
+          released ? "the driver is released: it is exchanged" : "the driver is held again",
+        );
+        if (released) sampler.release();
+        else sampler.resume();
+      }
       desk.expect(expectedGpus(values.expectedGpus, options.ownNode()?.metadata.labels));
     },
     ended: Promise.all([desk.ended, kernelLog.ended, condition.ended, podResources.ended, slices.ended]).then(

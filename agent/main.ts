@@ -38,6 +38,7 @@ import { runLoop } from "./loop.ts";
 import { createNews } from "./news.ts";
 import { answerAsk } from "./publish/ask.ts";
 import { createEventPublisher } from "./publish/events.ts";
+import { nodeFigures } from "./publish/metrics/node-figures.ts";
 import { AGENT_METRICS, countCycle } from "./publish/metrics/own.ts";
 import { createMetricsPage, readPageNames } from "./publish/metrics/page.ts";
 import { createReporter } from "./publish/reports.ts";
@@ -214,6 +215,8 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
         sampleAgeMs: ageMs,
         eventsWaiting: publisher.waiting,
         allocation,
+        figures: () => nodeFigures(sight.view()),
+        revision: sight.revision,
         health: { series: healthSeries(node, seen.gpus, { findings, xids, node: health }), xids },
       };
     },

@@ -64,7 +64,8 @@ export const AGENT_SETTINGS = defineSettings({
     default: "1s",
     min: "200ms",
     max: "60s",
-    sentence: "How often the GPUs are read.",
+    sentence:
+      "How often the GPUs are read. Above 4s the windows have gaps: the node is then never taken for idle, and its utilisation does not count.",
   },
   reportInterval: {
     env: "GPUAS_REPORT_INTERVAL",
@@ -72,7 +73,8 @@ export const AGENT_SETTINGS = defineSettings({
     default: "5s",
     min: "200ms",
     max: "60s",
-    sentence: "How often a report is sent when nothing has changed.",
+    sentence:
+      "How often a report is sent when nothing has changed. Above 15s the coordinator has no fresh one for most of the time: the node is then never taken for idle.",
   },
   slowInterval: {
     env: "GPUAS_SLOW_INTERVAL",

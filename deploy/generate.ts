@@ -12,6 +12,7 @@ import { DCGM_SERIES_LABELS } from "../agent/publish/metrics/dcgm.ts";
 import { GUIDE_FAMILIES } from "../agent/publish/metrics/guide.ts";
 import { HEALTH_FAMILIES } from "../agent/publish/metrics/health.ts";
 import { MORE_FAMILIES, MIG_FAMILIES, READING_FAMILIES } from "../agent/publish/metrics/native-families.ts";
+import { NODE_FAMILIES } from "../agent/publish/metrics/node-figures.ts";
 import { AGENT_METRICS } from "../agent/publish/metrics/own.ts";
 import { AGENT_SETTINGS } from "../agent/settings.ts";
 import { sentence } from "../coordinator/report/explain.ts";
@@ -76,6 +77,11 @@ export async function generated(): Promise<Readonly<Record<string, string>>> {
           title: "Health of GPUs",
           note: "Served whatever families are asked for.",
           rows: HEALTH_FAMILIES,
+        },
+        {
+          title: "The node's GPUs together",
+          note: "Served whatever families are asked for.",
+          rows: NODE_FAMILIES,
         },
         {
           title: "Readings of GPUs (family `native`)",

@@ -6,7 +6,7 @@ import { sliceKey } from "../../shared/model/held-device.ts";
 import type { HeldDevice } from "../../shared/model/held-device.ts";
 import { bytes, epochMs } from "../../shared/model/units.ts";
 import { aGpu, value } from "../../test/build/gpu.ts";
-import { allocationOf, containerOf, holdersOf, isShared } from "./allocation.ts";
+import { allocationOf, containerOf, holdersInFull, holdersOf, isShared } from "./allocation.ts";
 import type { AllocationInput } from "./allocation.ts";
 
 const AT = epochMs(1_000);
@@ -118,6 +118,26 @@ describe("allocationOf()", () => {
     ]);
   });
 
+  test("names no GPU where two answer to the same number, or where another maker counts", () => {
+    // GPU-0 has left the bus, and the driver counts the two that are left anew.
+    const shifted = [aGpu(0), aGpu(1, { index: 0 }), aGpu(2, { index: 1 })];
+    const gpusOf = (...devices: readonly HeldDevice[]): readonly unknown[] =>
+      holders(devices, { gpus: shifted }).map(({ gpu }) => gpu);
+    expect(gpusOf(plugin("0"), plugin("1"), plugin("2"))).toEqual([null, null, null]);
+    // Files of devices keep their numbers.
+    expect(gpusOf(plugin("nvidia0"), plugin("nvidia1"), plugin("nvidia2"))).toEqual([
+      "GPU-0",
+      "GPU-1",
+      "GPU-2",
+    ]);
+    const twins = [aGpu(0), { ...aGpu(1), details: aGpu(0).details }];
+    expect(holders([plugin("nvidia0"), claimed("gpu-0")], { gpus: twins }).map(({ gpu }) => gpu)).toEqual([
+      null,
+      null,
+    ]);
+    expect(holders([plugin("1", "amd.com/gpu")]).map(({ gpu }) => gpu)).toEqual([null]);
+  });
+
   test("counts GPUs under any name of NVIDIA's, and nothing else", () => {
     const resources = holders([
       plugin("GPU-0", "nvidia.com/gpu"),
@@ -217,6 +237,46 @@ describe("allocationOf()", () => {
     ])("%j alone is read as %s", (cdi, device, gpu, part) => {
       expect(place(claimed("", { driver: "", pool: "", cdi }))).toEqual(["claim:want", device, gpu, part]);
     });
+  });
+});
+
+describe("holdersInFull()", () => {
+  const minorless = {
+    ...aGpu(3),
+    details: { ...aGpu(3).details, minor: { kind: "failed", code: 999 } },
+  } as const;
+  const nameless = aGpu(4, { uuid: "unidentified-gpu-4", mig: { kind: "failed", code: 15 } });
+  const gpus = [aGpu(0), CUT, minorless, nameless];
+  /** The GPUs of which it is not known who holds them, when the device beside GPU-0 is this one. */
+  const open = (device: HeldDevice): readonly string[] => {
+    const held = {
+      kind: "known",
+      at: AT,
+      devices: [plugin("GPU-0", "nvidia.com/gpu", "p0"), device],
+    } as const;
+    const allocation = allocationOf({ held, gpus });
+    return gpus.filter((gpu) => holdersInFull(allocation, gpu) === null).map(({ uuid }) => uuid);
+  };
+
+  test.each([
+    ["a GPU of the list", plugin("GPU-1"), []],
+    ["another whole GPU, which only one without a name can be", plugin("GPU-9"), ["unidentified-gpu-4"]],
+    ["a part of another GPU, by an old driver's name", plugin("MIG-GPU-9/1/0"), ["unidentified-gpu-4"]],
+    ["an instance that the driver has not shown", plugin("MIG-new"), ["GPU-1", "unidentified-gpu-4"]],
+    ["a device file that is not known", plugin("nvidia7"), ["GPU-3"]],
+    ["a device file of a claim", claimed("gpu-7"), ["GPU-3"]],
+    ["a claim's device with a name of its own", claimed("big"), ["GPU-0", "GPU-1", "GPU-3", nameless.uuid]],
+    ["another maker's", plugin("0000:3b:00.0", "amd.com/gpu"), []],
+  ])("of %s", (_, device, expected) => {
+    expect(open(device)).toEqual(expected);
+  });
+
+  test("is everybody where all is known, and nobody's where nothing is", () => {
+    const held = { kind: "known", at: AT, devices: [plugin("GPU-0::1"), plugin("MIG-a")] } as const;
+    const names = (gpu: GpuIdentity): readonly string[] | undefined =>
+      holdersInFull(allocationOf({ held, gpus }), gpu)?.map(({ device }) => device);
+    expect(gpus.map(names)).toEqual([["GPU-0::1"], ["MIG-a"], [], []]);
+    expect(holdersInFull({ kind: "unknown", why: "no socket" }, CUT)).toBeNull();
   });
 });
 

@@ -2,6 +2,7 @@
 // not known is not idle, and the answer carries the reading that decided.
 
 import type { LiveReading } from "../../shared/contract/drain-report.ts";
+import type { GpuAllocation } from "../../shared/model/gpu-allocation.ts";
 import type { GpuSource } from "../../shared/model/gpu.ts";
 import type { GpuView, NodeView } from "./view.ts";
 
@@ -12,8 +13,15 @@ export type Idleness =
   | { readonly kind: "idle"; readonly reading: LiveReading }
   | { readonly kind: "not-idle"; readonly reading: LiveReading };
 
-/** Idle when each GPU's p95 over the last 10 s is known, well covered and below `threshold` (0..1). */
-export function idleness(view: Pick<NodeView, "source" | "gpus">, threshold: number): Idleness {
+/**
+ * Idle when each GPU's last 10 s are known, well covered and without one sample that is not below `threshold` (0..1),
+ * and no pod holds a GPU that is none of these: an agent that was given a part of the node's GPUs cannot speak for the
+ * others. The p95 alone would pass over work that has just begun where there are more than 20 samples.
+ */
+export function idleness(
+  view: Pick<NodeView, "source" | "gpus" | "allocation">,
+  threshold: number,
+): Idleness {
   if (view.source.state !== "ready") {
     return {
       kind: "not-idle",
@@ -31,23 +39,26 @@ export function idleness(view: Pick<NodeView, "source" | "gpus">, threshold: num
       },
     };
   }
+  const stray = strayReading(view.allocation, threshold);
+  if (stray !== null) return { kind: "not-idle", reading: stray };
   const unknown = view.gpus.map((gpu) => unknownReading(gpu, threshold)).find((reading) => reading !== null);
   if (unknown !== undefined) return { kind: "not-idle", reading: unknown };
 
-  const busiest = view.gpus.toSorted((a, b) => p95Of(b) - p95Of(a))[0];
-  const p95 = busiest === undefined ? Number.NaN : p95Of(busiest);
+  const busiest = view.gpus.toSorted((a, b) => seenOf(b).max - seenOf(a).max)[0];
+  const { p95, max } = busiest === undefined ? UNSEEN : seenOf(busiest);
   const reading: LiveReading = {
     gpu: busiest?.identity.uuid ?? "",
     p95,
     threshold,
-    detail: `GPU ${busiest?.identity.index ?? "?"} is the busiest of ${view.gpus.length}: p95 ${percent(p95)}${busiest?.utilizationFrom === "gpm" ? " of its busiest instance" : ""} over the last 10 s, idle is below ${percent(threshold)}`,
+    detail: `GPU ${busiest?.identity.index ?? "?"} is the busiest of ${view.gpus.length}: p95 ${percent(p95)}${busiest?.utilizationFrom === "gpm" ? " of its busiest instance" : ""}, highest ${percent(max)}, over the last 10 s, idle is below ${percent(threshold)}`,
   };
-  return { kind: p95 < threshold ? "idle" : "not-idle", reading };
+  return { kind: max < threshold ? "idle" : "not-idle", reading };
 }
 
-function p95Of(gpu: GpuView): number {
-  const { w10 } = gpu.utilization;
-  return w10.kind === "known" ? w10.p95 : Number.POSITIVE_INFINITY;
+const UNSEEN = { p95: Number.POSITIVE_INFINITY, max: Number.POSITIVE_INFINITY };
+
+function seenOf({ utilization: { w10 } }: GpuView): { readonly p95: number; readonly max: number } {
+  return w10.kind === "known" ? w10 : UNSEEN;
 }
 
 /** The reading that says why nothing can be concluded about this GPU; null when its window can be used. */
@@ -68,6 +79,15 @@ function unknownReading(gpu: GpuView, threshold: number): LiveReading | null {
     );
   }
   return null;
+}
+
+/** Of a device that a pod holds and that is no GPU that the driver shows; null when there is none. */
+function strayReading(allocation: GpuAllocation, threshold: number): LiveReading | null {
+  const stray = allocation.kind === "known" ? allocation.holders.find(({ gpu }) => gpu === null) : undefined;
+  if (stray === undefined) return null;
+  const { namespace, pod, device } = stray;
+  const detail = `${namespace}/${pod} holds ${device}, which is no GPU that the driver shows to this agent, so nothing says that it is idle`;
+  return { gpu: device, p95: null, threshold, detail };
 }
 
 /** For people: what is wrong with the source of readings. */

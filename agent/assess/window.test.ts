@@ -134,6 +134,51 @@ describe("createHistory()", () => {
     ]);
   });
 
+  test.each([
+    [200, 1],
+    [1_000, 1],
+    [4_000, 1],
+    [5_000, 4 / 5],
+    [10_000, 4 / 10],
+    [30_000, 4 / 30],
+    [60_000, 4 / 60],
+  ])("looking each %d ms sees %d of ten minutes, however steadily", (intervalMs, share) => {
+    const history = createHistory(millis(intervalMs));
+    const looks = 1_200_000 / intervalMs;
+    for (let i = 1; i <= looks; i++) add(history, value(0), i * intervalMs);
+    const window = known(history.window("GPU-0", "utilization", 600_000, millis(1_200_000)));
+    expect(window.coverage).toBeCloseTo(share, 2);
+  });
+
+  test("an agent that looks each 10 s or less often never has the last 10 s covered, at whatever moment", () => {
+    const covered = (intervalMs: number): number => {
+      const history = createHistory(millis(intervalMs));
+      for (let i = 1; i <= 20; i++) add(history, value(0), i * intervalMs);
+      const coverages = Array.from({ length: 600 }, (_, i) => {
+        const now = millis(20 * intervalMs + (i * intervalMs) / 600);
+        const window = history.window("GPU-0", "utilization", 10_000, now);
+        return window.kind === "known" ? window.coverage : 0;
+      });
+      return Math.max(...coverages);
+    };
+    for (const intervalMs of [10_000, 15_000, 60_000]) expect(covered(intervalMs)).toBeLessThan(0.9);
+    expect(covered(4_000)).toBe(1);
+  });
+
+  test("two samples under one UUID are of two GPUs, and the idle one does not hide the other", () => {
+    const history = createHistory(INTERVAL);
+    history.add([value(0), value(0.9)], GPUS, millis(1000));
+    expect(history.window("GPU-0", "utilization", 10_000, millis(1000))).toEqual({
+      kind: "unknown",
+      because: "failed",
+    });
+    add(history, value(0.2), 2000);
+    expect(known(history.window("GPU-0", "utilization", 10_000, millis(2000)))).toMatchObject({
+      max: 0.2,
+      coverage: 0.1,
+    });
+  });
+
   test("a GPU that comes back under another index keeps its own windows", () => {
     const history = createHistory(INTERVAL);
     history.add([aSample(0, { utilization: 0.1 }), aSample(1, { utilization: 0.8 })], GPUS, millis(1000));

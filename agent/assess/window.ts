@@ -36,9 +36,9 @@ const BECAUSE: readonly Unknown[] = ["no-samples", "unsupported", "failed", "los
 const STANDS_FOR_INTERVALS = 1.5;
 /**
  * Nor for more than this: the driver's own reading is of the last second, and one look in a minute says nothing of
- * the rest of it. An agent that looks less often than each 5 s has no window that is covered well enough to go by.
+ * the rest of it. The newest stands for what comes after it as well, so a look each 10 s sees 8 s of them at most.
  */
-const STANDS_FOR_AT_MOST_MS = 5_000;
+const STANDS_FOR_AT_MOST_MS = 4_000;
 
 interface Ring {
   readonly times: Float64Array;

@@ -1,61 +1,89 @@
-// An inspection as text for a terminal, section by section, the short ones first: a person should see what is wrong
-// without scrolling, and find each single reading below. A function of the data, and of nothing else.
+// An inspection as text for a terminal, what matters first: what is wrong, the GPUs, what else was tried, who is on
+// them; each single reading below. No wider than a terminal, as far as names allow. A function of the data, and of
+// nothing else.
 
 import type { NodeDetail } from "../../shared/contract/node-detail.ts";
 import { GPU_READING_NAMES } from "../../shared/model/gpu-readings.ts";
-import { nameOf, NOT_ASKED } from "../../shared/model/nvml-status.ts";
+import { table } from "../../shared/runtime/table.ts";
+import type { Row } from "../../shared/runtime/table.ts";
+import { byGpu } from "./by-gpu.ts";
 import type { CheckLine } from "./checks.ts";
-import { columns } from "./columns.ts";
+import { gpuRows, instanceRows, podRows, processRows } from "./gpu-table.ts";
 import type { Inspection } from "./inspect.ts";
-import { ALL_CAPABILITIES } from "./machine.ts";
+import { ALL_CAPABILITIES, CAPABILITIES } from "./machine.ts";
 import type { Machine } from "./machine.ts";
-import { bytesText, factText, reasonText, readingText } from "./value-text.ts";
+import { surveyText } from "./survey-text.ts";
+import { factText, readingText, reasonText } from "./value-text.ts";
 
 type Gpu = NodeDetail["gpus"][number];
-type Row = readonly string[];
+
+const WIDTH = 120;
 
 export function inspectionText(inspection: Inspection): string {
-  const { source, gpus, machine, checks } = inspection;
-  const head = [
-    `node ${inspection.node}, ${new Date(inspection.at).toISOString()}`,
-    `GPUs: ${source.state}${source.detail === "" ? "" : `, ${source.detail}`}`,
-    `health: ${inspection.health.node}, by what was seen in these seconds`,
-  ].join("\n");
+  const { gpus, machine, checks } = inspection;
   const sections: readonly (readonly [string, readonly Row[]])[] = [
-    ["MACHINE", "unknown" in machine ? [["not known", machine.unknown]] : machineRows(machine)],
-    ["CHECKS", checks.map(checkRow)],
-    ["GPUS", gpus.length === 0 ? [] : [GPU_HEADS, ...gpus.map(gpuRow)]],
+    ["FINDINGS", findingRows(inspection)],
+    ["GPUS", gpuRows(gpus)],
+    ["CHECKS", checkRows(checks)],
     ["MIG INSTANCES", instanceRows(gpus)],
+    ["PODS", podRows(inspection)],
     ["PROCESSES", processRows(gpus)],
-    ["PODS", podRows(inspection.allocation)],
-    [
-      "FINDINGS",
-      inspection.health.findings.map(({ level, rule, gpu, evidence }) => [
-        level,
-        rule,
-        gpu ?? "node",
-        evidence,
-      ]),
-    ],
-    ["DETAILS", byGpu(gpus, detailNames(gpus), (gpu, name) => factText(name, gpu.details[name]))],
-    ["READINGS", byGpu(gpus, GPU_READING_NAMES, (gpu, name) => readingText(name, gpu.readings[name]))],
-    ...surveySections(inspection),
+    ["MACHINE", "unknown" in machine ? [["not known", machine.unknown]] : machineRows(machine)],
   ];
   const text = sections
     .filter(([, rows]) => rows.length > 0)
-    .map(([title, rows]) => `${title}\n${columns(rows)}`);
-  return [head, ...text].join("\n\n");
+    .map(([title, rows]) => `${title}\n${table(rows, { width: WIDTH })}`);
+  const facts = byGpu({ title: "DETAILS", gpus, names: factNames(gpus), cell: factCell, width: WIDTH });
+  const readings = byGpu({
+    title: "READINGS",
+    gpus,
+    names: GPU_READING_NAMES,
+    cell: (gpu, name) => readingText(name, gpu.readings[name]),
+    width: WIDTH,
+  });
+  return [headText(inspection), ...text, ...facts, ...readings, ...callsText(inspection)].join("\n\n");
 }
 
-/** The GPUs alone, as `agent top` shows them. */
-export function gpuTable(gpus: NodeDetail["gpus"]): string {
-  return columns([GPU_HEADS, ...gpus.map(gpuRow)]);
+function headText({ node, at, source, gpus, health }: Inspection): string {
+  const lost = gpus.filter(({ state }) => state === "lost").map(({ index }) => index);
+  const present = gpus.length - lost.length;
+  const count =
+    gpus.length === 0
+      ? ""
+      : lost.length === 0
+        ? `, all ${present} present`
+        : `, ${present} of ${gpus.length} present, LOST: GPU ${lost.join(" ")}`;
+  return [
+    `node ${node}, ${new Date(at).toISOString()}`,
+    `GPUs: ${source.state}${source.detail === "" ? "" : `, ${source.detail}`}${source.state === "ready" ? count : ""}`,
+    `health: ${health.node}, by what was seen in these seconds`,
+  ]
+    .map((line) => table([[line]], { indent: "", width: WIDTH }))
+    .join("\n");
+}
+
+function findingRows({ health, gpus }: Inspection): readonly Row[] {
+  return health.findings.map(({ level, rule, gpu, evidence, remedy }) => {
+    const index = gpus.find(({ uuid }) => uuid === gpu)?.index;
+    const place = gpu === null ? "node" : index === undefined ? gpu : `GPU ${index}`;
+    return [level, place, rule, remedy === "none" ? evidence : `${evidence}; what helps: ${remedy}`];
+  });
+}
+
+/** What is not well first. */
+function checkRows(checks: readonly CheckLine[]): readonly Row[] {
+  return [false, null, true].flatMap((state) =>
+    checks
+      .filter(({ ok }) => ok === state)
+      .map(({ ok, name, detail }) => [ok === null ? "-" : ok ? "ok" : "NOT OK", name, detail]),
+  );
 }
 
 function machineRows(machine: Machine): readonly Row[] {
   const { capabilities, seccomp, noNewPrivileges, container, vendor, product } = machine;
   return [
     ["kernel", `${machine.kernel ?? "unknown"}, ${machine.architecture}`],
+    ["kernel module", machine.kernelModule ?? "no /proc/driver/nvidia/version here"],
     ["user", `uid ${machine.uid ?? "unknown"}, gid ${machine.gid ?? "unknown"}`],
     ["capabilities", capabilitiesText(capabilities)],
     [
@@ -66,7 +94,6 @@ function machineRows(machine: Machine): readonly Row[] {
       ].join(", "),
     ],
     ["container", container.length === 0 ? "no sign of one" : container.join(", ")],
-    ["kernel module", machine.kernelModule ?? "no /proc/driver/nvidia/version here"],
     ["made by", [vendor, product].filter((word) => word !== null).join(", ") || "unknown"],
   ];
 }
@@ -74,113 +101,24 @@ function machineRows(machine: Machine): readonly Row[] {
 function capabilitiesText(capabilities: readonly string[] | null): string {
   if (capabilities === null) return "unknown";
   if (capabilities.length === 0) return "none";
-  return capabilities.length === ALL_CAPABILITIES ? "all" : capabilities.join(", ");
+  if (capabilities.length === ALL_CAPABILITIES) return "all";
+  const others = CAPABILITIES.filter((name) => !capabilities.includes(name));
+  return others.length < capabilities.length ? `all but ${others.join(", ")}` : capabilities.join(", ");
 }
 
-function checkRow({ ok, name, detail }: CheckLine): Row {
-  return [ok === null ? "-" : ok ? "ok" : "NOT OK", name, detail];
+function factNames(gpus: readonly Gpu[]): readonly string[] {
+  return ["busId", "mig", ...new Set(gpus.flatMap(({ details }) => Object.keys(details)))];
 }
 
-const GPU_HEADS: Row = ["GPU", "NAME", "UUID", "BUS", "STATE", "UTIL", "MEMORY", "TEMP", "POWER", "MIG"];
-
-function gpuRow(gpu: Gpu): Row {
-  const read = (name: string): string => readingText(name, gpu.readings[name]) || "-";
-  const { mig } = gpu;
-  return [
-    String(gpu.index),
-    gpu.name ?? "unknown",
-    gpu.uuid,
-    gpu.busId ?? "unknown",
-    gpu.state,
-    read("utilization"),
-    `${read("memoryUsed")} of ${bytesText(gpu.memoryTotalBytes)}`,
-    read("temperature"),
-    read("power"),
-    typeof mig === "string" ? reasonText(mig) : `${mig.instances.length} instances`,
-  ];
+function factCell(gpu: Gpu, name: string): string {
+  if (name === "busId") return gpu.busId ?? "";
+  if (name !== "mig") return factText(name, gpu.details[name]);
+  return typeof gpu.mig === "string" ? reasonText(gpu.mig) : `${gpu.mig.instances.length} instances`;
 }
 
-function instanceRows(gpus: readonly Gpu[]): readonly Row[] {
-  const rows = gpus.flatMap(({ index, mig }) =>
-    typeof mig === "string"
-      ? []
-      : mig.instances.map((one) => [
-          String(index),
-          `${one.gpuInstance}/${one.computeInstance}`,
-          one.profile ?? "unknown",
-          one.uuid,
-          bytesText(one.memoryTotalBytes),
-          Object.entries(one.readings)
-            .map(([name, told]) => `${name} ${readingText(name, told)}`)
-            .join(", "),
-        ]),
-  );
-  return rows.length === 0 ? [] : [["GPU", "GI/CI", "PROFILE", "UUID", "MEMORY", "READINGS"], ...rows];
-}
-
-function processRows(gpus: readonly Gpu[]): readonly Row[] {
-  const rows = gpus.flatMap(({ index, processes }) =>
-    (processes ?? []).map(({ pid, kind, memoryBytes }) => [
-      String(index),
-      String(pid),
-      kind,
-      memoryBytes === null ? "unknown" : bytesText(memoryBytes),
-    ]),
-  );
-  return rows.length === 0 ? [] : [["GPU", "PID", "KIND", "MEMORY"], ...rows];
-}
-
-function podRows(allocation: NodeDetail["allocation"]): readonly Row[] {
-  // Why it is not known stands among the checks.
-  if (allocation.kind === "unknown") return [];
-  return allocation.holders.map(({ namespace, pod, container, resource, device, gpu, instance }) => [
-    `${namespace}/${pod}/${container}`,
-    resource,
-    device,
-    instance ?? gpu ?? "on no GPU that the driver shows",
-  ]);
-}
-
-/** A row for each name, a column for each GPU. */
-function byGpu(
-  gpus: readonly Gpu[],
-  names: readonly string[],
-  cell: (gpu: Gpu, name: string) => string,
-): readonly Row[] {
-  if (gpus.length === 0) return [];
-  const head = ["", ...gpus.map(({ index }) => `GPU ${index}`)];
-  return [head, ...names.map((name) => [name, ...gpus.map((gpu) => cell(gpu, name))])];
-}
-
-function detailNames(gpus: readonly Gpu[]): readonly string[] {
-  return [...new Set(gpus.flatMap(({ details }) => Object.keys(details)))];
-}
-
-function surveySections({ survey, source }: Inspection): readonly (readonly [string, readonly Row[]])[] {
-  if (survey === null) {
-    const silent = source.state === "ready" || source.state === "hung";
-    const why = silent ? "the driver does not answer" : "there is no driver to be asked";
-    return [["CALLS AND FIELDS", [["not known", why]]]];
-  }
-  const calls = survey.calls.map(({ name, exported, codes }) => [
-    name,
-    exported ? codesText(codes) : "not exported by this library",
-  ]);
-  const fields = survey.fields.map(({ name, id, codes }) => [
-    name,
-    id === null ? "no id answers" : `id ${id}`,
-    codesText(codes),
-  ]);
-  return [
-    ["CALLS", calls],
-    ["FIELDS", fields],
-  ];
-}
-
-/** One word when all GPUs say the same. */
-function codesText(codes: readonly number[]): string {
-  const words = codes.map((code) => (code === NOT_ASKED ? "not asked" : nameOf(code)));
-  return new Set(words).size <= 1
-    ? (words[0] ?? "not asked")
-    : words.map((word, i) => `GPU ${i}: ${word}`).join(", ");
+function callsText({ survey, source }: Inspection): readonly string[] {
+  if (survey !== null) return surveyText(survey, WIDTH);
+  const silent = source.state === "ready" || source.state === "hung";
+  const why = silent ? "the driver does not answer" : "there is no driver to be asked";
+  return [`CALLS AND FIELDS\n${table([["not known", why]])}`];
 }

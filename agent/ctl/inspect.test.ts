@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { nodeDetailSchema } from "../../shared/contract/node-detail.ts";
+import { GPU_READING_NAMES } from "../../shared/model/gpu-readings.ts";
 import type { GpuSource } from "../../shared/model/gpu.ts";
 import type { HeldDevices } from "../../shared/model/held-device.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
@@ -134,22 +135,30 @@ describe("inspect()", () => {
         .split("\n")
         .map((one) => one.trim().replaceAll(/ {2,}/g, " | "))
         .find((one) => one.startsWith(starts));
+    /** Two columns of names with their values, in whichever of them it is. */
+    const told = (name: string): string | undefined =>
+      new RegExp(`(?:^|\\s)${name} +(\\S+(?: \\S+)*)`, "m").exec(text)?.[1];
     expect(line("node")).toBe("node gpu-1, 2026-01-01T00:00:00.000Z");
-    expect(line("GPUs:")).toBe("GPUs: ready, driver 580.159.04 (replay)");
+    expect(line("GPUs:")).toBe("GPUs: ready, driver 580.159.04 (replay), all 1 present");
     expect(line("health:")).toBe("health: healthy, by what was seen in these seconds");
     expect(line("capabilities")).toBe("capabilities | none");
     expect(line("confinement")).toBe("confinement | seccomp filter, no new privileges yes");
     expect(line("ok | GPUs on the bus")).toContain("1 on the PCI bus, 1 by the driver");
-    expect(line("0 | NVIDIA")).toContain("| present | 0 % | 0 B of 79.6 GiB | 34 °C | 71 W | off");
-    expect(line("ml/train-0/main")).toBe(`ml/train-0/main | nvidia.com/gpu | ${GPU} | ${GPU}`);
-    expect(line("smClockMax")).toBe("smClockMax | 1,980 MHz");
-    expect(line("power ")).toBe("power | 71 W");
-    expect(line("nvlinks ")).toBe("nvlinks | unsupported: NOT_SUPPORTED (3)");
-    expect(line("fabricState")).toBe("fabricState | pending");
-    expect(line("nvmlDeviceGetFanSpeed")).toBe("nvmlDeviceGetFanSpeed | NOT_SUPPORTED (3)");
-    expect(line("throttledSwThermal | id")).toBe("throttledSwThermal | id 269 | SUCCESS (0)");
-    // No line carries spaces at its end, and no section is empty.
+    expect(line("0 | NVIDIA")).toContain(`| present | 0 % | 0.0 of 79.6 GiB | 34 °C | 71 W | ${GPU}`);
+    expect(line("ml/train-0/main")).toBe(`ml/train-0/main | nvidia.com/gpu | GPU 0 | ${GPU}`);
+    expect([told("smClockMax"), told("power"), told("mig")]).toEqual(["1,980 MHz", "71 W", "off"]);
+    expect(text).toMatch(
+      /\nREADINGS WITHOUT A VALUE\n(?: .*\n)* {2}unsupported: NOT_SUPPORTED \(3\) .*\bnvlinks,/,
+    );
+    expect(text).toMatch(/\n {2}pending +fabricState\b/);
+    expect(text).toMatch(/\n {2}NOT_SUPPORTED \(3\)\n(?: {4}.*\n)* {4}.*\bnvmlDeviceGetFanSpeed\b/);
+    expect(text).toMatch(/\n {2}SUCCESS \(0\)\n(?: {4}.*\n)* {4}.*\bthrottledSwThermal=269\b/);
+    // Each reading stands there once, with a value or by its reason.
+    for (const name of GPU_READING_NAMES)
+      expect(text.split("FIELDS,")[0]?.match(new RegExp(`(?<=\\s)${name}(?=[\\s,])`, "g"))).toHaveLength(1);
+    // No line carries spaces at its end, none is wider than it needs to be, and no section is empty.
     expect(text).not.toMatch(/ \n|\n\n\n/);
+    expect(Math.max(...text.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(120);
   });
 
   test("states what the readings show of a GPU that is not well", async () => {
@@ -172,7 +181,9 @@ describe("inspect()", () => {
       "GPU-0",
       "fatal",
     ]);
-    expect(inspectionText(inspection)).toMatch(/\nFINDINGS\n {2}fatal {2}recovery-\w+ {2,}GPU-0 /);
+    expect(inspectionText(inspection)).toMatch(
+      /\nFINDINGS\n {2}fatal {2}GPU 0 {2}recovery-\w+ {2}.*; what helps: /,
+    );
   });
 
   test("names the call that hangs, and says that only SIGKILL is left", async () => {

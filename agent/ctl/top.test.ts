@@ -23,8 +23,8 @@ describe("topText()", () => {
     });
     const [head, , first, second] = text.split("\n");
     expect(head).toBe("n1  1970-01-01T00:00:00.000Z  ready, driver 580.95.05");
-    expect(first).toMatch(/^ {2}0 .* present +97 % +1 GiB of 140\.4 GiB +60 °C +650 W +off$/);
-    expect(second).toMatch(/^ {2}1 .* lost +failed: GPU_IS_LOST \(15\) /);
+    expect(first).toMatch(/^ {2}0 .* present +97 % +1\.0 of 140\.4 GiB +60 °C +650 W +GPU-0$/);
+    expect(second).toMatch(/^ {2}1 .* LOST +- +- +- +- +GPU-1$/);
     expect(
       topText("n1", seen, { at: epochMs(0), source: { state: "driver-not-loaded", code: 9 }, samples: [] })
         .text,
@@ -66,6 +66,21 @@ describe("top()", () => {
     expect(written).toHaveLength(2);
     expect(written[1]).toContain("nvmlDeviceGetName on GPU 1 has not returned for 2 s");
     expect(written[1]).toContain("GPU-1");
+    for (let xid = 40; xid < 80; xid++)
+      tell((to) => {
+        const event = { busId: null, gpuInstance: null, text: "" };
+        to.onEvent({
+          ...event,
+          at: epochMs(0),
+          gpu: "GPU-1",
+          teller: "kernel-log",
+          what: { kind: "xid", xid },
+        });
+      });
+    const last = written.at(-1) ?? "";
+    expect(last).toContain("nvmlDeviceGetName on GPU 1 has not returned for 2 s");
+    expect(last).toContain("\n  1970-01-01T00:00:00.000Z  GPU 1  xid 79, said by the kernel log\n");
+    expect(last.match(/ xid \d+/g)).toHaveLength(8);
     asked.abort();
     expect(await running).toBe("hung");
   });

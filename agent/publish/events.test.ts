@@ -44,11 +44,12 @@ describe("createEventPublisher() with a NATS that comes and goes", () => {
   function setUp() {
     const clock = createFakeClock();
     const stored: { subject: string; id: string }[] = [];
-    const server = { away: true };
+    const server = { away: true, without: "nothing" };
     const stop = new AbortController();
     const dropped: string[] = [];
     const publishEvent: Nats["publishEvent"] = async (subject, _, id) => {
       if (server.away) throw new AppError("unavailable", "NATS is away");
+      if (subject.includes(server.without)) throw new AppError("unavailable", "no stream takes it");
       stored.push({ subject, id });
       return { seq: stored.length, duplicate: false };
     };
@@ -94,10 +95,31 @@ describe("createEventPublisher() with a NATS that comes and goes", () => {
     server.away = false;
     await clock.advance(2_000);
     await publisher.flushed();
-    expect(stored.at(0)?.id).toBe("drill-1/seen");
-    expect(stored.at(1)).toEqual({ subject: "gpuas.v1.health.gpu-1_sim", id: "gpu-1.sim health 1-37" });
-    expect(stored.at(-2)?.id).toBe("gpu-1.sim health 1-100");
-    expect(stored.at(-1)?.id).toBe("drill-1/started");
+    const isHealth = ({ subject }: { readonly subject: string }): boolean =>
+      subject === "gpuas.v1.health.gpu-1_sim";
+    expect(stored.filter((one) => !isHealth(one)).map(({ id }) => id)).toEqual([
+      "drill-1/seen",
+      "drill-1/started",
+    ]);
+    expect(stored.filter(isHealth).map(({ id }) => id)).toEqual(
+      Array.from({ length: 64 }, (_, at) => `gpu-1.sim health 1-${37 + at}`),
+    );
+  });
+
+  test("a stream that does not take health yet gets notices and drains all the same", async () => {
+    const { stored, server, publisher, clock } = setUp();
+    Object.assign(server, { away: false, without: ".health." });
+    publisher.health({ ...HEALTH, health: { ...HEALTH.health, findings: [] } });
+    await clock.advance(1_000);
+    publisher.notice(NOTICE);
+    publisher.drain(REPORT);
+    await clock.advance(1_000);
+    expect(stored.map(({ id }) => id)).toEqual(["drill-1/seen", "drill-1/started"]);
+    expect(publisher.waiting).toBe(1);
+    server.without = "nothing";
+    await clock.advance(1_000);
+    await publisher.flushed();
+    expect(stored.at(-1)?.id).toBe("gpu-1.sim health 1-1");
   });
 
   test("the same phase again while it waits is one message", async () => {
@@ -193,10 +215,11 @@ describe("createEventPublisher() with a real nats-server", () => {
     await publisher.flushed();
     const again = await nats.publishEvent("gpuas.v1.notice.gpu-1_sim", new Uint8Array(), "drill-1/seen");
     expect(again.duplicate).toBe(true);
-    expect(sent).toEqual(["notice", "drain", "health"]);
+    expect(sent.toSorted()).toEqual(["drain", "health", "notice"]);
     const kinds = ["notice", "drain", "health"] as const;
-    const decoded = kinds.map((kind, i) => {
-      const { subject = "", data = new Uint8Array() } = seen[i] ?? {};
+    const decoded = kinds.map((kind) => {
+      const { subject = "", data = new Uint8Array() } =
+        seen.find((one) => one.subject.includes(`.${kind}.`)) ?? {};
       return decode(kind, subject, data).kind;
     });
     expect(decoded).toEqual(["message", "message", "message"]);

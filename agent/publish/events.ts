@@ -1,7 +1,8 @@
 // Notices, drain reports and news of the GPUs' health to the stream that keeps them. Publishing never makes a drain
 // wait: a message is handed over and then sent in the background until the stream has it, under an id by which a
-// repetition is recognised. While NATS is away messages wait here, in order; the annotations and Events on the node
-// are the second way on which the same news travel.
+// repetition is recognised. While NATS is away messages wait here, in order; news of health go by themselves, so that
+// a stream that does not take them yet keeps no notice. The annotations and Events on the node are the second way on
+// which the same news travel.
 
 import { encode } from "../../shared/contract/codec.ts";
 import { drainMessageId } from "../../shared/contract/drain-report.ts";
@@ -66,7 +67,7 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
   };
   const waiting: Pending[] = [];
   const quiet = createQuietLog(options.log, clock);
-  let wake: (() => void) | null = null;
+  const wakes = new Set<() => void>();
   let empty = Promise.withResolvers<void>();
   empty.resolve();
 
@@ -76,30 +77,32 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
     const same = waiting.findIndex((one) => one.kind === kind && one.id === id);
     if (same > 0) waiting.splice(same, 1);
     waiting.push({ kind, subject: subjects[kind], id, data });
-    const ofItsRoom = (one: Pending): boolean => (one.kind === "health") === (kind === "health");
+    const ofItsRoom = kind === "health" ? isHealth : isNoHealth;
     if (waiting.filter(ofItsRoom).length > WAITING_AT_MOST) {
       const [dropped] = waiting.splice(waiting.findIndex(ofItsRoom), 1);
       if (dropped !== undefined) options.onDropped(dropped.kind);
     }
-    wake?.();
+    for (const wake of wakes) wake();
   };
 
-  const run = async (): Promise<void> => {
+  /** One room's messages, one after the other. */
+  const run = async (isOurs: (one: Pending) => boolean): Promise<void> => {
     while (!signal.aborted) {
-      const next = waiting[0];
+      const next = waiting.find(isOurs);
       if (next === undefined) {
-        await untilWoken((set) => (wake = set), signal);
+        await untilWoken(wakes, signal);
         continue;
       }
       try {
         await nats.publishEvent(next.subject, next.data, next.id);
-        if (waiting[0] === next) waiting.shift();
+        const at = waiting.indexOf(next);
+        if (at >= 0) waiting.splice(at, 1);
         options.onSent(next.kind);
         if (waiting.length === 0) empty.resolve();
       } catch (error) {
         if (signal.aborted) return;
         quiet.log(
-          `event ${describe(error)}`,
+          `event ${next.kind} ${describe(error)}`,
           "warn",
           { error, subject: next.subject },
           "event not stored yet, trying again",
@@ -126,20 +129,28 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
       return waiting.length;
     },
     flushed: () => empty.promise,
-    ended: run(),
+    ended: Promise.all([run(isNoHealth), run(isHealth)]).then(() => undefined),
   };
 }
 
-/** Resolves when the function given to `arm` is called or the signal fires. */
-async function untilWoken(arm: (wake: (() => void) | null) => void, signal: AbortSignal): Promise<void> {
+function isHealth({ kind }: Pending): boolean {
+  return kind === "health";
+}
+
+function isNoHealth(one: Pending): boolean {
+  return !isHealth(one);
+}
+
+/** Resolves when somebody calls what it adds to `wakes`, or when the signal fires. */
+async function untilWoken(wakes: Set<() => void>, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const stop = (): void => {
     resolve();
   };
   signal.addEventListener("abort", stop, { once: true });
-  arm(stop);
+  wakes.add(stop);
   if (signal.aborted) resolve();
   await promise;
-  arm(null);
+  wakes.delete(stop);
   signal.removeEventListener("abort", stop);
 }

@@ -110,7 +110,8 @@ export function createHealthDesk(options: HealthDeskOptions): HealthDesk {
       log.info({ name: rule, reason: evidence, ...uuidField(gpu) }, "what was wrong with a GPU is over");
       if (counts(finding)) options.news.recovered(finding);
     }
-    if (change.any) options.keep(health.memory());
+    // Also when nothing is wrong: by what a GPU counted until now, the next agent sees that it was reset meanwhile.
+    options.keep(health.memory());
   };
 
   /** One crash can be thousands of lines: each is counted, and each kind is told once a second. */

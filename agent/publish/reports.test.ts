@@ -86,7 +86,7 @@ describe("buildReport()", () => {
     const report = build(view([gpu(0)]));
     expect(gpuReportSchema.parse(report)).toEqual(report);
     expect(report).toMatchObject({
-      v: 1,
+      v: 2,
       node: "gpu-1",
       at: AT,
       seq: 3,
@@ -187,12 +187,15 @@ describe("buildReport()", () => {
     const cut = (holders: GpuView["holders"]): GpuView =>
       gpu(0, { identity: aGpu(0, { mig: { kind: "on", instances } }), utilizationFrom: "gpm", holders });
     const held = [{ ...holder(0), instance: "MIG-2" }];
-    const [some, unknown, off] = build(view([cut(held), cut(null), gpu(2)])).gpus;
+    const partly = [...held, { ...holder(0), instance: null }];
+    const [some, unknown, off, part] = build(view([cut(held), cut(null), gpu(2), cut(partly)])).gpus;
     expect(some).toMatchObject({
       utilizationFrom: "gpm",
       mig: { "1g.18gb": [2, 1], "3g.71gb": [1, 0], unknown: [1, 0] },
     });
     expect(unknown?.mig).toEqual({ "1g.18gb": [2, null], "3g.71gb": [1, null], unknown: [1, null] });
+    // Somebody holds a part that has no name here, so none can be called free.
+    expect(part?.mig).toEqual(unknown?.mig);
     expect(off).not.toHaveProperty("mig");
     expect(off).not.toHaveProperty("utilizationFrom");
   });

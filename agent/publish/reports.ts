@@ -57,7 +57,7 @@ export function buildReport(
     source: {
       state: source.state,
       ...("driver" in source ? { driver: source.driver } : {}),
-      ...(source.state === "ready" ? {} : { detail: options.describeSource(source) }),
+      ...(source.state === "ready" ? {} : { detail: shortened(options.describeSource(source)) }),
     },
     gpus: view.gpus.map(reportedGpu),
     healthyGpus: reportedRollUp(view.healthyGpus),
@@ -65,6 +65,13 @@ export function buildReport(
     health: view.health,
     unsupported: [...shortNames(view.unsupported)],
   };
+}
+
+/** A worker that crashed is told of in the words of the runtime, which may be very many; `ask.<node>` has them all. */
+const DETAIL_CHARACTERS = 1_000;
+
+function shortened(text: string): string {
+  return text.length <= DETAIL_CHARACTERS ? text : `${text.slice(0, DETAIL_CHARACTERS - 1)}…`;
 }
 
 function reportedGpu(gpu: GpuView): ReportedGpu {

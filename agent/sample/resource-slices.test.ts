@@ -180,6 +180,24 @@ describe("watchResourceSlices()", () => {
     expect(lines()).toEqual([]);
   });
 
+  test("asks again when the driver shows other GPUs: a name that stays may be another one's", async () => {
+    slices.refresh();
+    await clock.advance(60_000);
+    expect(server.requests).toEqual([]);
+    slices.saw([claimed("gpu-0")]);
+    await clock.advance(0);
+    await eventually(() => uuidOf("gpu-0") === "GPU-a");
+    server.answer(listOf(slice({ devices: [gpu("gpu-0", "GPU-b")] })));
+    for (let news = 0; news < 5; news++) slices.refresh();
+    await clock.advance(5_000);
+    await eventually(() => uuidOf("gpu-0") === "GPU-b");
+    expect(server.requests).toHaveLength(2);
+    slices.saw([]);
+    slices.refresh();
+    await clock.advance(60_000);
+    expect(server.requests).toHaveLength(2);
+  });
+
   test("asks a cluster that has older versions only for the newest of them", async () => {
     const served = listOf(slice({ devices: [{ name: "gpu-0", basic: gpu("gpu-0", "GPU-a") }] }));
     server.answer((request, reply) =>

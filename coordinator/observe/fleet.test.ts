@@ -7,6 +7,7 @@ import { subjectFor } from "../../shared/contract/subjects.ts";
 import { SUBJECT_ROOT } from "../../shared/model/names.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import { aReport } from "../../test/build/reports.ts";
+import { freshness } from "../decide/fleet/fresh.ts";
 import { createFleet, digestOf, MAX_DIGESTS } from "./fleet.ts";
 
 const START = Date.UTC(2026, 5, 1);
@@ -69,6 +70,26 @@ describe("createFleet()", () => {
     fleet.decided(epochMs(START + 5_000));
     const after = fleet.telemetry("n1");
     expect(after.kind === "reported" && after.since.map(({ at }) => at)).toEqual([START + 10_000]);
+  });
+
+  test("keeps the last report after a decision: one that was thin is thin until the next comes", () => {
+    const { fleet, state, send } = aFleet();
+    const [gpu] = aReport("n1").gpus;
+    if (gpu === undefined) throw new Error("a report has a GPU");
+    const thin: ReportedGpu = { ...gpu, utilization: { ...gpu.utilization, w10: [0, 0, 0, 0.3, 0] } };
+    send(aReport("n1", { gpus: [thin] }));
+    const freshAt = (): unknown => freshness(fleet.telemetry("n1"), epochMs(state.now));
+    expect(freshAt()).toEqual({ kind: "thin", coverage: 0.3 });
+    for (let decision = 0; decision < 3; decision++) {
+      fleet.decided(epochMs(state.now));
+      state.now += 1_000;
+      expect(freshAt()).toEqual({ kind: "thin", coverage: 0.3 });
+    }
+    send(aReport("n1"));
+    expect(freshAt()).toEqual({ kind: "fresh" });
+    fleet.decided(epochMs(state.now));
+    const telemetry = fleet.telemetry("n1");
+    expect(telemetry.kind === "reported" && telemetry.since.map(({ coverage }) => coverage)).toEqual([1]);
   });
 
   test("keeps a report that came in the millisecond of a decision that did not see it", () => {
@@ -154,6 +175,19 @@ describe("digestOf()", () => {
 
   test("takes a lost GPU for unknown, not for idle", () => {
     expect(digestOf(aReport("n1", { gpus: [{ ...gpu, state: "lost" }] }), at).busiest).toBeNull();
+  });
+
+  test.each([
+    [-0.5, 0.9, 0.9],
+    [0, -1, 0],
+    [0, 0, -1],
+  ])("takes a share below 0 for unknown, not for idle: %d, %d, %d", (mean, max, p95) => {
+    const odd: ReportedGpu = { ...gpu, utilization: { ...gpu.utilization, w10: [mean, max, p95, 1, 0] } };
+    expect(digestOf(aReport("n1", { gpus: [odd] }), at)).toMatchObject({
+      busiest: null,
+      peak: null,
+      coverage: 0,
+    });
   });
 
   test("takes a node without GPUs for unknown, not for idle", () => {

@@ -90,7 +90,7 @@ export function createFleet({ now, subjectRoot, onRefused, onTurn }: FleetOption
     },
     decided: (at) => {
       for (const [node, entry] of entries) {
-        if (entry.since.length === 0) continue;
+        if (entry.since.length <= 1) continue;
         entries.set(node, {
           ...entry,
           // The last one stays, for it says whether what is known now is fresh. Seen twice it counts once.

@@ -1,11 +1,11 @@
 // A whole decision as text for a terminal: moves, holds, pods that get no new node, and how the packing went. Pure; pods
 // that were refused alike are shown together, so that thousands of them stay readable.
 
+import { table } from "../../shared/runtime/table.ts";
 import type { PackingReport, Plan } from "../decide/plan.ts";
 import { explainMove } from "./explain.ts";
 import { podNames, reasonText } from "./explanation-text.ts";
 import { count, hourly, moment } from "./sentences/words.ts";
-import { table } from "./table.ts";
 
 export function decisionText(plan: Plan): string {
   const { at, moves, holds, unplaced } = plan;

@@ -2,6 +2,7 @@
 // what nobody knows is said in words, never shown as 0.
 
 import type { Reason } from "../../shared/model/reasons.ts";
+import { table } from "../../shared/runtime/table.ts";
 import type {
   MoveNote,
   NodeExplanation,
@@ -11,7 +12,6 @@ import type {
 } from "../decide/answer/explanation.ts";
 import { sentence } from "./explain.ts";
 import { amount, count, hourly, moment } from "./sentences/words.ts";
-import { table } from "./table.ts";
 
 const ANSWERS = {
   bound: "it has its node",
@@ -45,7 +45,7 @@ function podBody({ answer, node, move, because, pools }: PodExplanation): string
     `  ${ANSWERS[answer]}${where}`,
     ...(move === null ? [] : [`  ${moveLine(move)}`]),
     ...beyond(because, pools).map((reason) => `  ${reasonText(reason)}`),
-    ...(pools.length === 0 ? [] : ["  pools:", table(pools.map(verdictRow), "    ")]),
+    ...(pools.length === 0 ? [] : ["  pools:", table(pools.map(verdictRow), { indent: "    " })]),
   ].join("\n");
 }
 
@@ -97,7 +97,7 @@ export function poolText(pool: PoolExplanation): string {
       ({ pods, example }) =>
         `  not for ${count(pods, "pod")}, for example: ${textOf(example, [...holds, refusal])}`,
     ),
-    ...(nodes.length === 0 ? [] : ["  nodes:", table(nodes.map(nodeRow), "    ")]),
+    ...(nodes.length === 0 ? [] : ["  nodes:", table(nodes.map(nodeRow), { indent: "    " })]),
   ].join("\n");
 }
 

@@ -3,8 +3,8 @@
 
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
+import { table } from "../../shared/runtime/table.ts";
 import { count, offering } from "./sentences/words.ts";
-import { table } from "./table.ts";
 
 /** The next windows of schedules; all of them stand in the status itself. */
 const SHOWN_WINDOWS = 3;

@@ -13,6 +13,8 @@ const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stri
 interface Recorded {
   readonly subject: string;
   readonly message: { readonly node: string };
+  /** As what the message is read, where that is not what it is written as. */
+  readonly read?: unknown;
 }
 
 function recorded(file: string): Recorded {
@@ -21,9 +23,13 @@ function recorded(file: string): Recorded {
 
 describe("decode()", () => {
   test.each(readdirSync(RECORDED))("still reads the recorded %s", (file) => {
-    const { subject, message } = recorded(file);
+    const { subject, message, read = message } = recorded(file);
     const kind = file.split("-")[0] as MessageKind;
-    expect(decode(kind, subject, bytes(message))).toEqual({ kind: "message", node: message.node, message });
+    expect(decode(kind, subject, bytes(message))).toEqual({
+      kind: "message",
+      node: message.node,
+      message: read,
+    });
   });
 
   test("there is a recorded example of each kind", () => {
@@ -40,7 +46,8 @@ describe("decode()", () => {
   });
 
   test.each([
-    ["another major version", subject, bytes({ ...message, v: 2 }), "unknown-version"],
+    ["a later major version", subject, bytes({ ...message, v: 3 }), "unknown-version"],
+    ["a version that never was", subject, bytes({ ...message, v: 1.5 }), "unknown-version"],
     ["bytes that are no JSON", subject, new Uint8Array([0xff, 0x00, 0x7b]), "not-json"],
     ["no bytes", subject, new Uint8Array(), "not-json"],
     ["JSON that is no object", subject, bytes(7), "malformed"],
@@ -51,6 +58,22 @@ describe("decode()", () => {
     ["more bytes than any message needs", subject, new Uint8Array(MAX_MESSAGE_BYTES + 1), "too-large"],
   ])("refuses %s", (_, on, data, code) => {
     expect(decode("report", on, data)).toMatchObject({ kind: "refused", code });
+  });
+
+  test("says what it knows, and who has to be upgraded first", () => {
+    const of = (file: string, kind: MessageKind, v: number): unknown => {
+      const { subject: on, message: one } = recorded(file);
+      return decode(kind, on, bytes({ ...one, v }));
+    };
+    const words = "this reader knows";
+    expect(of("report-v2.json", "report", 3)).toMatchObject({
+      code: "unknown-version",
+      detail: `v 3, ${words} 1 to 2; whoever reads is upgraded before those who write`,
+    });
+    expect(of("drain-v1.json", "drain", 2)).toMatchObject({
+      code: "unknown-version",
+      detail: `v 2, ${words} 1; whoever reads is upgraded before those who write`,
+    });
   });
 
   test("gives back what encode() wrote", () => {

@@ -50,13 +50,13 @@ const gpu = z.object({
   /** The worst finding of this GPU; absent: none. */
   health: z.enum(["suspicion", "degraded", "fatal"]).optional(),
   /**
-   * `namespace/pod/container` of everybody who holds it or a part of it; empty: nobody. Absent: not known, or more
-   * than the report has room for, and then `ask.<node>` has them.
+   * `namespace/pod/container` of everybody who holds it or a part of it; empty: nobody. Absent: not known, or not in
+   * full, or more than the report has room for; `ask.<node>` tells which, and has what is known of them.
    */
   pods: z.array(z.string()).max(PODS_AT_MOST).optional(),
   /**
-   * MIG profile → how many instances of it there are and how many are held; null: not known who holds what. Absent:
-   * not in MIG mode.
+   * MIG profile → how many instances of it there are and how many are held; null: not known who holds what, or which
+   * of them somebody holds. Absent: not in MIG mode.
    */
   mig: z.record(z.string(), z.tuple([z.number().int(), z.number().int().nullable()])).optional(),
 });
@@ -103,7 +103,7 @@ export const gpuReportSchema = z.object({
   gpus: z.array(writtenGpu).max(64).transform(filledIn),
   /** Over all healthy GPUs, idle ones included. Unknown as soon as one of them is. */
   healthyGpus: rollUp.optional(),
-  /** Over the healthy GPUs that a pod holds; absent: not known who holds what. */
+  /** Over the healthy GPUs that a pod holds; absent: not known, of one of them at least, whether a pod does. */
   allocatedGpus: rollUp.optional(),
   /** `fatal` and `degraded` by the worst finding; `unknown` while the GPUs cannot be asked. */
   health: z.enum(["healthy", "degraded", "fatal", "unknown"]).optional(),

@@ -32,6 +32,12 @@ export const NODE_LABEL = {
   gkeAccelerator: "cloud.google.com/gke-accelerator",
 } as const;
 
+/** NVIDIA's GPU operator pauses its parts on a node with this value of their labels while it exchanges the driver. */
+export const DRIVER_UPGRADE = {
+  labelPrefix: "nvidia.com/gpu.deploy.",
+  paused: "paused-for-driver-upgrade",
+} as const;
+
 /** Labels by which other projects name the GPU model of a node, the most exact first. */
 export const GPU_MODEL_LABELS: readonly string[] = [
   NODE_LABEL.gpuProduct,

@@ -1,5 +1,11 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+
 import { afterEach, describe, expect, test } from "vitest";
 
+import { eventually } from "../../test/build/eventually.ts";
+import { millis } from "../model/units.ts";
 import { startAdmin } from "./admin.ts";
 import type { Admin, AdminOptions } from "./admin.ts";
 import { createLogSink } from "./log.ts";
@@ -21,6 +27,20 @@ async function start(options: Partial<AdminOptions> = {}): Promise<Admin> {
   });
   open.push(admin);
   return admin;
+}
+
+async function connected({ port }: Admin): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  await once(socket, "connect");
+  return socket;
+}
+
+async function answerTo(admin: Admin, request: string): Promise<string> {
+  const socket = await connected(admin);
+  socket.end(request);
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
 }
 
 describe("startAdmin()", () => {
@@ -148,5 +168,59 @@ describe("startAdmin()", () => {
     await (await fetch(`${admin.url}/healthz`)).text();
     await admin.close();
     await expect(fetch(`${admin.url}/healthz`)).rejects.toThrow("fetch failed");
+  });
+
+  test("answers a client of HTTP/1.0, and one that wants a part, with the whole page and its length", async () => {
+    const admin = await start();
+    const old = await answerTo(admin, "GET /metrics HTTP/1.0\r\n\r\n");
+    expect(old).toMatch(/^HTTP\/1\.1 200 /);
+    expect(old).toMatch(/content-length: 4\r\n/i);
+    expect(old.endsWith("\r\n\r\na 1\n")).toBe(true);
+    const part = await fetch(`${admin.url}/metrics`, { headers: { range: "bytes=0-1" } });
+    expect([part.status, await part.text()]).toEqual([200, "a 1\n"]);
+    expect(await answerTo(admin, `GET /metrics HTTP/1.1\r\nx: ${"x".repeat(20_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 431 /,
+    );
+  });
+
+  test("a client that does not take its page is cut off, and one that takes it in pieces is not", async () => {
+    const { log, lines } = createLogSink();
+    const piece = "x".repeat(64 * 1024);
+    const page = piece.repeat(256);
+    const admin = await start({
+      log,
+      answerWithinMs: millis(100),
+      metrics: () => Promise.resolve(page),
+      routes: {
+        "/pieces": () => ({ contentType: "text/plain", body: Array.from({ length: 256 }, () => piece) }),
+      },
+    });
+    const slow = await connected(admin);
+    slow.on("error", () => {});
+    slow.pause();
+    slow.write("GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n");
+    await eventually(() => lines.some(({ path }) => path === "/metrics"));
+    let taken = 0;
+    slow.on("data", ({ length }: Buffer) => (taken += length));
+    slow.resume();
+    await once(slow, "close");
+    expect(taken).toBeLessThan(page.length);
+    expect((await (await fetch(`${admin.url}/pieces`)).text()).length).toBe(page.length);
+    expect(lines.map(({ path }) => path)).toEqual(["/metrics"]);
+  });
+
+  test("connections that ask for nothing do not keep a probe out for long", async () => {
+    const admin = await start();
+    const idle = await Promise.all(Array.from({ length: 256 }, () => connected(admin)));
+    for (const socket of idle) socket.on("error", () => {});
+    const probe = async (): Promise<number> =>
+      await fetch(`${admin.url}/healthz`).then(
+        ({ status }) => status,
+        () => 0,
+      );
+    expect(await probe()).toBe(0);
+    // Long before they are closed for being idle.
+    await eventually(async () => (await probe()) === 200, { withinMs: 2_000 });
+    for (const socket of idle) socket.destroy();
   });
 });

@@ -10,6 +10,10 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
+import { millis } from "../model/units.ts";
+import type { Millis } from "../model/units.ts";
+import { limitConnections, SERVER_OPTIONS } from "./connections.ts";
+import type { Begun } from "./connections.ts";
 import { AppError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { createScrapes } from "./scrapes.ts";
@@ -54,6 +58,8 @@ export interface AdminOptions {
   /** TLS and who is let in; without it everybody is, over plain HTTP. */
   readonly web?: Web | null;
   readonly log: Log;
+  /** A client that has not taken its answer by then is cut off. */
+  readonly answerWithinMs?: Millis;
 }
 
 export interface Admin {
@@ -64,9 +70,12 @@ export interface Admin {
 
 const PROBES: readonly string[] = ["/healthz", "/readyz"];
 
+/** Prometheus waits 10 s for a page unless it is told otherwise. */
+const ANSWER_WITHIN_MS = millis(30_000);
+
 /** @throws AppError settings when the address cannot be listened on. */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
-  const { host, port: wanted, log, web = null } = options;
+  const { host, port: wanted, log, web = null, answerWithinMs = ANSWER_WITHIN_MS } = options;
   const served: Served = {
     pages: {
       ...options.routes,
@@ -77,19 +86,17 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     web,
   };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    answer(served, request, response).catch((error: unknown) => {
+    answer(served, request, response, begun(request, response)).catch((error: unknown) => {
       log.error({ path: request.url ?? "", error }, "page failed");
       if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });
       response.end("this page failed; the log says why\n");
     });
   };
   const secure = web !== null && web.current().tls !== null;
-  const server = secure ? createSecureServer(web, onRequest) : createServer(onRequest);
-  // A probe or a scrape takes milliseconds: a peer that holds a connection open must not hold memory for long.
-  server.headersTimeout = 5_000;
-  server.requestTimeout = 10_000;
-  server.keepAliveTimeout = 65_000;
-  server.maxConnections = 256;
+  const server = secure
+    ? createSecureServer(web, SERVER_OPTIONS, onRequest)
+    : createServer(SERVER_OPTIONS, onRequest);
+  const begun = limitConnections(server, { answerWithinMs, log });
 
   await listen(server, host, wanted);
   // A TCP server's address is never a string or null while it listens.
@@ -109,6 +116,7 @@ async function answer(
   { pages, scrape, web }: Served,
   request: IncomingMessage,
   response: ServerResponse,
+  time: ReturnType<Begun>,
 ): Promise<void> {
   for (const [name, value] of Object.entries(web?.current().headers ?? {})) response.setHeader(name, value);
   if (request.method !== "GET" && request.method !== "HEAD") {
@@ -146,7 +154,7 @@ async function answer(
   if (typeof body !== "string") {
     response.writeHead(status, head);
     if (request.method === "HEAD") response.end();
-    else await inPieces(body, response);
+    else await inPieces(body, response, time);
     return;
   }
   const bytes = Buffer.from(body);
@@ -154,10 +162,20 @@ async function answer(
   response.end(request.method === "HEAD" ? undefined : bytes);
 }
 
-/** A client that leaves in the middle is no trouble of ours. */
-async function inPieces(body: Iterable<string>, response: ServerResponse): Promise<void> {
+/** As long as it must be: who takes one piece has time for the next. A client that leaves is no trouble of ours. */
+async function inPieces(
+  body: Iterable<string>,
+  response: ServerResponse,
+  time: ReturnType<Begun>,
+): Promise<void> {
+  const pieces = function* (): Generator<string> {
+    for (const piece of body) {
+      time.refresh();
+      yield piece;
+    }
+  };
   try {
-    await pipeline(Readable.from(body), response);
+    await pipeline(Readable.from(pieces()), response);
   } catch (error) {
     const left = error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE";
     if (!left) throw error;

@@ -81,6 +81,18 @@ describe("createBasicAuth()", () => {
     expect(await auth.admits(header("bob", "other"), USERS)).toBe("yes");
   });
 
+  test("guesses do not push out who is known", async () => {
+    const { auth, clock } = setUp();
+    expect(await auth.admits(header("alice", "secret"), USERS)).toBe("yes");
+    for (let i = 0; i < 100; i++) {
+      expect(await auth.admits(header("alice", `guess ${i}`), USERS)).toBe("no");
+      await clock.advance(1_000);
+    }
+    // No try is left, so that it would have to wait if it had been forgotten.
+    for (let i = 0; i < 10; i++) await auth.admits(header("bob", `guess ${i}`), USERS);
+    expect(await auth.admits(header("alice", "secret"), USERS)).toBe("yes");
+  });
+
   test("compares one after another, and goes on after a comparison that failed", async () => {
     let running = 0;
     let most = 0;

@@ -11,6 +11,7 @@ export type Admission = "yes" | "no" | "busy";
 
 export type CompareHash = (password: string, hash: string) => Promise<boolean>;
 
+/** Of each kind. */
 const REMEMBERED = 64;
 /** Comparisons that may follow one another at once; each second allows one more. A right password costs none. */
 const TRIES = 5;
@@ -28,7 +29,9 @@ export function createBasicAuth(options: {
   const { compare, clock } = options;
   // Of this process only: what is remembered can be compared and not read.
   const secret = randomBytes(32);
-  const known = new Map<string, boolean>();
+  // Apart: whoever guesses must not push out those who are known, or they would have to queue up with the guesses.
+  const right = createMemory();
+  const wrong = createMemory();
   const underWay = new Map<string, Promise<boolean>>();
   let last: Promise<unknown> = Promise.resolve();
   let tries = TRIES;
@@ -48,9 +51,10 @@ export function createBasicAuth(options: {
 
   const compared = async (before: Promise<unknown>, key: string, password: string, hash: string) => {
     await before;
-    const right = await compare(password, hash);
-    if (right) tries = Math.min(TRIES, tries + 1);
-    return { key, right };
+    const isRight = await compare(password, hash);
+    if (isRight) tries = Math.min(TRIES, tries + 1);
+    (isRight ? right : wrong).add(key);
+    return isRight;
   };
 
   return {
@@ -65,24 +69,43 @@ export function createBasicAuth(options: {
       const key = createHmac("sha256", secret)
         .update(JSON.stringify([user, password, hash]))
         .digest("base64");
-      const before = known.get(key);
-      if (before !== undefined) return before && own !== undefined ? "yes" : "no";
+      if (right.has(key)) return own === undefined ? "no" : "yes";
+      if (wrong.has(key)) return "no";
 
       let pending = underWay.get(key);
       if (pending === undefined) {
         if (!mayTry()) return "busy";
-        pending = compared(last, key, password, hash).then(({ right }) => {
-          const [oldest] = known.keys();
-          if (known.size >= REMEMBERED && oldest !== undefined) known.delete(oldest);
-          known.set(key, right);
-          return right;
-        });
+        pending = compared(last, key, password, hash);
         underWay.set(key, pending);
         // A comparison that failed is that caller's error and no reason to stop the next one.
         last = pending.catch(() => undefined).finally(() => underWay.delete(key));
       }
       return (await pending) && own !== undefined ? "yes" : "no";
     },
+  };
+}
+
+interface Memory {
+  has(key: string): boolean;
+  add(key: string): void;
+}
+
+/** Of the last ones that somebody asked for. */
+function createMemory(): Memory {
+  const keys = new Set<string>();
+  const add = (key: string): void => {
+    keys.delete(key);
+    keys.add(key);
+    const [oldest] = keys;
+    if (keys.size > REMEMBERED && oldest !== undefined) keys.delete(oldest);
+  };
+  return {
+    has: (key) => {
+      const isThere = keys.has(key);
+      if (isThere) add(key);
+      return isThere;
+    },
+    add,
   };
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpsRequest, Agent } from "node:https";
 import type { RequestOptions } from "node:https";
 import { tmpdir } from "node:os";
@@ -39,8 +39,8 @@ afterEach(async () => {
 
 /** As a careful writer does it, and as a mounted secret changes: the new file takes the old one's place in whole. */
 function write(name: string, text: string): void {
-  writeFileSync(join(folder, `.${name}`), text);
-  renameSync(join(folder, `.${name}`), join(folder, name));
+  writeFileSync(join(folder, ".next"), text);
+  renameSync(join(folder, ".next"), join(folder, name));
 }
 
 function writePair(name: string, by: Authority = authority): void {
@@ -132,6 +132,20 @@ describe("TLS", () => {
     write("b.key", key);
     await clock.advance(1_000);
     expect(await ask("/metrics")).toMatchObject({ server: "elsewhere" });
+  });
+
+  test("a folder that turns into something else takes nothing away but the next rotation", async () => {
+    mkdirSync(join(folder, "certs"));
+    const { cert, key } = authority.issue("below");
+    write("certs/a.crt", cert);
+    write("certs/a.key", key);
+    await start(TLS.replaceAll(" a.", " certs/a."));
+    expect(await ask("/metrics")).toMatchObject({ server: "below" });
+    rmSync(join(folder, "certs"), { recursive: true });
+    write("certs", "a file where the folder was");
+    expect(await ask("/metrics")).toMatchObject({ status: 200, server: "below" });
+    expect(await ask("/healthz")).toMatchObject({ status: 200 });
+    expect(sink.lines.filter(({ level }) => level === "error")).toHaveLength(1);
   });
 
   test("does not fall back to plain HTTP while it runs", async () => {

@@ -45,8 +45,17 @@ export async function openWeb(
   const read = (): WebConfig => readWebConfig(path, (text) => parse(text) as unknown);
   const auth = createBasicAuth({ compare: async (password, hash) => await compare(password, hash), clock });
 
-  let config = read();
-  let stamp = stampOf(config.files);
+  /** The stamp is that of before the reading: what is written meanwhile is a change, and is read as one. */
+  const readStamped = (files: readonly string[]): { readonly config: WebConfig; readonly stamp: string } => {
+    const before = stampOf(files);
+    const first = read();
+    if (isSame(first.files, files)) return { config: first, stamp: before };
+    // Which files there are to look at is known only now.
+    const stamp = stampOf(first.files);
+    return { config: read(), stamp };
+  };
+
+  let { config, stamp } = readStamped([path]);
   let trouble: { readonly why: string; readonly at: Millis } | null = null;
   const current = (): WebConfig => {
     const now = stampOf(config.files);
@@ -55,15 +64,14 @@ export async function openWeb(
     if (now === stamp && !again) return config;
     stamp = now;
     try {
-      const next = read();
+      const { config: next, stamp: nextStamp } = readStamped(config.files);
       if (!sameKind(config.tls, next.tls))
         throw new AppError(
           "settings",
           "TLS, or asking for client certificates, begins or ends at a start only",
         );
       config = next;
-      // The new configuration may name other files.
-      stamp = stampOf(next.files);
+      stamp = nextStamp;
       trouble = null;
       log.info({ path }, "web configuration read again");
     } catch (error) {
@@ -105,6 +113,7 @@ export async function openWeb(
  */
 export function createSecureServer(
   web: Web,
+  serverOptions: { readonly connectionsCheckingInterval: Millis },
   onRequest: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
   let inUse = web.current().tls;
@@ -112,6 +121,7 @@ export function createSecureServer(
   // Whether a certificate will do is asked for each page: refused in the handshake, a probe would be refused as well.
   const requestCert = inUse.clientAuth !== "none";
   const options = {
+    ...serverOptions,
     ...secureContextOf(inUse),
     requestCert,
     rejectUnauthorized: false,
@@ -147,10 +157,19 @@ function certificateWillDo(request: IncomingMessage, { clientAuth }: WebTls): bo
 }
 
 function stampOf(files: readonly string[]): string {
-  return files
-    .map((file) => {
-      const stat = statSync(file, { throwIfNoEntry: false });
-      return stat === undefined ? "missing" : `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
-    })
-    .join("\n");
+  return files.map(stampOfOne).join("\n");
+}
+
+/** Never throws: it is asked with each connection, and a folder that was closed to us meanwhile is a change as well. */
+function stampOfOne(file: string): string {
+  try {
+    const { ino, size, mtimeMs } = statSync(file);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch (error) {
+    return error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  }
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((file, i) => file === other[i]);
 }

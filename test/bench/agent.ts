@@ -68,7 +68,10 @@ async function measure(dir: string): Promise<Figure[]> {
   let anonMib = before.anonMib;
   for (let looks = 1; systemClock.monotonic() - startedAt < MEASURE_MS; looks++) {
     await systemClock.sleep(LOOK_EVERY_MS);
-    appendFileSync(log, `${new Date(systemClock.now()).toISOString()} node kernel: [ 1.0] eth0: link becomes ready\n`);
+    appendFileSync(
+      log,
+      `${new Date(systemClock.now()).toISOString()} node kernel: [ 1.0] eth0: link becomes ready\n`,
+    );
     if (looks % SCRAPE_EVERY_LOOKS === 0) await scraper.scrape();
     const now = lookAt(agent.pid);
     rssMib = Math.max(rssMib, now.rssMib);
@@ -120,7 +123,11 @@ function held(scene: Scene): number {
 /** @throws Error when a family is missing: the page would be cheaper than the one that is meant. */
 async function requireEverything(scraper: Scraper): Promise<void> {
   const page = await scraper.scrape();
-  for (const name of ["gpu_autoscaler_gpu_utilization_ratio", "gpu_utilization_percent", "DCGM_FI_DEV_GPU_UTIL"]) {
+  for (const name of [
+    "gpu_autoscaler_gpu_utilization_ratio",
+    "gpu_utilization_percent",
+    "DCGM_FI_DEV_GPU_UTIL",
+  ]) {
     const series = page.match(new RegExp(`^${name}\\{`, "gm"))?.length ?? 0;
     if (series < GPUS) throw new Error(`only ${series} series of ${name} are on the page`);
   }
@@ -129,7 +136,9 @@ async function requireEverything(scraper: Scraper): Promise<void> {
 function requireWork(scene: Scene, { cycles, passedS }: { cycles: number; passedS: number }): void {
   const seen = `in ${Math.round(passedS)} s: the agent did not do its work`;
   if (cycles < CYCLES_SHARE * passedS) throw new Error(`only ${cycles} cycles came ${seen}`);
-  const reports = scene.heard.filter((one) => one.kind === "report" && one.message.gpus.length === GPUS).length;
+  const reports = scene.heard.filter(
+    (one) => one.kind === "report" && one.message.gpus.length === GPUS,
+  ).length;
   if (reports < passedS / 6) throw new Error(`only ${reports} reports of ${GPUS} GPUs came ${seen}`);
 }
 

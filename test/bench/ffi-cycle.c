@@ -1,5 +1,6 @@
-// The yardstick of the `ffi` bench: the same calls as one fast cycle of the agent, in the same order, on the same
-// library, from C. It stores what it reads, as the agent does, so that neither side skips the decoding.
+// The yardstick of the `ffi` bench: the same calls as one cycle of the agent, in the same order, on the same library,
+// from C. It stores what it reads, as the agent does, so that neither side skips the decoding. The slow group can be
+// part of a cycle; without it a cycle is the fast group alone.
 
 #include <dlfcn.h>
 #include <stdint.h>
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define MOST_FIELDS 8
+#define MOST_FIELDS 64
 #define MOST_GPUS 16
 
 struct memory {
@@ -33,6 +34,42 @@ struct reading {
 typedef int get_t(void *, void *);
 typedef int select_t(void *, int, void *);
 typedef int pair_t(void *, uint32_t *, uint32_t *);
+
+typedef int list_t(void *, uint32_t *, void *);
+
+// The calls of the slow group, by the parameters behind the device: one buffer, two words, a number and a buffer, or a
+// count and a list.
+enum form { GET, PAIR, SELECT, LIST };
+static struct slow {
+  const char *name;
+  enum form form;
+  uint32_t stamp;
+  int selector;
+  void *symbol;
+  int refused;
+} slow[] = {
+    {"nvmlDeviceGetEnforcedPowerLimit", GET, 0, 0, NULL, 0},
+    {"nvmlDeviceGetClockInfo", SELECT, 0, 3, NULL, 0},
+    {"nvmlDeviceGetPerformanceState", GET, 0, 0, NULL, 0},
+    {"nvmlDeviceGetMarginTemperature", GET, 0x01000008, 0, NULL, 0},
+    {"nvmlDeviceGetJpgUtilization", PAIR, 0, 0, NULL, 0},
+    {"nvmlDeviceGetOfaUtilization", PAIR, 0, 0, NULL, 0},
+    {"nvmlDeviceGetSramEccErrorStatus", GET, 0x01000068, 0, NULL, 0},
+    {"nvmlDeviceGetRowRemapperHistogram", GET, 0, 0, NULL, 0},
+    {"nvmlDeviceGetCurrPcieLinkGeneration", GET, 0, 0, NULL, 0},
+    {"nvmlDeviceGetCurrPcieLinkWidth", GET, 0, 0, NULL, 0},
+    {"nvmlDeviceGetGpuFabricInfoV", GET, 0x03000028, 0, NULL, 0},
+    {"nvmlDeviceGetMPSComputeRunningProcesses_v3", LIST, 0, 0, NULL, 0},
+    {"nvmlDeviceGetComputeRunningProcesses_v3", LIST, 0, 0, NULL, 0},
+    {"nvmlDeviceGetGraphicsRunningProcesses_v3", LIST, 0, 0, NULL, 0},
+    {"nvmlDeviceGetMigMode", PAIR, 0, 0, NULL, 0},
+};
+#define SLOW_CALLS (sizeof slow / sizeof slow[0])
+#define PROCESSES 64
+static uint32_t buffer[PROCESSES * 8];
+static struct field slow_fields[MOST_FIELDS];
+static unsigned slow_count;
+static int with_slow;
 
 static get_t *get_utilization, *get_memory, *get_temperature, *get_power, *get_reasons;
 static select_t *get_clock, *get_fields;
@@ -80,6 +117,22 @@ int ffi_open(const char *path, int most, int count, const uint32_t *ids) {
   return (int)gpus;
 }
 
+// From now on the slow group is part of each cycle. Returns how many of its calls the library has.
+int ffi_open_slow(const char *path, int count, const uint32_t *ids) {
+  void *library = dlopen(path, RTLD_LAZY);
+  int found = 0;
+  if (library == NULL || count > MOST_FIELDS) return -1;
+  for (unsigned call = 0; call < SLOW_CALLS; call++) {
+    slow[call].symbol = dlsym(library, slow[call].name);
+    slow[call].refused = slow[call].symbol == NULL;
+    found += slow[call].symbol != NULL;
+  }
+  slow_count = (unsigned)count;
+  for (unsigned at = 0; at < slow_count; at++) slow_fields[at] = (struct field){.id = ids[at]};
+  with_slow = 1;
+  return found;
+}
+
 static double value_of(const struct field *field) {
   switch (field->type) {
     case 0:
@@ -98,6 +151,29 @@ static int learning;
 static int note(int call, int code) {
   if (learning) refused[call] = code != 0;
   return code != 0;
+}
+
+static double slow_values[SLOW_CALLS + MOST_FIELDS];
+
+static int slow_group(void *device) {
+  int failures = 0;
+  for (unsigned call = 0; call < SLOW_CALLS; call++) {
+    struct slow *one = &slow[call];
+    uint32_t words[32] = {one->stamp}, count = PROCESSES;
+    if (one->refused) continue;
+    int code = 0;
+    if (one->form == GET) code = ((get_t *)one->symbol)(device, words);
+    if (one->form == PAIR) code = ((pair_t *)one->symbol)(device, &words[0], &words[1]);
+    if (one->form == SELECT) code = ((select_t *)one->symbol)(device, one->selector, words);
+    if (one->form == LIST) code = ((list_t *)one->symbol)(device, &count, buffer);
+    if (learning) one->refused = code != 0;
+    failures += code != 0;
+    slow_values[call] = words[one->stamp == 0 ? 0 : 1];
+  }
+  for (unsigned at = 0; at < slow_count; at++) slow_fields[at].code = -1;
+  if (slow_count > 0) failures += get_fields(device, (int)slow_count, slow_fields) != 0;
+  for (unsigned at = 0; at < slow_count; at++) slow_values[SLOW_CALLS + at] = value_of(&slow_fields[at]);
+  return failures;
 }
 
 static int cycle(void) {
@@ -131,6 +207,7 @@ static int cycle(void) {
     to->encoder = encoder[0] / 100.0;
     to->decoder = decoder[0] / 100.0;
     for (unsigned at = 0; at < field_count; at++) to->fields[at] = value_of(&fields[at]);
+    if (with_slow) failures += slow_group(device);
   }
   return failures;
 }

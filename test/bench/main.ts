@@ -1,5 +1,6 @@
 // `npm run bench -- NAME [--json FILE]`: runs one bench, prints its figures beside their limits, and exits
-// with 1 when one is not held. A bench is a file of this folder that exports `run(): Promise<Figure[]>`.
+// with 1 when one is not held. A bench is a file of this folder that exports `run(): Promise<Figure[]>`; one that
+// takes a long time heeds `--minutes N`.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -15,7 +16,7 @@ const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const RUN = "\nexport async function run(";
 
 interface Bench {
-  readonly run: () => Promise<readonly Figure[]>;
+  readonly run: (options: { readonly minutes?: number }) => Promise<readonly Figure[]>;
 }
 
 try {
@@ -28,18 +29,20 @@ try {
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
-    options: { json: { type: "string" } },
+    options: { json: { type: "string" }, minutes: { type: "string" } },
     allowPositionals: true,
   });
   const [name, ...more] = positionals;
   const names = benches();
   if (name === undefined || more.length > 0 || !names.includes(name)) {
-    console.error(`usage: npm run bench -- NAME [--json FILE], NAME one of: ${names.join(", ")}`);
+    console.error(
+      `usage: npm run bench -- NAME [--json FILE] [--minutes N], NAME one of: ${names.join(", ")}`,
+    );
     return 64;
   }
   // The file is in the list because it exports run().
   const bench = (await import(`./${name}.ts`)) as Bench;
-  const figures = await bench.run();
+  const figures = await bench.run(values.minutes === undefined ? {} : { minutes: Number(values.minutes) });
   printFigures(figures);
   if (values.json !== undefined) writeFigures(values.json, figures);
   return figures.length > 0 && figures.every(({ held }) => held) ? 0 : 1;

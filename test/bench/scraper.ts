@@ -25,7 +25,8 @@ export function openScraper(url: URL): Scraper {
         response.on("end", () => {
           const body = Buffer.concat(chunks);
           if (response.statusCode !== 200) reject(new Error(`${url.href} answered ${response.statusCode}`));
-          else resolve((response.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body).toString());
+          else
+            resolve((response.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body).toString());
         });
       }).on("error", reject);
       return await promise;

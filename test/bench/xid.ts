@@ -46,7 +46,10 @@ export async function run(): Promise<Figure[]> {
 
       const logAt = systemClock.now();
       const busId = `0000:${(0x3b + gpu).toString(16)}:00`;
-      appendFileSync(log, `${stamp(logAt)} node kernel: [ 1.0] NVRM: Xid (PCI:${busId}): ${BY_LOG}, pid=1, name=a\n`);
+      appendFileSync(
+        log,
+        `${stamp(logAt)} node kernel: [ 1.0] NVRM: Xid (PCI:${busId}): ${BY_LOG}, pid=1, name=a\n`,
+      );
       await scene.until("log line in NATS", () => heard(BY_LOG).length > i, 10_000);
       logMs.push((heard(BY_LOG)[i] ?? Number.NaN) - logAt);
     }

@@ -3,6 +3,7 @@
 
 import { onTestFinished } from "vitest";
 
+import { kept } from "../../agent/sample/nvml/device.ts";
 import { openGeneration } from "../../agent/sample/nvml/generation.ts";
 import type { Generation, GenerationOptions, OpenResult } from "../../agent/sample/nvml/generation.ts";
 import { createMarkBuffer, createMarkWriter } from "../../agent/sample/nvml/marks.ts";
@@ -57,5 +58,5 @@ export function openOn(double: Double, overrides: Partial<GenerationOptions> = {
 export function samplesOf(generation: Generation, now: Millis = START): readonly GpuSample[] {
   const result = generation.sample(now);
   if (result.kind !== "samples") throw new Error(JSON.stringify(result));
-  return result.samples;
+  return result.samples.map(kept);
 }

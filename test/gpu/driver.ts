@@ -73,3 +73,17 @@ export function firstGpu(cycle: GpuCycle): FirstGpu {
   const { values, codes } = sample.readings;
   return { identity, sample: { ...sample, readings: { values: values.slice(), codes: codes.slice() } } };
 }
+
+/** A connection for as long as the work lasts. */
+export async function opened<T>(
+  library: LibraryOptions,
+  use: (driver: TimedDriver) => Promise<T> | T,
+  gpm = true,
+): Promise<T> {
+  const driver = openDriver(library, { gpm });
+  try {
+    return await use(driver);
+  } finally {
+    driver.generations.close();
+  }
+}

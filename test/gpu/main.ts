@@ -19,6 +19,7 @@ const { values } = parseArgs({
     library: { type: "string" },
     /** The agent's bundle; made from the sources when not given. */
     agent: { type: "string" },
+    /** The compiled test/bench/ffi-cycle.c; compiled here when not given. */
     yardstick: { type: "string" },
     out: { type: "string" },
     only: { type: "string" },

@@ -1,5 +1,5 @@
 // `node test/gpu/pack.ts DIR`: all that the checks need on a machine without npm, in one folder of some 30 MB: the
-// checks and the agent as bundles, koffi's native part, the C yardstick of the ffi bench and Node itself. There,
+// checks and the agent as bundles, koffi's native part, the compiled C yardstick of the ffi bench and Node itself. There,
 // `sh DIR/run.sh [OUT]` runs them.
 
 import { execFileSync } from "node:child_process";
@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 
 import { bundle } from "../../deploy/bundle.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
+import { compile } from "../nvml-double/build.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const MODULES = ["koffi", "@koromix/koffi-linux-x64"];
@@ -18,7 +19,7 @@ const RUN = `#!/bin/sh
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ -x "$here/node" ] || { xz -dkc "$here/node.xz" > "$here/node" || python3 -c 'import lzma,sys,shutil; shutil.copyfileobj(lzma.open(sys.argv[1]), open(sys.argv[2], "wb"))' "$here/node.xz" "$here/node"; chmod +x "$here/node"; }
-exec "$here/node" "$here/gpu.js" --agent "$here/agent.js" --yardstick "$here/ffi-cycle.c" --out "\${1:-$here}"
+exec "$here/node" "$here/gpu.js" --agent "$here/agent.js" --yardstick "$here/ffi-cycle.so" --out "\${1:-$here}"
 `;
 
 const [folder] = process.argv.slice(2);
@@ -38,7 +39,8 @@ await bundle({
 });
 for (const file of ["gpu.js", "agent.js", "nvml-worker.js"])
   copyFileSync(join(ROOT, "dist/gpu", file), join(target, file));
-copyFileSync(join(ROOT, "test/bench/ffi-cycle.c"), join(target, "ffi-cycle.c"));
+const yardstick = ["-std=gnu11", "-O2", "-shared", "-fPIC", "-ldl"];
+await compile([...yardstick, "-o", join(target, "ffi-cycle.so"), join(ROOT, "test/bench/ffi-cycle.c")]);
 for (const name of MODULES) {
   const from = join(ROOT, "node_modules", name);
   cpSync(from, join(target, "node_modules", name), { recursive: true });

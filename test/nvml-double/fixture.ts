@@ -1,6 +1,6 @@
 // A double of a test's own: its library, scenario and counters in a directory that goes when the test ends.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -196,8 +196,12 @@ export function healthyGpus(count: number): readonly ScenarioGpu[] {
 
 export async function createDouble(scenario: Scenario, options: BuildOptions = {}): Promise<Double> {
   const directory = mkdtempSync(join(tmpdir(), "nvml-double-"));
-  const write = (next: Scenario): void =>
+  const revision = openSync(join(directory, "revision"), "w");
+  let written = 0;
+  const write = (next: Scenario): void => {
     writeScenario(join(directory, "scenario"), { recheckMs: 0, strict: true, ...next });
+    writeSync(revision, Uint32Array.of(++written), 0, 4, 0);
+  };
   write(scenario);
   await placeDouble(directory, options);
   return {
@@ -205,6 +209,9 @@ export async function createDouble(scenario: Scenario, options: BuildOptions = {
     library: { path: directory, driverRoots: [] },
     write,
     counters: () => readCounters(join(directory, "counters")),
-    [Symbol.dispose]: () => rmSync(directory, { recursive: true }),
+    [Symbol.dispose]: () => {
+      closeSync(revision);
+      rmSync(directory, { recursive: true });
+    },
   };
 }

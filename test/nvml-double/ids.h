@@ -66,7 +66,7 @@ enum {
   // The last of those that are counted by link.
   NVML_FI_DEV_NVLINK_COUNT_SYMBOL_BER = 222,
   NVML_FI_DEV_GET_GPU_RECOVERY_ACTION = 230,
-  // As headers of branches 575 and 580 number them; the suffix is ours.
+  // As headers of branch 575 and of 580 up to 580.65 number them; the suffix is ours.
   NVML_FI_DEV_CLOCKS_EVENT_REASON_SW_THERM_SLOWDOWN_R575 = 251,
   NVML_FI_DEV_CLOCKS_EVENT_REASON_HW_THERM_SLOWDOWN_R575 = 252,
   NVML_FI_DEV_CLOCKS_EVENT_REASON_HW_POWER_BRAKE_SLOWDOWN_R575 = 253,

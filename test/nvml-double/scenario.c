@@ -2,15 +2,18 @@
 // it, it is the file `scenario` beside the library, so that several doubles can live in one process. The same holds
 // for NVML_DOUBLE_COUNTERS and a file `counters` that exists. A writer replaces the scenario by rename, so no half of
 // it is ever seen. It is looked at again when a call is made `recheck_ms` (50) after the last look; 0 looks at each
-// call, -1 never, which also spares every call the lock.
+// call, -1 never, which also spares every call the lock. A file `revision` beside the library spares a look at each call
+// the system call: its first word is another one after each change (fixture.ts).
 
 #define _GNU_SOURCE
 #include "scenario.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +25,9 @@ static const char *path;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t checked_ns;
 static struct stat loaded_stat;
+// Null without such a file.
+static const uint32_t *revision;
+static uint32_t loaded_revision;
 
 void die(const char *file, const char *problem) {
   fprintf(stderr, "nvml double: %s %s\n", file, problem);
@@ -82,6 +88,10 @@ static void refresh(void) {
   uint64_t now = now_ns();
   if (scenario != NULL && now - checked_ns < (uint64_t)scenario->recheck_ms * 1000000) return;
   checked_ns = now;
+  // Before the file is looked at: a change in between is then seen with the next call.
+  uint32_t latest = revision == NULL ? 0 : __atomic_load_n(revision, __ATOMIC_ACQUIRE);
+  if (scenario != NULL && revision != NULL && latest == loaded_revision) return;
+  loaded_revision = latest;
   struct stat seen;
   if (stat(path, &seen) != 0) {
     if (scenario == NULL) die(path, "cannot be read; set NVML_DOUBLE_SCENARIO to a scenario file");
@@ -111,15 +121,26 @@ static void beside(const char *name, char *out, size_t size) {
   snprintf(out, size, "%.*s%s", slash == NULL ? 0 : (int)(slash + 1 - info.dli_fname), info.dli_fname, name);
 }
 
+static void revision_map(const char *file) {
+  int fd = open(file, O_RDONLY);
+  if (fd < 0) return;
+  void *at = mmap(NULL, sizeof *revision, PROT_READ, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED) die(file, "cannot be mapped");
+  close(fd);
+  revision = at;
+}
+
 __attribute__((constructor)) static void start(void) {
-  static char scenario_file[4096], counter_file[4096];
+  static char scenario_file[4096], counter_file[4096], revision_file[4096];
   beside("scenario", scenario_file, sizeof scenario_file);
   beside("counters", counter_file, sizeof counter_file);
+  beside("revision", revision_file, sizeof revision_file);
   path = getenv("NVML_DOUBLE_SCENARIO");
   if (path == NULL) path = scenario_file;
   const char *counter_path = getenv("NVML_DOUBLE_COUNTERS");
   if (counter_path == NULL && access(counter_file, W_OK) == 0) counter_path = counter_file;
   if (counter_path != NULL) counters_map(counter_path);
+  if (path == scenario_file) revision_map(revision_file);
   refresh();
   // Decided here, before any other thread can call: from now on the scenario is only read.
   is_static = scenario->recheck_ms < 0;

@@ -19,6 +19,7 @@ import {
   QUICK,
   reportsOf,
   seriesOf,
+  storedHealth,
   toldEvents,
   toldFindings,
   untilPage,
@@ -26,6 +27,7 @@ import {
   uuidOf,
   writesOf,
 } from "./agent-heard.ts";
+import type { ToldEvent } from "./agent-heard.ts";
 import { createScene } from "./agent-scene.ts";
 import type { Scene } from "./agent-scene.ts";
 
@@ -60,7 +62,11 @@ function kernelLine(text: string): string {
   return `${new Date(systemClock.now()).toISOString()} gpu-1 kernel: [ 4242.000001] ${text}\n`;
 }
 
-function xidLine({ busId }: Pick<ScenarioGpu, "busId">, xid: number, more = "pid=4711, name=python3"): string {
+function xidLine(
+  { busId }: Pick<ScenarioGpu, "busId">,
+  xid: number,
+  more = "pid=4711, name=python3",
+): string {
   return kernelLine(`NVRM: Xid (PCI:${busId?.replace(/\.0$/, "")}): ${xid}, ${more}`);
 }
 
@@ -74,7 +80,9 @@ describe("a GPU with a fault", () => {
     });
     await scene.until("pods run", () => scene.running("training").length === 2);
     const kubeletsOwn = conditionOf(scene, "Ready");
-    const agent = await scene.agent({ env: settings() });
+    // What is reported of a fault is reported at once: the next report by the clock is a minute away.
+    const env = { ...settings(), GPUAS_REPORT_INTERVAL: "60s" };
+    const agent = await scene.agent({ env });
     await scene.until("all is well", () => conditionOf(scene)?.status === "True");
     await untilReported(scene, "healthy", ({ health }) => health === "healthy");
 
@@ -86,7 +94,6 @@ describe("a GPU with a fault", () => {
     ]);
 
     // 2. The card's memory fails; the driver and the kernel's log both say so.
-    const before = scene.heard.length;
     const failedAtMs = systemClock.now();
     scene.double.write({ gpus: GPUS, events: [tells(1, 48)] });
     await appendFile(kernelLog, xidLine(GPUS[1], 48, "DBE (double bit error) ECC"));
@@ -100,13 +107,13 @@ describe("a GPU with a fault", () => {
     expect(more).toEqual([]);
     expect(told).toMatchObject({ what: "xid", gpu: SECOND, busId: GPUS[1].busId, class: "fatal" });
     expect((told?.heardAtMs ?? Infinity) - failedAtMs).toBeLessThan(2_000);
-    const kinds = scene.heard.slice(before).flatMap((one) => (one.kind === "health" ? [one.message.health] : []));
-    // The event first, and at once what follows from it.
-    expect(kinds.slice(0, 2)).toMatchObject([
-      { kind: "event", number: 48 },
-      { kind: "findings", node: "fatal" },
-    ]);
-    const fatal = toldFindings(scene).at(-1)?.findings.filter(({ level }) => level === "fatal");
+    // What follows from it is said with the next message.
+    const said = scene.heard.flatMap((one) => (one.kind === "health" ? [one.message.health] : []));
+    const at = said.findIndex((one) => one.kind === "event" && one.number === 48);
+    expect(said[at + 1]).toMatchObject({ kind: "findings", node: "fatal" });
+    const fatal = toldFindings(scene)
+      .at(-1)
+      ?.findings.filter(({ level }) => level === "fatal");
     expect(fatal).toMatchObject([{ rule: "memory-uncontained", gpu: SECOND, remedy: "reset-gpu" }]);
     const report = reportsOf(scene).at(-1);
     expect(report?.gpus.map(({ health }) => health)).toEqual([undefined, "fatal"]);
@@ -140,10 +147,11 @@ describe("a GPU with a fault", () => {
     expect(scene.running("training")).toHaveLength(2);
 
     // 4. Another agent of the same node knows it, and takes neither its words back nor says them anew.
-    await agent.stop();
+    expect(await agent.stop()).toBe(0);
+    expect(agent.logs.filter(({ message }) => message.startsWith("did not stop"))).toEqual([]);
     const tolds = toldEvents(scene).length;
     const sent = reportsOf(scene).length;
-    const next = await scene.agent({ env: settings() });
+    const next = await scene.agent({ env });
     await untilReported(scene, "still fatal", ({ gpus }) => gpus[1]?.health === "fatal", { from: sent });
     await appendFile(kernelLog, xidLine(GPUS[0], 43));
     await scene.until("XID 43", () => toldEvents(scene).some(({ number }) => number === 43));
@@ -155,14 +163,37 @@ describe("a GPU with a fault", () => {
 
     // 5. The driver is loaded anew, by which its counters begin anew.
     scene.double.write({ unloaded: true, gpus: GPUS });
-    await untilReported(scene, "unloaded", ({ source }) => source.state === "driver-not-loaded", { from: sent });
+    await untilReported(scene, "unloaded", ({ source }) => source.state === "driver-not-loaded", {
+      from: sent,
+    });
     scene.double.write({ gpus: GPUS.map((gpu) => ({ ...gpu, energyMj: 1_000 })) });
     await scene.until("all is well again", () => conditionOf(scene)?.status === "True");
     await scene.until("said so", () => scene.events(EVENT.gpuRecovered).length > 0);
-    expect(toldFindings(scene).at(-1)).toMatchObject({ node: "healthy" });
-    expect((await page(next)).body).toContain(`gpu_autoscaler_node_gpu_health{node="${scene.node}",state="fatal"} 0`);
-    expect(writesOf(scene).filter((write) => !/^(PATCH|POST) events$/.test(write))).toEqual(["PATCH nodes status"]);
+    await scene.until("healthy", () => toldFindings(scene).at(-1)?.node === "healthy");
+    expect((await page(next)).body).toContain(
+      `gpu_autoscaler_node_gpu_health{node="${scene.node}",state="fatal"} 0`,
+    );
+    expect(writesOf(scene).filter((write) => !/^(PATCH|POST) events$/.test(write))).toEqual([
+      "PATCH nodes status",
+    ]);
     expect(scene.evictions()).toEqual([]);
+  });
+
+  test("that was mended while no agent ran is over, and what the log has of that time is told", async () => {
+    scene = await createScene({ gpus: GPUS });
+    const agent = await scene.agent({ env: settings() });
+    await untilReported(scene, "healthy", ({ health }) => health === "healthy");
+    scene.double.write({ gpus: GPUS, events: [tells(1, 95)] });
+    await scene.until("the condition", () => conditionOf(scene)?.status === "False");
+    await agent.stop();
+    await rename(kernelLog, `${kernelLog}.1`);
+    await writeFile(kernelLog, xidLine(GPUS[0], 43));
+    scene.double.write({ driver: "590.44.01", gpus: GPUS.map((gpu) => ({ ...gpu, energyMj: 1_000 })) });
+    await scene.agent({ env: settings() });
+    await scene.until("XID 43", () => toldEvents(scene).some(({ number }) => number === 43));
+    await scene.until("all is well again", () => conditionOf(scene)?.status === "True");
+    await scene.until("said so", () => scene.events(EVENT.gpuRecovered).length > 0);
+    expect(toldEvents(scene).map(({ number }) => number)).toEqual([95, 43]);
   });
 
   test("that only readings show has its condition kept by the agent that comes after", async () => {
@@ -178,6 +209,31 @@ describe("a GPU with a fault", () => {
     await untilReported(scene, "fatal", ({ health }) => health === "fatal", { from: sent });
     await scene.until("written", () => conditionWrites(scene).slice(writes).includes("False"));
     expect(conditionWrites(scene).slice(writes)).toEqual(["False"]);
+  });
+});
+
+describe("a fault while API server and NATS are away", () => {
+  test("is shown to scrapes at once, and reaches the node and the stream when they are back", async () => {
+    scene = await createScene({ gpus: GPUS });
+    const agent = await scene.agent({ env: settings() });
+    await scene.until("all is well", () => conditionOf(scene)?.status === "True");
+    scene.server.refuse(true);
+    await scene.nats.stop();
+    scene.double.write({ gpus: GPUS, events: [tells(1, 95)] });
+    await untilPage(scene, agent, "the verdict", (body) => body.includes('rule="memory-uncontained"'), 2_000);
+    expect(conditionOf(scene)?.status).toBe("True");
+
+    scene.server.refuse(false);
+    await scene.until("the condition", () => conditionOf(scene)?.reason === "MemoryUncontained");
+    await scene.nats.restart();
+    const stored = await storedHealth(
+      scene,
+      ({ health }) => health.kind === "findings" && health.node === "fatal",
+    );
+    expect(stored.map(({ health }) => health).slice(-2)).toMatchObject([
+      { kind: "event", what: "xid", number: 95, gpu: SECOND },
+      { kind: "findings", findings: [{ rule: "memory-uncontained", gpu: SECOND }] },
+    ]);
   });
 });
 
@@ -200,7 +256,9 @@ describe("the kernel's log", () => {
     const message = (): string => conditionOf(scene)?.message ?? "";
     await scene.until("the condition", () => message().includes("Xid 79 (kernel log)"));
     expect(conditionOf(scene)?.status).toBe("False");
-    expect(toldEvents(scene).filter(({ what }) => what === "xid")).toMatchObject([
+    const xids = (): readonly ToldEvent[] => toldEvents(scene).filter(({ what }) => what === "xid");
+    await scene.until("both XIDs", () => xids().length >= 2);
+    expect(xids()).toMatchObject([
       { number: 31, gpu: uuidOf(GPUS[0]), teller: "kernel-log" },
       { number: 79, gpu: SECOND, teller: "kernel-log", busId: GPUS[1].busId },
     ]);
@@ -210,13 +268,16 @@ describe("the kernel's log", () => {
     // 2. 10,000 lines at once, each a fault of a program.
     const sent = reportsOf(scene).length;
     const told = toldEvents(scene).length;
-    const flood = Array.from({ length: 10_000 }, (_, pid) => xidLine(GPUS[0], 43, `pid=${pid}, name=python3`));
+    const flood = Array.from({ length: 10_000 }, (_, pid) =>
+      xidLine(GPUS[0], 43, `pid=${pid}, name=python3`),
+    );
     await appendFile(kernelLog, flood.join(""));
     const counter = 'xid="43",class="application"} 10000';
     await untilPage(scene, agent, "10,000 counted", (body) => body.includes(counter), 10_000);
     await untilReported(scene, "the next report", () => true, { from: reportsOf(scene).length });
     // Each is counted; what is told of them is for people and programs that read.
     expect(toldEvents(scene).length - told).toBeLessThan(10);
+    expect(agent.logs.filter((line) => line["code"] === 43).length).toBeLessThan(10);
     const arrivals = scene.heard.flatMap(({ kind, atMs }) => (kind === "report" ? [atMs] : []));
     const gaps = arrivals.slice(sent).map((atMs, i) => atMs - (arrivals[sent + i - 1] ?? atMs));
     expect(Math.max(...gaps)).toBeLessThan(2_000);

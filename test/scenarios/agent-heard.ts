@@ -1,10 +1,18 @@
 // What an agent's scenarios read of it from outside: its page, its reports, its words on health, the writes of its that
 // the API server saw. Nothing here knows how the agent comes to them.
 
+import { decode } from "../../shared/contract/codec.ts";
 import type { GpuReport } from "../../shared/contract/gpu-report.ts";
 import type { HealthMessage } from "../../shared/contract/health.ts";
+import { subjectFor } from "../../shared/contract/subjects.ts";
 import type { Condition } from "../../shared/model/kube.ts";
-import { NODE_CONDITION } from "../../shared/model/names.ts";
+import { NODE_CONDITION, STREAM } from "../../shared/model/names.ts";
+import { seededRandom } from "../../shared/model/random.ts";
+import { epochMs, millis } from "../../shared/model/units.ts";
+import { systemClock } from "../../shared/runtime/clock.ts";
+import { createLogSink } from "../../shared/runtime/log.ts";
+import { consumeEvents } from "../../shared/runtime/nats-jetstream.ts";
+import { connectNats } from "../../shared/runtime/nats.ts";
 import type { AgentProcess } from "../build/agent.ts";
 import type { ScenarioGpu } from "../nvml-double/scenario.ts";
 import type { Scene } from "./agent-scene.ts";
@@ -50,6 +58,40 @@ export function toldFindings(scene: Scene): readonly ToldFindings[] {
   );
 }
 
+/** What the stream keeps of it, up to the first message that fits: whoever was away meanwhile reads the same. */
+export async function storedHealth(
+  scene: Scene,
+  fits: (message: HealthMessage) => boolean,
+): Promise<readonly HealthMessage[]> {
+  const clock = systemClock;
+  const { log } = createLogSink();
+  const random = seededRandom(5);
+  const nats = connectNats({ servers: [scene.nats.url], name: "reader", log, clock, random });
+  const signal = AbortSignal.timeout(20_000);
+  const stored: HealthMessage[] = [];
+  try {
+    await nats.whenConnected(signal);
+    const reading = {
+      stream: STREAM,
+      subjects: [subjectFor("health", scene.node)],
+      start: { kind: "since", at: epochMs(0) } as const,
+      signal,
+      clock,
+      log,
+      random,
+    };
+    for await (const { subject, data } of consumeEvents(nats, reading)) {
+      const answer = decode("health", subject, data);
+      if (answer.kind === "refused") throw new Error(`${subject}: ${answer.code} ${answer.detail}`);
+      stored.push(answer.message);
+      if (fits(answer.message)) break;
+    }
+    return stored;
+  } finally {
+    await nats.close();
+  }
+}
+
 export async function page(
   agent: Pick<AgentProcess, "url">,
   path = "/metrics",
@@ -58,36 +100,22 @@ export async function page(
   return { status: answer.status, body: await answer.text() };
 }
 
-/** Waits for a page that fits, by asking for it again and again as a scraper does. */
+/** Waits for a page that fits, by asking again and again as a scraper does. */
 export async function untilPage(
   scene: Scene,
   agent: Pick<AgentProcess, "url">,
   what: string,
   fits: (body: string) => boolean,
-  withinMs?: number,
+  withinMs = 20_000,
 ): Promise<string> {
-  let last = "";
-  let asking = false;
-  let failed: unknown = null;
-  const ask = async (): Promise<void> => {
-    last = (await page(agent)).body;
-  };
-  await scene.until(
-    what,
-    () => {
-      if (failed !== null) throw failed;
-      if (fits(last)) return true;
-      if (!asking) {
-        asking = true;
-        ask()
-          .catch((error: unknown) => (failed = error))
-          .finally(() => (asking = false));
-      }
-      return false;
-    },
-    withinMs,
-  );
-  return last;
+  const giveUpAt = systemClock.monotonic() + withinMs;
+  for (;;) {
+    const { body } = await page(agent);
+    if (fits(body)) return body;
+    // Ends with the agent's last lines.
+    if (systemClock.monotonic() > giveUpAt) await scene.until(`a page with ${what}`, () => false, 0);
+    await systemClock.sleep(millis(50));
+  }
 }
 
 /** The lines of one family, without those that describe it. */
@@ -102,8 +130,13 @@ export function conditionOf(scene: Scene, type: string = NODE_CONDITION.gpuHealt
 /** What the agent has written as GpuHealthy, one status for each write. */
 export function conditionWrites(scene: Scene): readonly string[] {
   return scene.server.audit
-    .filter(({ subresource, resource, method }) => resource === "nodes" && subresource === "status" && method === "PATCH")
-    .flatMap(({ body }) => (body as { status?: { conditions?: Condition[] } } | null)?.status?.conditions ?? [])
+    .filter(
+      ({ subresource, resource, method }) =>
+        resource === "nodes" && subresource === "status" && method === "PATCH",
+    )
+    .flatMap(
+      ({ body }) => (body as { status?: { conditions?: Condition[] } } | null)?.status?.conditions ?? [],
+    )
     .filter(({ type }) => type === NODE_CONDITION.gpuHealthy)
     .map(({ status }) => status);
 }

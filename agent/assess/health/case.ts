@@ -14,7 +14,9 @@ export interface Moment {
 
 export interface Case {
   readonly rule: Rule;
-  readonly gpu: GpuUuid | null;
+  gpu: GpuUuid | null;
+  /** Of a GPU that nobody has named yet; null when it has a name, or no address either. */
+  busId: string | null;
   since: EpochMs;
   evidence: string;
   /** Steady: the first and the newest time that it was said, and since when readings say that it is well. */
@@ -26,8 +28,9 @@ export interface Case {
   readings: number;
   readAt: number;
   readonly tellers: Set<GpuEvent["teller"] | "reading">;
-  /** Wall clock of the newest event, for forgetting. */
+  /** Wall clock of the newest event, and the steady one of when it was heard: only that one tells lengths of time. */
   toldAt: EpochMs | null;
+  heardAt: number;
   stands: boolean;
   confirmed: boolean;
   /** The driver has asked for something, or the GPU was lost, while the case was open. */
@@ -47,10 +50,15 @@ export interface Rhythm {
   readonly slowMs: number;
 }
 
-export function openCase(rule: Rule, gpu: GpuUuid | null, { at, steady }: Moment): Case {
+export function openCase(
+  rule: Rule,
+  { gpu, busId = null }: { readonly gpu: GpuUuid | null; readonly busId?: string | null },
+  { at, steady }: Moment,
+): Case {
   return {
     rule,
     gpu,
+    busId: gpu === null ? busId : null,
     since: at,
     evidence: "",
     firstAt: steady,
@@ -61,6 +69,7 @@ export function openCase(rule: Rule, gpu: GpuUuid | null, { at, steady }: Moment
     readAt: Number.NEGATIVE_INFINITY,
     tellers: new Set(),
     toldAt: null,
+    heardAt: Number.NEGATIVE_INFINITY,
     stands: false,
     confirmed: rule.confirm === "none",
     asked: false,
@@ -93,9 +102,13 @@ export function readBad(one: Case, evidence: string, now: Moment, rhythm: Rhythm
 
 /** An event says that it is so. The first one is stated at once, whether confirmed or not. */
 export function toldBad(one: Case, evidence: string, event: GpuEvent, now: Moment): void {
-  if (one.toldAt !== null && event.at - one.toldAt >= TOLD_AGAIN_AFTER_MS) one.confirmed = true;
+  // By both clocks: a wall clock that was set makes no second telling of two lines, nor does a line that is read twice.
+  const laterMs =
+    one.toldAt === null ? 0 : Math.min(Math.abs(event.at - one.toldAt), now.steady - one.heardAt);
+  if (laterMs >= TOLD_AGAIN_AFTER_MS) one.confirmed = true;
   one.tellers.add(event.teller);
   one.toldAt = event.at;
+  one.heardAt = now.steady;
   one.evidence = evidence;
   one.badAt = now.steady;
   one.goodFrom = null;
@@ -112,8 +125,24 @@ export function readGood(one: Case, now: Moment, rhythm: Rhythm): boolean {
 }
 
 /** Over because nothing was heard of it for long enough. */
-export function isForgotten({ rule, toldAt }: Case, at: EpochMs): boolean {
-  return rule.forgetMs !== null && toldAt !== null && at - toldAt >= rule.forgetMs;
+export function isForgotten({ rule, toldAt, heardAt }: Case, { steady }: Moment): boolean {
+  return rule.forgetMs !== null && toldAt !== null && steady - heardAt >= rule.forgetMs;
+}
+
+/** Two cases of one rule that turn out to be about one GPU. */
+export function joinCases(into: Case, other: Case): void {
+  for (const teller of other.tellers) into.tellers.add(teller);
+  into.since = other.since < into.since ? other.since : into.since;
+  into.firstAt = Math.min(into.firstAt, other.firstAt);
+  into.badAt = Math.max(into.badAt, other.badAt);
+  if (other.heardAt > into.heardAt) {
+    into.toldAt = other.toldAt;
+    into.heardAt = other.heardAt;
+  }
+  into.stands ||= other.stands;
+  into.confirmed ||= other.confirmed || into.tellers.size >= 2;
+  into.asked ||= other.asked;
+  into.times = Math.max(into.times, other.times);
 }
 
 const LEVEL_BELOW: Readonly<Record<HealthLevel, HealthLevel>> = {
@@ -124,17 +153,18 @@ const LEVEL_BELOW: Readonly<Record<HealthLevel, HealthLevel>> = {
 };
 
 export function findingOf(one: Case): HealthFinding {
-  const { rule, gpu, since, evidence, confirmed, times } = one;
+  const { rule, gpu, busId, since, evidence, confirmed, times } = one;
   const again = rule.again !== undefined && times >= rule.again.times ? rule.again : undefined;
   const level = again?.level ?? rule.level;
   const often = again === undefined ? "" : `; ${times} times in ${words(again.withinMs)}`;
+  const where = busId === null ? "" : `; of the GPU at ${busId}`;
   const unsure = confirmed ? "" : "; not confirmed by a second source yet";
   return {
     rule: rule.name,
     gpu,
     level: confirmed ? level : LEVEL_BELOW[level],
     since,
-    evidence: `${evidence}${often}${unsure}`.slice(0, 300),
+    evidence: `${evidence}${where}${often}${unsure}`.slice(0, 300),
     remedy: again?.remedy ?? rule.remedy,
     clears: rule.clears,
   };

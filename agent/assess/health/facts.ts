@@ -5,19 +5,32 @@
 import { valueOf } from "../../../shared/model/gpu-readings.ts";
 import type { GpuReadingName } from "../../../shared/model/gpu-readings.ts";
 import type { GpuIdentity, GpuSample, GpuSource, GpuUuid } from "../../../shared/model/gpu.ts";
-import { RESET_REQUIRED } from "../../../shared/model/nvml-status.ts";
+import { meaningOf, RESET_REQUIRED, SUCCESS } from "../../../shared/model/nvml-status.ts";
+import type { RememberedGpu } from "./memory.ts";
 
 export interface GpuFacts {
   readonly identity: GpuIdentity | undefined;
   readonly lost: boolean;
+  /** It has answered something. A GPU that is not lost may still fail in everything. */
+  readonly answers: boolean;
+  /** A code of what failed, where nothing was answered; null when something was, or nothing was asked. */
+  readonly failure: number | null;
   /** Some call on it answered that it has to be reset. */
   readonly resetRequired: boolean;
   readonly value: (name: GpuReadingName) => number | undefined;
   /** Growth of a counter over the last 10 minutes, or the last minute; undefined before its second reading. */
   readonly growth: (counter: WatchedCounter) => number | undefined;
-  /** The most NVLinks that were up at once since the agent began. */
+  /** The most that it was seen to have at once in this boot: NVLinks that were up, and PCIe lanes. */
   readonly nvlinksSeenUp: number | undefined;
+  readonly pcieWidthSeen: number | undefined;
+  /** The most of any GPU of its model on this node, now: what the machine can give. Absent when none can say. */
+  readonly siblings: Siblings | undefined;
   readonly peers: Peers | undefined;
+}
+
+export interface Siblings {
+  readonly nvlinksUp: number | undefined;
+  readonly pcieWidth: number | undefined;
 }
 
 /** Of the other GPUs of the same model that are as busy: the middle of two or more. Absent when it is not busy itself. */
@@ -43,6 +56,8 @@ const WATCHED_COUNTERS = {
 export type WatchedCounter = keyof typeof WATCHED_COUNTERS;
 const COUNTERS = Object.keys(WATCHED_COUNTERS) as readonly WatchedCounter[];
 
+/** A window must hold two turns of the slow group, or the growth of one turn would be taken for the window's. */
+const TURNS_IN_A_WINDOW = 2;
 /** Counters are read each 10 s and shown in each cycle until then. */
 const POINTS_APART_MS = 5_000;
 /** From this share of time on a GPU counts as busy beside its peers. */
@@ -54,45 +69,74 @@ export interface FactKeeper {
   readonly of: (
     sample: GpuSample,
     identity: GpuIdentity | undefined,
-    peers: Peers | undefined,
+    beside: { readonly peers: Peers | undefined; readonly siblings: Siblings | undefined },
     at: number,
   ) => GpuFacts;
+  /** What the next agent must know of what this one has seen. */
+  readonly seen: (gpu: GpuUuid) => Pick<RememberedGpu, "nvlinksUp" | "pcieWidth">;
 }
 
 interface Kept {
   readonly points: Readonly<Record<WatchedCounter, { at: number; value: number }[]>>;
   nvlinksSeenUp: number | undefined;
+  pcieWidthSeen: number | undefined;
 }
 
-export function createFacts(): FactKeeper {
-  const kept = new Map<GpuUuid, Kept>();
+/** `slowMs`: between two readings of a counter. */
+export function createFacts(slowMs: number, remembered: readonly RememberedGpu[]): FactKeeper {
+  const kept = new Map<GpuUuid, Kept>(remembered.map((one) => [one.gpu, newlyKept(one)]));
+  const windowOf = (name: WatchedCounter): number =>
+    Math.max(WATCHED_COUNTERS[name], TURNS_IN_A_WINDOW * slowMs);
   return {
-    of: (sample, identity, peers, at) => {
+    of: (sample, identity, { peers, siblings }, at) => {
       const { readings } = sample;
       const own = kept.get(sample.uuid) ?? newlyKept();
       kept.set(sample.uuid, own);
-      for (const name of COUNTERS)
-        keepPoint(own.points[name], valueOf(readings, name), at, WATCHED_COUNTERS[name]);
-      const up = valueOf(readings, "nvlinksActive");
-      if (up !== undefined) own.nvlinksSeenUp = Math.max(up, own.nvlinksSeenUp ?? 0);
+      const value = (name: GpuReadingName): number | undefined => finite(valueOf(readings, name));
+      for (const name of COUNTERS) keepPoint(own.points[name], value(name), at, windowOf(name));
+      own.nvlinksSeenUp = most(own.nvlinksSeenUp, value("nvlinksActive"));
+      own.pcieWidthSeen = most(own.pcieWidthSeen, value("pcieWidth"));
+      const lost = sample.state === "lost";
+      const answers = !lost && readings.codes.includes(SUCCESS);
       return {
         identity,
-        lost: sample.state === "lost",
+        lost,
+        answers,
+        failure: answers ? null : (readings.codes.find((code) => meaningOf(code) === "failed") ?? null),
         resetRequired: readings.codes.includes(RESET_REQUIRED),
-        value: (name) => valueOf(readings, name),
-        growth: (name) => growthOf(own.points[name], valueOf(readings, name)),
+        value,
+        growth: (name) => {
+          const grown = growthOf(own.points[name], value(name));
+          return grown === undefined ? undefined : (grown * WATCHED_COUNTERS[name]) / windowOf(name);
+        },
         nvlinksSeenUp: own.nvlinksSeenUp,
+        pcieWidthSeen: own.pcieWidthSeen,
+        siblings,
         peers,
       };
+    },
+    seen: (gpu) => {
+      const own = kept.get(gpu);
+      return { nvlinksUp: own?.nvlinksSeenUp ?? null, pcieWidth: own?.pcieWidthSeen ?? null };
     },
   };
 }
 
-function newlyKept(): Kept {
+function newlyKept(seen?: RememberedGpu): Kept {
   return {
     points: { throttledHwThermal: [], throttledHwPowerBrake: [], pcieReplays: [] },
-    nvlinksSeenUp: undefined,
+    nvlinksSeenUp: seen?.nvlinksUp ?? undefined,
+    pcieWidthSeen: seen?.pcieWidth ?? undefined,
   };
+}
+
+/** What a driver calls a success and is no number says nothing. */
+export function finite(value: number | undefined): number | undefined {
+  return Number.isFinite(value) ? value : undefined;
+}
+
+function most(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.max(one, other);
 }
 
 function keepPoint(
@@ -122,10 +166,7 @@ export function peersOf(
 ): ReadonlyMap<GpuUuid, Peers> {
   const busy = samples.filter(({ readings }) => (valueOf(readings, "utilization") ?? 0) >= BUSY);
   if (busy.length <= PEERS_AT_LEAST) return new Map();
-  const modelOf = ({ uuid }: GpuSample): string | null => {
-    const name = identities.get(uuid)?.name;
-    return name?.kind === "value" ? name.value : null;
-  };
+  const modelOf = ({ uuid }: GpuSample): string | null => modelIn(identities.get(uuid));
   return new Map(
     busy.flatMap((one): [GpuUuid, Peers][] => {
       const model = modelOf(one);
@@ -139,6 +180,28 @@ export function peersOf(
       ];
     }),
   );
+}
+
+/** The most of each model. */
+export function siblingsOf(
+  samples: readonly GpuSample[],
+  identities: ReadonlyMap<GpuUuid, GpuIdentity>,
+): ReadonlyMap<string | null, Siblings> {
+  const best = new Map<string | null, Siblings>();
+  for (const { uuid, readings } of samples) {
+    const model = modelIn(identities.get(uuid));
+    if (model === null) continue;
+    const before = best.get(model);
+    best.set(model, {
+      nvlinksUp: most(before?.nvlinksUp, finite(valueOf(readings, "nvlinksActive"))),
+      pcieWidth: most(before?.pcieWidth, finite(valueOf(readings, "pcieWidth"))),
+    });
+  }
+  return best;
+}
+
+export function modelIn(identity: GpuIdentity | undefined): string | null {
+  return identity?.name.kind === "value" ? identity.name.value : null;
 }
 
 function median(samples: readonly GpuSample[], name: GpuReadingName): number | undefined {

@@ -176,17 +176,29 @@ describe("readHealthMemory()", () => {
       gpu: "GPU-0",
       since: 1,
       toldAt: 2,
+      busId: null,
       evidence: "Xid 79 (driver)",
       tellers: ["driver"],
       confirmed: true,
       asked: false,
     };
     const cases = [good, { ...good, since: "yesterday" }, { ...good, gpu: 7 }, null, { ...good, toldAt: -1 }];
-    expect(readHealthMemory({ v: 1, boot: "b", cases, times: "none" })).toEqual({
+    const seen = {
+      gpu: "GPU-0",
+      busId: "0000:3b:00.0",
+      energy: 1.5,
+      wasLost: true,
+      nvlinksUp: 18,
+      pcieWidth: null,
+    };
+    const gpus = [seen, { ...seen, gpu: null }, 7, { ...seen, energy: "much", busId: "x".repeat(33) }];
+    expect(readHealthMemory({ v: 1, boot: "b", driver: 7, cases, times: "none", gpus })).toEqual({
       v: 1,
       boot: "b",
+      driver: null,
       cases: [good],
       times: [],
+      gpus: [seen, { ...seen, energy: null, busId: null }],
     });
   });
 
@@ -195,6 +207,7 @@ describe("readHealthMemory()", () => {
     const lost = {
       rule: "of-old",
       gpu,
+      busId: null,
       since,
       toldAt,
       evidence: "",
@@ -202,7 +215,7 @@ describe("readHealthMemory()", () => {
       confirmed: true,
       asked: false,
     };
-    const memory = { v: 1, boot: "boot-1", cases: [lost], times: [] } as const;
+    const memory = { v: 1, boot: "boot-1", driver: null, cases: [lost], times: [], gpus: [] } as const;
     const options = { intervalMs: millis(1_000), slowIntervalMs: millis(10_000), boot: "boot-1" };
     expect(createHealth({ ...options, memory, startedAt: moment(0) }).findings()).toEqual([]);
   });

@@ -5,12 +5,12 @@
 import type { HealthFinding, NodeHealth } from "../../../shared/model/gpu-health.ts";
 import type { GpuCycle, GpuEvent, GpuIdentity, GpuSource, GpuUuid } from "../../../shared/model/gpu.ts";
 import type { Millis } from "../../../shared/model/units.ts";
-import { findingOf, isForgotten, openCase, readBad, readGood, toldBad } from "./case.ts";
+import { findingOf, isForgotten, joinCases, openCase, readBad, readGood, toldBad } from "./case.ts";
 import type { Case, Moment, Rhythm } from "./case.ts";
 import { RECOVERY_ACTION_XID, recoveryActionIn, xidEntry } from "./catalogue.ts";
 import type { XidClass } from "./catalogue.ts";
 import { createDedupe } from "./dedupe.ts";
-import { createFacts, peersOf } from "./facts.ts";
+import { createFacts, modelIn, peersOf, siblingsOf } from "./facts.ts";
 import type { HealthMemory } from "./memory.ts";
 import { caseKey, recalled, remembered } from "./recall.ts";
 import { createRecovery } from "./recovery.ts";
@@ -61,15 +61,22 @@ export interface Health {
 
 /** GPUs that did not answer for so long are unknown. */
 export const UNKNOWN_AFTER_MS = 5 * 60_000;
+/** A telling that is older than a fault by no more than this was only heard later; by more, somebody set the clock. */
+const HEARD_LATE_MS = 60_000;
+/** Addresses come from the log: beyond so many cases, GPUs without a name share one. */
+const CASES_AT_MOST = 1_024;
 
 export function createHealth(options: HealthOptions): Health {
   const rhythm: Rhythm = { fastMs: options.intervalMs, slowMs: options.slowIntervalMs };
   const times = createTimes(options.memory?.times ?? []);
   const cases = recalled(options.memory, options.boot, times, options.startedAt);
-  const recovery = createRecovery();
+  const before = options.memory?.boot === options.boot ? options.memory : null;
+  const recovery = createRecovery(rhythm, before?.gpus ?? []);
   const identities = new Map<GpuUuid, GpuIdentity>();
-  const byBus = new Map<string, GpuUuid>();
-  const facts = createFacts();
+  const byBus = new Map<string, GpuUuid>(
+    before?.gpus.flatMap(({ gpu, busId }) => (busId === null ? [] : [[busId, gpu]])),
+  );
+  const facts = createFacts(Math.max(rhythm.slowMs, rhythm.fastMs), before?.gpus ?? []);
   const dedupe = createDedupe();
   const counts = createXidCounts();
   let source: GpuSource = { state: "starting" };
@@ -77,14 +84,21 @@ export function createHealth(options: HealthOptions): Health {
   let answeredAt: number | null = null;
   let answeredFrom: number | null = null;
   let expected: number | null = null;
+  let driver = before?.driver ?? null;
+  /** As the driver lists them now, or did when it answered last. */
+  let listed: readonly GpuIdentity[] = [];
 
-  const caseOf = (rule: Rule, gpu: GpuUuid | null, now: Moment): Case => {
-    const key = caseKey(rule.name, gpu);
-    const found = cases.get(key) ?? openCase(rule, gpu, now);
-    cases.set(key, found);
-    return found;
+  const caseOf = (rule: Rule, gpu: GpuUuid | null, now: Moment, busId: string | null = null): Case => {
+    const key = caseKey(rule.name, gpu, busId);
+    const found = cases.get(key);
+    if (found !== undefined) return found;
+    if (busId !== null && cases.size >= CASES_AT_MOST) return caseOf(rule, gpu, now);
+    const one = openCase(rule, { gpu, busId }, now);
+    cases.set(key, one);
+    return one;
   };
-  const close = (rule: Rule, gpu: GpuUuid | null): boolean => cases.delete(caseKey(rule.name, gpu));
+  const close = (rule: Rule, gpu: GpuUuid | null, busId: string | null = null): boolean =>
+    cases.delete(caseKey(rule.name, gpu, busId));
 
   const look = (rule: Rule, gpu: GpuUuid | null, telling: Telling, now: Moment): void => {
     if (telling === undefined) return;
@@ -111,19 +125,45 @@ export function createHealth(options: HealthOptions): Health {
 
   const hear = (event: GpuEvent, now: Moment): void => {
     const { what, gpu } = event;
+    const busId = gpu === null ? event.busId : null;
+    // What was told of a time after the reset is not over by it, though it was heard before.
+    const isOlder = ({ toldAt }: Case): boolean =>
+      toldAt === null || toldAt <= event.at || toldAt - event.at > HEARD_LATE_MS;
     // Without the GPU's name a reset on an unknown address ends nothing; a reload of the driver has no address.
-    if (what.kind === "reset" && (gpu !== null || event.busId === null)) wasReset(gpu);
+    if (what.kind === "reset" && (gpu !== null || busId === null)) wasReset(gpu, isOlder);
     const withdrawn =
       what.kind === "xid" && what.xid === RECOVERY_ACTION_XID && recoveryActionIn(event.text) === 0;
-    if (withdrawn && gpu !== null) wasReset(gpu);
+    if (withdrawn && gpu !== null) wasReset(gpu, isOlder);
     for (const rule of RULES) {
       const telling = rule.events?.(event);
       if (telling === undefined) continue;
-      if (telling === "good") close(rule, gpu);
+      if (telling === "good") close(rule, gpu, busId);
       else {
-        const one = caseOf(rule, gpu, now);
+        const one = caseOf(rule, gpu, now, busId);
         toldBad(one, telling.bad, event, now);
         one.times = times.count(rule, gpu, event.at);
+      }
+    }
+  };
+
+  /** What was said of an address is said of the GPU that is found there, and nothing is of a GPU that never had a name. */
+  const nameCases = (): void => {
+    const uuids = new Set(listed.map(({ uuid }) => uuid));
+    for (const [key, one] of cases) {
+      if (one.gpu === null) {
+        const gpu = one.busId === null ? undefined : byBus.get(one.busId);
+        if (gpu === undefined) continue;
+        cases.delete(key);
+        one.gpu = gpu;
+        one.busId = null;
+        const found = cases.get(caseKey(one.rule.name, gpu));
+        if (found === undefined) cases.set(caseKey(one.rule.name, gpu), one);
+        else joinCases(found, one);
+      } else if (!uuids.has(one.gpu)) {
+        const gone = identities.get(one.gpu);
+        // Its place in the list was all that was known of it, and something else has that place now.
+        if (gone !== undefined && gone.busId.kind !== "value" && gone.name.kind !== "value")
+          cases.delete(key);
       }
     }
   };
@@ -131,6 +171,14 @@ export function createHealth(options: HealthOptions): Health {
   const learn = (next: GpuSource, now: Moment): void => {
     source = next;
     sourceAt = now.steady;
+    if (next.state === "ready") {
+      // Another version is a driver that was loaded anew: what was heard of the old one is over.
+      const lastAt = answeredAt ?? options.startedAt.steady;
+      if (isVersion(next.driver)) {
+        if (driver !== null && driver !== next.driver) wasReset(null, ({ badAt }) => badAt <= lastAt);
+        ({ driver } = next);
+      }
+    }
     if (next.state === "ready" || next.state === "no-device") {
       answeredAt = now.steady;
       answeredFrom ??= now.steady;
@@ -141,21 +189,23 @@ export function createHealth(options: HealthOptions): Health {
       identities.set(gpu.uuid, gpu);
       if (gpu.busId.kind === "value") byBus.set(gpu.busId.value, gpu.uuid);
     }
+    listed = next.gpus;
+    nameCases();
   };
 
   const tick = (now: Moment): void => {
     const hungMs = source.state === "hung" ? source.forMs + (now.steady - sourceAt) : 0;
-    const hungGpu = source.state === "hung" ? gpuAt(identities, source.gpu) : null;
+    const hungGpu = source.state === "hung" ? gpuAt(listed, source.gpu) : null;
     for (const rule of RULES) {
       if (rule.node === undefined) continue;
       const telling = rule.node({ source, hungMs, expected });
       // Which GPU a call hung on is known only while it hangs; what ends it ends it for all.
       if (telling === "good") {
         for (const one of cases.values())
-          if (one.rule === rule && readGood(one, now, rhythm)) close(rule, one.gpu);
+          if (one.rule === rule && readGood(one, now, rhythm)) close(rule, one.gpu, one.busId);
       } else look(rule, hungGpu, telling, now);
     }
-    for (const [key, one] of cases) if (isForgotten(one, now.at)) cases.delete(key);
+    for (const [key, one] of cases) if (isForgotten(one, now)) cases.delete(key);
   };
 
   const standing = (): readonly HealthFinding[] =>
@@ -173,10 +223,13 @@ export function createHealth(options: HealthOptions): Health {
     cycle: (cycle, now) => {
       learn(cycle.source, now);
       const peers = peersOf(cycle.samples, identities);
+      const siblings = siblingsOf(cycle.samples, identities);
       for (const sample of cycle.samples) {
         const { uuid } = sample;
         wasReset(uuid, recovery.follow(sample, cases.values(), now));
-        const seen = facts.of(sample, identities.get(uuid), peers.get(uuid), now.steady);
+        const identity = identities.get(uuid);
+        const beside = { peers: peers.get(uuid), siblings: siblings.get(modelIn(identity)) };
+        const seen = facts.of(sample, identity, beside, now.steady);
         for (const rule of RULES) if (rule.gpu !== undefined) look(rule, uuid, rule.gpu(seen), now);
       }
       tick(now);
@@ -200,19 +253,29 @@ export function createHealth(options: HealthOptions): Health {
     sure: ({ steady }) =>
       answeredFrom !== null && steady - answeredFrom >= 2 * Math.max(rhythm.slowMs, rhythm.fastMs),
     xids: () => counts.all(),
-    memory: () => ({
-      v: 1,
-      boot: options.boot,
-      cases: remembered(cases.values()),
-      times: times.all(),
-    }),
+    memory: () => {
+      const addresses = new Map([...byBus].map(([busId, gpu]) => [gpu, busId]));
+      return {
+        v: 1,
+        boot: options.boot,
+        driver,
+        cases: remembered(cases.values()),
+        times: times.all(),
+        gpus: recovery
+          .seen()
+          .map((one) => ({ ...one, ...facts.seen(one.gpu), busId: addresses.get(one.gpu) ?? null })),
+      };
+    },
   };
 }
 
-function gpuAt(identities: ReadonlyMap<GpuUuid, GpuIdentity>, index: number | null): GpuUuid | null {
-  if (index === null) return null;
-  for (const gpu of identities.values()) if (gpu.index === index) return gpu.uuid;
-  return null;
+function gpuAt(gpus: readonly GpuIdentity[], index: number | null): GpuUuid | null {
+  return gpus.find((gpu) => gpu.index === index)?.uuid ?? null;
+}
+
+/** A driver that does not say its version has not changed it. */
+function isVersion(text: string): boolean {
+  return /^\d+\./.test(text);
 }
 
 function classOf({ what }: GpuEvent): XidClass {

@@ -7,18 +7,18 @@ import type { HealthMemory, RememberedCase } from "./memory.ts";
 import { RULES } from "./rules.ts";
 import type { Times } from "./times.ts";
 
-export function caseKey(rule: string, gpu: GpuUuid | null): string {
-  return `${rule} ${gpu ?? ""}`;
+export function caseKey(rule: string, gpu: GpuUuid | null, busId: string | null = null): string {
+  return `${rule} ${gpu ?? busId ?? ""}`;
 }
 
 /** The cases that events opened. What readings say is read again. */
 export function remembered(cases: Iterable<Case>): readonly RememberedCase[] {
   return [...cases].flatMap((one): RememberedCase[] => {
-    const { rule, gpu, since, toldAt, evidence, confirmed, asked } = one;
+    const { rule, gpu, busId, since, toldAt, evidence, confirmed, asked } = one;
     const tellers = [...one.tellers].filter((teller) => teller !== "reading");
     return toldAt === null
       ? []
-      : [{ rule: rule.name, gpu, since, toldAt, evidence, tellers, confirmed, asked }];
+      : [{ rule: rule.name, gpu, busId, since, toldAt, evidence, tellers, confirmed, asked }];
   });
 }
 
@@ -35,13 +35,15 @@ export function recalled(
     // A rule that this version does not have any more opens no case.
     const rule = RULES.find(({ name }) => name === kept.rule);
     if (rule === undefined) continue;
-    const { gpu, since, toldAt, evidence, asked } = kept;
-    const one = openCase(rule, gpu, startedAt);
+    const { gpu, busId, since, toldAt, evidence, asked } = kept;
+    const one = openCase(rule, { gpu, busId }, startedAt);
     for (const teller of kept.tellers) one.tellers.add(teller);
-    Object.assign(one, { since, toldAt, evidence, asked, stands: true });
+    // On the steady clock of this agent it was heard before its start, by as much as the wall clock says now.
+    const heardAt = startedAt.steady - Math.max(1, startedAt.at - toldAt);
+    Object.assign(one, { since, toldAt, heardAt, badAt: heardAt, evidence, asked, stands: true });
     one.confirmed ||= kept.confirmed;
     one.times = times.before(rule, gpu, toldAt);
-    cases.set(caseKey(rule.name, gpu), one);
+    cases.set(caseKey(rule.name, gpu, one.busId), one);
   }
   return cases;
 }

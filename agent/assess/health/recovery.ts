@@ -3,11 +3,17 @@
 
 import { valueOf } from "../../../shared/model/gpu-readings.ts";
 import type { GpuSample, GpuUuid } from "../../../shared/model/gpu.ts";
-import type { Case, Moment } from "./case.ts";
+import { SUCCESS } from "../../../shared/model/nvml-status.ts";
+import type { Case, Moment, Rhythm } from "./case.ts";
+import { RECOVERY_ACTIONS } from "./catalogue.ts";
+import { finite } from "./facts.ts";
+import type { RememberedGpu } from "./memory.ts";
 
 export interface Recovery {
   /** One cycle's sample. @returns which of the GPU's resettable cases are over by it. */
   follow(sample: GpuSample, cases: Iterable<Case>, now: Moment): (one: Case) => boolean;
+  /** Of every GPU that was seen. */
+  seen(): readonly Pick<RememberedGpu, "gpu" | "energy" | "wasLost">[];
 }
 
 /** The driver has asked for something and has now asked for nothing for so long: what it was about is over. */
@@ -25,39 +31,51 @@ interface Trouble {
 }
 
 const NONE = (): boolean => false;
-const ALL = (): boolean => true;
 
-export function createRecovery(): Recovery {
-  const troubles = new Map<GpuUuid, Trouble>();
+/** `remembered`: of the agent before this one, in this boot. */
+export function createRecovery({ slowMs }: Rhythm, remembered: readonly RememberedGpu[]): Recovery {
+  const troubles = new Map<GpuUuid, Trouble>(
+    remembered.map(({ gpu, energy, wasLost }) => [
+      gpu,
+      { ...newTrouble(), wasLost, energy: energy ?? undefined },
+    ]),
+  );
   return {
     follow: (sample, cases, now) => {
       const { uuid, readings } = sample;
       const trouble = troubles.get(uuid) ?? newTrouble();
       troubles.set(uuid, trouble);
-      const energy = valueOf(readings, "energy");
-      // A counter that only grows until the driver is loaded anew or the GPU reset.
-      const anew = energy !== undefined && trouble.energy !== undefined && energy < trouble.energy;
+      const energy = finite(valueOf(readings, "energy"));
+      // It only grows until the driver is loaded anew or the GPU reset, but for a last digit.
+      const anew = energy !== undefined && trouble.energy !== undefined && energy < trouble.energy / 2;
       trouble.energy = energy ?? trouble.energy;
 
-      const action = valueOf(readings, "recoveryAction");
+      const action = known(valueOf(readings, "recoveryAction"));
       const lost = sample.state === "lost";
-      const asked = lost || (action ?? 0) > 0;
+      const asked = lost || (action !== undefined && action > 0);
       if (asked) {
         trouble.at = now.steady;
         trouble.wasLost = lost;
         trouble.wellFrom = null;
-      } else if (action === undefined && !trouble.wasLost) {
+      } else if (!readings.codes.includes(SUCCESS) || (action === undefined && !trouble.wasLost)) {
         // Nobody can say. A card that cannot be asked is well only when it answers after it was lost.
         trouble.wellFrom = null;
       } else trouble.wellFrom ??= now.steady;
       for (const one of cases)
         if (one.gpu === uuid && (asked || trouble.at >= one.firstAt - HEARD_LATE_MS)) seeAsked(one);
 
-      if (anew) return ALL;
+      // The energy is read each slow turn only: what was heard since the last one may be of after the reset.
+      if (anew) return (one) => now.steady - one.badAt >= slowMs;
       if (trouble.wellFrom === null || now.steady - trouble.wellFrom < WITHDRAWN_AFTER_MS) return NONE;
       return (one) => one.asked && now.steady - one.badAt >= WITHDRAWN_AFTER_MS;
     },
+    seen: () => [...troubles].map(([gpu, { energy, wasLost }]) => ({ gpu, energy: energy ?? null, wasLost })),
   };
+}
+
+/** An action that is not in our table asks for something that we cannot tell: neither trouble nor its end. */
+function known(action: number | undefined): number | undefined {
+  return action === 0 || RECOVERY_ACTIONS.some((row) => row.action === action) ? action : undefined;
 }
 
 function newTrouble(): Trouble {

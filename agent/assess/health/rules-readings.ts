@@ -3,6 +3,7 @@
 
 import type { GpuReadingName } from "../../../shared/model/gpu-readings.ts";
 import type { Reading } from "../../../shared/model/gpu-readings.ts";
+import { nameOf } from "../../../shared/model/nvml-status.ts";
 import type { GpuFacts, WatchedCounter } from "./facts.ts";
 import type { Telling } from "./rule.ts";
 
@@ -14,6 +15,31 @@ export function atLeastOne(name: GpuReadingName, words: string): Look {
     const count = value(name);
     if (count === undefined) return undefined;
     return count > 0 ? { bad: `${words}: ${count}` } : "good";
+  };
+}
+
+export const lostGpu: Look = ({ lost, answers }) => {
+  if (lost) return { bad: "GPU_IS_LOST (15) in answer to every call" };
+  return answers ? "good" : undefined;
+};
+
+/** Not lost, and of no use: its device file may be closed to us, so this is no verdict on the card. */
+export const silentGpu: Look = ({ lost, answers, failure }) => {
+  if (answers) return "good";
+  return lost || failure === null ? undefined : { bad: `no call on it succeeds: ${nameOf(failure)}` };
+};
+
+export const resetRequired: Look = ({ answers, resetRequired: isRequired }) => {
+  if (isRequired) return { bad: "RESET_REQUIRED (16) in answer to a call" };
+  return answers ? "good" : undefined;
+};
+
+/** Nothing is said by an action that the table does not have. */
+export function recoveryAction(action: number, words: string, known: readonly number[]): Look {
+  return ({ value }) => {
+    const asked = value("recoveryAction");
+    if (asked === action) return { bad: `recovery action ${action}: the driver asks to ${words}` };
+    return asked === 0 || (asked !== undefined && known.includes(asked)) ? "good" : undefined;
   };
 }
 
@@ -35,25 +61,40 @@ export function slowedShare(counter: WatchedCounter, words: string): Look {
   };
 }
 
+/** A core at this temperature is far from every limit of every card: what says otherwise is not filled in. */
+const COOL_C = 50;
+
 export const noMargin: Look = ({ value }) => {
   const margin = value("temperatureMargin");
-  if (margin === undefined) return undefined;
+  if (margin === undefined || (margin <= 0 && (value("temperature") ?? COOL_C) < COOL_C)) return undefined;
   return margin <= 0 ? { bad: `${margin} degrees left until clocks are lowered, for 5 minutes` } : "good";
 };
 
 export const hotMemory: Look = ({ value, identity }) => {
   const temperature = value("memoryTemperature");
   const limit = known(identity?.details.memoryTemperatureMax);
-  if (temperature === undefined || limit === undefined) return undefined;
+  // Newer cards may give a distance where older ones give a temperature.
+  if (temperature === undefined || limit === undefined || limit < COOL_C) return undefined;
   return temperature >= limit ? { bad: `memory at ${temperature} °C, its limit is ${limit} °C` } : "good";
 };
 
-export const narrowLink: Look = ({ value, identity }) => {
+/**
+ * The card's highest width is what the machine can give only on bare metal. A guest is shown the card's own where the
+ * host wires fewer lanes (T4 and A10G are sold so), and a GPU beside its CPU has its lanes for show: there, only what
+ * this GPU or another of its model was seen to have can be missing.
+ */
+export const narrowLink: Look = ({ value, identity, pcieWidthSeen, siblings }) => {
   const width = value("pcieWidth");
-  const full = known(identity?.details.pcieWidthMax);
-  if (width === undefined || full === undefined) return undefined;
+  const most = known(identity?.details.pcieWidthMax);
+  if (width === undefined || most === undefined || identity === undefined) return undefined;
+  const { virtualization, numaNode } = identity.details;
+  const isBare = known(virtualization) === BARE_METAL && numaNode.kind !== "value";
+  const full = isBare ? most : Math.min(most, Math.max(width, pcieWidthSeen ?? 0, siblings?.pcieWidth ?? 0));
   return width < full ? { bad: `PCIe with ${width} of ${full} lanes` } : "good";
 };
+
+const BARE_METAL = 0;
+const FABRIC_COMPLETED = 3;
 
 /**
  * Replays for each lane and minute at a bit error rate of 1e-12, by PCIe generation: 16 GT/s and 60 s make 0.96. The
@@ -81,9 +122,12 @@ export const replaysAboveLimit: Look = ({ value, growth, identity }) => {
   };
 };
 
-/** The GPUs hang on an NVSwitch when they register with a fabric, in whatever state that is. */
+/**
+ * The GPU hangs on an NVSwitch and is a full member of its fabric. One that still registers has no links to speak of;
+ * at a boot that takes minutes, and in a guest that was given one GPU of many it never ends.
+ */
 function onSwitch({ value }: GpuFacts): boolean {
-  return (value("fabricState") ?? 0) >= 1;
+  return value("fabricState") === FABRIC_COMPLETED;
 }
 
 /** The look, on systems with an NVSwitch, or on those without. */
@@ -91,11 +135,16 @@ export function switched(wanted: boolean, look: Look): Look {
   return (facts) => (onSwitch(facts) === wanted ? look(facts) : undefined);
 }
 
-/** Without a switch the bridges of a card may join only some of its links: only what was up can be down. */
+/**
+ * Without a switch the bridges of a card may join only some of its links: only what was up can be down. With a switch
+ * all are wanted, unless none is: a partition of one GPU has its links off. So has a GPU that is cut by MIG.
+ */
 export function linksDown(withSwitch: boolean): Look {
-  return ({ value, nvlinksSeenUp }) => {
+  return ({ value, identity, nvlinksSeenUp, siblings }) => {
     const active = value("nvlinksActive");
-    const wanted = withSwitch ? value("nvlinks") : nvlinksSeenUp;
+    if (active !== undefined && identity?.mig.kind === "on") return "good";
+    const isJoined = (nvlinksSeenUp ?? 0) > 0 || (siblings?.nvlinksUp ?? 0) > 0;
+    const wanted = withSwitch && isJoined ? value("nvlinks") : nvlinksSeenUp;
     if (active === undefined || wanted === undefined) return undefined;
     return active < wanted ? { bad: `${active} of ${wanted} NVLinks up` } : "good";
   };

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 
 import type { HealthLevel } from "../../../shared/model/gpu-health.ts";
-import { readingsOf, writeCode } from "../../../shared/model/gpu-readings.ts";
+import { failedReadings, readingsOf, writeCode } from "../../../shared/model/gpu-readings.ts";
 import type { GpuReadingName } from "../../../shared/model/gpu-readings.ts";
 import type { GpuEvent, GpuIdentity, GpuSample, GpuSource } from "../../../shared/model/gpu.ts";
-import { NOT_SUPPORTED, RESET_REQUIRED, TIMEOUT } from "../../../shared/model/nvml-status.ts";
-import { epochMs, millis } from "../../../shared/model/units.ts";
+import { NOT_ASKED, NOT_SUPPORTED, RESET_REQUIRED, TIMEOUT } from "../../../shared/model/nvml-status.ts";
+import { celsius, epochMs, millis } from "../../../shared/model/units.ts";
 import { aGpu, aLostGpu, aSample, ready, value } from "../../../test/build/gpu.ts";
 import { createHealth } from "./health.ts";
 import type { Health, HealthOptions } from "./health.ts";
@@ -79,6 +79,7 @@ function aNode(gpus: readonly GpuIdentity[] = [aGpu(0)], options: Partial<Health
 
 type TestNode = ReturnType<typeof aNode>;
 const xid = (number: number): GpuEvent["what"] => ({ kind: "xid", xid: number });
+const silent = (code: number): GpuSample => aSample(0, {}, { readings: failedReadings(code) });
 const withCode = (name: GpuReadingName, code: number): GpuSample => {
   const readings = readingsOf({ utilization: 0.5 });
   writeCode(readings, name, code);
@@ -146,16 +147,7 @@ const BY_READING: readonly {
     bad: { memoryTemperature: 95 },
     good: { memoryTemperature: 94 },
     name: "memoryTemperature",
-    afterMs: SECOND,
-    clearMs: MINUTE,
-  },
-  {
-    rule: "pcie-narrow",
-    level: "degraded",
-    bad: { pcieWidth: 8 },
-    good: { pcieWidth: 16 },
-    name: "pcieWidth",
-    afterMs: 10 * SECOND,
+    afterMs: MINUTE,
     clearMs: MINUTE,
   },
   {
@@ -164,7 +156,7 @@ const BY_READING: readonly {
     bad: { fabricState: 3, nvlinks: 18, nvlinksActive: 17 },
     good: { fabricState: 3, nvlinks: 18, nvlinksActive: 18 },
     name: "nvlinksActive",
-    afterMs: 10 * SECOND,
+    afterMs: MINUTE,
     clearMs: MINUTE,
   },
   {
@@ -173,7 +165,7 @@ const BY_READING: readonly {
     bad: { fabricState: 3, fabricHealth: 2 },
     good: { fabricState: 3, fabricHealth: 1 },
     name: "fabricHealth",
-    afterMs: 10 * SECOND,
+    afterMs: MINUTE,
     clearMs: MINUTE,
   },
   {
@@ -182,7 +174,7 @@ const BY_READING: readonly {
     bad: { fabricState: 0, fabricHealth: 2 },
     good: { fabricState: 0, fabricHealth: 1 },
     name: "fabricHealth",
-    afterMs: 10 * SECOND,
+    afterMs: MINUTE,
     clearMs: MINUTE,
   },
   {
@@ -388,11 +380,73 @@ describe("what ends an event", () => {
   test("is a counter that began anew", () => {
     const node = aNode();
     node.hears(xid(48));
-    node.reads({ energy: 900 });
-    node.reads({ energy: 901 });
+    node.reads({ energy: 900 }, 5 * SECOND);
+    node.reads({ energy: 899.9 }, 5 * SECOND);
     expect(node.level("memory-uncontained")).toBe("fatal");
     node.reads({ energy: 3 });
     expect(node.level("memory-uncontained")).toBeNull();
+  });
+
+  test("is no counter that began anew before it was heard of", () => {
+    const node = aNode();
+    node.reads({ energy: 900 });
+    node.passes(5 * SECOND);
+    node.hears(xid(48));
+    node.reads({ energy: 3 }, MINUTE);
+    expect(node.level("memory-uncontained")).toBe("fatal");
+  });
+
+  test("is no reset that was only heard later, and is one however the clock was set", () => {
+    for (const [agoMs, level] of [
+      [1, "fatal"],
+      [MINUTE, "fatal"],
+      [HOUR, null],
+      [-HOUR, null],
+    ] as const) {
+      const node = aNode();
+      node.hears(xid(48));
+      node.hears({ kind: "reset" }, { gpu: null, at: epochMs(START - agoMs) });
+      expect(node.level("memory-uncontained")).toBe(level);
+    }
+  });
+
+  test("is a driver of another version", () => {
+    const node = aNode();
+    node.reads({ utilization: 0 });
+    node.hears(xid(48));
+    node.reads({ utilization: 0 }, MINUTE);
+    node.cycle([aSample(0)], { state: "ready", driver: "", gpus: [aGpu(0)] });
+    expect(node.level("memory-uncontained")).toBe("fatal");
+    node.cycle([aSample(0)], { state: "ready", driver: "590.10", gpus: [aGpu(0)] });
+    expect(node.health.findings()).toEqual([]);
+  });
+
+  test.each<[string, Values, GpuSource]>([
+    ["a counter that began anew", { energy: 3 }, ready(aGpu(0))],
+    ["a driver of another version", {}, { state: "ready", driver: "590.10", gpus: [aGpu(0)] }],
+  ])("is, while no agent ran, %s", (_, values, source) => {
+    const before = aNode();
+    before.reads({ energy: 900 });
+    before.hears(xid(48));
+    const memory = before.health.memory();
+    const after = aNode([aGpu(0)], { memory });
+    after.reads({ energy: 901 }, HOUR);
+    expect(after.level("memory-uncontained")).toBe("fatal");
+    const other = aNode([aGpu(0)], { memory });
+    other.passes(10 * SECOND);
+    other.cycle([aSample(0, values)], source);
+    expect(other.health.findings()).toEqual([]);
+  });
+
+  test("is a GPU that was lost before the agent began and answers again, if no driver says what it asks for", () => {
+    const before = aNode();
+    before.hears(xid(79));
+    before.says(aLostGpu(0), MINUTE);
+    const after = aNode([aGpu(0)], { memory: before.health.memory() });
+    after.says(silent(999), HOUR);
+    expect(after.level("fell-off-bus")).toBe("fatal");
+    after.reads({ utilization: 0 }, MINUTE + SECOND);
+    expect(after.level("fell-off-bus")).toBeNull();
   });
 
   test("is an XID 154 that says that nothing is to be done", () => {
@@ -423,6 +477,9 @@ describe("gpu-lost", () => {
     expect(node.level("gpu-lost")).toBeNull();
     node.says(aLostGpu(0));
     expect(node.level("gpu-lost")).toBe("fatal");
+    // Some cards answer so when they are gone.
+    node.says(silent(999), HOUR);
+    expect(node.level("gpu-lost")).toBe("fatal");
     node.reads({ utilization: 0 }, MINUTE);
     expect(node.level("gpu-lost")).toBe("fatal");
     node.reads({ utilization: 0 });
@@ -444,7 +501,8 @@ describe("reset-required", () => {
   test("stands when two readings say it, and ends after a minute without", () => {
     const node = aNode();
     const asks = withCode("power", RESET_REQUIRED);
-    node.says(asks);
+    // A code of the slow group is shown each second until its next turn.
+    node.says(asks, 10 * SECOND);
     expect(node.level("reset-required")).toBeNull();
     node.says(asks);
     expect(node.level("reset-required")).toBe("fatal");
@@ -452,6 +510,72 @@ describe("reset-required", () => {
     expect(node.level("reset-required")).toBe("fatal");
     node.says(withCode("power", TIMEOUT), MINUTE + SECOND);
     expect(node.level("reset-required")).toBeNull();
+  });
+});
+
+describe("gpu-silent", () => {
+  test("stands after 5 minutes in which everything failed, and says nothing of a card that cannot tell", () => {
+    const node = aNode();
+    node.says(silent(999), 5 * MINUTE);
+    expect(node.health.findings()).toEqual([]);
+    node.says(silent(999));
+    expect(node.health.findings()).toMatchObject([
+      { rule: "gpu-silent", level: "degraded", evidence: "no call on it succeeds: UNKNOWN (999)" },
+    ]);
+    node.reads({ utilization: 0 }, MINUTE + SECOND);
+    expect(node.health.findings()).toEqual([]);
+    for (const code of [NOT_SUPPORTED, NOT_ASKED]) {
+      node.says(silent(code), HOUR);
+      expect(node.health.findings()).toEqual([]);
+    }
+  });
+});
+
+describe("pcie-narrow", () => {
+  const aCard = (virtualization: number, numaNode?: number): GpuIdentity => {
+    const { details, ...gpu } = aGpu(0);
+    const coherent = numaNode === undefined ? {} : { numaNode: value(numaNode) };
+    return { ...gpu, details: { ...details, virtualization: value(virtualization), ...coherent } };
+  };
+  const narrow = { pcieWidth: 8 };
+
+  test("on bare metal wants the card's full width", () => {
+    const node = aNode([aCard(0)]);
+    node.reads({ pcieWidth: 16 }, MINUTE);
+    expect(node.health.findings()).toEqual([]);
+    node.reads(narrow, 10 * SECOND);
+    expect(node.health.findings()).toEqual([]);
+    node.reads(narrow);
+    expect(node.evidence("pcie-narrow")).toBe("PCIe with 8 of 16 lanes");
+    node.says(withCode("pcieWidth", TIMEOUT), HOUR);
+    expect(node.level("pcie-narrow")).toBe("degraded");
+    node.reads({ pcieWidth: 16 }, MINUTE + SECOND);
+    expect(node.health.findings()).toEqual([]);
+  });
+
+  test.each([
+    ["a guest", aCard(1)],
+    ["a GPU beside its CPU", aCard(0, 1)],
+  ])("of %s wants what was there before, over a restart too", (_, card) => {
+    const before = aNode([card]);
+    before.reads(narrow, HOUR);
+    expect(before.health.findings()).toEqual([]);
+    before.reads({ pcieWidth: 16 });
+    const after = aNode([card], { memory: before.health.memory() });
+    after.reads(narrow, 11 * SECOND);
+    expect(after.level("pcie-narrow")).toBe("degraded");
+  });
+
+  test("of a guest wants what another GPU of its model has", () => {
+    const other = { ...aGpu(1), name: value("NVIDIA L4") };
+    for (const [second, level] of [
+      [aGpu(1), "degraded"],
+      [other, null],
+    ] as const) {
+      const node = aNode([aGpu(0), second]);
+      for (let time = 0; time < 12; time++) node.cycle([aSample(0, narrow), aSample(1, { pcieWidth: 16 })]);
+      expect(node.level("pcie-narrow")).toBe(level);
+    }
   });
 });
 
@@ -558,6 +682,27 @@ describe("a fault that comes again", () => {
 
 describe("driver-hung", () => {
   const hang: GpuSource = { state: "hung", call: "nvmlDeviceGetTemperature", gpu: 0, forMs: millis(5_000) };
+  test("is not a driver that takes its time to wake 16 GPUs, nor one look after the machine stood still", () => {
+    const waking = aNode();
+    waking.is({ ...hang, call: "nvmlInit_v2", gpu: null, forMs: millis(30_000) }, 80 * SECOND);
+    expect(waking.health.findings()).toEqual([]);
+    waking.passes(15 * SECOND);
+    expect(waking.evidence("driver-hung")).toBe("nvmlInit_v2 has not returned for more than 120 s");
+    const still = aNode();
+    still.reads({ utilization: 0 });
+    still.is({ ...hang, forMs: millis(3_600_000) });
+    still.reads({ utilization: 0 }, MINUTE);
+    expect(still.health.findings()).toEqual([]);
+  });
+
+  test("is told of the GPU that has the place now", () => {
+    const node = aNode([aGpu(0), aGpu(1)]);
+    node.reads({ utilization: 0 });
+    node.cycle([], ready({ ...aGpu(1), index: 0 }));
+    node.is(hang, 26 * SECOND);
+    expect(node.health.findings()).toMatchObject([{ rule: "driver-hung", gpu: "GPU-1" }]);
+  });
+
   test("stands after 30 s, against the GPU that was asked, and ends a minute after the driver answers", () => {
     const node = aNode();
     node.reads({ utilization: 0 });
@@ -696,14 +841,41 @@ describe("pcie-replays", () => {
     const readings = { pcieWidth: lanes, pcieGeneration: 1 };
     for (const [replays, level] of [
       [Math.floor(limit), null],
-      [Math.floor(limit) + 1, "degraded"],
+      [Math.ceil(1.25 * limit), "degraded"],
     ] as const) {
       const node = aNode(gpus);
-      node.reads({ ...readings, pcieReplays: 7 }, 10 * SECOND);
-      node.reads({ ...readings, pcieReplays: 7 + replays }, 11 * SECOND);
-      expect(node.level("pcie-replays")).toBe(level);
-      node.reads({ ...readings, pcieReplays: 7 + replays }, 3 * MINUTE);
+      let count = 7;
+      const goesOn = (minutes: number): void => {
+        for (let turn = 0; turn < 6 * minutes; turn++) {
+          count += replays / 6;
+          node.reads({ ...readings, pcieReplays: count }, 10 * SECOND);
+        }
+      };
+      node.reads({ ...readings, pcieReplays: count }, 10 * SECOND);
+      goesOn(2);
       expect(node.level("pcie-replays")).toBeNull();
+      goesOn(2);
+      expect(node.level("pcie-replays")).toBe(level);
+      node.reads({ ...readings, pcieReplays: count }, 3 * MINUTE);
+      expect(node.level("pcie-replays")).toBeNull();
+    }
+  });
+
+  test("does not stand for one burst", () => {
+    const node = aNode();
+    node.reads({ pcieWidth: 16, pcieReplays: 0 }, MINUTE);
+    for (let second = 0; second < 5 * 60; second++) {
+      node.reads({ pcieWidth: 16, pcieReplays: 5_000 });
+      expect(node.health.findings()).toEqual([]);
+    }
+  });
+
+  test("takes the growth of a long slow turn for that of its minutes", () => {
+    const node = aNode([aGpu(0)], { slowIntervalMs: millis(10 * MINUTE) });
+    // 20 in a minute at Gen5 x16.
+    for (let turn = 0; turn < 6; turn++) {
+      node.reads({ pcieWidth: 16, pcieReplays: 200 * turn }, 10 * MINUTE);
+      expect(node.health.findings()).toEqual([]);
     }
   });
 });
@@ -715,13 +887,161 @@ describe("nvlink-down", () => {
     expect(node.health.findings()).toEqual([]);
     node.reads({ nvlinks: 18, nvlinksActive: 12 }, MINUTE);
     expect(node.health.findings()).toEqual([]);
-    node.reads({ nvlinks: 18, nvlinksActive: 11 }, 11 * SECOND);
+    node.reads({ nvlinks: 18, nvlinksActive: 11 }, MINUTE);
+    expect(node.health.findings()).toEqual([]);
+    const restarted = aNode([aGpu(0)], { memory: node.health.memory() });
+    restarted.reads({ nvlinks: 18, nvlinksActive: 11 }, MINUTE + SECOND);
+    expect(restarted.level("nvlink-down")).toBe("degraded");
+    node.reads({ nvlinks: 18, nvlinksActive: 11 });
     expect(node.level("nvlink-down")).toBe("degraded");
     expect(node.evidence("nvlink-down")).toBe("11 of 12 NVLinks up");
     node.says(withCode("nvlinksActive", TIMEOUT), HOUR);
     expect(node.level("nvlink-down")).toBe("degraded");
     node.reads({ nvlinks: 18, nvlinksActive: 12 }, MINUTE + SECOND);
     expect(node.level("nvlink-down")).toBeNull();
+  });
+});
+
+describe("nvlink-down-switched", () => {
+  const down = { nvlinks: 18, nvlinksActive: 0 };
+
+  test.each<[string, Values, GpuIdentity]>([
+    ["a fabric that is never joined, as in a guest with one GPU", { ...down, fabricState: 2 }, aGpu(0)],
+    ["a fabric that has not been begun", { ...down, fabricState: 1, fabricHealth: 0 }, aGpu(0)],
+    ["a partition of one GPU", { ...down, fabricState: 3 }, aGpu(0)],
+    [
+      "a GPU that is cut",
+      { ...down, nvlinksActive: 5, fabricState: 3 },
+      aGpu(0, { mig: { kind: "on", instances: [] } }),
+    ],
+  ])("is not %s", (_, values, gpu) => {
+    const node = aNode([gpu]);
+    node.reads(values, HOUR);
+    expect(node.health.findings()).toEqual([]);
+  });
+
+  test("is a GPU without a link where others have theirs, or where it had its own", () => {
+    const joined = { ...down, fabricState: 3 };
+    const beside = aNode([aGpu(0), aGpu(1)]);
+    for (let second = 0; second < 62; second++)
+      beside.cycle([aSample(0, joined), aSample(1, { ...joined, nvlinksActive: 18 })]);
+    expect(beside.health.findings()).toMatchObject([
+      { rule: "nvlink-down-switched", gpu: "GPU-0", level: "fatal", evidence: "0 of 18 NVLinks up" },
+    ]);
+    const own = aNode();
+    own.reads({ ...joined, nvlinksActive: 18 });
+    own.reads(joined, MINUTE + SECOND);
+    expect(own.level("nvlink-down-switched")).toBe("fatal");
+  });
+
+  test("is no link that is trained anew", () => {
+    const node = aNode();
+    node.reads({ ...down, fabricState: 3, nvlinksActive: 18 });
+    node.reads({ ...down, fabricState: 3 }, 50 * SECOND);
+    node.reads({ ...down, fabricState: 3, nvlinksActive: 18 }, HOUR);
+    expect(node.health.findings()).toEqual([]);
+  });
+});
+
+describe("what is no reading", () => {
+  test.each<[string, Values, Partial<GpuIdentity["details"]>]>([
+    ["a margin that a cool card has none of", { temperatureMargin: 0, temperature: 34 }, {}],
+    ["a limit that is a distance", { memoryTemperature: 60 }, { memoryTemperatureMax: value(celsius(8)) }],
+    ["an action of a newer driver", { recoveryAction: 5 }, {}],
+    ["a success without a number", { recoveryAction: Number.NaN, rowRemapFailed: Number.NaN }, {}],
+  ])("is %s", (_, values, details) => {
+    const gpu = aGpu(0);
+    const node = aNode([{ ...gpu, details: { ...gpu.details, ...details } }]);
+    node.reads(values, HOUR);
+    expect(node.health.findings()).toEqual([]);
+  });
+
+  test("confirms nothing and ends nothing", () => {
+    for (const action of [5, Number.NaN]) {
+      const node = aNode();
+      node.hears(xid(62));
+      node.reads({ recoveryAction: action }, MINUTE);
+      expect(node.level("xid-reset")).toBe("degraded");
+      node.reads({ recoveryAction: 1 }, MINUTE);
+      node.reads({ recoveryAction: action }, HOUR);
+      expect([node.level("xid-reset"), node.level("recovery-reset")]).toEqual(["fatal", "fatal"]);
+    }
+  });
+});
+
+describe("a clock that is set", () => {
+  test("neither keeps what is to be forgotten nor makes two of one", () => {
+    const ahead = aNode();
+    ahead.hears(xid(94), { at: epochMs(START + 365 * 24 * HOUR) });
+    ahead.hears(xid(62));
+    ahead.hears(xid(62), { at: epochMs(START + 365 * 24 * HOUR) });
+    expect(ahead.level("xid-reset")).toBe("degraded");
+    ahead.passes(24 * HOUR);
+    expect(ahead.level("memory-contained")).toBeNull();
+    const after = aNode([aGpu(0)], { boot: "boot-2", memory: ahead.health.memory() });
+    after.hears(xid(62));
+    expect(after.health.findings()).toMatchObject([{ remedy: "reset-gpu" }]);
+  });
+});
+
+describe("a GPU that nobody has named yet", () => {
+  const told = { gpu: null, busId: "0000:3b:00.0", teller: "kernel-log" } as const;
+
+  test("is told by its address, apart from others, and by its name once it has one", () => {
+    const node = aNode();
+    node.hears({ kind: "lost" }, told);
+    node.passes(20 * SECOND);
+    node.hears({ kind: "lost" }, { ...told, busId: "0000:5e:00.0" });
+    expect(node.health.findings()).toMatchObject([
+      {
+        gpu: null,
+        level: "degraded",
+        evidence: expect.stringContaining("of the GPU at 0000:3b:00.0") as string,
+      },
+    ]);
+    node.reads({ utilization: 0 }, MINUTE);
+    expect(node.health.findings().map(({ gpu }) => gpu)).toEqual(["GPU-0", null]);
+    node.reads({ utilization: 0 }, 2 * SECOND);
+    expect(node.health.findings()).toMatchObject([
+      { gpu: null, evidence: expect.stringContaining("of the GPU at 0000:5e:00.0") as string },
+    ]);
+    const after = aNode([aGpu(0)], { memory: node.health.memory() });
+    expect(after.health.findings()).toEqual(node.health.findings());
+    after.passes(MINUTE);
+    after.hears({ kind: "reset" }, { gpu: null });
+    expect(after.health.findings()).toEqual([]);
+  });
+
+  test("is named by what the agent before knew of this boot", () => {
+    const before = aNode();
+    before.reads({ utilization: 0 });
+    const memory = before.health.memory();
+    const after = aNode([aGpu(0)], { memory });
+    after.hears(xid(79), told);
+    expect(after.health.findings()).toMatchObject([{ rule: "fell-off-bus", gpu: "GPU-0" }]);
+    const booted = aNode([aGpu(0)], { memory, boot: "boot-2" });
+    booted.hears(xid(79), told);
+    expect(booted.health.findings()).toMatchObject([{ rule: "fell-off-bus", gpu: null }]);
+  });
+
+  test("is two tellings of one fault when the driver tells it too", () => {
+    const node = aNode();
+    node.hears(xid(62), told);
+    node.hears(xid(62));
+    node.reads({ utilization: 0 });
+    expect(node.health.findings()).toMatchObject([{ rule: "xid-reset", gpu: "GPU-0", level: "fatal" }]);
+  });
+
+  test("leaves nothing behind when its place turns out to be another's", () => {
+    const unknown = { kind: "failed", code: 15 } as const;
+    const nobody = aGpu(0, { uuid: "unidentified-gpu-0", name: unknown, busId: unknown });
+    const node = aNode();
+    const lost = { ...aLostGpu(0), uuid: nobody.uuid };
+    node.cycle([lost], ready(nobody));
+    node.cycle([lost], ready(nobody));
+    expect(node.health.findings()).toMatchObject([{ rule: "gpu-lost", gpu: nobody.uuid }]);
+    node.reads({ utilization: 0 });
+    expect(node.health.findings()).toEqual([]);
   });
 });
 
@@ -791,6 +1111,8 @@ test("every row of the table has a test of its own", () => {
     ...BY_READING.map(({ rule }) => rule),
     ...BY_XID.map(({ rule }) => rule),
     "gpu-lost",
+    "gpu-silent",
+    "pcie-narrow",
     "reset-required",
     "memory-contained",
     "nvswitch-error",

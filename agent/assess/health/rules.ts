@@ -15,18 +15,22 @@ import {
 } from "./catalogue.ts";
 import type { Rule } from "./rule.ts";
 import { heard, ofKinds, ofSxid, ofXids, saysFatal, tellerWords } from "./rules-events.ts";
-import { driverUnavailable, hung, tooFewGpus } from "./rules-node.ts";
+import { driverUnavailable, hung, HUNG_HOLD_MS, tooFewGpus } from "./rules-node.ts";
 import {
   atLeastOne,
   fabricIs,
   hotMemory,
   linksDown,
-  noMargin,
-  replaysAboveLimit,
-  slowerThanPeers,
-  slowedShare,
-  switched,
+  lostGpu,
   narrowLink,
+  noMargin,
+  recoveryAction,
+  replaysAboveLimit,
+  resetRequired,
+  silentGpu,
+  slowedShare,
+  slowerThanPeers,
+  switched,
 } from "./rules-readings.ts";
 
 const MINUTE = 60_000;
@@ -85,11 +89,11 @@ export const RULES: readonly Rule[] = [
         ? { bad: `Xid 154 (${tellerWords(teller)}): the driver asks to ${words}` }
         : "good";
     },
-    gpu: ({ value }) => {
-      const asked = value("recoveryAction");
-      if (asked === undefined) return undefined;
-      return asked === action ? { bad: `recovery action ${action}: the driver asks to ${words}` } : "good";
-    },
+    gpu: recoveryAction(
+      action,
+      words,
+      RECOVERY_ACTIONS.map((row) => row.action),
+    ),
   })),
 
   // The card is gone, or refuses work.
@@ -110,7 +114,18 @@ export const RULES: readonly Rule[] = [
     clearMs: MINUTE,
     clears: "a minute in which the GPU answers again",
     events: ofKinds({ lost: "the GPU is lost", unavailable: "the GPU is unavailable" }),
-    gpu: ({ lost }) => (lost ? { bad: "GPU_IS_LOST (15) in answer to every call" } : "good"),
+    gpu: lostGpu,
+  },
+  {
+    ...READ,
+    name: "gpu-silent",
+    level: "degraded",
+    remedy: "check-driver",
+    confirm: "none",
+    group: "fast",
+    holdMs: 5 * MINUTE,
+    clears: "a minute in which it answers",
+    gpu: silentGpu,
   },
   {
     ...READ,
@@ -118,11 +133,8 @@ export const RULES: readonly Rule[] = [
     level: "fatal",
     remedy: "reset-gpu",
     clears: "a reset of the GPU",
-    group: "fast",
-    gpu: ({ lost, resetRequired }) => {
-      if (resetRequired) return { bad: "RESET_REQUIRED (16) in answer to a call" };
-      return lost ? undefined : "good";
-    },
+    // Some of the codes are of the slow group: seen again each second, they are one reading still.
+    gpu: resetRequired,
   },
   {
     ...HEARD,
@@ -199,6 +211,7 @@ export const RULES: readonly Rule[] = [
     level: "fatal",
     remedy: "reboot-node",
     confirm: "none",
+    holdMs: HUNG_HOLD_MS,
     clears: "a minute in which the driver answers",
     node: hung(30_000),
   },
@@ -244,6 +257,7 @@ export const RULES: readonly Rule[] = [
     level: "degraded",
     remedy: "check-machine",
     group: "fast",
+    holdMs: MINUTE,
     clears: "a minute below the memory's limit",
     gpu: hotMemory,
   },
@@ -269,13 +283,22 @@ export const RULES: readonly Rule[] = [
     name: "pcie-replays",
     level: "degraded",
     remedy: "check-machine",
+    // One burst, as when a link changes its speed, is in the window for a minute.
+    holdMs: 2 * MINUTE,
     clears: "a minute below the limit",
     gpu: replaysAboveLimit,
   },
   ...([true, false] as const).flatMap((onSwitch): readonly Rule[] => {
     const level = onSwitch ? "fatal" : "degraded";
     const ending = onSwitch ? "-switched" : "";
-    const row = { ...READ, level, remedy: "check-machine", clears: "a minute with every link up" } as const;
+    // Links that are trained anew, as after the reset of another GPU, are down for some seconds.
+    const row = {
+      ...READ,
+      level,
+      remedy: "check-machine",
+      holdMs: MINUTE,
+      clears: "a minute with every link up",
+    } as const;
     return [
       { ...row, name: `nvlink-down${ending}`, gpu: switched(onSwitch, linksDown(onSwitch)) },
       { ...row, name: `fabric-unhealthy${ending}`, gpu: switched(onSwitch, fabricIs(2, "unhealthy")) },

@@ -14,8 +14,10 @@ export function nodeHealth(findings: readonly HealthFinding[], sourceKnown: bool
   return findings.some(({ level }) => level === "degraded") ? "degraded" : "healthy";
 }
 
-/** The worst first, then the oldest; no more than a message carries. */
+/** The worst first, then the oldest; one of each rule and GPU, and no more than a message carries. */
 export function worstFirst(findings: readonly HealthFinding[]): readonly HealthFinding[] {
+  const keys = new Set<string>();
+  const isFirst = (one: HealthFinding): boolean => keys.size < keys.add(keyOf(one)).size;
   return findings
     .toSorted(
       (a, b) =>
@@ -24,6 +26,7 @@ export function worstFirst(findings: readonly HealthFinding[]): readonly HealthF
         compare(a.rule, b.rule) ||
         compare(a.gpu ?? "", b.gpu ?? ""),
     )
+    .filter(isFirst)
     .slice(0, FINDINGS_AT_MOST);
 }
 

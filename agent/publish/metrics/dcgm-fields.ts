@@ -26,6 +26,10 @@ export interface DcgmField {
 
 const MIB = 1024 * 1024;
 
+const PREFIX = "DCGM_FI_";
+/** The one name whose series carry labels of their own. */
+export const XID_ERRORS = `${PREFIX}DEV_XID_ERRORS`;
+
 const standard = true;
 const more = false;
 
@@ -68,7 +72,7 @@ export const DCGM_FIELDS: readonly DcgmField[] = [
   field(
     standard,
     "gauge",
-    "DEV_XID_ERRORS",
+    XID_ERRORS.replace(PREFIX, ""),
     "Last XID since the agent began, 0 when there was none",
     ({ lastXid }) => lastXid,
   ),
@@ -188,7 +192,7 @@ function field(
   help: string,
   value: DcgmField["value"],
 ): DcgmField {
-  return { name: `DCGM_FI_${name}`, type, standard: isStandard, help, value };
+  return { name: `${PREFIX}${name}`, type, standard: isStandard, help, value };
 }
 
 function counted(name: string, help: string, reading: GpuReadingName): DcgmField {

@@ -10,6 +10,7 @@ import type { DcgmCounter } from "./dcgm-counters.ts";
 import { DCGM_FIELDS } from "./dcgm-fields.ts";
 import { dcgmBlocks, dcgmBusId } from "./dcgm.ts";
 import { shownGpus } from "./shown.ts";
+import { xidWords } from "./xid-words.ts";
 
 const MIB = 1024 * 1024;
 const EVERYTHING: readonly DcgmCounter[] = [
@@ -122,12 +123,14 @@ describe("dcgmBlocks()", () => {
       DEV_ECC_SBE_VOL_TOTAL: "2",
       DEV_UNCORRECTABLE_REMAPPED_ROWS: "1",
       DEV_ROW_REMAP_FAILURE: "0",
-      DEV_XID_ERRORS: "0",
       DEV_NVLINK_BANDWIDTH_TOTAL: "2",
       PROF_GR_ENGINE_ACTIVE: "0.875",
       PROF_PCIE_TX_BYTES: "5000000",
     }))
       expect(named(all, name)).toEqual([`DCGM_FI_${name}{${CARD},${REST}} ${shown}`]);
+    expect(named(all, "DEV_XID_ERRORS")).toEqual([
+      `DCGM_FI_DEV_XID_ERRORS{${CARD},${REST},err_code="0",err_msg="No Error"} 0`,
+    ]);
   });
 
   test("shows no series where there is no value, and the last XID of a card that is lost", () => {
@@ -138,7 +141,9 @@ describe("dcgmBlocks()", () => {
       "DCGM_FI_DEV_FB_TOTAL",
     ]);
     const lost = lines({ samples: [aLostGpu(0)], xid: 79 });
-    expect(named(lost, "DEV_XID_ERRORS")).toEqual([`DCGM_FI_DEV_XID_ERRORS{${CARD},${REST}} 79`]);
+    expect(named(lost, "DEV_XID_ERRORS")).toEqual([
+      `DCGM_FI_DEV_XID_ERRORS{${CARD},${REST},err_code="79",err_msg="GPU has fallen off the bus"} 79`,
+    ]);
     expect(named(lost, "DEV_GPU_UTIL")).toEqual([]);
   });
 
@@ -232,6 +237,17 @@ describe("dcgmBlocks()", () => {
   test("shows a card that can be cut and is not as one", () => {
     const gpu = aGpu(0, { mig: { kind: "on", instances: [] } });
     expect(named(lines({ gpu }), "DEV_GPU_UTIL")).toEqual([`DCGM_FI_DEV_GPU_UTIL{${CARD},${REST}} 50`]);
+  });
+});
+
+describe("xidWords()", () => {
+  test("has a few words for what people meet, and says so where it has none", () => {
+    expect([0, 79, 94, 4711].map(xidWords)).toEqual([
+      "No Error",
+      "GPU has fallen off the bus",
+      "Contained memory error",
+      "Unknown Error",
+    ]);
   });
 });
 

@@ -8,12 +8,13 @@ import type { GpuReadings, Reading } from "../../../shared/model/gpu-readings.ts
 import type { GpuUuid } from "../../../shared/model/gpu.ts";
 import { labelsText } from "../../../shared/runtime/exposition.ts";
 import type { DcgmPlan } from "./dcgm-counters.ts";
-import { DCGM_LABELS } from "./dcgm-fields.ts";
+import { DCGM_LABELS, XID_ERRORS } from "./dcgm-fields.ts";
 import type { DcgmSubject } from "./dcgm-fields.ts";
 import { line } from "./family.ts";
 import type { Block, Family } from "./family.ts";
 import { MIG_READINGS } from "./native-families.ts";
 import type { ShownGpu, ShownInstance } from "./shown.ts";
+import { xidWords } from "./xid-words.ts";
 
 export interface DcgmNames {
   readonly plan: DcgmPlan;
@@ -43,6 +44,8 @@ export const DCGM_SERIES_LABELS: Family["labels"] = {
   namespace: "(when held) namespace of the pod",
   pod: "(when held) name of the pod",
   vgpu: "(when held) number of the replica of a shared GPU",
+  err_code: "(XID_ERRORS) the number once more",
+  err_msg: "(XID_ERRORS) what it is, in a few words",
 };
 
 export function dcgmBlocks(gpus: readonly ShownGpu[], shown: DcgmShown, names: DcgmNames): readonly Block[] {
@@ -51,10 +54,16 @@ export function dcgmBlocks(gpus: readonly ShownGpu[], shown: DcgmShown, names: D
     let lines = "";
     for (const { subject, labels } of subjects) {
       const at = value(subject);
-      if (at !== undefined) for (const one of labels) lines += line(name, one, at);
+      if (at === undefined) continue;
+      const more = name === XID_ERRORS ? `,${xidLabels(at)}` : "";
+      for (const one of labels) lines += line(name, `${one}${more}`, at);
     }
     return { family: { name, type, help, labels: DCGM_SERIES_LABELS }, lines };
   });
+}
+
+function xidLabels(xid: number): string {
+  return labelsText({ err_code: String(xid), err_msg: xidWords(xid) });
 }
 
 interface LabelledSubject {

@@ -33,11 +33,14 @@ export function line(name: string, labels: string, value: number): string {
   return `${name}{${labels}} ${numberText(value)}\n`;
 }
 
+/** Of series that differ in nothing that a label says the first counts: a page with one of them twice is refused. */
 export function blockOf({ family, series }: FamilySeries): Block {
-  return {
-    family,
-    lines: series.map(({ labels, value }) => line(family.name, labelsText(labels), value)).join(""),
-  };
+  const valueOf = new Map<string, number>();
+  for (const { labels, value } of series) {
+    const text = labelsText(labels);
+    if (!valueOf.has(text)) valueOf.set(text, value);
+  }
+  return { family, lines: [...valueOf].map(([labels, value]) => line(family.name, labels, value)).join("") };
 }
 
 /** A family without a series has no head either: a card shows what it has and no list of what it has not. */

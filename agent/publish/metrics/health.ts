@@ -21,7 +21,7 @@ const OF_GPU = {
 const OF_XID = {
   ...OF_GPU,
   xid: "Number of the XID",
-  class: "fatal, degraded, application or informational",
+  class: "fatal, degraded, suspicion, application or informational",
 };
 
 const FAMILIES: Readonly<Record<HealthSeries["name"], Family>> = {
@@ -40,7 +40,7 @@ const FAMILIES: Readonly<Record<HealthSeries["name"], Family>> = {
   gpu_autoscaler_gpu_health: {
     name: "gpu_autoscaler_gpu_health",
     type: "gauge",
-    help: "1 for each verdict that stands now",
+    help: "1 for each verdict that stands now; of several by one rule on GPUs that cannot be told apart there is one",
     labels: {
       ...OF_GPU,
       level: "fatal, degraded, suspicion or application",

@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { GpuHolder } from "../../../shared/model/gpu-allocation.ts";
-import { GPU_READING_NAMES } from "../../../shared/model/gpu-readings.ts";
-import { epochMs, millis } from "../../../shared/model/units.ts";
+import { failedReadings, GPU_READING_NAMES } from "../../../shared/model/gpu-readings.ts";
+import { epochMs, millis, ratio } from "../../../shared/model/units.ts";
 import type { MetricsFormat } from "../../../shared/runtime/exposition.ts";
 import { createLogSink } from "../../../shared/runtime/log.ts";
 import { createMetrics } from "../../../shared/runtime/metrics.ts";
 import { aGpu, aSample, ready } from "../../../test/build/gpu.ts";
 import { healthSeries } from "../../assess/health/series.ts";
+import type { RollUp } from "../../assess/roll-up.ts";
 import { DCGM_DEFAULT_COUNTERS, planDcgm } from "./dcgm-counters.ts";
 import { AGENT_METRICS } from "./own.ts";
 import { createMetricsPage, readPageNames } from "./page.ts";
@@ -35,6 +36,8 @@ function shownOf(indexes: readonly number[], more: Partial<Shown> = {}): Shown {
     eventsWaiting: 2,
     allocation: { kind: "unknown", why: "no socket" },
     health: healthOf(),
+    figures: () => ({ healthy: null, allocated: null }),
+    revision: 0,
     ...more,
   };
 }
@@ -80,6 +83,14 @@ const HOLDER: GpuHolder = {
   replica: null,
 };
 
+function aRollUp(gpus: number, mean: number | null): RollUp {
+  const window =
+    mean === null
+      ? ({ kind: "unknown", because: "no-samples" } as const)
+      : ({ kind: "known", mean, max: 1, p95: 1, coverage: ratio(1), ageMs: millis(0) } as const);
+  return { gpus, utilization: { w10: window, w60: window, w600: window } };
+}
+
 /** What Prometheus' own parser would refuse: a series twice, a family in two places, a series outside of its family. */
 function problemsOf(page: string): readonly string[] {
   const problems: string[] = [];
@@ -95,7 +106,7 @@ function problemsOf(page: string): readonly string[] {
     }
     if (line.startsWith("#")) continue;
     const [, name = "", key = ""] =
-      /^(([a-zA-Z_:][\w:]*)(?:\{.*\})?) (?:[-+.\de]+|[+-]Inf|NaN)$/.exec(line) ?? [];
+      /^(([a-zA-Z_:][\w:]*)(?:\{[^\n]*\})?) (?:[-+.\de]+|[+-]Inf|NaN)$/.exec(line) ?? [];
     if (name === "") problems.push(`no series: ${line}`);
     if (key.replace(/_(total|bucket|sum|count)$/, "") !== family.replace(/_(total|count)$/, ""))
       problems.push(`outside of its family: ${line}`);
@@ -128,7 +139,9 @@ describe("createMetricsPage()", () => {
       'gpu_autoscaler_agent_gpu_source{state="hung"} 0',
     ])
       expect(text).toContain(`\n${series}`);
-    expect(text).toMatch(/\nDCGM_FI_DEV_XID_ERRORS\{gpu="1".*\} 79\n/);
+    expect(text).toMatch(
+      /\nDCGM_FI_DEV_XID_ERRORS\{gpu="1".*,err_code="79",err_msg="GPU has fallen off the bus"\} 79\n/,
+    );
     const energy =
       format === "text" ? "gpu_autoscaler_gpu_energy_joules_total" : "gpu_autoscaler_gpu_energy_joules";
     expect(text).toContain(`# TYPE ${energy} counter\n`);
@@ -205,6 +218,137 @@ describe("createMetricsPage()", () => {
     ])
       expect(text).toContain(`\n${series}\n`);
     expect(problemsOf(text)).toEqual([]);
+  });
+
+  test("says the mean of the healthy and of the allocated GPUs, of how many it is, and nothing that is not known", async () => {
+    const first = shownOf([0, 1], {
+      figures: () => ({ healthy: aRollUp(2, 0.5), allocated: aRollUp(1, 0.9) }),
+    });
+    const { page, show } = setUp({ native: false, guide: false, dcgm: null }, first);
+    const told = async () =>
+      (await page.text("text")).split("\n").filter((line) => line.startsWith("gpu_autoscaler_node_gpu"));
+    expect(await told()).toEqual([
+      'gpu_autoscaler_node_gpu_utilization_ratio{node="gpu-1",of="healthy"} 0.5',
+      'gpu_autoscaler_node_gpu_utilization_ratio{node="gpu-1",of="allocated"} 0.9',
+      'gpu_autoscaler_node_gpus{node="gpu-1",of="healthy"} 2',
+      'gpu_autoscaler_node_gpus{node="gpu-1",of="allocated"} 1',
+    ]);
+    // Nobody holds one, and of the healthy ones one does not tell: the numbers are known, and no mean is.
+    const figures = { healthy: aRollUp(2, null), allocated: aRollUp(0, null) };
+    show({ ...first, revision: 1, figures: () => figures });
+    expect(await told()).toEqual([
+      'gpu_autoscaler_node_gpus{node="gpu-1",of="healthy"} 2',
+      'gpu_autoscaler_node_gpus{node="gpu-1",of="allocated"} 0',
+    ]);
+    show({ ...first, revision: 2, figures: () => ({ healthy: aRollUp(2, 0.5), allocated: null }) });
+    expect(await told()).toHaveLength(2);
+    show({ ...first, revision: 3, figures: () => ({ healthy: null, allocated: null }) });
+    expect(await told()).toEqual([]);
+  });
+
+  test("asks for the figures of the node once for each cycle, change and second", async () => {
+    let asked = 0;
+    const figures = () => {
+      asked++;
+      return { healthy: aRollUp(asked, 0.5), allocated: null };
+    };
+    const first = shownOf([0], { figures });
+    const { page, show } = setUp(ALL, first);
+    const after = async (shown: Shown): Promise<number> => {
+      show(shown);
+      await page.text("text");
+      await page.text("openmetrics");
+      return asked;
+    };
+    expect(await after(first)).toBe(1);
+    expect(await after({ ...first, sampleAgeMs: millis(900) })).toBe(1);
+    expect(await after({ ...first, sampleAgeMs: millis(1_100) })).toBe(2);
+    expect(await after({ ...first, seen: { ...first.seen } })).toBe(3);
+    expect(await after({ ...first, revision: 1 })).toBe(4);
+  });
+
+  test("what is told twice from outside stands on the page once", async () => {
+    const mig = (uuids: readonly string[]) => ({
+      kind: "on" as const,
+      instances: uuids.map((uuid, i) => ({
+        uuid,
+        gpuInstance: i + 1,
+        computeInstance: 0,
+        profile: "1g.18gb",
+        memoryTotalBytes: { kind: "unsupported", code: 3 } as const,
+        computeSlices: { kind: "unsupported", code: 3 } as const,
+      })),
+    });
+    // Two GPUs under one UUID, one that stands in the list twice, and instances that cannot be told apart.
+    const gpus = [
+      aGpu(0),
+      aGpu(1, { uuid: "GPU-0" }),
+      aGpu(2),
+      aGpu(2),
+      aGpu(3, { mig: mig(["MIG-a", "MIG-a", "MIG-b"]) }),
+    ];
+    const holders = ["main", "main", "side"].flatMap((container) =>
+      [null, "MIG-a"].map((instance) => ({
+        ...HOLDER,
+        container,
+        instance,
+        gpu: instance === null ? "GPU-2" : "GPU-3",
+      })),
+    );
+    const strays = [HOLDER, HOLDER].map((holder) => ({ ...holder, gpu: null }));
+    const finding = {
+      rule: "fell-off-bus",
+      gpu: null,
+      level: "fatal",
+      since: epochMs(0),
+      evidence: "Xid 79",
+      remedy: "reboot-node",
+      clears: "a reboot",
+    } as const;
+    const { page } = setUp(
+      ALL,
+      shownOf([], {
+        seen: { source: ready(...gpus), gpus, lost: [] },
+        samples: [
+          aSample(0, { utilization: 0.125 }),
+          aSample(0, { utilization: 0.875 }),
+          aSample(2, ALL_VALUES),
+          aSample(3, ALL_VALUES, {
+            instances: [{ uuid: "MIG-a", readings: failedReadings(999) }],
+          }),
+        ],
+        allocation: { kind: "known", at: epochMs(0), holders: [...holders, ...strays] },
+        health: {
+          series: healthSeries("gpu-1", gpus, { findings: [finding, finding], xids: [], node: "fatal" }),
+          xids: [],
+        },
+      }),
+    );
+    for (const format of ["text", "openmetrics"] as const) {
+      const text = await page.text(format);
+      expect(problemsOf(text)).toEqual([]);
+      // Of which of the two it is nobody can say.
+      expect(text).not.toMatch(/utilization\S*\{.*GPU-0/);
+      expect(text).toMatch(/^gpu_autoscaler_gpu_utilization_ratio\{.*gpu="2".*\} /m);
+    }
+  });
+
+  test("a name with quotation marks, backslashes and line ends breaks no line", async () => {
+    const name = 'NVIDIA "H200"\\\n\r\u0000\ufffd# TYPE';
+    const gpu = aGpu(0, { name: { kind: "value", value: name } });
+    const holders = [{ ...HOLDER, pod: 'a"b\\c\nd' }];
+    const { page } = setUp(
+      ALL,
+      shownOf([0], {
+        node: 'n"\\\n',
+        seen: { source: ready(gpu), gpus: [gpu], lost: [] },
+        allocation: { kind: "known", at: epochMs(0), holders },
+      }),
+    );
+    const text = await page.text("openmetrics");
+    expect(problemsOf(text)).toEqual([]);
+    expect(text).toContain('modelName="NVIDIA \\"H200\\"\\\\\\n\r\u0000\ufffd# TYPE"');
+    expect(text).toContain('pod="a\\"b\\\\c\\nd"');
   });
 
   test("before the first cycle there is no GPU, no age, and a source that is starting", async () => {

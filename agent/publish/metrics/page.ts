@@ -18,6 +18,7 @@ import { guideBlocks } from "./guide.ts";
 import { healthBlocks, lastXids, sameXids } from "./health.ts";
 import { createLinkRates } from "./link-rates.ts";
 import { nativeBlocks } from "./native.ts";
+import { nodeBlocks } from "./node-figures.ts";
 import { fillOwn } from "./own.ts";
 import type { AgentMetrics } from "./own.ts";
 import { shownGpus, strayHolders } from "./shown.ts";
@@ -47,6 +48,7 @@ export function createMetricsPage(options: {
 }): MetricsPage {
   const { own, names } = options;
   const linkRates = createLinkRates(options.slowIntervalMs);
+  let figures: { readonly from: Shown; readonly text: (format: MetricsFormat) => string } | null = null;
   let made: { readonly from: Shown; readonly parts: Map<MetricsFormat, Buffer> } | null = null;
   /** Kept while the driver does not answer: it is a label, and would renew every series that stays. */
   let driver = "";
@@ -63,6 +65,14 @@ export function createMetricsPage(options: {
     return part;
   };
 
+  const nodePart = (shown: Shown, format: MetricsFormat): string => {
+    if (figures === null || !sameFigures(figures.from, shown)) {
+      const blocks = nodeBlocks(shown.node, shown.figures());
+      figures = { from: shown, text: (as) => blocksText(blocks, as) };
+    }
+    return figures.text(format);
+  };
+
   return {
     onCycle: (cycle) => {
       if (names.dcgm !== null) linkRates.add(cycle);
@@ -71,7 +81,7 @@ export function createMetricsPage(options: {
       const shown = options.shown();
       fillOwn(own, shown);
       const gpus = gpuPart(shown, format);
-      const health = blocksText(healthBlocks(shown.health.series), format);
+      const health = nodePart(shown, format) + blocksText(healthBlocks(shown.health.series), format);
       return [gpus, Buffer.from(health + (await own.body(format)) + METRICS_END[format])];
     },
   };
@@ -140,6 +150,13 @@ function sameGpus(one: Shown, other: Shown): boolean {
     one.allocation === other.allocation &&
     sameXids(one.health.xids, other.health.xids)
   );
+}
+
+/** They are over the last minute: while no cycle comes they change too, and are made anew each second. */
+function sameFigures(one: Shown, other: Shown): boolean {
+  const second = ({ sampleAgeMs }: Shown): number | null =>
+    sampleAgeMs === null ? null : Math.floor(sampleAgeMs / 1000);
+  return one.seen === other.seen && one.revision === other.revision && second(one) === second(other);
 }
 
 async function readList(path: string): Promise<string> {

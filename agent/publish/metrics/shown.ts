@@ -7,6 +7,7 @@ import type { GpuIdentity, GpuSample, MigInstance } from "../../../shared/model/
 import type { Millis } from "../../../shared/model/units.ts";
 import type { Seen } from "../../assess/view.ts";
 import type { ShownHealth } from "./health.ts";
+import type { NodeFigures } from "./node-figures.ts";
 
 /**
  * `samples` are those of the last cycle. What the GPUs' part of the page is made of is compared by identity: the same
@@ -21,6 +22,9 @@ export interface Shown {
   readonly eventsWaiting: number;
   readonly allocation: GpuAllocation;
   readonly health: ShownHealth;
+  /** Asked for once in each cycle at most; `revision` says when there is something new to ask for between them. */
+  readonly figures: () => NodeFigures;
+  readonly revision: number;
 }
 
 export interface ShownGpu {
@@ -41,22 +45,36 @@ export interface ShownInstance {
 
 export function shownGpus(shown: Pick<Shown, "seen" | "samples" | "allocation">): readonly ShownGpu[] {
   const { seen, samples, allocation } = shown;
-  const samplesOf = new Map(samples.map((sample) => [sample.uuid, sample]));
+  // Two samples under one UUID are of two GPUs that nobody can tell apart: neither is shown for the other.
+  const samplesOf = new Map(
+    [...Map.groupBy(samples, ({ uuid }) => uuid)].filter(([, same]) => same.length === 1),
+  );
   const holders = allocation.kind === "known" ? allocation.holders : [];
-  return seen.gpus.map((identity) => {
-    const sample = samplesOf.get(identity.uuid);
+  return onceEach(seen.gpus, ({ index, uuid }) => `${index} ${uuid}`).map((identity) => {
+    const [sample] = samplesOf.get(identity.uuid) ?? [];
     const { mig } = identity;
     return {
       identity,
       model: identity.name.kind === "value" ? identity.name.value : "",
       lost: sample?.state === "lost",
       readings: sample?.readings,
-      instances: (mig.kind === "on" ? mig.instances : []).map((instance) => ({
+      instances: onceEach(mig.kind === "on" ? mig.instances : [], ({ uuid }) => uuid).map((instance) => ({
         instance,
         readings: sample?.instances.find(({ uuid }) => uuid === instance.uuid)?.readings,
       })),
       holders: holders.filter(({ gpu }) => gpu === identity.uuid),
     };
+  });
+}
+
+/** What comes from outside may say a thing twice, and a page with one series twice is refused as a whole. */
+function onceEach<T>(all: readonly T[], nameOf: (one: T) => string): readonly T[] {
+  const names = new Set<string>();
+  return all.filter((one) => {
+    const name = nameOf(one);
+    const isNew = !names.has(name);
+    names.add(name);
+    return isNew;
   });
 }
 

@@ -48,6 +48,21 @@ describe("readKernelLine()", () => {
     });
   });
 
+  test.each([
+    "",
+    "<4>",
+    "[    1.000000] ",
+    "kernel: ",
+    "gpu-1 kernel: ",
+    "Nov  6 12:00:00 gpu-1 kernel: ",
+    "Nov 26 12:00:00.123456 gpu-1.example.org kernel: [   12.345678] ",
+    "2026-11-26T12:00:00Z gpu-1 kernel: ",
+    "2026-11-26 12:00:00.123456+01:00 gpu-1 kernel: [12345.345678] ",
+  ])("takes %j for the kernel's own prefix", (prefix) => {
+    const line = `${prefix}NVRM: Xid (PCI:0000:3b:00): 79, x`;
+    expect(readKernelLine(line)).toMatchObject({ what: { kind: "xid", xid: 79 } });
+  });
+
   test("reads the name of a GPU", () => {
     const gpu = "GPU-8f2f3b1e-6c1d-4d0e-9f4b-2f1f6f0a9d11";
     expect(readKernelLine(`${SYSLOG}NVRM: GPU at PCI:0000:3b:00: ${gpu}`)).toEqual({
@@ -69,6 +84,9 @@ describe("readKernelLine()", () => {
     "usb 1-1: new device",
     `${SYSLOG}usb 1-1: Product: NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.`,
     "Nov 26 12:00:00 gpu-1 app[7]: NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.",
+    'Nov 26 12:00:00 gpu-1 containerd[7]: error="exec: kernel: NVRM: Xid (PCI:0000:3b:00): 79, x"',
+    "Nov 26 12:00:00 gpu-1 app: kernel: NVRM: Xid (PCI:0000:3b:00): 79, x",
+    "2026-11-26T12:00:00Z gpu-1 app[7]: at kernel: NVRM: Xid (PCI:0000:3b:00): 79, x",
     `${SYSLOG}${"x".repeat(200)}NVRM: Xid (PCI:0000:3b:00): 79, x`,
   ])("finds nothing in %j", (line) => {
     expect(readKernelLine(line)).toBeNull();
@@ -84,7 +102,9 @@ describe("readKernelLine()", () => {
 test.each([
   ["0000:3B:00", "0000:3b:00.0"],
   ["00000000:3B:00.0", "0000:3b:00.0"],
-  ["00010000:3b:00.1", "00010000:3b:00.1"],
+  ["00010000:3b:00.1", "10000:3b:00.1"],
+  ["10000:3b:00", "10000:3b:00.0"],
+  ["00000000:00:00", "0000:00:00.0"],
 ])("busIdOf(%s) is %s", (address, busId) => {
   expect(busIdOf(address)).toBe(busId);
 });

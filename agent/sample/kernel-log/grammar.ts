@@ -36,8 +36,14 @@ const SXID = new RegExp(
 );
 const LOADED = /^NVRM: loading NVIDIA UNIX\b/;
 
-/** Before the kernel's own words: nothing, a time since boot, or syslog's date, host and "kernel:". */
-const OWN_WORDS = /^(?:<\d{1,3}>)?(?:.{0,120}? kernel: ?)?(?:\[ *\d+\.\d+\] ?)?$/;
+/**
+ * Before the kernel's own words: nothing, a time since boot, or syslog's date, host and "kernel:". Nothing else: a
+ * program that can write a line, or have its words quoted in one, must not speak for the kernel.
+ */
+const SYSLOG_DATE = String.raw`(?:[A-Z][a-z]{2} {1,2}\d{1,2}(?: \d{4})? \d\d:\d\d:\d\d(?:\.\d{1,9})?|\d{4}-\d\d-\d\d[T ]\S{8,40})`;
+const OWN_WORDS = new RegExp(
+  String.raw`^(?:<\d{1,3}>)?(?:(?:${SYSLOG_DATE} )?(?:\S{1,255} )?kernel: ?)?(?:\[ *\d+\.\d+\] ?)?$`,
+);
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)/;
 
 /** One line of a log file or, without a prefix, one message of the kernel's. */
@@ -81,10 +87,10 @@ function eventIn(words: string): Told | null {
   return null;
 }
 
-/** `0000:3b:00` and `00000000:3B:00.0` are 0000:3b:00.0 here. */
+/** `0000:3b:00` and `00000000:3B:00.0` are 0000:3b:00.0 here. Some machines have domains of more than four digits. */
 export function busIdOf(address: string): string {
   const [domain = "", bus = "", device = ""] = address.toLowerCase().split(":");
-  const short = domain.length > 4 && domain.startsWith("0000") ? domain.slice(-4) : domain;
+  const short = domain.replace(/^0+/, "").padStart(4, "0");
   return `${short}:${bus}:${device.includes(".") ? device : `${device}.0`}`;
 }
 

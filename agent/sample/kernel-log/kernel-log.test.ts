@@ -270,6 +270,23 @@ describe("createKernelLog() with the kernel's ring", () => {
     expect(events[0]?.at).toBe(clock.now() - 250);
   });
 
+  test("takes nothing that is new for old, however far the kernel's own clock has gone astray", async () => {
+    const ring = aRing();
+    const { events, read, turn, clock } = start(join(folder, "kmsg"), {
+      kmsg: ring.kmsg,
+      uptimeMs: () => 60 * 24 * 3_600_000,
+    });
+    await read();
+    const lookedAt = clock.now();
+    // Two minutes in 60 days.
+    const behindUs = (60 * 24 * 3_600 - 120) * 1e6;
+    ring.records.push(`4,10,${behindUs},-;NVRM: Xid (PCI:0000:3b:00): 79, x\n`);
+    await turn();
+    ring.records.push(`4,11,${behindUs},-;NVRM: Xid (PCI:0000:3b:00): 79, x\n`);
+    await turn();
+    expect(events.map(({ at }) => at - lookedAt)).toEqual([0, TURN_MS]);
+  });
+
   test("remembers the number over a restart", async () => {
     const ring = aRing();
     const files = { kmsg: ring.kmsg };

@@ -90,14 +90,20 @@ function openFile(path: string, position: Position | null, clock: Clock): Open {
 
 function openKmsg(path: string, position: Position | null, machine: KernelLogMachine, clock: Clock): Open {
   const reader = readKmsg(path, position?.kind === "kmsg" ? position.seq : null, machine.kmsg);
+  /** Null before the first turn, which reads what was written before. */
+  let lookedAt: EpochMs | null = null;
   return {
     from: path,
     turn: async () => {
       const { records, more, overruns } = await reader.turn();
       const now = clock.now();
       const bootAt = now - machine.uptimeMs();
+      // The kernel's stamps run by a clock that nobody sets: minutes beside the others after weeks. What is new since
+      // the last turn is not older than that.
+      const notBefore = lookedAt ?? 0;
+      lookedAt = more ? lookedAt : now;
       const told = records.flatMap(({ text, atUs, old }) =>
-        toldBy(readKernelLine(text), epochMs(Math.min(now, Math.max(0, bootAt + atUs / 1000))), old),
+        toldBy(readKernelLine(text), epochMs(Math.min(now, Math.max(notBefore, bootAt + atUs / 1000))), old),
       );
       return { told, more: more || overruns > 0 };
     },

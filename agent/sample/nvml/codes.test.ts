@@ -11,6 +11,7 @@ import { createFakeClock } from "../../../test/build/clock.ts";
 import { placeScenario, samplesOf, tryToOpen } from "../../../test/build/generation.ts";
 import { healthyGpu, healthyGpus } from "../../../test/nvml-double/fixture.ts";
 import type { Double } from "../../../test/nvml-double/fixture.ts";
+import type { Rule } from "../../../test/nvml-double/scenario.ts";
 import { CALL_NAMES, CALLS } from "./calls.ts";
 import type { CallName } from "./calls.ts";
 import { FIELD_TABLE } from "./field-table.ts";
@@ -43,6 +44,28 @@ const ONE_OF_EACH = [999, 3, 15, 1];
 const isAskedOnce = (call: CallName): boolean => ["open", "static", "event"].includes(CALLS[call].group);
 
 const TESTED = CALL_NAMES.filter((name) => !FIXED.includes(name));
+/** Rules for these name no GPU, as the calls do not. */
+const isSystem = (call: CallName): boolean => CALLS[call].mig === "system";
+
+/**
+ * Codes that are tried at the same time, each on a GPU of its own: what one GPU answers is no other's matter. Alone
+ * stands a code that ends the generation, and any code of a call that concerns no GPU.
+ */
+function rounds(call: CallName, codes: readonly number[], most: number): readonly (readonly number[])[] {
+  const alone = codes.filter((code) => isSystem(call) || meaningOf(code) === "fatal");
+  const together = codes.filter((code) => !alone.includes(code));
+  const chunks = Array.from({ length: Math.ceil(together.length / most) }, (_, at) =>
+    together.slice(at * most, (at + 1) * most),
+  );
+  return [...alone.map((code) => [code]), ...chunks];
+}
+
+/** The codes in the order of the GPUs, from this one on. */
+function rulesFor(call: CallName, codes: readonly number[], firstGpu: number): readonly Rule[] {
+  return codes.map((code, at) =>
+    isSystem(call) ? { kind: "ret", call, code } : { kind: "ret", call, gpu: firstGpu + at, code },
+  );
+}
 
 test.each(TESTED)("%s may answer anything while a generation is opened", async (call) => {
   const double = await placeScenario({ gpus: healthyGpus(1) });
@@ -54,9 +77,9 @@ test.each(TESTED)("%s may answer anything while a generation is opened", async (
     gpm: true,
     clock: createFakeClock(),
   });
-  for (const code of isAskedOnce(call) ? CODES : ONE_OF_EACH) {
+  for (const codes of rounds(call, isAskedOnce(call) ? CODES : ONE_OF_EACH, 16)) {
     generations.release();
-    double.write({ gpus: healthyGpus(1), rules: [{ kind: "ret", call, code }] });
+    double.write({ gpus: healthyGpus(codes.length), rules: rulesFor(call, codes, 0) });
     generations.resume();
     const { source, samples } = generations.cycle();
     expect(source.state === "ready" || samples.length === 0).toBe(true);
@@ -64,44 +87,48 @@ test.each(TESTED)("%s may answer anything while a generation is opened", async (
       expectNumbersOnlyWhereTold(readings);
       for (const name of ONLY_BY.get(call) ?? []) expect(valueOf(readings, name)).toBeUndefined();
     }
-    generations.events()?.wait(millis(1));
+    generations.events()?.wait(millis(0));
     generations.survey();
   }
   generations.close();
 });
 
-test.each(TESTED.filter((name) => !isAskedOnce(name)))("%s may begin to answer anything", async (call) => {
+const LATER = TESTED.filter((name) => !isAskedOnce(name) || isSystem(name));
+
+test.each(LATER)("%s may begin to answer anything", async (call) => {
   const double = await placeScenario({ gpus: healthyGpus(2) });
-  let generation: Generation | null = null;
   let loaded: Library | null = null;
-  let now = 0;
-  for (const code of CODES) {
-    double.write({ gpus: healthyGpus(2) });
-    generation ??= open(double, loaded);
-    now += 1_000;
-    samplesOf(generation, millis(now));
-    double.write({ gpus: healthyGpus(2), rules: [{ kind: "ret", call, gpu: 1, code }] });
-    generation.hasten();
-    now += 1_000;
-    const result = generation.sample(millis(now));
+  for (const codes of rounds(call, CODES, 15)) {
+    const gpus = healthyGpus(codes.length + 1);
+    double.write({ gpus });
+    const generation = open(double, loaded);
+    samplesOf(generation);
+    double.write({ gpus, rules: rulesFor(call, codes, 1) });
+    const before = callsOf(double, call);
+    // When everything is due: the slow group, and the look at which GPUs there are.
+    const result = generation.sample(millis(10_000));
     if (result.kind === "samples") {
-      const [first, second] = result.samples;
-      if (first === undefined || second === undefined) throw new Error("two GPUs were there");
-      expectNumbersOnlyWhereTold(second.readings);
-      for (const name of ONLY_BY.get(call) ?? []) {
-        expect(valueOf(first.readings, name)).toBeDefined();
-        expect(valueOf(second.readings, name)).toBeUndefined();
-      }
+      const [first, ...others] = result.samples;
+      if (first === undefined || others.length < codes.length) throw new Error("GPUs have gone");
       expect(first).toMatchObject({ uuid: healthyGpu(0).uuid, state: "present" });
-      expect(second.state === "lost").toBe(second.readings.codes.every((seen) => seen === 15));
-    } else expect(meaningOf(code)).toBe("fatal");
-    // What failed once is asked again; all else is remembered, so it takes another generation.
-    if (meaningOf(code) === "failed") continue;
+      for (const name of ONLY_BY.get(call) ?? []) expect(valueOf(first.live, name)).toBeDefined();
+      for (const { live, state } of others) {
+        expectNumbersOnlyWhereTold(live);
+        for (const name of ONLY_BY.get(call) ?? []) expect(valueOf(live, name)).toBeUndefined();
+        expect(state === "lost").toBe(live.codes.every((seen) => seen === 15));
+      }
+    }
+    const isEnd = callsOf(double, call) > before && codes.some((code) => meaningOf(code) === "fatal");
+    expect(result.kind).toBe(isEnd ? "over" : "samples");
+    generation.events.wait(millis(0));
     loaded = generation.leave();
-    generation = null;
   }
-  generation?.close();
+  loaded?.unload();
 });
+
+function callsOf(double: Double, call: CallName): number {
+  return double.counters()[call]?.calls ?? 0;
+}
 
 function open(double: Double, loaded: Library | null): Generation {
   const opened = tryToOpen(double.library, { loaded });

@@ -10,7 +10,7 @@ import {
   writeCode,
   writeReading,
 } from "../../../shared/model/gpu-readings.ts";
-import type { GpuReadings } from "../../../shared/model/gpu-readings.ts";
+import type { GpuReadings, Reading } from "../../../shared/model/gpu-readings.ts";
 import type { GpuIdentity, GpuProcess, GpuSample } from "../../../shared/model/gpu.ts";
 import { GPU_IS_LOST, meaningOf, SUCCESS } from "../../../shared/model/nvml-status.ts";
 import type { Millis } from "../../../shared/model/units.ts";
@@ -23,7 +23,7 @@ import { openMig } from "./mig.ts";
 import type { Address } from "./native.ts";
 import { createNvlinkReader } from "./nvlinks.ts";
 import { fastestBytesPerSecond } from "./pcie-bytes.ts";
-import { createProcessReader } from "./processes.ts";
+import { createCardProcessReader } from "./processes.ts";
 import { askOnce, createReader } from "./reader.ts";
 import type { Driver, Reader } from "./reader.ts";
 import { FALLBACK_QUESTIONS, FAST_QUESTIONS, SLOW_QUESTIONS } from "./readings.ts";
@@ -35,13 +35,15 @@ export interface DeviceOptions {
   readonly gpm: boolean;
 }
 
+/** A sample whose rows are the device's own: they hold until its next sample, and no longer. `kept` makes it last. */
+export interface LiveSample extends Omit<GpuSample, "readings"> {
+  readonly live: GpuReadings;
+}
+
 export interface Device {
   readonly identity: GpuIdentity;
-  /**
-   * All readings: the fast ones now, the slow ones now when `slow`, else as they were. The rows are the device's own and
-   * hold until the next sample; whoever keeps them longer copies them, as sending them to another thread does.
-   */
-  readonly sample: (now: Millis, slow: boolean) => GpuSample;
+  /** All readings: the fast ones now, the slow ones now when `slow`, else as they were. */
+  readonly sample: (now: Millis, slow: boolean) => LiveSample;
   /** Why the GPU cannot be read at all; null when it can. */
   readonly absence: () => number | null;
   /** Whether it is lost, or was asked for the last sample and failed to answer anything. */
@@ -60,9 +62,15 @@ export interface Device {
 
 const FAST_SLOTS = FAST_QUESTIONS.flatMap(({ readings }) => readings.map((name) => READING_AT[name]));
 
-export function createDevice(driver: Driver, index: number, handle: Address, options: DeviceOptions): Device {
+export function createDevice(
+  driver: Driver,
+  index: number,
+  handle: Address,
+  named: Reading<string>,
+  options: DeviceOptions,
+): Device {
   const { gpm: wanted } = options;
-  const facts = identify(driver, index, handle);
+  const facts = identify(driver, index, handle, named);
   const { uuid, memoryTotalBytes } = facts;
   const mig = openMig(driver, index, handle, { memoryTotalBytes, gpm: wanted });
   const gpm = wanted ? openGpm(driver, index, handle, null) : null;
@@ -94,7 +102,7 @@ export function createDevice(driver: Driver, index: number, handle: Address, opt
     return readLinks === null ? [reader] : [reader, readLinks];
   };
   let readInstead = standIns();
-  const readProcesses = createProcessReader(driver, index);
+  const readProcesses = createCardProcessReader(driver, index, handle, mig.instances);
   let processes: readonly GpuProcess[] | null = null;
   let energy: number | undefined;
   let wasReset = false;
@@ -108,7 +116,7 @@ export function createDevice(driver: Driver, index: number, handle: Address, opt
     // Before the fields: where only some of a call's readings are missing there, the others are written last.
     for (const reader of readInstead) if (reader(handle, readings) === GPU_IS_LOST) return false;
     if (fields.read("slow", readings, now) === GPU_IS_LOST) return false;
-    const list = readProcesses(handle);
+    const list = readProcesses();
     processes = list.kind === "list" ? list.processes : null;
     if (list.kind === "list") writeReading(readings, "processes", list.processes.length);
     else writeCode(readings, "processes", list.code);
@@ -116,7 +124,6 @@ export function createDevice(driver: Driver, index: number, handle: Address, opt
     const before = energy;
     energy = valueOf(readings, "energy") ?? before;
     wasReset ||= before !== undefined && energy !== undefined && energy < before / 2;
-    wasCut ||= mig.changed();
     return list.kind === "list" || list.code !== GPU_IS_LOST;
   };
 
@@ -133,7 +140,10 @@ export function createDevice(driver: Driver, index: number, handle: Address, opt
     sample: (now, isSlow) => {
       lost ||= !read(now, isSlow);
       if (lost) return silent(identity.uuid, GPU_IS_LOST);
-      return { uuid, state: "present", readings, instances: mig.sample(now), processes };
+      const instances = mig.sample(now);
+      // Last: it gives out new handles, after which those of before may stand for other instances.
+      if (isSlow) wasCut ||= mig.changed();
+      return { uuid, state: "present", live: readings, instances, processes };
     },
     absence: () => (lost ? GPU_IS_LOST : null),
     isSilent: () => lost || hasFailed(readings),
@@ -183,11 +193,16 @@ function hasFailed({ codes }: GpuReadings): boolean {
   return failures > 0;
 }
 
-function silent(uuid: GpuIdentity["uuid"], code: number): GpuSample {
+/** With rows of its own. They cost about a microsecond, which is as much as ten calls of the driver's cheapest. */
+export function kept({ live, ...sample }: LiveSample): GpuSample {
+  return { ...sample, readings: { values: live.values.slice(), codes: live.codes.slice() } };
+}
+
+function silent(uuid: GpuIdentity["uuid"], code: number): LiveSample {
   return {
     uuid,
     state: code === GPU_IS_LOST ? "lost" : "present",
-    readings: failedReadings(code),
+    live: failedReadings(code),
     instances: [],
     processes: null,
   };

@@ -6,6 +6,7 @@ import type { GpuIdentity } from "../../../shared/model/gpu.ts";
 import {
   FUNCTION_NOT_FOUND,
   GPU_IS_LOST,
+  NO_DATA,
   NO_PERMISSION,
   SUCCESS,
 } from "../../../shared/model/nvml-status.ts";
@@ -13,13 +14,16 @@ import { ask } from "./ask.ts";
 import { TEXT_SIZES } from "./constants.ts";
 import { absentDevice, createDevice } from "./device.ts";
 import type { Device, DeviceOptions } from "./device.ts";
-import { isIdentified, unidentified } from "./identity.ts";
+import { isIdentified, unidentified, UUID } from "./identity.ts";
 import { HANDLE_BYTES, UINT32_BYTES } from "./layout.ts";
 import { textOf } from "./native.ts";
 import type { Address } from "./native.ts";
-import { createReader } from "./reader.ts";
+import { askOnce, createReader } from "./reader.ts";
 import type { Driver } from "./reader.ts";
 import { FAST_QUESTIONS } from "./readings.ts";
+
+/** More than any node has: a larger count is no answer. */
+const MOST_GPUS = 128;
 
 type Opened =
   | { readonly kind: "opened"; readonly handle: Address }
@@ -37,7 +41,8 @@ export function countDevices(driver: Driver): { readonly code: number; readonly 
   if (bound === null) return { code: FUNCTION_NOT_FOUND, count: 0 };
   const block = driver.blockOf(call, UINT32_BYTES);
   const code = ask(driver, call, null, () => bound(block.address));
-  return { code, count: block.view.getUint32(0, true) };
+  const count = block.view.getUint32(0, true);
+  return { code: code === SUCCESS && count > MOST_GPUS ? NO_DATA : code, count };
 }
 
 /** The version of the driver that is loaded; null when it does not say. */
@@ -62,18 +67,33 @@ export function enumerate(
   let refusal = SUCCESS;
   for (let index = 0; index < count; index++) {
     const opened = openDevice(driver, index);
-    if (opened.kind === "opened") devices.push(createDevice(driver, index, opened.handle, options));
+    if (opened.kind === "opened") {
+      const uuid = askOnce(driver, UUID, index, opened.handle);
+      // Some drivers hand out the handle of a GPU that has gone. Of such a one nothing more is asked: each answer may take
+      // long. And while it is not known which of the known GPUs this is, its readings are nobody's.
+      const isNobody = uuid.kind !== "value" && known.some((identity) => identity.index === index);
+      if (uuid.kind !== "value" && (isNobody || uuid.code === GPU_IS_LOST))
+        refused.push({ index, code: uuid.code });
+      else devices.push(createDevice(driver, index, opened.handle, uuid, options));
+    }
     // The count includes GPUs that this container was not given; those are somebody else's.
     else if (opened.code === NO_PERMISSION) refusal = opened.code;
     else refused.push({ index, code: opened.code });
   }
-  // A silent place is the known GPU that was there, if that one has not turned up elsewhere.
+  // A silent place is the known GPU that was there, if that one has not turned up elsewhere; else another one that is
+  // missing, since places move when a driver is loaded anew and a node must not show more GPUs than it has.
   const found = new Set(devices.map((device) => device.identity.uuid));
   const missing = known.filter((identity) => !found.has(identity.uuid));
-  for (const { index, code } of refused) {
-    const at = missing.findIndex((identity) => identity.index === index);
-    const identity = at < 0 ? unidentified(index, code) : missing.splice(at, 1)[0];
-    devices.push(absentDevice(identity ?? unidentified(index, code), code));
+  const unplaced: typeof refused = [];
+  for (const place of refused) {
+    const at = missing.findIndex((identity) => identity.index === place.index);
+    const [identity] = at < 0 ? [] : missing.splice(at, 1);
+    if (identity === undefined) unplaced.push(place);
+    else devices.push(absentDevice(identity, place.code));
+  }
+  for (const { index, code } of unplaced) {
+    const identity = missing.shift();
+    devices.push(absentDevice(identity ? { ...identity, index } : unidentified(index, code), code));
   }
   // What is left has vanished from the count as well.
   devices.push(...missing.filter(isIdentified).map((identity) => absentDevice(identity, GPU_IS_LOST)));
@@ -89,8 +109,12 @@ export function returns(driver: Driver, identity: GpuIdentity): boolean {
   const opened =
     busId.kind === "value" ? openDeviceAt(driver, index, busId.value) : openDevice(driver, index);
   if (opened.kind === "refused") return false;
-  // A handle alone proves nothing: some drivers hand one out and then answer "lost" to every question.
-  return createReader(driver, FAST_QUESTIONS, index)(opened.handle, emptyReadings()) !== GPU_IS_LOST;
+  // A handle alone proves nothing: some drivers hand one out and then answer no question.
+  const uuid = askOnce(driver, UUID, index, opened.handle);
+  if (uuid.kind !== "value") return false;
+  const readings = emptyReadings();
+  createReader(driver, FAST_QUESTIONS, index)(opened.handle, readings);
+  return readings.codes.includes(SUCCESS) && !readings.codes.includes(GPU_IS_LOST);
 }
 
 /** The handle of the GPU at this place in the driver's enumeration. Wakes the GPU where that is needed. */

@@ -29,7 +29,8 @@ export interface Planned {
   readonly slot: number;
   readonly id: number;
   readonly scopes: readonly number[];
-  readonly scale: number;
+  readonly times: number;
+  readonly per: number;
   /** Whether it has been left untouched among others. */
   readonly alone: boolean;
 }
@@ -84,6 +85,7 @@ export function createFieldBatch(
     marks.enter(NUMBER, gpu);
     const code = call(device, count, of.address);
     marks.leave(code);
+    if (code !== SUCCESS && meaningOf(code) === "fatal") driver.onFatal(CALL, code);
     return code;
   };
 
@@ -129,7 +131,7 @@ export function createFieldBatch(
       sum = counters.get(row)?.add(sum, now) ?? Number.NaN;
     if (Number.isNaN(sum)) return AMBIGUOUS;
     if (sum === 0 && row.zeroIsAbsent === true) return NO_DATA;
-    value = sum * field.scale;
+    value = (sum * field.times) / field.per;
     return SUCCESS;
   };
 
@@ -148,7 +150,6 @@ export function createFieldBatch(
       for (const field of alone) if (readAlone(field, readings, now) === GPU_IS_LOST) end = GPU_IS_LOST;
       if (entries === 0) return end;
       const called = ask(block, entries);
-      if (called !== SUCCESS && meaningOf(called) === "fatal") driver.onFatal(CALL, called);
       const before = alone.size;
       for (let nth = 0, at = 0; nth < together.length; nth++) {
         const field = together[nth];

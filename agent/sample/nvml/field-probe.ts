@@ -50,6 +50,10 @@ export function bindAskAlone(driver: Driver, gpu: number, device: Address): AskA
   };
 }
 
+export type Links =
+  | { readonly count: number }
+  | { readonly count: null; readonly code: number };
+
 export type Probed =
   | {
       readonly kind: "answers";
@@ -63,17 +67,24 @@ export type Probed =
   /** Not this time. */
   | { readonly kind: "unsettled"; readonly code: number };
 
-/** The first candidate that answers with a number that can be true. `links` is the number of NVLinks. */
+/**
+ * The first candidate that answers with a number that can be true. `links` is the number of NVLinks, or the code for which
+ * it is not known yet: until then it stays open whether there are counters of links.
+ */
 export function probe(
   ask: AskAlone,
   row: FieldRow,
   candidates: readonly FieldCandidate[],
-  links: number,
+  links: Links,
 ): Probed {
   let unsettled: number | null = null;
   let declined = NOT_SUPPORTED;
   for (const candidate of candidates) {
-    const scopes = scopesOf(candidate.scope, links);
+    if (candidate.scope === "links" && links.count === null) {
+      unsettled ??= links.code;
+      continue;
+    }
+    const scopes = scopesOf(candidate.scope, links.count ?? 0);
     const answer = askScopes(ask, row, candidate.id, scopes);
     if (answer === null) continue;
     const { code, value } = answer;
@@ -89,18 +100,19 @@ export function probe(
 
 /**
  * Which numbering the driver has for the fields that were renumbered; null when it answers by neither. Where both ids
- * answer with a number that can be true, as they may on cards that smooth their power, the branch decides.
+ * answer with a number that can be true, as they may on cards that smooth their power, the branch decides: 575 has the
+ * early one, and so has 580.65, but 580.82 and what came after it have the late one.
  */
 export function numberingOf(ask: AskAlone, rows: readonly FieldRow[], branch: number): Numbering | null {
-  const byHeader: Numbering = branch >= 590 ? "late" : "early";
-  const other: Numbering = byHeader === "late" ? "early" : "late";
+  const byBranch: Numbering = branch >= 580 ? "late" : "early";
+  const other: Numbering = byBranch === "late" ? "early" : "late";
   const answers = (numbering: Numbering): boolean =>
     rows.some((row) =>
       row.candidates.some(
         (candidate) => candidate.numbering === numbering && ask(row, candidate.id, 0).code === SUCCESS,
       ),
     );
-  if (answers(byHeader)) return byHeader;
+  if (answers(byBranch)) return byBranch;
   return answers(other) ? other : null;
 }
 

@@ -24,8 +24,8 @@ export interface FieldRow {
   readonly group: "fast" | "slow";
   /** In order of preference. */
   readonly candidates: readonly FieldCandidate[];
-  /** What the driver's number is multiplied by. */
-  readonly scale: number;
+  /** How much of the driver's unit is one of ours. Divided by, since a thousandth is no exact number and 1000 is. */
+  readonly per: number;
   /** In the driver's unit; above it the answer is no number. */
   readonly most: number;
   /** Value types that may stand for it, a bit for each. */
@@ -40,8 +40,8 @@ export interface FieldRow {
 }
 
 const COUNT = 2 ** 53;
-const MILLI = 1 / 1000;
-const NANO = 1 / 1_000_000_000;
+const MILLI = 1_000;
+const NANO = 1_000_000_000;
 const KIB = 1024;
 /** Ten years. */
 const MOST_NANOSECONDS = 315_360_000 * 1_000_000_000;
@@ -123,9 +123,9 @@ function field(
   name: GpuReadingName,
   id: number,
   most = COUNT,
-  scale = 1,
+  per = 1,
 ): FieldRow {
-  return { name, group, candidates: [{ id, scope: 0 }], scale, most, types: ANY_TYPE };
+  return { name, group, candidates: [{ id, scope: 0 }], per, most, types: ANY_TYPE };
 }
 
 /** The header says nanoseconds; the number agrees with nvidia-smi's microseconds on an H100 with driver 580.159. */
@@ -134,8 +134,8 @@ function throttled(name: GpuReadingName, id: number): FieldRow {
 }
 
 /**
- * Under the other id stands a setting of power smoothing, of another type, or nothing. An H100 with driver 580.159
- * answers 269 although the header of its branch lists 251.
+ * Under the other id stands a setting of power smoothing, of another type, or nothing. Builds of one branch differ: by
+ * the vendor's own bindings 580.65 has 251 and 580.82 has 269, which an H100 with driver 580.159 answers.
  */
 function renumbered(name: GpuReadingName, early: number, late: number): FieldRow {
   return {
@@ -160,7 +160,7 @@ function nvlinkBytes(name: GpuReadingName, kib: number, perLink: number): FieldR
   };
 }
 
-/** The driver's unit of a candidate where the candidates of a row differ. */
-export function scaleOf(row: FieldRow, candidate: FieldCandidate): number {
-  return candidate.scope === "all-links" ? KIB : row.scale;
+/** What the driver's number is multiplied by, where the candidates of a row differ in their unit. */
+export function timesOf(candidate: FieldCandidate): number {
+  return candidate.scope === "all-links" ? KIB : 1;
 }

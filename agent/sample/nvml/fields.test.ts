@@ -65,7 +65,12 @@ describe("the throttle times, which were renumbered", () => {
     expect(idOf(generation, "throttledHwPowerBrake")).toBe(271);
   });
 
-  test("are taken as the header says where both ids could be times", async () => {
+  test.each([
+    ["575.57.08", 1, 3],
+    ["580.65.06", 4, 6],
+    ["580.159.04", 4, 6],
+    ["590.44.01", 4, 6],
+  ])("are taken as %s would have them where both ids could be times", async (driver, first, last) => {
     const time = (seconds: number) => ({ type: "u64", value: seconds * 1e9 }) as const;
     const generation = await withFields(
       {
@@ -76,10 +81,10 @@ describe("the throttle times, which were renumbered", () => {
         270: time(5),
         271: time(6),
       },
-      { driver: "580.65.06" },
+      { driver },
     );
-    expect(read(generation, "throttledSwThermal")).toEqual(value(1));
-    expect(read(generation, "throttledHwPowerBrake")).toEqual(value(3));
+    expect(read(generation, "throttledSwThermal")).toEqual(value(first));
+    expect(read(generation, "throttledHwPowerBrake")).toEqual(value(last));
   });
 });
 

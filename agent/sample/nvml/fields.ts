@@ -16,8 +16,8 @@ import { VALUE_TYPES } from "./constants.ts";
 import { createFieldBatch } from "./field-batch.ts";
 import type { FieldBatch, Planned } from "./field-batch.ts";
 import { bindAskAlone, numberingOf, probe } from "./field-probe.ts";
-import type { Probed } from "./field-probe.ts";
-import { FIELD_TABLE, scaleOf } from "./field-table.ts";
+import type { Links, Probed } from "./field-probe.ts";
+import { FIELD_TABLE, timesOf } from "./field-table.ts";
 import type { FieldRow, Numbering } from "./field-table.ts";
 import type { Address } from "./native.ts";
 import { createWrappingCounter, wrapsUnseen } from "./pcie-bytes.ts";
@@ -72,7 +72,7 @@ export function openFields(
     ]),
   );
   let numbering: Numbering | null = null;
-  let links = 0;
+  let links: Links = { count: 0 };
   let batches: Readonly<Record<FieldRow["group"], FieldBatch>> | null = null;
 
   const settle = (into: GpuReadings): boolean => {
@@ -101,8 +101,11 @@ export function openFields(
         candidates = candidates.filter((candidate) => candidate.numbering === numbering);
     }
     const state = probe(ask, row, candidates, links);
+    if (row.name === "nvlinks") {
+      if (state.kind === "unsettled") links = { count: null, code: state.code };
+      else links = { count: state.kind === "answers" ? state.answer.value : 0 };
+    }
     if (state.kind !== "answers") return state;
-    if (row.name === "nvlinks") links = state.answer.value;
     if (row.reading === "wrapping" && state.answer.type === VALUE_TYPES.NVML_VALUE_TYPE_UNSIGNED_INT) {
       const { pcieBytesPerSecond, intervalMs } = options;
       if (wrapsUnseen(pcieBytesPerSecond, intervalMs)) return { kind: "declined", code: AMBIGUOUS };
@@ -115,8 +118,18 @@ export function openFields(
       const state = states.get(row);
       if (row.group !== group || state?.kind !== "answers") return [];
       const { candidate, scopes } = state;
-      const scale = scaleOf(row, candidate);
-      return [{ row, at, slot: READING_AT[row.name], id: candidate.id, scopes, scale, alone: isAlone(at) }];
+      return [
+        {
+          row,
+          at,
+          slot: READING_AT[row.name],
+          id: candidate.id,
+          scopes,
+          times: timesOf(candidate),
+          per: row.per,
+          alone: isAlone(at),
+        },
+      ];
     });
     return createFieldBatch(driver, { gpu, group, device, planned, lastCodes, counters });
   };

@@ -176,6 +176,13 @@ describe("Generation.sample()", () => {
     expect(read(samplesOf(generation)[0], "memoryUsed")).toEqual(value(1_000 * MIB));
   });
 
+  test("waits for the newer call where it only failed at first", async () => {
+    const rules = [{ kind: "ret", call: "nvmlDeviceGetMemoryInfo_v2", code: 27, after: 1, times: 1 }] as const;
+    const generation = openOn(await placeScenario({ gpus: healthyGpus(1), rules }));
+    expect(read(samplesOf(generation)[0], "memoryUsed")).toEqual({ kind: "failed", code: 27 });
+    expect(read(samplesOf(generation)[0], "memoryUsed")).toEqual(value(1_000 * MIB));
+  });
+
   test("takes the older call where the newer one never worked", async () => {
     const rules = [{ kind: "ret", call: "nvmlDeviceGetMemoryInfo_v2", code: 999 }] as const;
     const generation = openOn(await placeScenario({ gpus: healthyGpus(1), rules }));

@@ -3,12 +3,12 @@
 // because of one GPU. Nothing is carried from one generation to the next but who the GPUs were. When the next
 // one starts is decided in generations.ts.
 
-import type { GpuIdentity, GpuSample, GpuSource, GpuSurvey } from "../../../shared/model/gpu.ts";
+import type { GpuIdentity, GpuSource, GpuSurvey } from "../../../shared/model/gpu.ts";
 import { LIB_RM_VERSION_MISMATCH, SUCCESS } from "../../../shared/model/nvml-status.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import { initialize, shutDown, sourceOf } from "./connection.ts";
 import type { Outcome } from "./connection.ts";
-import type { Device } from "./device.ts";
+import type { Device, LiveSample } from "./device.ts";
 import { countDevices, driverVersion, enumerate, returns } from "./enumerate.ts";
 import { openEvents } from "./events.ts";
 import type { Events } from "./events.ts";
@@ -37,7 +37,7 @@ export interface GenerationOptions {
 
 export interface Generation {
   readonly source: Extract<GpuSource, { state: "ready" }>;
-  /** All GPUs once, or why the generation is over. `now` is monotonic. Rows hold until the next sample (device.ts). */
+  /** All GPUs once, or why the generation is over. `now` is monotonic. */
   readonly sample: (now: Millis) => SampleResult;
   /** Reads the slow group with the next sample, whenever it is due. */
   readonly hasten: () => void;
@@ -55,7 +55,7 @@ export interface Generation {
 export type SampleResult =
   | {
       readonly kind: "samples";
-      readonly samples: readonly GpuSample[];
+      readonly samples: readonly LiveSample[];
       /** Whether a GPU has answered nothing, as one that is lost, that waits for its reset or that has just had it. */
       readonly anySilent: boolean;
     }

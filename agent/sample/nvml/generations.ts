@@ -5,6 +5,7 @@
 import type { GpuCycle, GpuEvent, GpuIdentity, GpuSource, GpuSurvey } from "../../../shared/model/gpu.ts";
 import { NOT_ASKED } from "../../../shared/model/nvml-status.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
+import { kept } from "./device.ts";
 import type { Events } from "./events.ts";
 import { openGeneration } from "./generation.ts";
 import type { Generation, GenerationOptions } from "./generation.ts";
@@ -129,7 +130,7 @@ export function createGenerations(options: GenerationsOptions): Generations {
       pause(result.source);
       leave();
     }
-    return result?.kind === "samples" ? result.samples : [];
+    return result?.kind === "samples" ? result.samples.map(kept) : [];
   };
 
   return {

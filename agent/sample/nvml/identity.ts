@@ -2,6 +2,7 @@
 // serial number still tells its name.
 
 import { kindOf } from "../../../shared/model/gpu-readings.ts";
+import type { Reading } from "../../../shared/model/gpu-readings.ts";
 import type { GpuDetails, GpuIdentity, GpuUuid } from "../../../shared/model/gpu.ts";
 import { NOT_ASKED } from "../../../shared/model/nvml-status.ts";
 import { bytes, celsius, hertz, watts } from "../../../shared/model/units.ts";
@@ -56,8 +57,12 @@ const MEMORY_TOTAL: Ask<Bytes> = [
 ];
 
 /** Everything but who else shares the card: MIG, and whether there are counters, are found out by their own files. */
-export function identify(driver: Driver, index: number, device: Address): Omit<GpuIdentity, "mig"> {
-  const uuid = askOnce(driver, UUID, index, device);
+export function identify(
+  driver: Driver,
+  index: number,
+  device: Address,
+  uuid: Reading<string>,
+): Omit<GpuIdentity, "mig"> {
   return {
     index,
     uuid: uuid.kind === "value" ? uuid.value : placeholder(index),

@@ -2,14 +2,14 @@
 // is a result with the reasons, not an exception; a missing function is null, which callers report as the
 // driver's own code 13. The name without ".1" is never tried: it is a development link or a toolkit's stub.
 
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { isAbsolute } from "node:path";
 
 import { CALLS } from "./calls.ts";
 import type { CallName } from "./calls.ts";
 import { loadNative } from "./native.ts";
 import type { Bound, NativeLibrary } from "./native.ts";
-import { candidates } from "./places.ts";
+import { candidates, statusOf } from "./places.ts";
 import type { LibraryOptions } from "./places.ts";
 
 export type { LibraryOptions } from "./places.ts";
@@ -64,8 +64,8 @@ function lazily(path: string, native: NativeLibrary): Library {
 
 /** Tells one version of the library's file from another; null when the file is not known. */
 function versionOf(file: string | null): string | null {
-  const found = file === null ? undefined : statSync(file, { throwIfNoEntry: false });
-  return found === undefined ? null : `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}`;
+  const found = file === null ? null : statusOf(file);
+  return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}`;
 }
 
 /** The file that the dynamic loader took for a plain name, just after it was loaded. */

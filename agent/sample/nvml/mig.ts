@@ -23,6 +23,8 @@ import { FAST_QUESTIONS } from "./readings.ts";
 
 export interface Mig {
   readonly state: MigState;
+  /** The instances that there are, for what else is asked of each. */
+  readonly instances: readonly Found[];
   /** The fast readings of each instance. `now` is monotonic. */
   readonly sample: (now: Millis) => readonly MigSample[];
   /** Whether mode or instances are other ones now. Asked with the slow group. */
@@ -41,7 +43,7 @@ const MOST_UNITS = 0xffff;
 export function openMig(driver: Driver, gpu: number, handle: Address, options: MigOptions): Mig {
   const look = lookAtMig(driver, gpu, handle);
   if (look.kind === "unsupported")
-    return { state: look, sample: () => [], changed: () => false, close: () => {} };
+    return { state: look, instances: [], sample: () => [], changed: () => false, close: () => {} };
 
   const found = look.kind === "on" ? look.found : [];
   const card = options.memoryTotalBytes.kind === "value" ? options.memoryTotalBytes.value : null;
@@ -62,6 +64,7 @@ export function openMig(driver: Driver, gpu: number, handle: Address, options: M
       look.kind === "on"
         ? { kind: "on", instances: found.map((one) => describe(driver, gpu, one, card)) }
         : look,
+    instances: found,
     sample: (now) =>
       samplers.map((sample) => {
         const { code, taken } = sample(now);

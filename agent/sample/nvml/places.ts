@@ -2,6 +2,7 @@
 // places there are without the native code that loading takes.
 
 import { statSync } from "node:fs";
+import type { Stats } from "node:fs";
 import { join } from "node:path";
 
 export const SONAME = "libnvidia-ml.so.1";
@@ -52,9 +53,18 @@ export function candidates(options: LibraryOptions): readonly string[] {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  return statusOf(path)?.isFile() ?? false;
 }
 
 function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return statusOf(path)?.isDirectory() ?? false;
+}
+
+/** Null also where it cannot be told, as on the mount of a driver's container that has gone: that is no place to look. */
+export function statusOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
+  }
 }

@@ -14,6 +14,7 @@ import type { Bytes } from "../../../shared/model/units.ts";
 import { ask } from "./ask.ts";
 import { NOT_AVAILABLE_32 } from "./constants.ts";
 import { PROCESS_DETAIL_V1, PROCESS_INFO, UINT64_BYTES } from "./layout.ts";
+import type { Found } from "./mig-look.ts";
 import type { Address } from "./native.ts";
 import type { Driver } from "./reader.ts";
 
@@ -55,6 +56,39 @@ export function createProcessReader(driver: Driver, gpu: number): (handle: Addre
       else return list;
     }
     return answered ? { kind: "list", processes: [...found.values()] } : { kind: "refused", code: refusal };
+  };
+}
+
+/**
+ * Of a whole GPU. One that is cut is asked instance by instance: for the card as a whole the driver wants a privilege
+ * then, and what runs there runs in an instance.
+ */
+export function createCardProcessReader(
+  driver: Driver,
+  gpu: number,
+  handle: Address,
+  instances: readonly Found[],
+): () => ProcessList {
+  if (instances.length === 0) {
+    const read = createProcessReader(driver, gpu);
+    return () => read(handle);
+  }
+  const readers = instances.map((instance) => ({ instance, read: createProcessReader(driver, gpu) }));
+  return () => {
+    const found = new Map<string, GpuProcess>();
+    for (const { instance, read } of readers) {
+      const list = read(instance.handle);
+      if (list.kind === "refused") return list;
+      const { gpuInstance, computeInstance } = instance;
+      for (const process of list.processes) {
+        add(found, {
+          ...process,
+          gpuInstance: process.gpuInstance ?? gpuInstance,
+          computeInstance: process.computeInstance ?? computeInstance,
+        });
+      }
+    }
+    return { kind: "list", processes: [...found.values()] };
   };
 }
 

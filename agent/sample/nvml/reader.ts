@@ -21,6 +21,8 @@ import type { Address, Block } from "./native.ts";
 import { put } from "./question.ts";
 import type { Ask, DecodedWay, Question, WrittenWay } from "./question.ts";
 
+const UNKNOWN = 999;
+
 /** What a reader needs of its generation. */
 export interface Driver {
   readonly library: Library;
@@ -63,9 +65,10 @@ interface Line {
 
 /**
  * A reader for these questions, one after the other, each only while the GPU is there: a call to a lost GPU can take
- * seconds. Each question settles on the first way that answers. Until one has, an unknown failure tries the next way
- * as well: under WSL the newer memory call fails with 999 where the older one works. Once one has, a failure
- * is a failure, since two ways can mean slightly different things and a series must not switch between them.
+ * seconds. Each question settles on the first way that answers. Until one has, a failure that the driver cannot name
+ * tries the next way as well: under WSL the newer memory call fails with 999 where the older one works. Any other failure
+ * is one, such as "not ready" of a GPU that has just been reset: two ways can mean slightly different things, and neither
+ * must a series switch between them nor a moment decide which one it is.
  */
 export function createReader(driver: Driver, questions: readonly Question[], gpu: number): Reader {
   const { marks } = driver;
@@ -91,8 +94,8 @@ export function createReader(driver: Driver, questions: readonly Question[], gpu
         refusal = code;
         continue;
       }
-      // A lost GPU or a dead driver says nothing about this way of asking.
-      if (meaning !== "failed") return refuse(line, asker, code, readings);
+      // A lost GPU or a dead driver says nothing about this way of asking, nor does a failure that will pass.
+      if (code !== UNKNOWN) return refuse(line, asker, code, readings);
       failure ??= code;
     }
     return writeCodes(readings, line.slots, failure ?? refusal);

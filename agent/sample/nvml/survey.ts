@@ -8,7 +8,10 @@ import { FIELD_TABLE } from "./field-table.ts";
 import type { Library } from "./library.ts";
 import type { MarkWriter } from "./marks.ts";
 
-/** Codes are in the order of the GPUs. A call that concerns no GPU has one code, its own. */
+/**
+ * Codes are in the order of the GPUs. A call that concerns no GPU has one code, its own; those of the counters have no
+ * GPU among their parameters and are made for one all the same.
+ */
 export function surveyOf(library: Library, marks: MarkWriter, devices: readonly Device[]): GpuSurvey {
   const indices = devices.map(({ identity }) => identity.index);
   const fields = devices.map((device) => device.fields());
@@ -18,7 +21,7 @@ export function surveyOf(library: Library, marks: MarkWriter, devices: readonly 
       name,
       exported: library.bind(name) !== null,
       codes:
-        CALLS[name].mig === "system"
+        CALLS[name].mig === "system" && CALLS[name].group !== "gpm"
           ? [marks.lastCode(name, null)]
           : indices.map((index) => marks.lastCode(name, index)),
     })),

@@ -25,6 +25,8 @@ let stop: AbortController;
 let watched: PodResources;
 let changes: number;
 let sink: ReturnType<typeof createLogSink>;
+/** The pods that the API server says are there, as `namespace/name`. */
+let onNode: Set<string>;
 
 function watch(socket = kubelet.socket): void {
   watched = watchPodResources({
@@ -33,6 +35,7 @@ function watch(socket = kubelet.socket): void {
     log: sink.log,
     signal: stop.signal,
     listEveryMs: millis(EVERY_MS),
+    isOnNode: ({ namespace, name }) => onNode.has(`${namespace}/${name}`),
     onChange: () => {
       changes++;
     },
@@ -44,6 +47,7 @@ beforeEach(async () => {
   clock = createFakeClock();
   stop = new AbortController();
   changes = 0;
+  onNode = new Set();
   sink = createLogSink();
 });
 afterEach(async () => {
@@ -187,6 +191,57 @@ describe("watchPodResources()", () => {
     await clock.advance(EVERY_MS);
     await answered(["train-1 GPU-1"]);
     expect(lines()).toEqual([KNOWN]);
+  });
+
+  describe("of a kubelet that lists no pod that is on the node", () => {
+    const started = async (): Promise<void> => {
+      onNode.add("team-a/train-0");
+      watch();
+      await idle();
+      kubelet.answer({ kind: "pods", pods: [] });
+      await clock.advance(EVERY_MS);
+      await kubelet.listed(2);
+      await clock.untilSleeping(2_000);
+      // Just begun, it has not heard of its pods yet.
+      expect(said()).toEqual(["train-0 GPU-0"]);
+      expect(changes).toBe(1);
+    };
+
+    test("keeps what it knew, with its age, until the pods are listed again", async () => {
+      await started();
+      expect(watched.state()).toMatchObject({ kind: "known", at: clock.now() - EVERY_MS });
+      kubelet.answer({ kind: "pods", pods: [OTHER, TRAIN] });
+      await clock.advance(2_000);
+      await answered(["train-0 GPU-0", "train-1 GPU-1"]);
+      expect(changes).toBe(2);
+      // Another doubt begins anew. The rhythm of 10 s is that of before the first.
+      await clock.untilSleeping(EVERY_MS - 2_000);
+      kubelet.answer({ kind: "pods", pods: [OTHER] });
+      await clock.advance(EVERY_MS - 2_000);
+      await clock.untilSleeping(2_000);
+      expect(said()).toEqual(["train-0 GPU-0", "train-1 GPU-1"]);
+    });
+
+    test("believes it when it says so for 10 s", async () => {
+      await started();
+      for (let again = 3; again <= 7; again++) {
+        expect(said()).toEqual(["train-0 GPU-0"]);
+        await clock.untilSleeping(2_000);
+        await clock.advance(2_000);
+        await kubelet.listed(again);
+      }
+      await answered([]);
+      expect(changes).toBe(2);
+      await idle();
+    });
+
+    test("believes it at once when the API server knows nothing of the pod any more", async () => {
+      await started();
+      onNode.clear();
+      await clock.advance(2_000);
+      await answered([]);
+      expect(changes).toBe(2);
+    });
   });
 
   test("asks less often while the kubelet says that it is too much, and forgets the list after 30 s of it", async () => {

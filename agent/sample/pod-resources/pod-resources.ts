@@ -1,6 +1,8 @@
 // Keeps what the kubelet says of who holds which device: asks for the list now and then, soon when the pods of the
 // node have changed, and seldom when the kubelet is in trouble. What was heard last stays, with its age, until three
-// attempts or 30 s have failed; then nothing is known any more. Which device is which GPU is decided in assess.
+// attempts or 30 s have failed; then nothing is known any more. An answer that lacks pods which are on the node is
+// believed only when it stays so: a kubelet that has just started lists none. Which device is which GPU is decided in
+// assess.
 
 import { concernsGpus } from "../../../shared/model/held-device.ts";
 import type { HeldDevice, HeldDevices } from "../../../shared/model/held-device.ts";
@@ -23,6 +25,8 @@ export interface PodResourcesOptions {
   readonly onChange: () => void;
   readonly signal: AbortSignal;
   readonly listEveryMs?: Millis;
+  /** Whether the API server says that this pod is on the node and neither ended nor leaving. Unset: it is not asked. */
+  readonly isOnNode?: (pod: { readonly namespace: string; readonly name: string }) => boolean;
 }
 
 export interface PodResources {
@@ -42,13 +46,17 @@ const GATHER_MS = millis(250);
 export const ATTEMPTS_MAX = 3;
 export const SILENCE_MAX_MS: Millis = millis(30_000);
 
+/** A kubelet serves this before it has heard from the API server which pods it has; then they come all at once. */
+const DOUBT_MS = 10_000;
+const DOUBT_PAUSE_MS = millis(2_000);
+
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 const MISSING_PAUSE_MS = 10_000;
 const SLOWEST_MS = 60_000;
 
 export function watchPodResources(options: PodResourcesOptions): PodResources {
-  const { socket, clock, log, onChange, signal, listEveryMs = LIST_EVERY_MS } = options;
+  const { socket, clock, log, onChange, signal, listEveryMs = LIST_EVERY_MS, isOnNode } = options;
   const channel = createPodResourcesChannel(socket, clock);
   const pulse = createPulse(clock);
   let held: HeldDevices = { kind: "unknown", why: "the kubelet has not been asked yet" };
@@ -56,9 +64,31 @@ export function watchPodResources(options: PodResourcesOptions): PodResources {
   let said: HeldDevices["kind"] | null = null;
   let failures = 0;
   let failingSinceMs = 0;
+  let doubtedSinceMs: number | null = null;
 
-  function onAnswer(all: readonly HeldDevice[]): void {
+  /** Whether the answer is short of a pod that held something before and is still on the node. */
+  function isDoubtful(devices: readonly HeldDevice[]): boolean {
+    const listed = new Set(devices.map(podOf));
+    const before = held.kind === "known" ? held.devices : [];
+    const lacks = before.some(
+      (one) => !listed.has(podOf(one)) && isOnNode?.({ namespace: one.namespace, name: one.pod }) === true,
+    );
+    if (!lacks) {
+      doubtedSinceMs = null;
+      return false;
+    }
+    doubtedSinceMs ??= clock.monotonic();
+    return clock.monotonic() - doubtedSinceMs < DOUBT_MS;
+  }
+
+  /** False: it is not believed yet. */
+  function onAnswer(all: readonly HeldDevice[]): boolean {
     const devices = all.filter(concernsGpus).sort(byHolder);
+    if (isDoubtful(devices)) {
+      failures = 0;
+      log.debug({ count: devices.length }, "the kubelet lists fewer pods than there are; asking again");
+      return false;
+    }
     const text = JSON.stringify(devices);
     const isNews = held.kind === "unknown" || text !== heard;
     held = { kind: "known", at: clock.now(), devices };
@@ -66,7 +96,9 @@ export function watchPodResources(options: PodResourcesOptions): PodResources {
     failures = 0;
     if (said !== "known") log.info({ count: devices.length }, "the kubelet says which pods hold the GPUs");
     said = "known";
+    doubtedSinceMs = null;
     if (isNews) onChange();
+    return true;
   }
 
   function onFailure(error: unknown): void {
@@ -108,8 +140,9 @@ export function watchPodResources(options: PodResourcesOptions): PodResources {
       if (answer.kind === "failed") {
         onFailure(answer.error);
         if (!(await rest(pauseAfter(answer.error, failures, listEveryMs), answer.error))) break;
+      } else if (!onAnswer(answer.devices)) {
+        if (!(await pause(clock, DOUBT_PAUSE_MS, signal))) break;
       } else {
-        onAnswer(answer.devices);
         const waited = pulse.next({
           minGapMs: REFRESH_GAP_MS,
           maxWaitMs: listEveryMs,
@@ -145,6 +178,10 @@ function pauseAfter(error: unknown, failures: number, listEveryMs: Millis): numb
   if (kind === "throttled") return Math.min(SLOWEST_MS, listEveryMs * 2 * doubled);
   if (kind === "not-found") return MISSING_PAUSE_MS;
   return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * doubled);
+}
+
+function podOf({ namespace, pod }: HeldDevice): string {
+  return `${namespace}/${pod}`;
 }
 
 /** The kubelet lists from maps, so the order of its answers says nothing. */

@@ -1,7 +1,7 @@
 // The file itself: what is written is read again, what is foreign, newer or broken is refused with the field and the
 // way out, and a file that is there is not lost.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -95,6 +95,15 @@ describe("writeCapture() and readCapture()", () => {
     await writeCapture(path, CAPTURE, true);
     expect(await readCapture(path)).toEqual(CAPTURE);
     expect(readdirSync(join(path, ".."))).toEqual(["capture.json"]);
+  });
+
+  test("write to no file that somebody has laid a link to", async () => {
+    const path = aFile();
+    const others = aFile("not ours");
+    symlinkSync(others, `${path}.${process.pid}.next`);
+    await writeCapture(path, CAPTURE, false);
+    expect(readFileSync(others, "utf8")).toBe("not ours");
+    expect(await readCapture(path)).toEqual(CAPTURE);
   });
 
   test("say what stands in the way of writing", async () => {

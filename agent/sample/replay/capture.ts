@@ -70,7 +70,9 @@ export async function refuseIfThere(path: string): Promise<void> {
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {
-  const file = await open(path, "w", 0o644);
+  await rm(path, { force: true });
+  // Made anew or not at all: in a folder that all may write to, the name could be somebody's link to another file.
+  const file = await open(path, "wx", 0o644);
   try {
     await file.writeFile(text);
     await file.sync();
