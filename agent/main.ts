@@ -217,6 +217,7 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
         allocation,
         figures: () => nodeFigures(sight.view()),
         revision: sight.revision,
+        steady: clock.monotonic(),
         health: { series: healthSeries(node, seen.gpus, { findings, xids, node: health }), xids },
       };
     },

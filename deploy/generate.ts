@@ -9,6 +9,7 @@ import * as z from "zod";
 import { DCGM_FIELDS } from "../agent/publish/metrics/dcgm-fields.ts";
 import { DCGM_NOT_SERVED } from "../agent/publish/metrics/dcgm-not-served.ts";
 import { DCGM_SERIES_LABELS } from "../agent/publish/metrics/dcgm.ts";
+import type { Family } from "../agent/publish/metrics/family.ts";
 import { GUIDE_FAMILIES } from "../agent/publish/metrics/guide.ts";
 import { HEALTH_FAMILIES } from "../agent/publish/metrics/health.ts";
 import { MORE_FAMILIES, MIG_FAMILIES, READING_FAMILIES } from "../agent/publish/metrics/native-families.ts";
@@ -76,12 +77,12 @@ export async function generated(): Promise<Readonly<Record<string, string>>> {
         {
           title: "Health of GPUs",
           note: "Served whatever families are asked for.",
-          rows: HEALTH_FAMILIES,
+          rows: HEALTH_FAMILIES.filter(isOfGpu),
         },
         {
           title: "The node's GPUs together",
           note: "Served whatever families are asked for.",
-          rows: NODE_FAMILIES,
+          rows: [...NODE_FAMILIES, ...HEALTH_FAMILIES.filter((family) => !isOfGpu(family))],
         },
         {
           title: "Readings of GPUs (family `native`)",
@@ -127,6 +128,10 @@ export async function generated(): Promise<Readonly<Record<string, string>>> {
     // zod's type for a schema is wider than what it writes.
     "deploy/reference/policy.md": policyPage(z.toJSONSchema(policySpecSchema, { io: "input" }) as JsonSchema),
   };
+}
+
+function isOfGpu({ labels }: Family): boolean {
+  return Object.hasOwn(labels, "gpu");
 }
 
 /** Files on disk that are not what would be written. */

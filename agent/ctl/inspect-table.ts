@@ -46,16 +46,11 @@ export function inspectionText(inspection: Inspection): string {
 
 function headText({ node, at, source, gpus, health }: Inspection): string {
   const lost = gpus.filter(({ state }) => state === "lost").map(({ index }) => index);
-  const present = gpus.length - lost.length;
-  const count =
-    gpus.length === 0
-      ? ""
-      : lost.length === 0
-        ? `, all ${present} present`
-        : `, ${present} of ${gpus.length} present, LOST: GPU ${lost.join(" ")}`;
+  const present = `, ${gpus.length - lost.length} of ${gpus.length} present`;
+  const missing = lost.length === 0 ? "" : `, LOST: GPU ${lost.join(" ")}`;
   return [
     `node ${node}, ${new Date(at).toISOString()}`,
-    `GPUs: ${source.state}${source.detail === "" ? "" : `, ${source.detail}`}${source.state === "ready" ? count : ""}`,
+    `GPUs: ${source.state}${source.detail === "" ? "" : `, ${source.detail}`}${source.state === "ready" ? present + missing : ""}`,
     `health: ${health.node}, by what was seen in these seconds`,
   ]
     .map((line) => table([[line]], { indent: "", width: WIDTH }))

@@ -139,7 +139,7 @@ describe("inspect()", () => {
     const told = (name: string): string | undefined =>
       new RegExp(`(?:^|\\s)${name} +(\\S+(?: \\S+)*)`, "m").exec(text)?.[1];
     expect(line("node")).toBe("node gpu-1, 2026-01-01T00:00:00.000Z");
-    expect(line("GPUs:")).toBe("GPUs: ready, driver 580.159.04 (replay), all 1 present");
+    expect(line("GPUs:")).toBe("GPUs: ready, driver 580.159.04 (replay), 1 of 1 present");
     expect(line("health:")).toBe("health: healthy, by what was seen in these seconds");
     expect(line("capabilities")).toBe("capabilities | none");
     expect(line("confinement")).toBe("confinement | seccomp filter, no new privileges yes");

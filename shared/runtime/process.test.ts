@@ -81,7 +81,7 @@ describe("runProgram()", () => {
     );
     expect(messages).toEqual(["unhandled error"]);
     expect(lines[0]?.["error"]).toMatchObject({ kind: "bug", message: "x is not a function" });
-    expect(code).toBe(70);
+    expect(code).toBe(72);
   });
 
   test("exits at once on the second signal", async () => {

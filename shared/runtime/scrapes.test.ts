@@ -87,6 +87,21 @@ describe("createScrapes()", () => {
     expect(joined(await scrape({})).toString()).toBe("a 1\n");
   });
 
+  test.each([
+    [16 * 1024, 16 * 1024 + 1],
+    [16 * 1024 + 1, 10],
+    [200_000, 0],
+  ])("parts of %i and %i bytes, packed here or by a thread, are one file", async (...lengths) => {
+    // Nothing that repeats itself within a small window only.
+    const parts = lengths.map((length, part) =>
+      Buffer.from(Array.from({ length }, (_, i) => (i * i + part) % 251)),
+    );
+    const scrape = createScrapes({ text: () => Promise.resolve(parts) });
+    const file = joined(await scrape({ "accept-encoding": "gzip" }));
+    expect(gunzipSync(file).equals(Buffer.concat(parts))).toBe(true);
+    expect(file.readUInt32LE(file.length - 8)).toBe(crc32(Buffer.concat(parts)));
+  });
+
   test("packs a part that stays once, and writes one file that every reader takes whole", async () => {
     const stays = Buffer.from(LONG);
     const empty = Buffer.alloc(0);

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { promisify } from "node:util";
-import { constants, crc32, deflateRaw } from "node:zlib";
+import { constants, crc32, deflateRaw, deflateRawSync } from "node:zlib";
 
 import { formatFor, METRICS_CONTENT_TYPES, takesGzip } from "./exposition.ts";
 import type { MetricsFormat } from "./exposition.ts";
@@ -59,15 +59,25 @@ function partsOf(page: MetricsParts): readonly Buffer[] {
 /** A part as deflate blocks without the mark of the last one, so that others can follow. */
 interface Packed {
   readonly part: Buffer;
+  /** Of this part alone. */
+  readonly sum: number;
   readonly blocks: Buffer;
 }
 
 const deflated = promisify(deflateRaw);
 
-/** In the thread pool, and at the level that costs least: pages of metrics repeat themselves and pack well anyway. */
+/** Up to here it takes less to pack a part than to hand it to a thread and to wait until that is awake. */
+const PACK_HERE_BYTES = 16 * 1024;
+
+/** At the level that costs least: pages of metrics repeat themselves and pack well anyway. */
+const PACKING = { level: constants.Z_BEST_SPEED, finishFlush: constants.Z_SYNC_FLUSH };
+/** A fifth of the memory for each time, which is what garbage collections are called for. */
+const PACKING_HERE = { ...PACKING, windowBits: 13, memLevel: 5 };
+
 async function pack(part: Buffer): Promise<Packed> {
-  const options = { level: constants.Z_BEST_SPEED, finishFlush: constants.Z_SYNC_FLUSH };
-  return { part, blocks: await deflated(part, options) };
+  const isShort = part.length <= PACK_HERE_BYTES;
+  const blocks = isShort ? deflateRawSync(part, PACKING_HERE) : await deflated(part, PACKING);
+  return { part, sum: crc32(part), blocks };
 }
 
 /** The parts as one gzip file (RFC 1952): some clients read the first of several files only. */
@@ -78,8 +88,9 @@ function wrapped(parts: readonly Packed[]): readonly Buffer[] {
   EMPTY_LAST_BLOCK.copy(end);
   let sum = 0;
   let length = 0;
-  for (const { part } of parts) {
-    sum = crc32(part, sum);
+  for (const [at, { part, sum: own }] of parts.entries()) {
+    // The first part is the long one that stays, and its sum is known.
+    sum = at === 0 ? own : crc32(part, sum);
     length += part.length;
   }
   end.writeUInt32LE(sum, EMPTY_LAST_BLOCK.length);

@@ -46,7 +46,10 @@ async function ask(url: URL, agent: Agent): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   get(url, { agent }, (response) => {
     response.resume();
-    response.on("end", resolve);
+    response.on("end", () => {
+      if (response.statusCode === 200) resolve();
+      else reject(new Error(`${url.href} answered ${response.statusCode}`));
+    });
   }).on("error", reject);
   await promise;
 }

@@ -12,8 +12,9 @@ import { figure, quantile } from "./figure.ts";
 import type { Figure } from "./figure.ts";
 
 const GPUS = 8;
+const EVERY_FAMILY = { GPUAS_METRIC_NAMES: "native,guide,dcgm" };
 /** Of every GPU, so that nobody measures a page that is nearly empty. */
-const SERIES_MIN = 60;
+const SERIES_MIN = 110;
 const WARM_UP = 50;
 const SCRAPES = 1_000;
 const FRESH_SCRAPES = 60;
@@ -27,7 +28,7 @@ export async function run(): Promise<Figure[]> {
 
 async function oneByOne(): Promise<Figure[]> {
   await using scene = await createScene({ gpus: healthyGpus(GPUS) });
-  const agent = await scene.agent({ env: { GPUAS_SAMPLE_INTERVAL: "60s" } });
+  const agent = await scene.agent({ env: { ...EVERY_FAMILY, GPUAS_SAMPLE_INTERVAL: "60s" } });
   const url = new URL("/metrics", agent.url);
   // As Prometheus scrapes: one connection that stays open, the newer format, packed.
   const connection = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -55,7 +56,7 @@ async function oneByOne(): Promise<Figure[]> {
 /** Cycles come five times a second: first a scrape for each of them, then crowds without a pause. */
 async function overCycles(): Promise<Figure[]> {
   await using scene = await createScene({ gpus: healthyGpus(GPUS) });
-  const agent = await scene.agent({ env: { GPUAS_SAMPLE_INTERVAL: "200ms" } });
+  const agent = await scene.agent({ env: { ...EVERY_FAMILY, GPUAS_SAMPLE_INTERVAL: "200ms" } });
   const url = new URL("/metrics", agent.url);
   const connections = new Agent({ keepAlive: true, maxSockets: CROWD });
   const crowd = async (): Promise<void> => {

@@ -5,6 +5,7 @@
 import { createHealth } from "../../agent/assess/health/health.ts";
 import { healthSeries } from "../../agent/assess/health/series.ts";
 import { sourceDetail } from "../../agent/assess/idle.ts";
+import { nodeFigures } from "../../agent/publish/metrics/node-figures.ts";
 import { AGENT_METRICS, countCycle } from "../../agent/publish/metrics/own.ts";
 import { createMetricsPage, readPageNames } from "../../agent/publish/metrics/page.ts";
 import { createReporter } from "../../agent/publish/reports.ts";
@@ -65,6 +66,9 @@ const page = createMetricsPage({
       eventsWaiting: 0,
       allocation,
       health: { series: healthSeries(NODE, seen.gpus, told), xids },
+      figures: () => nodeFigures(sight.view()),
+      revision: sight.revision,
+      steady: clock.monotonic(),
     };
   },
 });

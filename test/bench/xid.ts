@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { systemClock } from "../../shared/runtime/clock.ts";
-import { healthyGpus } from "../nvml-double/fixture.ts";
+import { healthyGpu, healthyGpus } from "../nvml-double/fixture.ts";
 import { createScene } from "../scenarios/agent-scene.ts";
+import type { Heard } from "../scenarios/agent-scene.ts";
 import { figure } from "./figure.ts";
 import type { Figure } from "./figure.ts";
 
@@ -16,7 +17,7 @@ const TIMES = 30;
 const BY_DRIVER = 31;
 const BY_LOG = 13;
 const XID_EVENT = 0x8;
-/** The same GPU and XID from both tellers within 2 s is one event; here each has its own. */
+/** In turn: what is heard of one GPU cannot be taken for what another one told. */
 const GPUS = 8;
 
 export async function run(): Promise<Figure[]> {
@@ -26,11 +27,12 @@ export async function run(): Promise<Figure[]> {
   try {
     await using scene = await createScene({ gpus: healthyGpus(GPUS) });
     await scene.agent({ env: { GPUAS_KERNEL_LOG: log } });
-    const heard = (xid: number): readonly number[] =>
-      scene.heard.flatMap((one) => {
-        if (one.kind !== "health" || one.message.health.kind !== "event") return [];
-        return one.message.health.number === xid ? [one.atMs] : [];
-      });
+    /** How long after `from` this one was heard, in ms; so late that nobody waits longer is an error. */
+    const heardMs = async (one: Telling, from: number): Promise<number> => {
+      const find = () => scene.heard.find((heard) => heard.atMs >= from && tells(heard, one));
+      await scene.until(`XID ${one.number} of GPU ${one.gpu}`, () => find() !== undefined, 10_000);
+      return (find()?.atMs ?? Number.NaN) - from;
+    };
 
     const eventMs: number[] = [];
     const logMs: number[] = [];
@@ -41,17 +43,15 @@ export async function run(): Promise<Figure[]> {
         gpus: healthyGpus(GPUS),
         events: [{ afterMs: 0, gpu, type: XID_EVENT, data: BY_DRIVER }],
       });
-      await scene.until("event in NATS", () => heard(BY_DRIVER).length > i, 10_000);
-      eventMs.push((heard(BY_DRIVER)[i] ?? Number.NaN) - driverAt);
+      eventMs.push(await heardMs({ number: BY_DRIVER, gpu, teller: "driver" }, driverAt));
 
       const logAt = systemClock.now();
-      const busId = `0000:${(0x3b + gpu).toString(16)}:00`;
+      const busId = String(healthyGpu(gpu).busId).replace(/\.0$/, "");
       appendFileSync(
         log,
         `${stamp(logAt)} node kernel: [ 1.0] NVRM: Xid (PCI:${busId}): ${BY_LOG}, pid=1, name=a\n`,
       );
-      await scene.until("log line in NATS", () => heard(BY_LOG).length > i, 10_000);
-      logMs.push((heard(BY_LOG)[i] ?? Number.NaN) - logAt);
+      logMs.push(await heardMs({ number: BY_LOG, gpu, teller: "kernel-log" }, logAt));
     }
     return [
       figure("event_to_nats_s", Math.max(...eventMs) / 1000, "s", { max: 0.2 }),
@@ -60,6 +60,18 @@ export async function run(): Promise<Figure[]> {
   } finally {
     rmSync(dir, { recursive: true });
   }
+}
+
+interface Telling {
+  readonly number: number;
+  readonly gpu: number;
+  readonly teller: "driver" | "kernel-log";
+}
+
+function tells(heard: Heard, { number, gpu, teller }: Telling): boolean {
+  if (heard.kind !== "health" || heard.message.health.kind !== "event") return false;
+  const { health } = heard.message;
+  return health.number === number && health.gpu === healthyGpu(gpu).uuid && health.teller === teller;
 }
 
 function stamp(at: number): string {

@@ -96,8 +96,14 @@ const calm = fc
   .map(({ look: one, times, begins, doing, cuts }): readonly Look[] => {
     const idle = one.doing.map((): Doing => 0);
     const still: Look = {
-      ...{ ...one, after: 1, source: "ready", doing: idle, cuts },
-      ...{ halfSilent: false, devices: null, reportAfter: 0 },
+      ...one,
+      after: 1,
+      source: "ready",
+      cuts,
+      doing: idle,
+      halfSilent: false,
+      devices: null,
+      reportAfter: 0,
     };
     return [...Array.from({ length: times }, () => still), { ...still, doing: idle.with(begins, doing) }];
   });

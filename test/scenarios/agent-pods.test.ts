@@ -192,6 +192,35 @@ describe("the pods that hold GPUs", () => {
     expect(free.allocatedGpus?.gpus).toBe(0);
   });
 
+  test("are not taken from it by a kubelet that has just started and lists nobody yet", async () => {
+    scene = await createScene({ gpus: GPUS });
+    somethingHappensToPods("training");
+    await scene.until("a pod runs", () => scene.running("training").length === 1);
+    const [pod] = scene.running("training");
+    if (pod === undefined) throw new Error("the pod is gone");
+    const { namespace = "default", name } = pod.metadata;
+    const listing = (...devices: readonly string[]): KubeletPod => ({
+      namespace,
+      name,
+      containers: [{ name: "main", devices: { "nvidia.com/gpu": devices } }],
+    });
+    await using kubelet = await startFakeKubelet([listing(WHOLE)]);
+    await scene.agent({ env: { ...SETTINGS, GPUAS_POD_RESOURCES_SOCKET: kubelet.socket } });
+    await untilReported(scene, "held", ({ gpus }) => gpus[0]?.pods?.length === 1);
+    const sent = reportsOf(scene).length;
+
+    kubelet.answer({ kind: "pods", pods: [] });
+    const asked = kubelet.lists;
+    somethingHappensToPods("next-one");
+    await kubelet.listed(asked + 2);
+    kubelet.answer({ kind: "pods", pods: [listing(WHOLE, SHARED)] });
+    await untilReported(scene, "both", ({ gpus }) => gpus[1]?.pods?.length === 1, { from: sent });
+    const freed = reportsOf(scene)
+      .slice(sent)
+      .filter(({ gpus }) => gpus[0]?.pods?.length !== 1);
+    expect(freed).toEqual([]);
+  });
+
   test("are unknown, and not none, when the kubelet can no longer be asked; readings go on", async () => {
     scene = await createScene({ gpus: GPUS });
     await using kubelet = await startFakeKubelet(ALL);

@@ -52,7 +52,7 @@ export interface Rhythm {
 
 export function openCase(
   rule: Rule,
-  { gpu, busId = null }: { readonly gpu: GpuUuid | null; readonly busId?: string | null },
+  { gpu, busId }: { readonly gpu: GpuUuid | null; readonly busId: string | null },
   { at, steady }: Moment,
 ): Case {
   return {

@@ -5,16 +5,16 @@
 import type { HealthFinding, NodeHealth } from "../../../shared/model/gpu-health.ts";
 import type { GpuCycle, GpuEvent, GpuIdentity, GpuSource, GpuUuid } from "../../../shared/model/gpu.ts";
 import type { Millis } from "../../../shared/model/units.ts";
-import { findingOf, isForgotten, joinCases, openCase, readBad, readGood, toldBad } from "./case.ts";
+import { findingOf, isForgotten, readGood, toldBad } from "./case.ts";
 import type { Case, Moment, Rhythm } from "./case.ts";
+import { createCases } from "./cases.ts";
 import { RECOVERY_ACTION_XID, recoveryActionIn, xidEntry } from "./catalogue.ts";
 import type { XidClass } from "./catalogue.ts";
 import { createDedupe } from "./dedupe.ts";
 import { createFacts, modelIn, peersOf, siblingsOf } from "./facts.ts";
 import type { HealthMemory } from "./memory.ts";
-import { caseKey, recalled, remembered } from "./recall.ts";
+import { recalled, remembered } from "./recall.ts";
 import { createRecovery } from "./recovery.ts";
-import type { Rule, Telling } from "./rule.ts";
 import { RULES } from "./rules.ts";
 import { createTimes } from "./times.ts";
 import { changeOf, nodeHealth, worstFirst } from "./verdict.ts";
@@ -63,13 +63,11 @@ export interface Health {
 export const UNKNOWN_AFTER_MS = 5 * 60_000;
 /** A telling that is older than a fault by no more than this was only heard later; by more, somebody set the clock. */
 const HEARD_LATE_MS = 60_000;
-/** Addresses come from the log: beyond so many cases, GPUs without a name share one. */
-const CASES_AT_MOST = 1_024;
 
 export function createHealth(options: HealthOptions): Health {
   const rhythm: Rhythm = { fastMs: options.intervalMs, slowMs: options.slowIntervalMs };
   const times = createTimes(options.memory?.times ?? []);
-  const cases = recalled(options.memory, options.boot, times, options.startedAt);
+  const cases = createCases(recalled(options.memory, options.boot, times, options.startedAt), rhythm);
   const before = options.memory?.boot === options.boot ? options.memory : null;
   const recovery = createRecovery(rhythm, before?.gpus ?? []);
   const identities = new Map<GpuUuid, GpuIdentity>();
@@ -88,32 +86,9 @@ export function createHealth(options: HealthOptions): Health {
   /** As the driver lists them now, or did when it answered last. */
   let listed: readonly GpuIdentity[] = [];
 
-  const caseOf = (rule: Rule, gpu: GpuUuid | null, now: Moment, busId: string | null = null): Case => {
-    const key = caseKey(rule.name, gpu, busId);
-    const found = cases.get(key);
-    if (found !== undefined) return found;
-    if (busId !== null && cases.size >= CASES_AT_MOST) return caseOf(rule, gpu, now);
-    const one = openCase(rule, { gpu, busId }, now);
-    cases.set(key, one);
-    return one;
-  };
-  const close = (rule: Rule, gpu: GpuUuid | null, busId: string | null = null): boolean =>
-    cases.delete(caseKey(rule.name, gpu, busId));
-
-  const look = (rule: Rule, gpu: GpuUuid | null, telling: Telling, now: Moment): void => {
-    if (telling === undefined) return;
-    if (telling !== "good") {
-      readBad(caseOf(rule, gpu, now), telling.bad, now, rhythm);
-      return;
-    }
-    const open = cases.get(caseKey(rule.name, gpu));
-    if (open !== undefined && readGood(open, now, rhythm)) close(rule, gpu);
-  };
-
   /** What a reset ends, on one GPU or, where nobody says which, on all. */
   const wasReset = (gpu: GpuUuid | null, only: (one: Case) => boolean = () => true): void => {
-    for (const [key, one] of cases)
-      if (one.rule.resettable && (gpu === null || one.gpu === gpu) && only(one)) cases.delete(key);
+    cases.end((one) => one.rule.resettable && (gpu === null || one.gpu === gpu) && only(one));
   };
 
   const named = (event: GpuEvent): GpuEvent => {
@@ -125,47 +100,36 @@ export function createHealth(options: HealthOptions): Health {
 
   const hear = (event: GpuEvent, now: Moment): void => {
     const { what, gpu } = event;
-    const busId = gpu === null ? event.busId : null;
+    const who = { gpu, busId: gpu === null ? event.busId : null };
     // What was told of a time after the reset is not over by it, though it was heard before.
     const isOlder = ({ toldAt }: Case): boolean =>
       toldAt === null || toldAt <= event.at || toldAt - event.at > HEARD_LATE_MS;
     // Without the GPU's name a reset on an unknown address ends nothing; a reload of the driver has no address.
-    if (what.kind === "reset" && (gpu !== null || busId === null)) wasReset(gpu, isOlder);
+    if (what.kind === "reset" && (gpu !== null || who.busId === null)) wasReset(gpu, isOlder);
     const withdrawn =
       what.kind === "xid" && what.xid === RECOVERY_ACTION_XID && recoveryActionIn(event.text) === 0;
     if (withdrawn && gpu !== null) wasReset(gpu, isOlder);
     for (const rule of RULES) {
       const telling = rule.events?.(event);
       if (telling === undefined) continue;
-      if (telling === "good") close(rule, gpu, busId);
+      if (telling === "good") cases.close(rule, who);
       else {
-        const one = caseOf(rule, gpu, now, busId);
+        const one = cases.of(rule, who, now);
         toldBad(one, telling.bad, event, now);
         one.times = times.count(rule, gpu, event.at);
       }
     }
   };
 
-  /** What was said of an address is said of the GPU that is found there, and nothing is of a GPU that never had a name. */
-  const nameCases = (): void => {
-    const uuids = new Set(listed.map(({ uuid }) => uuid));
-    for (const [key, one] of cases) {
-      if (one.gpu === null) {
-        const gpu = one.busId === null ? undefined : byBus.get(one.busId);
-        if (gpu === undefined) continue;
-        cases.delete(key);
-        one.gpu = gpu;
-        one.busId = null;
-        const found = cases.get(caseKey(one.rule.name, gpu));
-        if (found === undefined) cases.set(caseKey(one.rule.name, gpu), one);
-        else joinCases(found, one);
-      } else if (!uuids.has(one.gpu)) {
-        const gone = identities.get(one.gpu);
-        // Its place in the list was all that was known of it, and something else has that place now.
-        if (gone !== undefined && gone.busId.kind !== "value" && gone.name.kind !== "value")
-          cases.delete(key);
-      }
-    }
+  /** Whether nothing can speak of its GPU any more, for or against it. */
+  const isMoot = ({ gpu, toldAt }: Case, uuids: ReadonlySet<GpuUuid>): boolean => {
+    if (gpu === null || uuids.has(gpu)) return false;
+    const gone = identities.get(gpu);
+    // What the agent before read of a GPU that this one has never met: taken away from the driver meanwhile, as for a
+    // virtual machine. Whether it should be there is for the expected number to say.
+    if (gone === undefined) return toldAt === null;
+    // Its place in the list was all that was known of it, and something else has that place now.
+    return gone.busId.kind !== "value" && gone.name.kind !== "value";
   };
 
   const learn = (next: GpuSource, now: Moment): void => {
@@ -175,7 +139,11 @@ export function createHealth(options: HealthOptions): Health {
       // Another version is a driver that was loaded anew: what was heard of the old one is over.
       const lastAt = answeredAt ?? options.startedAt.steady;
       if (isVersion(next.driver)) {
-        if (driver !== null && driver !== next.driver) wasReset(null, ({ badAt }) => badAt <= lastAt);
+        if (driver !== null && driver !== next.driver) {
+          wasReset(null, ({ badAt }) => badAt <= lastAt);
+          // What was only read is read again, or this driver cannot tell it and would leave it standing for ever.
+          cases.end(({ toldAt, badAt }) => toldAt === null && badAt <= lastAt);
+        }
         ({ driver } = next);
       }
     }
@@ -190,7 +158,9 @@ export function createHealth(options: HealthOptions): Health {
       if (gpu.busId.kind === "value") byBus.set(gpu.busId.value, gpu.uuid);
     }
     listed = next.gpus;
-    nameCases();
+    cases.name((busId) => byBus.get(busId));
+    const uuids = new Set(listed.map(({ uuid }) => uuid));
+    cases.end((one) => isMoot(one, uuids));
   };
 
   const tick = (now: Moment): void => {
@@ -201,15 +171,14 @@ export function createHealth(options: HealthOptions): Health {
       const telling = rule.node({ source, hungMs, expected });
       // Which GPU a call hung on is known only while it hangs; what ends it ends it for all.
       if (telling === "good") {
-        for (const one of cases.values())
-          if (one.rule === rule && readGood(one, now, rhythm)) close(rule, one.gpu, one.busId);
-      } else look(rule, hungGpu, telling, now);
+        cases.end((one) => one.rule === rule && readGood(one, now, rhythm));
+      } else cases.look(rule, hungGpu, telling, now);
     }
-    for (const [key, one] of cases) if (isForgotten(one, now)) cases.delete(key);
+    cases.end((one) => isForgotten(one, now));
   };
 
   const standing = (): readonly HealthFinding[] =>
-    [...cases.values()].filter(({ stands }) => stands).map(findingOf);
+    [...cases.all()].filter(({ stands }) => stands).map(findingOf);
 
   return {
     event: (told, now) => {
@@ -226,11 +195,11 @@ export function createHealth(options: HealthOptions): Health {
       const siblings = siblingsOf(cycle.samples, identities);
       for (const sample of cycle.samples) {
         const { uuid } = sample;
-        wasReset(uuid, recovery.follow(sample, cases.values(), now));
+        wasReset(uuid, recovery.follow(sample, cases.all(), now));
         const identity = identities.get(uuid);
         const beside = { peers: peers.get(uuid), siblings: siblings.get(modelIn(identity)) };
         const seen = facts.of(sample, identity, beside, now.steady);
-        for (const rule of RULES) if (rule.gpu !== undefined) look(rule, uuid, rule.gpu(seen), now);
+        for (const rule of RULES) if (rule.gpu !== undefined) cases.look(rule, uuid, rule.gpu(seen), now);
       }
       tick(now);
     },
@@ -259,7 +228,7 @@ export function createHealth(options: HealthOptions): Health {
         v: 1,
         boot: options.boot,
         driver,
-        cases: remembered(cases.values()),
+        cases: remembered(cases.all()),
         times: times.all(),
         gpus: recovery
           .seen()

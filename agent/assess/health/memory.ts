@@ -1,5 +1,5 @@
-// What of a node's health outlives the agent: the cases that events opened, which no reading can tell again, and how
-// often each rule spoke. Cases belong to one boot of the machine; a reboot ends them. Plain data in and out.
+// What of a node's health outlives the agent: the cases that stand, so that a restart neither ends a verdict nor makes
+// it news again, and how often each rule spoke. Cases belong to one boot of the machine; a reboot ends them. Plain data in and out.
 
 import type { GpuEvent, GpuUuid } from "../../../shared/model/gpu.ts";
 import { epochMs } from "../../../shared/model/units.ts";
@@ -11,9 +11,10 @@ export interface RememberedCase {
   /** Where the GPU is that nobody has named yet. */
   readonly busId: string | null;
   readonly since: EpochMs;
-  readonly toldAt: EpochMs;
+  /** Null when no event spoke of it: readings say whether it still is so. */
+  readonly toldAt: EpochMs | null;
   readonly evidence: string;
-  readonly tellers: readonly GpuEvent["teller"][];
+  readonly tellers: readonly (GpuEvent["teller"] | "reading")[];
   readonly confirmed: boolean;
   readonly asked: boolean;
 }
@@ -68,15 +69,15 @@ function readCase(value: unknown): RememberedCase | null {
   if (!isObject(value)) return null;
   const { rule, gpu, busId, since, toldAt, evidence, tellers, confirmed, asked } = value;
   if (typeof rule !== "string" || !isGpu(gpu) || typeof evidence !== "string") return null;
-  if (!isInstant(since) || !isInstant(toldAt)) return null;
+  if (!isInstant(since) || (toldAt !== null && !isInstant(toldAt))) return null;
   return {
     rule,
     gpu,
     busId: gpu === null ? addressOf(busId) : null,
     since: epochMs(since),
-    toldAt: epochMs(toldAt),
+    toldAt: toldAt === null ? null : epochMs(toldAt),
     evidence: evidence.slice(0, 300),
-    tellers: listOf(tellers).filter((one) => one === "driver" || one === "kernel-log"),
+    tellers: listOf(tellers).filter((one) => one === "driver" || one === "kernel-log" || one === "reading"),
     confirmed: confirmed === true,
     asked: asked === true,
   };

@@ -11,14 +11,14 @@ export function caseKey(rule: string, gpu: GpuUuid | null, busId: string | null 
   return `${rule} ${gpu ?? busId ?? ""}`;
 }
 
-/** The cases that events opened. What readings say is read again. */
+/** The cases that stand. What was read or heard of the others so far is no verdict yet. */
 export function remembered(cases: Iterable<Case>): readonly RememberedCase[] {
   return [...cases].flatMap((one): RememberedCase[] => {
     const { rule, gpu, busId, since, toldAt, evidence, confirmed, asked } = one;
-    const tellers = [...one.tellers].filter((teller) => teller !== "reading");
-    return toldAt === null
-      ? []
-      : [{ rule: rule.name, gpu, busId, since, toldAt, evidence, tellers, confirmed, asked }];
+    const tellers = [...one.tellers];
+    return one.stands
+      ? [{ rule: rule.name, gpu, busId, since, toldAt, evidence, tellers, confirmed, asked }]
+      : [];
   });
 }
 
@@ -39,10 +39,10 @@ export function recalled(
     const one = openCase(rule, { gpu, busId }, startedAt);
     for (const teller of kept.tellers) one.tellers.add(teller);
     // On the steady clock of this agent it was heard before its start, by as much as the wall clock says now.
-    const heardAt = startedAt.steady - Math.max(1, startedAt.at - toldAt);
+    const heardAt = startedAt.steady - Math.max(1, startedAt.at - (toldAt ?? startedAt.at));
     Object.assign(one, { since, toldAt, heardAt, badAt: heardAt, evidence, asked, stands: true });
     one.confirmed ||= kept.confirmed;
-    one.times = times.before(rule, gpu, toldAt);
+    one.times = times.before(rule, gpu, toldAt ?? since);
     cases.set(caseKey(rule.name, gpu, one.busId), one);
   }
   return cases;

@@ -153,7 +153,8 @@ export function linksDown(withSwitch: boolean): Look {
 export function fabricIs(health: number, words: string): Look {
   return ({ value }) => {
     const reading = value("fabricHealth");
-    if (reading === undefined) return undefined;
+    // 0: the fabric has no word of its health, as while it registers.
+    if (reading === undefined || reading === 0) return undefined;
     return reading === health ? { bad: `NVLink fabric ${words}` } : "good";
   };
 }

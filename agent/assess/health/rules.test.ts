@@ -497,6 +497,43 @@ describe("gpu-lost", () => {
   });
 });
 
+describe("what only readings say", () => {
+  test("stands over a restart, ends by readings as before it, and by a driver that may not tell it", () => {
+    const before = aNode();
+    before.reads({ rowRemapFailed: 1 }, 11 * SECOND);
+    const memory = before.health.memory();
+    const after = aNode([aGpu(0)], { memory });
+    expect(after.health.findings()).toEqual(before.health.findings());
+    after.reads({ utilization: 0 }, HOUR);
+    expect(after.level("remap-failed")).toBe("fatal");
+    after.reads({ rowRemapFailed: 0 }, MINUTE + SECOND);
+    expect(after.health.findings()).toEqual([]);
+    const other = aNode([aGpu(0)], { memory });
+    other.cycle([aSample(0)], { state: "ready", driver: "590.10", gpus: [aGpu(0)] });
+    expect(other.health.findings()).toEqual([]);
+    expect(aNode([aGpu(0)], { memory, boot: "boot-2" }).health.findings()).toEqual([]);
+  });
+
+  test("is not remembered before it stands", () => {
+    const before = aNode();
+    before.reads({ rowRemapFailed: 1 });
+    expect(before.health.memory().cases).toEqual([]);
+  });
+
+  test("of a GPU that the next agent never meets is over, and what was heard of it is not", () => {
+    const before = aNode();
+    before.says(aLostGpu(0), 2 * SECOND);
+    const taken = aNode([aGpu(1)], { memory: before.health.memory() });
+    expect(taken.level("gpu-lost")).toBe("fatal");
+    taken.cycle([aSample(1)]);
+    expect(taken.health.findings()).toEqual([]);
+    before.hears(xid(79));
+    const fallen = aNode([aGpu(1)], { memory: before.health.memory() });
+    fallen.cycle([aSample(1)]);
+    expect(fallen.health.findings()).toMatchObject([{ rule: "fell-off-bus", gpu: "GPU-0" }]);
+  });
+});
+
 describe("reset-required", () => {
   test("stands when two readings say it, and ends after a minute without", () => {
     const node = aNode();
@@ -736,6 +773,9 @@ describe("gpus-missing", () => {
     ]);
     node.is({ state: "starting" }, HOUR);
     expect(node.level("gpus-missing")).toBe("fatal");
+    const unasked = aNode([aGpu(0)], { memory: node.health.memory() });
+    unasked.reads({ utilization: 0 }, 11 * SECOND);
+    expect(unasked.health.findings()).toEqual([]);
     node.health.expect(1);
     node.reads({ utilization: 0 }, 10 * SECOND);
     expect(node.level("gpus-missing")).toBe("fatal");
@@ -954,6 +994,13 @@ describe("what is no reading", () => {
     const node = aNode([{ ...gpu, details: { ...gpu.details, ...details } }]);
     node.reads(values, HOUR);
     expect(node.health.findings()).toEqual([]);
+  });
+
+  test("of the fabric's health ends nothing while the fabric is joined anew", () => {
+    const node = aNode();
+    node.reads({ fabricState: 3, fabricHealth: 3 }, 11 * SECOND);
+    node.reads({ fabricState: 3, fabricHealth: 0 }, HOUR);
+    expect(node.level("fabric-limited")).toBe("degraded");
   });
 
   test("confirms nothing and ends nothing", () => {

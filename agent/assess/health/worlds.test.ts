@@ -125,6 +125,8 @@ interface TrueGpu {
   readonly index: number;
   fault: Fault | null;
   faultAt: number;
+  /** The fault that was said to be, once it must have been for its own sake. */
+  saidOf: number | null;
   /** True time at which it was well again. */
   wellAt: number;
   joules: number;
@@ -158,6 +160,7 @@ function live(seed: number): World {
     index,
     fault: null,
     faultAt: 0,
+    saidOf: null,
     wellAt: 0,
     joules: 1e5 + random() * 1e8,
     slow: {},
@@ -247,7 +250,8 @@ function live(seed: number): World {
     // A card that cannot be asked for its energy shows a repair only by answering again.
     for (const one of gpus)
       if (one.fault !== null && time - one.faultAt > 5 * MINUTE && chance(1 / 300)) reset(one);
-    if (chance(1 / 900)) gpu.passingUntil = time + (5 + among(40)) * SECOND;
+    if (chance(1 / 900) && time - gpu.passingUntil > 2 * MINUTE)
+      gpu.passingUntil = time + (5 + among(40)) * SECOND;
     if (chance(1 / 300)) tell({ kind: "xid", xid: pick([13, 31, 43, 45]) }, gpu.index);
     if (chance(1 / 2_000)) {
       wallOff += pick([-HOUR, HOUR, 30 * HOUR, -3_000, 5_000]);
@@ -319,7 +323,7 @@ function live(seed: number): World {
 
   // 5. What must hold each second.
   const standing = new Map<string, number>();
-  let turn = 0;
+  let slowAt = 0;
   let hungEnd = Number.NEGATIVE_INFINITY;
   const check = (): void => {
     const findings = health.findings();
@@ -339,10 +343,15 @@ function live(seed: number): World {
       if (!isSo) throw new Error(`${rule} is said of a GPU that is well: ${words}`);
     }
     for (const one of gpus) {
+      const isSaid = findings.some(
+        ({ gpu, level, rule }) => gpu === `GPU-${one.index}` && level === "fatal" && rule !== "driver-hung",
+      );
+      if (one.fault !== null && one.saidOf === one.faultAt && !isSaid)
+        throw new Error(`what was said of GPU-${one.index} is forgotten: ${words}`);
+      if (isSaid && one.fault !== null && time - one.faultAt > OVER_WITHIN) one.saidOf = one.faultAt;
       if (isBlind || one.fault === null || time - Math.max(one.faultAt, beganAt, seenFrom) <= SAID_WITHIN)
         continue;
-      if (!findings.some(({ gpu, level }) => gpu === `GPU-${one.index}` && level === "fatal"))
-        throw new Error(`GPU-${one.index} is not said to be ill: ${words}`);
+      if (!isSaid) throw new Error(`GPU-${one.index} is not said to be ill: ${words}`);
     }
     const fatal = new Set(
       findings.filter(({ level }) => level === "fatal").map(({ rule, gpu }) => `${rule} ${gpu}`),
@@ -358,7 +367,6 @@ function live(seed: number): World {
 
   while (time < LIFE) {
     time += SECOND;
-    turn++;
     happen();
     for (const gpu of gpus) gpu.joules += 100;
     const from = source();
@@ -372,7 +380,8 @@ function live(seed: number): World {
       if (isBlind || time - readAt > 5 * SECOND) seenFrom = time;
       readAt = time;
       isBlind = false;
-      const isSlow = turn % 10 === 0 || gpus.some(({ slow }) => Object.keys(slow).length === 0);
+      const isSlow = time - slowAt >= 10 * SECOND || gpus.some(({ slow }) => Object.keys(slow).length === 0);
+      if (isSlow) slowAt = time;
       health.cycle({ at: now().at, source: from, samples: gpus.map((gpu) => sampleOf(gpu, isSlow)) }, now());
     } else {
       isBlind = true;

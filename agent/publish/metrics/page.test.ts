@@ -38,6 +38,7 @@ function shownOf(indexes: readonly number[], more: Partial<Shown> = {}): Shown {
     health: healthOf(),
     figures: () => ({ healthy: null, allocated: null }),
     revision: 0,
+    steady: millis(0),
     ...more,
   };
 }
@@ -246,7 +247,7 @@ describe("createMetricsPage()", () => {
     expect(await told()).toEqual([]);
   });
 
-  test("asks for the figures of the node once for each cycle, change and second", async () => {
+  test("asks for the figures of the node once a second, and when something has changed", async () => {
     let asked = 0;
     const figures = () => {
       asked++;
@@ -261,10 +262,9 @@ describe("createMetricsPage()", () => {
       return asked;
     };
     expect(await after(first)).toBe(1);
-    expect(await after({ ...first, sampleAgeMs: millis(900) })).toBe(1);
-    expect(await after({ ...first, sampleAgeMs: millis(1_100) })).toBe(2);
-    expect(await after({ ...first, seen: { ...first.seen } })).toBe(3);
-    expect(await after({ ...first, revision: 1 })).toBe(4);
+    expect(await after({ ...first, steady: millis(999), seen: { ...first.seen } })).toBe(1);
+    expect(await after({ ...first, steady: millis(1_000) })).toBe(2);
+    expect(await after({ ...first, steady: millis(1_100), revision: 1 })).toBe(3);
   });
 
   test("what is told twice from outside stands on the page once", async () => {

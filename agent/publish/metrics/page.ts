@@ -26,6 +26,9 @@ import type { Shown } from "./shown.ts";
 
 const FAMILY_NAMES = ["native", "guide", "dcgm"] as const;
 
+/** They are over the last minute, so that they hardly change sooner. */
+const FIGURES_EACH_MS = 1_000;
+
 export interface PageNames {
   readonly native: boolean;
   readonly guide: boolean;
@@ -66,7 +69,7 @@ export function createMetricsPage(options: {
   };
 
   const nodePart = (shown: Shown, format: MetricsFormat): string => {
-    if (figures === null || !sameFigures(figures.from, shown)) {
+    if (figures === null || !isFresh(figures.from, shown)) {
       const blocks = nodeBlocks(shown.node, shown.figures());
       figures = { from: shown, text: (as) => blocksText(blocks, as) };
     }
@@ -152,11 +155,8 @@ function sameGpus(one: Shown, other: Shown): boolean {
   );
 }
 
-/** They are over the last minute: while no cycle comes they change too, and are made anew each second. */
-function sameFigures(one: Shown, other: Shown): boolean {
-  const second = ({ sampleAgeMs }: Shown): number | null =>
-    sampleAgeMs === null ? null : Math.floor(sampleAgeMs / 1000);
-  return one.seen === other.seen && one.revision === other.revision && second(one) === second(other);
+function isFresh(one: Shown, now: Shown): boolean {
+  return one.revision === now.revision && now.steady - one.steady < FIGURES_EACH_MS;
 }
 
 async function readList(path: string): Promise<string> {

@@ -22,9 +22,11 @@ export interface Shown {
   readonly eventsWaiting: number;
   readonly allocation: GpuAllocation;
   readonly health: ShownHealth;
-  /** Asked for once in each cycle at most; `revision` says when there is something new to ask for between them. */
+  /** Asked for once a second at most, but when `revision` has changed: windows take their time. */
   readonly figures: () => NodeFigures;
   readonly revision: number;
+  /** When this was put together, on a steady clock. */
+  readonly steady: Millis;
 }
 
 export interface ShownGpu {

@@ -70,6 +70,30 @@ describe("followFile()", () => {
     expect((await follower.turn()).lines).toEqual(["MARK b"]);
   });
 
+  test("begins anew in one that was cut and has grown beyond the old place, and reads no line of it twice", async () => {
+    const follower = await following();
+    await appendFile(path, "MARK a\n");
+    await follower.turn();
+    await writeFile(path, "MARK b\nMARK c, longer than all that there was\nMARK d\n");
+    expect((await follower.turn()).lines).toEqual([
+      "MARK b",
+      "MARK c, longer than all that there was",
+      "MARK d",
+    ]);
+    expect((await follower.turn()).lines).toEqual([]);
+  });
+
+  test("notes the beginning of a file that had none when it was opened", async () => {
+    await writeFile(path, "");
+    const follower = await following();
+    await appendFile(path, "MARK a\n");
+    await follower.turn();
+    await follower.turn();
+    expect(follower.position()).toMatchObject({ head: "MARK a\n", offset: 7 });
+    await writeFile(path, "MARK b\nMARK c\n");
+    expect((await follower.turn()).lines).toEqual(["MARK b", "MARK c"]);
+  });
+
   test("reads no more than its bytes in a turn, and the rest in the next", async () => {
     const follower = await following({ bytesInATurn: 10 });
     await appendFile(path, "MARK 1\nMARK 2\nMARK 3\n");
@@ -117,6 +141,17 @@ describe("followFile()", () => {
     const place = reused.position();
     if (place === null) throw new Error("a place was expected");
     expect((await follow({ from: { ...place, head: "another log" } }).turn()).lines).toHaveLength(1);
+  });
+
+  test("holds on to a file without a name for half a minute of turns, and no longer", async () => {
+    const follower = await following();
+    await rename(path, `${path}.1`);
+    for (let turn = 0; turn < 60; turn++) expect(await follower.turn()).toEqual({ lines: [], more: false });
+    await appendFile(`${path}.1`, "MARK late\n");
+    expect((await follower.turn()).lines).toEqual(["MARK late"]);
+    await expect(follower.turn()).rejects.toThrow("kern.log is gone");
+    await writeFile(path, "MARK first of the new\n");
+    expect((await follower.turn()).lines).toEqual(["MARK first of the new"]);
   });
 
   test("says that it cannot read, and goes on when it can", async () => {

@@ -37,6 +37,8 @@ const CHUNK_BYTES = 256 * 1024;
 /** A longer line is cut here. The kernel's own are at most 1 KiB. */
 const LINE_BYTES_AT_MOST = 8 * 1024;
 const LINE_FEED = 10;
+/** A rotation leaves the path without a file for a moment. Half a minute later nobody will write there any more. */
+const TURNS_WITHOUT_A_FILE = 60;
 /** The number of an inode is used again soon after its file is gone; two logs never begin alike. */
 const HEAD_BYTES = 64;
 
@@ -53,16 +55,33 @@ export function followFile({
   let offset = 0;
   let partial: Buffer = Buffer.alloc(0);
   let begun = false;
+  let turnsWithout = 0;
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   const needles = marks.map((mark) => Buffer.from(mark));
+
+  const readHead = async (from: FileHandle): Promise<string> => {
+    const { bytesRead } = await from.read(chunk, 0, HEAD_BYTES, 0);
+    return chunk.toString("latin1", 0, bytesRead);
+  };
+
+  /**
+   * Whether the open file was cut since the last turn. One that has grown again beyond where we were is told by its
+   * beginning; of a short file the beginning is noted anew as it grows.
+   */
+  const wasCut = async (from: FileHandle): Promise<boolean> => {
+    const { size } = await from.stat();
+    const now = await readHead(from);
+    if (size < offset || !now.startsWith(head)) return true;
+    head = now;
+    return false;
+  };
 
   const openAt = async (place: "start" | "end" | "kept"): Promise<void> => {
     handle = await open(path, "r");
     const found = await handle.stat();
     const { size } = found;
     file = identityOf(found);
-    const { bytesRead } = await handle.read(chunk, 0, HEAD_BYTES, 0);
-    head = chunk.toString("latin1", 0, bytesRead);
+    head = await readHead(handle);
     // A file that was rotated while nobody looked is new to us from its first line on.
     const same = from !== null && from.file === file && head.startsWith(from.head) && from.offset <= size;
     const kept = same ? from.offset : 0;
@@ -95,17 +114,23 @@ export function followFile({
       if (handle === null) {
         await openAt(begun ? "start" : from === null ? "end" : "kept");
         begun = true;
+      } else if (await wasCut(handle)) {
+        head = await readHead(handle);
+        offset = 0;
+        partial = Buffer.alloc(0);
       }
       let left = await readOn(lines, bytesInATurn);
       // The old file is read to its end before the new one is begun: a rotation loses nothing.
       const now = left > 0 ? await stat(path).catch(nullIfMissing) : null;
+      turnsWithout = now === null && left > 0 ? turnsWithout + 1 : 0;
+      if (turnsWithout > TURNS_WITHOUT_A_FILE && lines.length === 0) {
+        await close();
+        turnsWithout = 0;
+        throw new Error(`${path} is gone`);
+      }
       if (now !== null && identityOf(now) !== file) {
         await close();
         await openAt("start");
-        left = await readOn(lines, left);
-      } else if (now !== null && now.size < offset) {
-        offset = 0;
-        partial = Buffer.alloc(0);
         left = await readOn(lines, left);
       }
       return { lines, more: left === 0 };

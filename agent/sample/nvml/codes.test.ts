@@ -1,24 +1,22 @@
 // Every call of the table answers every code that a header knows, and one that none does. Whatever comes, nothing is
 // thrown, a cycle has an answer, and no reading of what was refused is a number.
 
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { GPU_READING_NAMES, valueOf } from "../../../shared/model/gpu-readings.ts";
 import type { GpuReadingName, GpuReadings } from "../../../shared/model/gpu-readings.ts";
 import { KNOWN_CODES, meaningOf, SUCCESS } from "../../../shared/model/nvml-status.ts";
 import { millis } from "../../../shared/model/units.ts";
-import { createFakeClock } from "../../../test/build/clock.ts";
-import { placeScenario, samplesOf, tryToOpen } from "../../../test/build/generation.ts";
-import { healthyGpu, healthyGpus } from "../../../test/nvml-double/fixture.ts";
+import { START, tryToOpen } from "../../../test/build/generation.ts";
+import { createDouble, healthyGpu, healthyGpus } from "../../../test/nvml-double/fixture.ts";
 import type { Double } from "../../../test/nvml-double/fixture.ts";
 import type { Rule } from "../../../test/nvml-double/scenario.ts";
 import { CALL_NAMES, CALLS } from "./calls.ts";
 import type { CallName } from "./calls.ts";
 import { FIELD_TABLE } from "./field-table.ts";
-import type { Generation } from "./generation.ts";
-import { createGenerations } from "./generations.ts";
+import type { OpenResult } from "./generation.ts";
 import type { Library } from "./library.ts";
-import { createMarkBuffer, createMarkWriter } from "./marks.ts";
+import { createBlocks } from "./reader.ts";
 import { FAST_QUESTIONS, SLOW_QUESTIONS } from "./readings.ts";
 
 /** 4321 stands for a code of a header to come. */
@@ -67,44 +65,53 @@ function rulesFor(call: CallName, codes: readonly number[], firstGpu: number): r
   );
 }
 
-test.each(TESTED)("%s may answer anything while a generation is opened", async (call) => {
-  const double = await placeScenario({ gpus: healthyGpus(1) });
-  const generations = createGenerations({
-    library: double.library,
-    marks: createMarkWriter(createMarkBuffer()),
-    intervalMs: millis(1_000),
-    slowIntervalMs: millis(10_000),
-    gpm: true,
-    clock: createFakeClock(),
-  });
+/** One double, one library and its buffers for all: what is tested is what is asked of them. */
+let double: Double;
+let loaded: Library | null = null;
+const blockOf = createBlocks();
+beforeAll(async () => {
+  double = await createDouble({ gpus: healthyGpus(1) });
+});
+afterAll(() => {
+  loaded?.unload();
+  double[Symbol.dispose]();
+});
+
+function open(): OpenResult {
+  const opened = tryToOpen(double.library, { loaded, blockOf });
+  loaded = opened.kind === "not-open" ? opened.loaded : null;
+  return opened;
+}
+
+test.each(TESTED)("%s may answer anything while a generation is opened", (call) => {
   for (const codes of rounds(call, isAskedOnce(call) ? CODES : ONE_OF_EACH, 16)) {
-    generations.release();
     double.write({ gpus: healthyGpus(codes.length), rules: rulesFor(call, codes, 0) });
-    generations.resume();
-    const { source, samples } = generations.cycle();
-    expect(source.state === "ready" || samples.length === 0).toBe(true);
-    for (const { readings } of samples) {
-      expectNumbersOnlyWhereTold(readings);
-      for (const name of ONLY_BY.get(call) ?? []) expect(valueOf(readings, name)).toBeUndefined();
+    const opened = open();
+    if (opened.kind === "not-open") continue;
+    const { generation } = opened;
+    const result = generation.sample(START);
+    for (const { live } of result.kind === "samples" ? result.samples : []) {
+      expectNumbersOnlyWhereTold(live);
+      for (const name of ONLY_BY.get(call) ?? []) expect(valueOf(live, name)).toBeUndefined();
     }
-    generations.events()?.wait(millis(0));
-    generations.survey();
+    generation.events.wait(millis(0));
+    expect(generation.survey().library).toContain(double.directory);
+    loaded = generation.leave();
   }
-  generations.close();
 });
 
 const LATER = TESTED.filter((name) => !isAskedOnce(name) || isSystem(name));
 
-test.each(LATER)("%s may begin to answer anything", async (call) => {
-  const double = await placeScenario({ gpus: healthyGpus(2) });
-  let loaded: Library | null = null;
+test.each(LATER)("%s may begin to answer anything", (call) => {
   for (const codes of rounds(call, CODES, 15)) {
     const gpus = healthyGpus(codes.length + 1);
     double.write({ gpus });
-    const generation = open(double, loaded);
-    samplesOf(generation);
+    const opened = open();
+    if (opened.kind === "not-open") throw new Error(JSON.stringify(opened.source));
+    const { generation } = opened;
+    generation.sample(START);
     double.write({ gpus, rules: rulesFor(call, codes, 1) });
-    const before = callsOf(double, call);
+    const before = callsOf(call);
     // When everything is due: the slow group, and the look at which GPUs there are.
     const result = generation.sample(millis(10_000));
     if (result.kind === "samples") {
@@ -118,22 +125,15 @@ test.each(LATER)("%s may begin to answer anything", async (call) => {
         expect(state === "lost").toBe(live.codes.every((seen) => seen === 15));
       }
     }
-    const isEnd = callsOf(double, call) > before && codes.some((code) => meaningOf(code) === "fatal");
+    const isEnd = callsOf(call) > before && codes.some((code) => meaningOf(code) === "fatal");
     expect(result.kind).toBe(isEnd ? "over" : "samples");
     generation.events.wait(millis(0));
     loaded = generation.leave();
   }
-  loaded?.unload();
 });
 
-function callsOf(double: Double, call: CallName): number {
+function callsOf(call: CallName): number {
   return double.counters()[call]?.calls ?? 0;
-}
-
-function open(double: Double, loaded: Library | null): Generation {
-  const opened = tryToOpen(double.library, { loaded });
-  if (opened.kind === "not-open") throw new Error(JSON.stringify(opened.source));
-  return opened.generation;
 }
 
 function expectNumbersOnlyWhereTold({ values, codes }: GpuReadings): void {
@@ -141,9 +141,10 @@ function expectNumbersOnlyWhereTold({ values, codes }: GpuReadings): void {
   expect(wrong).toEqual([]);
 }
 
-test.each(CODES)("init may answer %i", async (init) => {
-  const double = await placeScenario({ init, gpus: healthyGpus(1) });
-  const result = tryToOpen(double.library);
+test.each(CODES)("init may answer %i", (init) => {
+  double.write({ init, gpus: healthyGpus(1) });
+  const opened = open();
   // Only "no GPU" is asked again with the flag that makes it no error.
-  expect(result.kind === "open").toBe(init === 28);
+  expect(opened.kind === "open").toBe(init === 28);
+  if (opened.kind === "open") loaded = opened.generation.leave();
 });

@@ -46,7 +46,7 @@ export interface Device {
   readonly sample: (now: Millis, slow: boolean) => LiveSample;
   /** Why the GPU cannot be read at all; null when it can. */
   readonly absence: () => number | null;
-  /** Whether it is lost, or was asked for the last sample and failed to answer anything. */
+  /** Whether it is lost, failed to answer anything for the last sample, or failed to say something that all need. */
   readonly isSilent: () => boolean;
   /** Whether the last slow group found that it was cut anew or was reset. */
   readonly hasChanged: () => boolean;
@@ -74,11 +74,13 @@ export function createDevice(
   const { uuid, memoryTotalBytes } = facts;
   const mig = openMig(driver, index, handle, { memoryTotalBytes, gpm: wanted });
   const gpm = wanted ? openGpm(driver, index, handle, null) : null;
-  const details =
-    gpm === null
-      ? facts.details
-      : { ...facts.details, gpm: { kind: "value", value: gpm.supported } as const };
+  const details = gpm === null ? facts.details : { ...facts.details, gpm: gpm.support };
   const identity: GpuIdentity = { ...facts, details, mig: mig.state };
+
+  /** What is asked once in a generation, and for which another one is worth a try. */
+  const isIncomplete = [facts.name, facts.busId, facts.memoryTotalBytes].some(
+    ({ kind }) => kind === "failed",
+  );
 
   /** Of the last time that each was asked. */
   const readings = emptyReadings();
@@ -146,7 +148,7 @@ export function createDevice(
       return { uuid, state: "present", live: readings, instances, processes };
     },
     absence: () => (lost ? GPU_IS_LOST : null),
-    isSilent: () => lost || hasFailed(readings),
+    isSilent: () => lost || isIncomplete || hasFailed(readings),
     hasChanged: () => !lost && (wasReset || wasCut),
     isAnother: () => {
       if (lost) return false;

@@ -34,7 +34,7 @@ export interface Events {
 /** A longer wait would keep the worker from hearing that it is to stop. */
 const LONGEST_WAIT_MS = 150;
 /** So that a GPU that reports without end does not keep all of them from being read. */
-const MOST_IN_ONE_TURN = 64;
+export const MOST_IN_ONE_TURN = 64;
 const PAUSE_AFTER_FAILURE_MS = 1_000;
 /** Between sets, where the one before was useless, whether at once or after a time. */
 const PAUSE_BETWEEN_SETS_MS = 10_000;

@@ -50,9 +50,7 @@ export function bindAskAlone(driver: Driver, gpu: number, device: Address): AskA
   };
 }
 
-export type Links =
-  | { readonly count: number }
-  | { readonly count: null; readonly code: number };
+export type Links = { readonly count: number } | { readonly count: null; readonly code: number };
 
 export type Probed =
   | {

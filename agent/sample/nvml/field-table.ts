@@ -118,13 +118,7 @@ export const FIELD_TABLE: readonly FieldRow[] = [
   field("slow", "nvlinkRecoveries", ID.NVML_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL),
 ];
 
-function field(
-  group: FieldRow["group"],
-  name: GpuReadingName,
-  id: number,
-  most = COUNT,
-  per = 1,
-): FieldRow {
+function field(group: FieldRow["group"], name: GpuReadingName, id: number, most = COUNT, per = 1): FieldRow {
   return { name, group, candidates: [{ id, scope: 0 }], per, most, types: ANY_TYPE };
 }
 

@@ -2,12 +2,14 @@
 
 import { describe, expect, test } from "vitest";
 
-import { readingOf } from "../../../shared/model/gpu-readings.ts";
+import { emptyReadings, readingOf } from "../../../shared/model/gpu-readings.ts";
 import type { GpuReadingName, Reading } from "../../../shared/model/gpu-readings.ts";
 import { millis } from "../../../shared/model/units.ts";
 import { openOn, placeScenario, samplesOf } from "../../../test/build/generation.ts";
+import { connect, first } from "../../../test/build/nvml-driver.ts";
 import { healthyGpu } from "../../../test/nvml-double/fixture.ts";
 import type { Scenario, ScenarioGpu } from "../../../test/nvml-double/scenario.ts";
+import { openFields } from "./fields.ts";
 import type { Generation } from "./generation.ts";
 
 const value = (number: number): Reading<number> => ({ kind: "value", value: number });
@@ -70,7 +72,7 @@ describe("the throttle times, which were renumbered", () => {
     ["580.65.06", 4, 6],
     ["580.159.04", 4, 6],
     ["590.44.01", 4, 6],
-  ])("are taken as %s would have them where both ids could be times", async (driver, first, last) => {
+  ])("are taken as %s would have them where both ids could be times", async (driver, lowest, highest) => {
     const time = (seconds: number) => ({ type: "u64", value: seconds * 1e9 }) as const;
     const generation = await withFields(
       {
@@ -83,8 +85,8 @@ describe("the throttle times, which were renumbered", () => {
       },
       { driver },
     );
-    expect(read(generation, "throttledSwThermal")).toEqual(value(first));
-    expect(read(generation, "throttledHwPowerBrake")).toEqual(value(last));
+    expect(read(generation, "throttledSwThermal")).toEqual(value(lowest));
+    expect(read(generation, "throttledHwPowerBrake")).toEqual(value(highest));
   });
 });
 
@@ -155,6 +157,36 @@ describe("a field", () => {
   });
 });
 
+describe("an H100 in a virtual machine", () => {
+  // As seen with driver 580.159: no links to ask for, no retired pages, and entries that a long batch does not reach.
+  test("has no NVLink and no retired pages, and says so", async () => {
+    const { nvlink: _, ...gpu } = healthyGpu(0);
+    const double = await placeScenario({ driver: "580.159.04", untouchedFieldsOver: 30, gpus: [gpu] });
+    const generation = openOn(double);
+    for (const name of [
+      "nvlinks",
+      "nvlinksActive",
+      "nvlinkTx",
+      "nvlinkCrcFlitErrors",
+      "retiredPagesPending",
+    ] as const)
+      expect(read(generation, name)).toEqual(UNSUPPORTED);
+    expect(read(generation, "throttledHwThermal")).toEqual(value(19));
+  });
+});
+
+describe("a number in another unit", () => {
+  test("is the one that is meant, to the last digit", async () => {
+    // Times a billionth this is 15.000000000000002, and times a thousandth the other 0.07200000000000001.
+    const generation = await withFields({
+      79: { type: "u64", value: 15_000_000_000 },
+      186: { type: "u32", value: 72 },
+    });
+    expect(read(generation, "throttledReliability")).toEqual(value(15));
+    expect(read(generation, "powerInstant")).toEqual(value(0.072));
+  });
+});
+
 describe("a batch that leaves entries untouched", () => {
   test("never becomes zeros: those entries are asked alone from then on", async () => {
     const gpu = {
@@ -175,6 +207,21 @@ describe("a batch that leaves entries untouched", () => {
       // Fast and slow, and three alone.
       if (atMs > 0) expect(calls() - before).toBeLessThanOrEqual(5);
     }
+  });
+});
+
+describe("a batch in which all entries are asked alone", () => {
+  test("ends the generation when the driver has gone", async () => {
+    const gpu = { throttleNs: { swThermal: 7e9 } };
+    const { driver, handles, fatal, double } = await connect({ gpus: [gpu] });
+    const rows = emptyReadings();
+    const options = { branch: 580, pcieBytesPerSecond: Infinity, intervalMs: millis(1_000) };
+    const fields = openFields(driver, 0, first(handles), rows, options);
+    double.write({ gpus: [gpu], untouchedFieldsOver: 0 });
+    fields.read("slow", rows, millis(0));
+    double.write({ gpus: [gpu], rules: [{ kind: "ret", call: "nvmlDeviceGetFieldValues", code: 1 }] });
+    fields.read("slow", rows, millis(1));
+    expect(fatal).toEqual([{ call: "nvmlDeviceGetFieldValues", code: 1 }]);
   });
 });
 
@@ -225,6 +272,26 @@ describe("older calls", () => {
 });
 
 describe("NVLink bytes", () => {
+  test("stay in question while it is not known how many links there are", async () => {
+    const links = (code: number) => ({
+      gpus: [
+        {
+          ...healthyGpu(0),
+          fields: {
+            91: { type: "u32", value: 1, code },
+            138: { type: "u64", value: 0, code: 3 },
+            202: { type: "u64", value: 77, scope: 0 },
+          },
+        } as const,
+      ],
+    });
+    const double = await placeScenario(links(999));
+    const generation = openOn(double);
+    expect(read(generation, "nvlinkTx")).toEqual({ kind: "failed", code: 999 });
+    double.write(links(0));
+    expect(read(generation, "nvlinkTx", 10_000)).toEqual(value(77));
+  });
+
   test("are added over the links where the driver counts by link", async () => {
     const scoped = (from: number) =>
       Array.from({ length: 3 }, (_, link) => ({ type: "u64", value: from + link, scope: link }) as const);

@@ -8,11 +8,30 @@ import { openOn, placeScenario, samplesOf, START, tryToOpen } from "../../../tes
 import { aGpu } from "../../../test/build/gpu.ts";
 import { healthyGpu, healthyGpus } from "../../../test/nvml-double/fixture.ts";
 import type { Double } from "../../../test/nvml-double/fixture.ts";
+import type { ScenarioProcess } from "../../../test/nvml-double/scenario.ts";
 
 /** After the next look at which GPUs there are. */
 const LATER = millis(10_000);
 const MIB = 1024 ** 2;
 const SOME = ["utilization", "memoryUsed", "temperature", "power"] as const;
+
+const HALF = { memoryTotalMib: 70_000, memoryReservedMib: 0, memoryUsedMib: 1 };
+/** In two instances, each with processes of its own. */
+const CUT = {
+  ...healthyGpu(1),
+  mig: {
+    mode: 1,
+    maxDevices: 7,
+    instances: [
+      { uuid: "MIG-1", gi: 1, ci: 0, ...HALF, processes: [processOf(10)] },
+      { uuid: "MIG-2", gi: 2, ci: 0, ...HALF, processes: [processOf(20), processOf(21)] },
+    ],
+  },
+} as const;
+
+function processOf(pid: number): ScenarioProcess {
+  return { pid, memoryMib: 1, kind: "compute" };
+}
 
 function read(sample: GpuSample | undefined, name: GpuReadingName): Reading<number> {
   if (sample === undefined) throw new Error("no such GPU");
@@ -177,7 +196,9 @@ describe("Generation.sample()", () => {
   });
 
   test("waits for the newer call where it only failed at first", async () => {
-    const rules = [{ kind: "ret", call: "nvmlDeviceGetMemoryInfo_v2", code: 27, after: 1, times: 1 }] as const;
+    const rules = [
+      { kind: "ret", call: "nvmlDeviceGetMemoryInfo_v2", code: 27, after: 1, times: 1 },
+    ] as const;
     const generation = openOn(await placeScenario({ gpus: healthyGpus(1), rules }));
     expect(read(samplesOf(generation)[0], "memoryUsed")).toEqual({ kind: "failed", code: 27 });
     expect(read(samplesOf(generation)[0], "memoryUsed")).toEqual(value(1_000 * MIB));
@@ -270,6 +291,63 @@ describe("Generation.sample()", () => {
     const before = callsOf(double, 1);
     samplesOf(generation);
     expect(callsOf(double, 1)).toBe(before);
+  });
+
+  test("knows the processes of a cut GPU by its instances, and asks for the whole card no more", async () => {
+    const double = await placeScenario({ gpus: [healthyGpu(0), CUT] });
+    const generation = openOn(double);
+    const [, sample] = samplesOf(generation);
+    expect(read(sample, "processes")).toEqual(value(3));
+    expect(sample?.processes?.map(({ pid, gpuInstance }) => [pid, gpuInstance])).toEqual([
+      [10, 1],
+      [20, 2],
+      [21, 2],
+    ]);
+    const lists = double.counters()["nvmlDeviceGetComputeRunningProcesses_v3"];
+    expect(lists?.byGpu.slice(0, 2)).toEqual([1, 2]);
+  });
+
+  test("uses no handle of an instance after a look has given out new ones", async () => {
+    const double = await placeScenario({ gpus: [healthyGpu(0), CUT] });
+    const generation = openOn(double);
+    samplesOf(generation);
+    const [kept] = CUT.mig.instances;
+    double.write({ gpus: [healthyGpu(0), { ...CUT, mig: { ...CUT.mig, instances: [kept] } }] });
+    // The double would end the process.
+    expect(samplesOf(generation, LATER)[1]?.instances).toHaveLength(2);
+    expect(generation.sample(millis(LATER + 1_000)).kind).toBe("changed");
+  });
+
+  test.each([
+    ["has gone", 15, "lost"],
+    ["fails", 16, "present"],
+  ] as const)(
+    "a known GPU that opens, %s and does not say who it is stays one GPU",
+    async (_, code, state) => {
+      const { source } = openOn(await placeScenario({ gpus: healthyGpus(2) }));
+      const rules = [{ kind: "ret", call: "nvmlDeviceGetUUID", gpu: 1, code }] as const;
+      const double = await placeScenario({ gpus: healthyGpus(2), rules });
+      const generation = openOn(double, { known: source.gpus });
+      expect(samplesOf(generation)).toMatchObject([
+        { uuid: healthyGpu(0).uuid, state: "present" },
+        { uuid: healthyGpu(1).uuid, state },
+      ]);
+      // It cannot be read again while it does not say that it is the one.
+      expect(generation.sample(LATER).kind).toBe("samples");
+      double.write({ gpus: healthyGpus(2) });
+      expect(generation.sample(millis(LATER * 2)).kind).toBe("changed");
+    },
+  );
+
+  test("a lost GPU that has moved to another place is not told twice", async () => {
+    const { source } = openOn(await placeScenario({ gpus: healthyGpus(3) }));
+    const gpus = [healthyGpu(0), healthyGpu(2), { ...healthyGpu(1), lost: true }];
+    const generation = openOn(await placeScenario({ gpus }), { known: source.gpus });
+    expect(samplesOf(generation).map(({ uuid, state }) => [uuid, state])).toEqual([
+      [healthyGpu(0).uuid, "present"],
+      [healthyGpu(2).uuid, "present"],
+      [healthyGpu(1).uuid, "lost"],
+    ]);
   });
 
   test("says which GPU wants a reset, and goes on with it", async () => {
@@ -365,6 +443,17 @@ describe("Generation.survey()", () => {
     expect(call("nvmlDeviceGetHandleByIndex_v2")?.codes).toEqual([0, 15]);
     expect(call("nvmlDeviceGetMemoryInfo_v2")).toMatchObject({ exported: false, codes: [-1, -1] });
     expect(call("nvmlInit_v2")?.codes).toEqual([0]);
+    // No GPU is among its parameters, and it is made for one all the same.
+    expect(call("nvmlGpmSampleAlloc")).toMatchObject({ exported: false, codes: [-1, -1] });
     expect(fields.find(({ name }) => name === "energy")).toEqual({ name: "energy", id: 83, codes: [0, -1] });
+  });
+
+  test("says for which GPU the calls of the counters were made", async () => {
+    const generation = openOn(await placeScenario({ gpus: [healthyGpu(0), { lost: true }] }));
+    samplesOf(generation);
+    samplesOf(generation, millis(1_000));
+    const { calls } = generation.survey();
+    for (const name of ["nvmlGpmSampleAlloc", "nvmlGpmMetricsGet"])
+      expect(calls.find((row) => row.name === name)?.codes).toEqual([0, -1]);
   });
 });

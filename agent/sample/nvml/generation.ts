@@ -56,7 +56,10 @@ export type SampleResult =
   | {
       readonly kind: "samples";
       readonly samples: readonly LiveSample[];
-      /** Whether a GPU has answered nothing, as one that is lost, that waits for its reset or that has just had it. */
+      /**
+       * Whether a GPU has answered nothing, as one that is lost, that waits for its reset or that has just had it, or has not
+       * told who it is.
+       */
       readonly anySilent: boolean;
     }
   /** The connection is dead; `source` says how. */

@@ -172,6 +172,27 @@ describe("createGenerations()", () => {
     expect(samples.map(({ readings }) => readingOf(readings, "power").kind)).toEqual(["value", "value"]);
   });
 
+  test.each(["nvmlDeviceGetName", "nvmlDeviceGetPciInfo_v3"] as const)(
+    "connects anew for a GPU that would not answer %s",
+    async (call) => {
+      const { double, clock, generations } = await setUp({
+        gpus: healthyGpus(1),
+        rules: [{ kind: "ret", call, code: 999, times: 1 }],
+      });
+      const known = () => {
+        const { source } = generations.cycle();
+        return source.state === "ready" ? source.gpus.map(({ name, busId }) => [name.kind, busId.kind]) : [];
+      };
+      expect(known()).not.toEqual([["value", "value"]]);
+      for (let second = 0; second < 10; second++) {
+        await clock.advance(1_000);
+        generations.cycle();
+      }
+      expect(known()).toEqual([["value", "value"]]);
+      expect(inits(double)).toBe(2);
+    },
+  );
+
   test("looks again at once when the driver says that MIG has changed", async () => {
     const { double, generations } = await setUp({ gpus: healthyGpus(1) });
     const before = generations.cycle().source;
@@ -181,6 +202,29 @@ describe("createGenerations()", () => {
     expect(inits(double)).toBe(2);
     expect(generations.cycle().source).not.toBe(before);
     expect(inits(double)).toBe(2);
+  });
+
+  test("connects anew once in a second while a card is cut, and once more when that is over", async () => {
+    const { double, clock, generations } = await setUp({ gpus: healthyGpus(1) });
+    generations.cycle();
+    for (let event = 0; event < 20; event++) {
+      generations.onEvents([eventOf("mig-changed")]);
+      await clock.advance(40);
+    }
+    expect(inits(double)).toBe(2);
+    generations.cycle();
+    expect(inits(double)).toBe(3);
+    generations.cycle();
+    expect(inits(double)).toBe(3);
+  });
+
+  test("hands over rows that hold", async () => {
+    const { double, generations } = await setUp({ gpus: healthyGpus(1) });
+    const [first] = generations.cycle().samples;
+    double.write({ gpus: [{ ...healthyGpu(0), powerMw: 1_000 }] });
+    const [second] = generations.cycle().samples;
+    const power = [first, second].map((sample) => sample && readingOf(sample.readings, "power"));
+    expect(power).toEqual([77.5, 1].map((value) => ({ kind: "value", value })));
   });
 
   test.each(["recovery-action", "unavailable"] as const)(

@@ -24,6 +24,9 @@ const GOOD_LIFE_MS = 30_000;
 const FIRST_SILENCE_MS = 10_000;
 const LONGEST_SILENCE_MS = 300_000;
 
+/** Cutting a card tells of every instance; more than one new connection in this time would be for nothing. */
+const RECUT_PAUSE_MS = 1_000;
+
 const RELEASED: GpuSource = {
   state: "failed",
   call: "release",
@@ -60,6 +63,9 @@ export function createGenerations(options: GenerationsOptions): Generations {
   let openedAt = 0;
   let pauseMs = FIRST_PAUSE_MS;
   let retryAt = 0;
+  let recutAt: number | null = null;
+  /** A MIG change was told too soon after another one; the next cycle looks. */
+  let isRecut = false;
   let silentSince: number | null = null;
   let silenceMs = FIRST_SILENCE_MS;
 
@@ -98,6 +104,7 @@ export function createGenerations(options: GenerationsOptions): Generations {
   };
 
   const reopen = (): void => {
+    isRecut = false;
     leave();
     generation = open();
   };
@@ -120,6 +127,7 @@ export function createGenerations(options: GenerationsOptions): Generations {
   const samples = (): GpuCycle["samples"] => {
     if (released) return [];
     if (generation === null && clock.monotonic() >= retryAt) generation = open();
+    else if (generation !== null && isRecut) reopen();
     let result = generation?.sample(clock.monotonic());
     if (result?.kind === "changed" && result.what === "driver") end();
     if (result?.kind === "changed" || (result?.kind === "samples" && isSilenceOver(result.anySilent))) {
@@ -142,8 +150,13 @@ export function createGenerations(options: GenerationsOptions): Generations {
     events: () => generation?.events ?? null,
     onEvents: (events) => {
       if (generation === null) return;
-      if (events.some(({ what }) => what.kind === "mig-changed")) reopen();
-      else if (events.some(({ what }) => what.kind === "recovery-action" || what.kind === "unavailable"))
+      if (events.some(({ what }) => what.kind === "mig-changed")) {
+        const now = clock.monotonic();
+        isRecut = recutAt !== null && now - recutAt < RECUT_PAUSE_MS;
+        if (isRecut) return;
+        recutAt = now;
+        reopen();
+      } else if (events.some(({ what }) => what.kind === "recovery-action" || what.kind === "unavailable"))
         generation.hasten();
     },
     survey: () => generation?.survey() ?? NO_SURVEY,

@@ -71,7 +71,7 @@ const failed = (code: number): Reading<number> => ({ kind: "failed", code });
 describe("openGpm()", () => {
   test("says nothing after the first sample and everything in its unit after the second", async () => {
     const { gpm, at, calls } = await sampler({ gpm: METRICS });
-    expect(gpm.supported).toBe(true);
+    expect(gpm.support).toEqual({ kind: "value", value: true });
     expect(at(0)).toEqual(PENDING);
     const expected: Record<GpuReadingName & `gpm${string}`, Reading<number>> = {
       gpmGraphicsActive: value(0.815),
@@ -156,7 +156,7 @@ describe("openGpm()", () => {
 
   test("asks a GPU without counters once", async () => {
     const { gpm, at, calls } = await sampler({});
-    expect(gpm.supported).toBe(false);
+    expect(gpm.support).toEqual({ kind: "value", value: false });
     for (const ms of [0, 1000, 20_000])
       expect(at(ms)).toEqual(all({ kind: "unsupported", code: NOT_SUPPORTED }));
     expect(calls("nvmlGpmQueryDeviceSupport")).toBe(1);
@@ -165,7 +165,7 @@ describe("openGpm()", () => {
 
   test("does without on a driver that knows no such counters", async () => {
     const { gpm, at } = await sampler({ gpm: METRICS }, [], { variant: "r510" });
-    expect(gpm.supported).toBe(false);
+    expect(gpm.support).toEqual({ kind: "value", value: false });
     expect(at(0)).toEqual(all({ kind: "unsupported", code: FUNCTION_NOT_FOUND }));
   });
 
@@ -175,7 +175,7 @@ describe("openGpm()", () => {
     ]);
     for (const ms of [0, 1000, 2000])
       expect(at(ms)).toEqual(all({ kind: "unsupported", code: NOT_SUPPORTED }));
-    expect(gpm.supported).toBe(false);
+    expect(gpm.support).toEqual({ kind: "value", value: false });
     expect(calls("nvmlGpmSampleGet")).toBe(1);
   });
 
@@ -183,12 +183,12 @@ describe("openGpm()", () => {
     const { gpm, at, calls } = await sampler({ gpm: METRICS }, [
       { kind: "ret", call: "nvmlGpmQueryDeviceSupport", code: 999, times: 2 },
     ]);
-    expect(gpm.supported).toBe(false);
+    expect(gpm.support).toEqual({ kind: "failed", code: 999 });
     expect(at(0)).toEqual(all(failed(999)));
     expect(at(1000)).toEqual(all(failed(999)));
     expect(calls("nvmlGpmQueryDeviceSupport")).toBe(2);
     expect(at(10_000)).toEqual(PENDING);
-    expect(gpm.supported).toBe(true);
+    expect(gpm.support).toEqual({ kind: "value", value: true });
   });
 
   test("says why it has no room for samples, and tries again", async () => {

@@ -3,7 +3,7 @@
 // counters always run; nothing here switches them on or off.
 
 import { kindOf, writeCode, writeReading } from "../../../shared/model/gpu-readings.ts";
-import type { GpuReadings } from "../../../shared/model/gpu-readings.ts";
+import type { GpuReadings, Reading } from "../../../shared/model/gpu-readings.ts";
 import {
   FUNCTION_NOT_FOUND,
   NO_DATA,
@@ -20,8 +20,8 @@ import type { Address } from "./native.ts";
 import type { Driver } from "./reader.ts";
 
 export interface Gpm {
-  /** Whether this GPU has counters of this kind. */
-  readonly supported: boolean;
+  /** Whether this GPU has counters of this kind, as far as it has said. */
+  readonly support: Reading<boolean>;
   /** Takes a sample and writes the gpm readings since the one before. `now` is monotonic. */
   readonly read: (readings: GpuReadings, now: Millis) => void;
   /** Gives back what the driver holds for us; before the connection is closed. */
@@ -94,8 +94,10 @@ export function openGpm(driver: Driver, gpu: number, handle: Address, gpuInstanc
 
   if (support !== SUCCESS) refuse(support);
   return {
-    get supported() {
-      return support === SUCCESS;
+    get support(): Reading<boolean> {
+      if (support === SUCCESS) return { kind: "value", value: true };
+      const kind = kindOf(support);
+      return kind === "unsupported" ? { kind: "value", value: false } : { kind, code: support };
     },
     read: (readings, now) => {
       if (!closed && isAskable(now) && (lastAt === null || now - lastAt >= SHORTEST_SPAN_MS)) sample(now);

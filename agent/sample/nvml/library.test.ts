@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -26,6 +26,14 @@ describe("locateLibrary()", () => {
     expect(located.kind).toBe("missing");
     if (located.kind === "missing")
       expect(located.detail).toBe(`${path}: cannot open shared object file: No such file or directory`);
+  });
+
+  test("goes on to the next place where one cannot be looked at", () => {
+    // As the mount of a driver's container that has gone, or any place that answers otherwise than "not there".
+    symlinkSync("loop", join(directory, "loop"));
+    const options = { path: null, driverRoots: [join(directory, "loop")] };
+    expect(candidates(options)).toEqual(candidates({ path: null, driverRoots: [] }));
+    expect(candidates({ path: join(directory, "loop"), driverRoots: [] })).toEqual([join(directory, "loop")]);
   });
 
   test("tells a file of another kind from a missing one", () => {

@@ -103,6 +103,14 @@ describe("listen()", () => {
     expect(scene.waits.length).toBeGreaterThan(3);
   });
 
+  test("goes round no faster when a GPU reports without end, and tells all of it", async () => {
+    const flood = Array.from({ length: 64 }, () => XID);
+    const scene = createScene({ wait: () => ({ tookMs: 0, events: flood }) });
+    expect(await scene.run(1_000)).toBeLessThan(1_003);
+    expect(scene.waits.length).toBeLessThanOrEqual(8);
+    expect(scene.heard).toHaveLength(scene.waits.length * 64);
+  });
+
   test("does not go round faster when waits end early with nothing", async () => {
     const scene = createScene({ wait: () => ({ tookMs: 0 }) });
     expect(await scene.run(1_000)).toBeLessThan(1_003);

@@ -5,6 +5,7 @@ import type { GpuEvent } from "../../../shared/model/gpu.ts";
 import { millis } from "../../../shared/model/units.ts";
 import type { Millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
+import { MOST_IN_ONE_TURN } from "./events.ts";
 import type { Events } from "./events.ts";
 import { sleepUnlessAborted } from "./loop.ts";
 
@@ -12,6 +13,9 @@ import { sleepUnlessAborted } from "./loop.ts";
 const LONGEST_WAIT_MS = 150;
 /** The end of the time is slept through: a wait in whole milliseconds could outlast it. */
 const SHORTEST_WAIT_MS = 5;
+
+/** A turn that was filled, or nearly: some of what the driver tells are two words for one event. */
+const FLOOD = MOST_IN_ONE_TURN / 2;
 
 export interface Listening {
   /** Asked before each wait, since a new connection has other ones. Null while there is no connection. */
@@ -39,9 +43,10 @@ export async function listen(listening: Listening, forMs: Millis, signal: AbortS
     const heard = events.wait(waitMs);
     if (heard.length > 0) listening.onEvents(heard);
     await listening.yield();
-    // A wait that ends early without having heard anything must not become a busy loop.
+    // A wait that ends early without having heard anything must not become a busy loop; nor must a GPU that reports
+    // without end, which would bury the main thread in messages. What the driver keeps meanwhile is heard afterwards.
     const earlyMs = waitMs - (clock.monotonic() - startedAt);
-    if (heard.length === 0 && earlyMs > SHORTEST_WAIT_MS)
+    if ((heard.length === 0 || heard.length >= FLOOD) && earlyMs > SHORTEST_WAIT_MS)
       await sleepUnlessAborted(clock, millis(earlyMs), signal);
   }
 }

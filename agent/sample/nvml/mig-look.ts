@@ -23,7 +23,12 @@ export type Look =
   | { readonly kind: "unsupported" }
   | { readonly kind: "off" }
   | { readonly kind: "on"; readonly found: readonly Found[] }
-  | { readonly kind: "failed"; readonly code: number };
+  | {
+      readonly kind: "failed";
+      readonly code: number;
+      /** The handles that were given out before it failed. */
+      readonly given: readonly Address[];
+    };
 
 const MODE: Ask<number> = [
   // The second number is the mode after the next reset, which changes nothing yet.
@@ -44,14 +49,15 @@ const COMPUTE_INSTANCE = word("nvmlDeviceGetComputeInstanceId", MOST_ID);
 export function lookAtMig(driver: Driver, gpu: number, handle: Address): Look {
   const mode = askOnce(driver, MODE, gpu, handle);
   if (mode.kind === "unsupported") return { kind: "unsupported" };
-  if (mode.kind !== "value") return { kind: "failed", code: mode.code };
+  if (mode.kind !== "value") return { kind: "failed", code: mode.code, given: [] };
   if (mode.value !== ENUMS.NVML_DEVICE_MIG_ENABLE) return { kind: "off" };
   const slots = askOnce(driver, SLOTS, gpu, handle);
-  if (slots.kind !== "value") return { kind: "failed", code: slots.code };
+  if (slots.kind !== "value") return { kind: "failed", code: slots.code, given: [] };
   const found: Found[] = [];
+  const given: Address[] = [];
   for (let slot = 0; slot < slots.value; slot++) {
-    const instance = lookAtSlot(driver, gpu, handle, slot);
-    if (typeof instance === "number") return { kind: "failed", code: instance };
+    const instance = lookAtSlot(driver, gpu, handle, slot, given);
+    if (typeof instance === "number") return { kind: "failed", code: instance, given };
     if (instance !== null) found.push(instance);
   }
   return { kind: "on", found };
@@ -73,8 +79,14 @@ function listOf(look: Look, word: (found: Found) => string): string {
   return look.kind === "on" ? look.found.map(word).join(" ") : look.kind;
 }
 
-/** Null for an empty slot, or the code for which nothing is known of it. */
-function lookAtSlot(driver: Driver, gpu: number, parent: Address, slot: number): Found | number | null {
+/** Null for an empty slot, or the code for which nothing is known of it. Adds the handle that it got to `given`. */
+function lookAtSlot(
+  driver: Driver,
+  gpu: number,
+  parent: Address,
+  slot: number,
+  given: Address[],
+): Found | number | null {
   const ways: Ask<Address> = [
     {
       ...selected("nvmlDeviceGetMigDeviceHandleByIndex", slot, HANDLE_BYTES),
@@ -85,6 +97,7 @@ function lookAtSlot(driver: Driver, gpu: number, parent: Address, slot: number):
   // One that this container was not given is somebody else's.
   if (opened.kind !== "value") return opened.code === NO_PERMISSION ? null : absence(opened.code);
   const handle = opened.value;
+  given.push(handle);
   const uuid = askOnce(driver, UUID, gpu, handle);
   if (uuid.kind !== "value") return absence(uuid.code);
   const gpuInstance = askOnce(driver, GPU_INSTANCE, gpu, handle);

@@ -57,6 +57,15 @@ function memoryOf(samples: readonly MigSample[]): readonly (number | undefined)[
 }
 
 describe("openMig()", () => {
+  test("has changed when a look fails that was given other handles, and not when one fails with its own", async () => {
+    const { mig, rewrite } = await open(cut(SMALL, LARGE));
+    const rules = [{ kind: "ret", call: "nvmlDeviceGetComputeInstanceId", code: 999 }] as const;
+    rewrite(cut(SMALL, LARGE), { rules });
+    expect(mig.changed()).toBe(false);
+    rewrite(cut(LARGE), { rules });
+    expect(mig.changed()).toBe(true);
+  });
+
   test("knows a card that cannot be cut, and does not ask it again", async () => {
     const { mig, calls } = await open({});
     expect(mig.state).toEqual({ kind: "unsupported" });

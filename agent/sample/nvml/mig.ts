@@ -59,11 +59,13 @@ export function openMig(driver: Driver, gpu: number, handle: Address, options: M
   /** A handle was refused, as after an instance was cut anew: it can have the ids of the old one, and another handle. */
   let gone = false;
 
+  const stateOf = (): MigState => {
+    if (look.kind === "failed") return { kind: "failed", code: look.code };
+    if (look.kind === "off") return look;
+    return { kind: "on", instances: found.map((one) => describe(driver, gpu, one, card)) };
+  };
   return {
-    state:
-      look.kind === "on"
-        ? { kind: "on", instances: found.map((one) => describe(driver, gpu, one, card)) }
-        : look,
+    state: stateOf(),
     instances: found,
     sample: (now) =>
       samplers.map((sample) => {
@@ -73,8 +75,9 @@ export function openMig(driver: Driver, gpu: number, handle: Address, options: M
       }),
     changed: () => {
       const next = lookAtMig(driver, gpu, handle);
-      // A look that fails has seen nothing new.
-      if (next.kind === "failed") return false;
+      // A look that fails has seen nothing new, unless it was given handles beside which ours may not stand any more.
+      if (next.kind === "failed")
+        return look.kind === "on" && next.given.some((one) => !found.some((known) => known.handle === one));
       return fingerprintOf(next) !== fingerprintOf(look) || (gone && handlesOf(next) !== handlesOf(look));
     },
     close: () => {
