@@ -30,6 +30,8 @@ const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 /** Below it the process was kept from its work, and a leak by the cycle from showing. */
 const CYCLES_SHARE = 0.9;
+/** In half an hour it is about 1. A trial too short to see anything must not pass for one that has seen nothing. */
+const ERROR_AT_MOST = 5;
 const BUNDLE_DIR = ".cache/soak";
 
 export async function run({ minutes = MINUTES }: { readonly minutes?: number } = {}): Promise<Figure[]> {
@@ -96,6 +98,7 @@ function figuresOf(
   return [
     figure("rss_slope_mib_per_h", atLeast(rss), "MiB/h", { max: 0 }),
     figure("anon_slope_mib_per_h", atLeast(anon), "MiB/h", { max: 0 }),
+    figure("slope_error_mib_per_h", Math.max(rss.error, anon.error), "MiB/h", { max: ERROR_AT_MOST }),
     figure("cycles_share", cycles / meant, "of those due", { min: CYCLES_SHARE }),
   ];
 }

@@ -6,6 +6,7 @@
 // native call that does not return, both wait for it. When stop() says "hung", the caller ends the process by
 // SIGKILL on itself; it does so only then, because killing a process inside a driver call can freeze the GPU.
 
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 
 import type { GpuSource, GpuSurvey } from "../../../shared/model/gpu.ts";
@@ -137,6 +138,9 @@ export function startSampler(options: SamplerOptions): GpuSampler {
 }
 
 function startWorker(url: URL, settings: WorkerSettings, onMessage: (message: FromWorker) => void): Worker {
+  // A process that was started with --max-old-space-size gives that to every thread's heap, whatever the thread's own
+  // limits say. A heap takes the flag when it is made, so the main thread's stays as it is.
+  setFlagsFromString(`--max-old-space-size=${WORKER_LIMITS.maxOldGenerationSizeMb}`);
   const worker = new Worker(url, { name: "nvml", workerData: settings, resourceLimits: WORKER_LIMITS });
   worker.on("message", onMessage);
   return worker;
