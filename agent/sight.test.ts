@@ -7,7 +7,7 @@ import type { GpuCycle, GpuSample, GpuSource, MigInstance } from "../shared/mode
 import { NOT_SUPPORTED } from "../shared/model/nvml-status.ts";
 import { epochMs, millis } from "../shared/model/units.ts";
 import { createFakeClock } from "../test/build/clock.ts";
-import { aGpu, aLostGpu, aSample, ready } from "../test/build/gpu.ts";
+import { aGpu, aHolder, aLostGpu, aSample, ready } from "../test/build/gpu.ts";
 import { createSight } from "./sight.ts";
 
 const two = ready(aGpu(0), aGpu(1));
@@ -128,17 +128,7 @@ describe("createSight()", () => {
 });
 
 describe("createSight() of what others have found out", () => {
-  const holder = (more: Partial<GpuHolder> = {}): GpuHolder => ({
-    namespace: "ml",
-    pod: "train-0",
-    container: "main",
-    resource: "nvidia.com/gpu",
-    device: "GPU-0",
-    gpu: "GPU-0",
-    instance: null,
-    replica: null,
-    ...more,
-  });
+  const holder = aHolder;
   const held = (at: number, ...holders: readonly GpuHolder[]): GpuAllocation => ({
     kind: "known",
     at: epochMs(at),

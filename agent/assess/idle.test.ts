@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { GpuAllocation, GpuHolder } from "../../shared/model/gpu-allocation.ts";
 import type { GpuSource, Window } from "../../shared/model/gpu.ts";
 import { epochMs, millis, ratio } from "../../shared/model/units.ts";
-import { aGpu } from "../../test/build/gpu.ts";
+import { aGpu, aHolder } from "../../test/build/gpu.ts";
 import { idleness, sourceDetail } from "./idle.ts";
 import type { GpuView } from "./view.ts";
 
@@ -55,16 +55,7 @@ describe("idleness()", () => {
   });
 
   test("what a pod holds besides is not idle: an agent that is shown one GPU of eight does not speak for the rest", () => {
-    const holder = {
-      namespace: "ml",
-      pod: "train-0",
-      container: "main",
-      resource: "nvidia.com/gpu",
-      device: "GPU-0",
-      gpu: "GPU-0",
-      instance: null,
-      replica: null,
-    };
+    const holder = aHolder();
     const asked = (...holders: readonly GpuHolder[]): ReturnType<typeof idleness> =>
       idleness(node([gpu(0, window(0))], { allocation: { ...NOBODY, holders } }), 0.05);
     expect(asked(holder).kind).toBe("idle");

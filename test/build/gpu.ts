@@ -1,5 +1,6 @@
 // GPUs and what they say, for tests: an identity with everything known, samples with the values that a test is about.
 
+import type { GpuHolder } from "../../shared/model/gpu-allocation.ts";
 import { failedReadings, readingsOf } from "../../shared/model/gpu-readings.ts";
 import type { GpuReadingName, Reading } from "../../shared/model/gpu-readings.ts";
 import type { GpuIdentity, GpuSample, GpuSource } from "../../shared/model/gpu.ts";
@@ -63,6 +64,21 @@ export function aSample(
 
 export function aLostGpu(index: number): GpuSample {
   return aSample(index, {}, { state: "lost", readings: failedReadings(GPU_IS_LOST) });
+}
+
+/** The container `main` of the pod `team-a/train-0`, which has the whole GPU `GPU-0`. */
+export function aHolder(overrides: Partial<GpuHolder> = {}): GpuHolder {
+  return {
+    namespace: "team-a",
+    pod: "train-0",
+    container: "main",
+    resource: "nvidia.com/gpu",
+    device: "GPU-0",
+    gpu: "GPU-0",
+    instance: null,
+    replica: null,
+    ...overrides,
+  };
 }
 
 export function ready(...gpus: readonly GpuIdentity[]): GpuSource {

@@ -4,7 +4,7 @@ import type { GpuAllocation, GpuHolder } from "../../../shared/model/gpu-allocat
 import { readingsOf } from "../../../shared/model/gpu-readings.ts";
 import type { GpuIdentity, GpuSample, MigInstance } from "../../../shared/model/gpu.ts";
 import { bytes, epochMs } from "../../../shared/model/units.ts";
-import { aGpu, aLostGpu, aSample, ready, value } from "../../../test/build/gpu.ts";
+import { aGpu, aHolder, aLostGpu, aSample, ready, value } from "../../../test/build/gpu.ts";
 import { planDcgm } from "./dcgm-counters.ts";
 import type { DcgmCounter } from "./dcgm-counters.ts";
 import { DCGM_FIELDS } from "./dcgm-fields.ts";
@@ -53,16 +53,7 @@ const named = (all: readonly string[], name: string): readonly string[] =>
 const CARD = `gpu="0",UUID="GPU-0",pci_bus_id="00000000:3B:00.0",device="nvidia0",modelName="NVIDIA H200"`;
 const REST = `Hostname="gpu-1",DCGM_FI_DRIVER_VERSION="580.95.05"`;
 
-const HOLDER: GpuHolder = {
-  namespace: "team-a",
-  pod: "train-0",
-  container: "main",
-  resource: "nvidia.com/gpu",
-  device: "GPU-0",
-  gpu: "GPU-0",
-  instance: null,
-  replica: null,
-};
+const HOLDER = aHolder();
 
 function instance(
   uuid: string,

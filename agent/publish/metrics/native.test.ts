@@ -10,7 +10,7 @@ import {
 } from "../../../shared/model/gpu-readings.ts";
 import type { GpuIdentity, GpuSample } from "../../../shared/model/gpu.ts";
 import { bytes, epochMs } from "../../../shared/model/units.ts";
-import { aGpu, aLostGpu, aSample, ready, value } from "../../../test/build/gpu.ts";
+import { aGpu, aHolder, aLostGpu, aSample, ready, value } from "../../../test/build/gpu.ts";
 import { MIG_FAMILIES, MORE_FAMILIES, READING_FAMILIES } from "./native-families.ts";
 import { nativeBlocks } from "./native.ts";
 import { shownGpus, strayHolders } from "./shown.ts";
@@ -53,16 +53,7 @@ function cutGpu(): GpuIdentity {
   });
 }
 
-const HOLDER: GpuHolder = {
-  namespace: "team-a",
-  pod: "train-0",
-  container: "main",
-  resource: "nvidia.com/gpu",
-  device: "GPU-0",
-  gpu: "GPU-0",
-  instance: null,
-  replica: null,
-};
+const HOLDER = aHolder();
 
 const NATIVE_FAMILIES = [...READING_FAMILIES, ...MIG_FAMILIES, ...MORE_FAMILIES];
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { GpuSource } from "../../../shared/model/gpu.ts";
 import { epochMs, millis } from "../../../shared/model/units.ts";
 import { createFakeClock } from "../../../test/build/clock.ts";
-import { aGpu, aLostGpu, aSample, ready } from "../../../test/build/gpu.ts";
+import { aGpu, aHolder, aLostGpu, aSample, ready } from "../../../test/build/gpu.ts";
 import { createSight } from "../../sight.ts";
 import { nodeBlocks, nodeFigures } from "./node-figures.ts";
 
@@ -34,16 +34,7 @@ describe("the figures of the node", () => {
       [`${UTILIZATION}{node="n",of="healthy"} 0.75`],
       [`${GPUS}{node="n",of="healthy"} 2`],
     ]);
-    const holder = {
-      namespace: "ml",
-      pod: "train-0",
-      container: "main",
-      resource: "nvidia.com/gpu",
-      device: "GPU-0",
-      gpu: "GPU-0",
-      instance: null,
-      replica: null,
-    };
+    const holder = aHolder();
     sight.onAllocation({ kind: "known", at: epochMs(0), holders: [holder] });
     expect(told()).toEqual([
       [`${UTILIZATION}{node="n",of="healthy"} 0.75`, `${UTILIZATION}{node="n",of="allocated"} 1`],

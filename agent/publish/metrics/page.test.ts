@@ -4,13 +4,12 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import type { GpuHolder } from "../../../shared/model/gpu-allocation.ts";
 import { failedReadings, GPU_READING_NAMES } from "../../../shared/model/gpu-readings.ts";
 import { epochMs, millis, ratio } from "../../../shared/model/units.ts";
 import type { MetricsFormat } from "../../../shared/runtime/exposition.ts";
 import { createLogSink } from "../../../shared/runtime/log.ts";
 import { createMetrics } from "../../../shared/runtime/metrics.ts";
-import { aGpu, aSample, ready } from "../../../test/build/gpu.ts";
+import { aGpu, aHolder, aSample, ready } from "../../../test/build/gpu.ts";
 import { healthSeries } from "../../assess/health/series.ts";
 import type { RollUp } from "../../assess/roll-up.ts";
 import { DCGM_DEFAULT_COUNTERS, planDcgm } from "./dcgm-counters.ts";
@@ -73,16 +72,7 @@ function setUp(names: PageNames, first: Shown) {
   };
 }
 
-const HOLDER: GpuHolder = {
-  namespace: "team-a",
-  pod: "train-0",
-  container: "main",
-  resource: "nvidia.com/gpu",
-  device: "GPU-0",
-  gpu: "GPU-0",
-  instance: null,
-  replica: null,
-};
+const HOLDER = aHolder();
 
 function aRollUp(gpus: number, mean: number | null): RollUp {
   const window =
