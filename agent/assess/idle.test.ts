@@ -62,7 +62,7 @@ describe("idleness()", () => {
     const { kind, reading } = asked(holder, { ...holder, pod: "train-1", device: "GPU-7", gpu: null });
     expect(kind).toBe("not-idle");
     expect(reading).toMatchObject({ gpu: "GPU-7", p95: null });
-    expect(reading.detail).toContain("ml/train-1 holds GPU-7, which is no GPU that the driver shows");
+    expect(reading.detail).toContain("team-a/train-1 holds GPU-7, which is no GPU that the driver shows");
     const unknown: GpuAllocation = { kind: "unknown", why: "no socket" };
     expect(idleness(node([gpu(0, window(0))], { allocation: unknown }), 0.05).kind).toBe("idle");
   });

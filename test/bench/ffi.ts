@@ -11,11 +11,11 @@ import { fileURLToPath } from "node:url";
 
 import koffi from "koffi";
 
+import { createBlocks } from "../../agent/sample/nvml/driver.ts";
 import { FIELD_TABLE } from "../../agent/sample/nvml/field-table.ts";
 import { openGeneration } from "../../agent/sample/nvml/generation.ts";
 import type { Generation } from "../../agent/sample/nvml/generation.ts";
 import { createMarkBuffer, createMarkWriter } from "../../agent/sample/nvml/marks.ts";
-import { createBlocks } from "../../agent/sample/nvml/reader.ts";
 import { valueOf } from "../../shared/model/gpu-readings.ts";
 import { SUCCESS } from "../../shared/model/nvml-status.ts";
 import { millis } from "../../shared/model/units.ts";

@@ -4,10 +4,10 @@
 import { onTestFinished } from "vitest";
 
 import { kept } from "../../agent/sample/nvml/device.ts";
+import { createBlocks } from "../../agent/sample/nvml/driver.ts";
 import { openGeneration } from "../../agent/sample/nvml/generation.ts";
 import type { Generation, GenerationOptions, OpenResult } from "../../agent/sample/nvml/generation.ts";
 import { createMarkBuffer, createMarkWriter } from "../../agent/sample/nvml/marks.ts";
-import { createBlocks } from "../../agent/sample/nvml/reader.ts";
 import type { GpuSample } from "../../shared/model/gpu.ts";
 import { millis } from "../../shared/model/units.ts";
 import type { Millis } from "../../shared/model/units.ts";

@@ -4,12 +4,12 @@
 import { onTestFinished } from "vitest";
 
 import type { CallName } from "../../agent/sample/nvml/calls.ts";
+import { createBlocks } from "../../agent/sample/nvml/driver.ts";
+import type { Driver } from "../../agent/sample/nvml/driver.ts";
 import { HANDLE_BYTES } from "../../agent/sample/nvml/layout.ts";
 import { locateLibrary } from "../../agent/sample/nvml/library.ts";
 import { createMarkBuffer, createMarkWriter } from "../../agent/sample/nvml/marks.ts";
 import type { Address } from "../../agent/sample/nvml/native.ts";
-import { createBlocks } from "../../agent/sample/nvml/reader.ts";
-import type { Driver } from "../../agent/sample/nvml/reader.ts";
 import type { BuildOptions } from "../nvml-double/build.ts";
 import { createDouble } from "../nvml-double/fixture.ts";
 import type { Double } from "../nvml-double/fixture.ts";

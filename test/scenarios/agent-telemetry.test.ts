@@ -7,9 +7,9 @@ import { seededRandom } from "../../shared/model/random.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { connectNats } from "../../shared/runtime/nats.ts";
-import type { AgentProcess } from "../build/agent.ts";
 import { startFakeKubelet } from "../build/kubelet.ts";
 import { healthyGpu, healthyGpus } from "../nvml-double/fixture.ts";
+import { page, reportsOf, untilReported as awaitReport } from "./agent-heard.ts";
 import { createScene, idleGpu } from "./agent-scene.ts";
 import type { Scene } from "./agent-scene.ts";
 
@@ -20,27 +20,12 @@ afterEach(async () => {
 
 const QUICK = { GPUAS_SAMPLE_INTERVAL: "200ms", GPUAS_REPORT_INTERVAL: "1s" };
 
-const reports = (): readonly GpuReport[] =>
-  scene.heard.flatMap((one) => (one.kind === "report" ? [one.message] : []));
-
-async function untilReported(
+const reports = (): readonly GpuReport[] => reportsOf(scene);
+const untilReported = (
   what: string,
   fits: (report: GpuReport) => boolean,
   withinMs?: number,
-): Promise<GpuReport> {
-  await scene.until(what, () => reports().some(fits), withinMs);
-  const found = reports().find(fits);
-  if (found === undefined) throw new Error(what);
-  return found;
-}
-
-async function page(
-  agent: AgentProcess,
-  path: string,
-): Promise<{ readonly status: number; readonly body: string }> {
-  const answer = await fetch(new URL(path, agent.url));
-  return { status: answer.status, body: await answer.text() };
-}
+): Promise<GpuReport> => awaitReport(scene, what, fits, withinMs === undefined ? {} : { withinMs });
 
 /** Hears reports as they come, and can ask. */
 async function listen() {

@@ -3,8 +3,8 @@
 
 import { meaningOf } from "../../../shared/model/nvml-status.ts";
 import type { CallName } from "./calls.ts";
+import type { Driver } from "./driver.ts";
 import { marked } from "./marks.ts";
-import type { Driver } from "./reader.ts";
 
 /** `gpu` null: the call concerns none. */
 export function ask(driver: Driver, call: CallName, gpu: number | null, run: () => number): number {

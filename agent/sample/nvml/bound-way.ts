@@ -4,10 +4,10 @@
 import { FUNCTION_NOT_FOUND } from "../../../shared/model/nvml-status.ts";
 import { numberOf } from "./calls.ts";
 import type { CallName } from "./calls.ts";
+import type { Driver } from "./driver.ts";
 import type { MarkWriter } from "./marks.ts";
 import type { Address, Block, Bound } from "./native.ts";
 import type { Way } from "./question.ts";
-import type { Driver } from "./reader.ts";
 
 /**
  * A way with everything that does not change bound once. All have the same members, so that the inner loop is compiled

@@ -13,10 +13,10 @@ import type { Double } from "../../../test/nvml-double/fixture.ts";
 import type { Rule } from "../../../test/nvml-double/scenario.ts";
 import { CALL_NAMES, CALLS } from "./calls.ts";
 import type { CallName } from "./calls.ts";
+import { createBlocks } from "./driver.ts";
 import { FIELD_TABLE } from "./field-table.ts";
 import type { OpenResult } from "./generation.ts";
 import type { Library } from "./library.ts";
-import { createBlocks } from "./reader.ts";
 import { FAST_QUESTIONS, SLOW_QUESTIONS } from "./readings.ts";
 
 /** 4321 stands for a code of a header to come. */

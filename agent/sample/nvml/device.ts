@@ -14,6 +14,7 @@ import type { GpuReadings, Reading } from "../../../shared/model/gpu-readings.ts
 import type { GpuIdentity, GpuProcess, GpuSample } from "../../../shared/model/gpu.ts";
 import { GPU_IS_LOST, meaningOf, SUCCESS } from "../../../shared/model/nvml-status.ts";
 import type { Millis } from "../../../shared/model/units.ts";
+import type { Driver } from "./driver.ts";
 import type { EventSubject } from "./events.ts";
 import { openFields } from "./fields.ts";
 import type { Fields } from "./fields.ts";
@@ -25,7 +26,7 @@ import { createNvlinkReader } from "./nvlinks.ts";
 import { fastestBytesPerSecond } from "./pcie-bytes.ts";
 import { createCardProcessReader } from "./processes.ts";
 import { askOnce, createReader } from "./reader.ts";
-import type { Driver, Reader } from "./reader.ts";
+import type { Reader } from "./reader.ts";
 import { FALLBACK_QUESTIONS, FAST_QUESTIONS, SLOW_QUESTIONS } from "./readings.ts";
 
 export interface DeviceOptions {

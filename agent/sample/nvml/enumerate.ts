@@ -14,12 +14,12 @@ import { ask } from "./ask.ts";
 import { TEXT_SIZES } from "./constants.ts";
 import { absentDevice, createDevice } from "./device.ts";
 import type { Device, DeviceOptions } from "./device.ts";
+import type { Driver } from "./driver.ts";
 import { isIdentified, unidentified, UUID } from "./identity.ts";
 import { HANDLE_BYTES, UINT32_BYTES } from "./layout.ts";
 import { textOf } from "./native.ts";
 import type { Address } from "./native.ts";
 import { askOnce, createReader } from "./reader.ts";
-import type { Driver } from "./reader.ts";
 import { FAST_QUESTIONS } from "./readings.ts";
 
 /** More than any node has: a larger count is no answer. */

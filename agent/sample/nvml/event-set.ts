@@ -4,9 +4,9 @@
 import { NO_DATA, NOT_SUPPORTED, SUCCESS } from "../../../shared/model/nvml-status.ts";
 import { ask } from "./ask.ts";
 import { EVENT_TYPES, NOT_AVAILABLE_32 } from "./constants.ts";
+import type { Driver } from "./driver.ts";
 import { EVENT_DATA, HANDLE_BYTES, UINT64_BYTES } from "./layout.ts";
 import type { Address } from "./native.ts";
-import type { Driver } from "./reader.ts";
 
 export interface EventSets {
   /** The code, and the address of the set when it is SUCCESS. */

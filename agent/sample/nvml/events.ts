@@ -6,10 +6,10 @@ import type { GpuEvent, GpuUuid } from "../../../shared/model/gpu.ts";
 import { GPU_IS_LOST, meaningOf, SUCCESS, TIMEOUT } from "../../../shared/model/nvml-status.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import { EVENT_TYPES } from "./constants.ts";
+import type { Driver } from "./driver.ts";
 import { bindEventSets } from "./event-set.ts";
 import type { EventSets, RawEvent } from "./event-set.ts";
 import type { Address } from "./native.ts";
-import type { Driver } from "./reader.ts";
 
 export interface EventSubject {
   readonly index: number;

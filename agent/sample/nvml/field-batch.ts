@@ -13,12 +13,12 @@ import {
 import type { Millis } from "../../../shared/model/units.ts";
 import { numberOf } from "./calls.ts";
 import { VALUE_TYPES } from "./constants.ts";
+import type { Driver } from "./driver.ts";
 import type { FieldRow } from "./field-table.ts";
 import { arm, entryCode, entryType, entryValue, UNTOUCHED, writeEntry } from "./field-value.ts";
 import { FIELD_VALUE } from "./layout.ts";
 import type { Address, Block } from "./native.ts";
 import type { WrappingCounter } from "./pcie-bytes.ts";
-import type { Driver } from "./reader.ts";
 
 /** A field that answers, with one entry for each of its scopes. */
 export interface Planned {

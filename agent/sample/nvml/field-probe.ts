@@ -10,11 +10,11 @@ import {
   SUCCESS,
 } from "../../../shared/model/nvml-status.ts";
 import { numberOf } from "./calls.ts";
+import type { Driver } from "./driver.ts";
 import type { FieldCandidate, FieldRow, Numbering } from "./field-table.ts";
 import { entryCode, entryType, entryValue, scopesOf, UNTOUCHED, writeEntry } from "./field-value.ts";
 import { FIELD_VALUE } from "./layout.ts";
 import type { Address } from "./native.ts";
-import type { Driver } from "./reader.ts";
 
 /** One field of one scope, asked alone. `value` is in the driver's unit, NaN unless `code` is SUCCESS. */
 export interface Answer {

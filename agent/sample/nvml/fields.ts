@@ -13,6 +13,7 @@ import {
 } from "../../../shared/model/nvml-status.ts";
 import type { Millis } from "../../../shared/model/units.ts";
 import { VALUE_TYPES } from "./constants.ts";
+import type { Driver } from "./driver.ts";
 import { createFieldBatch } from "./field-batch.ts";
 import type { FieldBatch, Planned } from "./field-batch.ts";
 import { bindAskAlone, numberingOf, probe } from "./field-probe.ts";
@@ -22,7 +23,6 @@ import type { FieldRow, Numbering } from "./field-table.ts";
 import type { Address } from "./native.ts";
 import { createWrappingCounter, wrapsUnseen } from "./pcie-bytes.ts";
 import { putCode } from "./question.ts";
-import type { Driver } from "./reader.ts";
 
 export interface FieldOptions {
   /** 580 of 580.95.05; 0 when it is not known. */

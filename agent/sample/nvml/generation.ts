@@ -9,13 +9,13 @@ import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import { initialize, shutDown, sourceOf } from "./connection.ts";
 import type { Outcome } from "./connection.ts";
 import type { Device, LiveSample } from "./device.ts";
+import type { Driver } from "./driver.ts";
 import { countDevices, driverVersion, enumerate, returns } from "./enumerate.ts";
 import { openEvents } from "./events.ts";
 import type { Events } from "./events.ts";
 import { locateLibrary } from "./library.ts";
 import type { Library, LibraryOptions, Located } from "./library.ts";
 import type { MarkWriter } from "./marks.ts";
-import type { Driver } from "./reader.ts";
 import { surveyOf } from "./survey.ts";
 
 /** How often it is asked whether the driver and its GPUs are still the same, and whether an absent one is back. */

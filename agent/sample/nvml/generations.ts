@@ -6,11 +6,11 @@ import type { GpuCycle, GpuEvent, GpuIdentity, GpuSource, GpuSurvey } from "../.
 import { NOT_ASKED } from "../../../shared/model/nvml-status.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { kept } from "./device.ts";
+import { createBlocks } from "./driver.ts";
 import type { Events } from "./events.ts";
 import { openGeneration } from "./generation.ts";
 import type { Generation, GenerationOptions } from "./generation.ts";
 import type { Library } from "./library.ts";
-import { createBlocks } from "./reader.ts";
 import { NO_SURVEY } from "./survey.ts";
 
 const FIRST_PAUSE_MS = 1_000;

@@ -6,9 +6,9 @@ import { FUNCTION_NOT_FOUND, NO_DATA, SUCCESS } from "../../../shared/model/nvml
 import { ratioFromPercent } from "../../../shared/model/units.ts";
 import { ask } from "./ask.ts";
 import { GPM_METRICS } from "./constants.ts";
+import type { Driver } from "./driver.ts";
 import { GPM_METRIC, GPM_METRICS_GET } from "./layout.ts";
 import type { Address } from "./native.ts";
-import type { Driver } from "./reader.ts";
 
 /**
  * Rates come in mebibytes a second. The header says so, and an H100 with driver 580.159 agrees: while 54.4 GB/s were

@@ -14,10 +14,10 @@ import {
 import type { Millis } from "../../../shared/model/units.ts";
 import { ask } from "./ask.ts";
 import type { CallName } from "./calls.ts";
+import type { Driver } from "./driver.ts";
 import { bindMetricsGet, METRICS } from "./gpm-metrics.ts";
 import { GPM_SUPPORT, HANDLE_BYTES } from "./layout.ts";
 import type { Address } from "./native.ts";
-import type { Driver } from "./reader.ts";
 
 export interface Gpm {
   /** Whether this GPU has counters of this kind, as far as it has said. */

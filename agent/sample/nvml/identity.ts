@@ -9,13 +9,13 @@ import { bytes, celsius, hertz, watts } from "../../../shared/model/units.ts";
 import type { Bytes, Celsius, Hertz, Watts } from "../../../shared/model/units.ts";
 import type { CallOf } from "./calls.ts";
 import { ENUMS, TEXT_SIZES } from "./constants.ts";
+import type { Driver } from "./driver.ts";
 import { MEMORY_V1, MEMORY_V2, PCI_INFO, UINT32_BYTES } from "./layout.ts";
 import { textOf } from "./native.ts";
 import type { Address } from "./native.ts";
 import { pair, plain, selected, struct, text, uint32, uint64 } from "./question.ts";
 import type { Ask } from "./question.ts";
 import { askOnce } from "./reader.ts";
-import type { Driver } from "./reader.ts";
 
 const MOST = 0xfffffffe;
 const MOST_MILLIWATTS = 100_000_000;

@@ -5,12 +5,12 @@ import type { GpuUuid } from "../../../shared/model/gpu.ts";
 import { INVALID_ARGUMENT, NO_PERMISSION, NOT_FOUND } from "../../../shared/model/nvml-status.ts";
 import type { CallOf } from "./calls.ts";
 import { ENUMS, TEXT_SIZES } from "./constants.ts";
+import type { Driver } from "./driver.ts";
 import { HANDLE_BYTES, UINT32_BYTES } from "./layout.ts";
 import type { Address } from "./native.ts";
 import { pair, plain, selected, text, uint32 } from "./question.ts";
 import type { Ask } from "./question.ts";
 import { askOnce } from "./reader.ts";
-import type { Driver } from "./reader.ts";
 
 export interface Found {
   readonly handle: Address;

@@ -7,6 +7,7 @@ import type { GpuIdentity, MigInstance, MigSample, MigState } from "../../../sha
 import { bytes } from "../../../shared/model/units.ts";
 import type { Bytes, Millis } from "../../../shared/model/units.ts";
 import { TEXT_SIZES } from "./constants.ts";
+import type { Driver } from "./driver.ts";
 import { openGpm } from "./gpm.ts";
 import type { Gpm } from "./gpm.ts";
 import { DEVICE_ATTRIBUTES, MEMORY_V1, MEMORY_V2 } from "./layout.ts";
@@ -18,7 +19,6 @@ import type { Address } from "./native.ts";
 import { struct, text, uint32, uint64 } from "./question.ts";
 import type { Ask } from "./question.ts";
 import { askOnce, createReader } from "./reader.ts";
-import type { Driver } from "./reader.ts";
 import { FAST_QUESTIONS } from "./readings.ts";
 
 export interface Mig {

@@ -5,10 +5,11 @@ import { READING_AT } from "../../../shared/model/gpu-readings.ts";
 import { INVALID_ARGUMENT, meaningOf, SUCCESS } from "../../../shared/model/nvml-status.ts";
 import { ask } from "./ask.ts";
 import { LIMITS } from "./constants.ts";
+import type { Driver } from "./driver.ts";
 import { UINT32_BYTES } from "./layout.ts";
 import { put } from "./question.ts";
 import { writeCodes } from "./reader.ts";
-import type { Driver, Reader } from "./reader.ts";
+import type { Reader } from "./reader.ts";
 
 const SLOTS = [READING_AT.nvlinks, READING_AT.nvlinksActive];
 

@@ -13,10 +13,10 @@ import { bytes } from "../../../shared/model/units.ts";
 import type { Bytes } from "../../../shared/model/units.ts";
 import { ask } from "./ask.ts";
 import { NOT_AVAILABLE_32 } from "./constants.ts";
+import type { Driver } from "./driver.ts";
 import { PROCESS_DETAIL_V1, PROCESS_INFO, UINT64_BYTES } from "./layout.ts";
 import type { Found } from "./mig-look.ts";
 import type { Address } from "./native.ts";
-import type { Driver } from "./reader.ts";
 
 /** The list, or the driver's code when it did not say. */
 export type ProcessList =

@@ -13,47 +13,18 @@ import {
 } from "../../../shared/model/nvml-status.ts";
 import { askWay, bindWay } from "./bound-way.ts";
 import type { BoundWay } from "./bound-way.ts";
-import type { CallName } from "./calls.ts";
-import type { Library } from "./library.ts";
-import type { MarkWriter } from "./marks.ts";
-import { allocate } from "./native.ts";
-import type { Address, Block } from "./native.ts";
+import type { Driver } from "./driver.ts";
+import type { Address } from "./native.ts";
 import { put } from "./question.ts";
 import type { Ask, DecodedWay, Question, WrittenWay } from "./question.ts";
 
 const UNKNOWN = 999;
-
-/** What a reader needs of its generation. */
-export interface Driver {
-  readonly library: Library;
-  readonly marks: MarkWriter;
-  /**
-   * The one buffer of this name, with at least `size` bytes. Calls are made one after the other, so all GPUs share the
-   * buffer of a call; whoever needs one of his own adds the GPU to the name.
-   */
-  readonly blockOf: (name: string, size: number) => Block;
-  /** Told of each code that ends the generation. */
-  readonly onFatal: (call: CallName, code: number) => void;
-}
 
 /**
  * Asks a GPU some questions and writes their readings. SUCCESS, or the code of the last that has none; GPU_IS_LOST when
  * the GPU has left the bus.
  */
 export type Reader = (device: Address, readings: GpuReadings) => number;
-
-/** Buffers by name, made when first needed and kept while the process lives (native.ts says why). */
-export function createBlocks(): Driver["blockOf"] {
-  const blocks = new Map<string, Block>();
-  return (name, size) => {
-    let block = blocks.get(name);
-    if (block === undefined || block.bytes.length < size) {
-      block = allocate(size);
-      blocks.set(name, block);
-    }
-    return block;
-  };
-}
 
 /** One question and where it stands. */
 interface Line {
