@@ -78,6 +78,8 @@ export async function watchGpus(options: GpuWatchOptions): Promise<GpuWatch> {
     folder: values.stateDir,
     name: "health.json",
     parse: readHealthMemory,
+    // A fault is several pieces of news within milliseconds, and a process may be killed by what the fault does to it.
+    burst: 8,
     clock,
     log,
     signal,

@@ -106,7 +106,8 @@ export function sourceDetail(source: GpuSource): string {
     case "hung":
       return `${source.call}${source.gpu === null ? "" : ` on GPU ${source.gpu}`} has not returned for ${Math.round(source.forMs / 1000)} s`;
     case "failed":
-      return `${source.call} failed with code ${source.code}: ${source.detail}`;
+      // Most details name the call themselves.
+      return source.detail.startsWith(source.call) ? source.detail : `${source.call}: ${source.detail}`;
   }
 }
 

@@ -16,7 +16,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-function open(inside: string | null = join(folder, "of-the-agent")) {
+function open(inside: string | null = join(folder, "of-the-agent"), burst?: number) {
   const clock = createFakeClock();
   const { log, lines } = createLogSink();
   const stop = new AbortController();
@@ -24,6 +24,7 @@ function open(inside: string | null = join(folder, "of-the-agent")) {
     folder: inside,
     name: "state.json",
     parse: (value) => (typeof value === "number" ? value : null),
+    ...(burst === undefined ? {} : { burst }),
     clock,
     log,
     signal: stop.signal,
@@ -55,6 +56,19 @@ describe("createStateFile()", () => {
     await clock.advance(1);
     await file.settled();
     expect(await text()).toBe("3");
+  });
+
+  test("writes a burst at once, and then has to wait for as many seconds", async () => {
+    const { clock, file, text } = open(undefined, 3);
+    for (const value of [1, 2, 3]) {
+      file.keep(value);
+      await expect.poll(text).toBe(String(value));
+    }
+    file.keep(4);
+    await clock.advance(2_999);
+    expect(await text()).toBe("3");
+    await clock.advance(1);
+    await expect.poll(text).toBe("4");
   });
 
   test("writes what waits at once when the agent ends", async () => {

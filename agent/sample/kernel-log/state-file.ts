@@ -11,7 +11,7 @@ import type { Log } from "../../../shared/runtime/log.ts";
 export interface StateFile<T> {
   /** What was kept; null when there is nothing or it cannot be read. Never throws. */
   readonly read: () => Promise<T | null>;
-  /** Keeps it soon: at most one write a second, and the newest of what came meanwhile. Never throws. */
+  /** Keeps it soon: one write a second in the long run, and the newest of what came meanwhile. Never throws. */
   readonly keep: (value: T) => void;
   /** Resolves when nothing waits to be written. */
   readonly settled: () => Promise<void>;
@@ -23,6 +23,11 @@ export interface StateFileOptions<T> {
   readonly name: string;
   /** Null for what is not of this kind. */
   readonly parse: (value: unknown) => T | null;
+  /**
+   * How many writes may follow one another at once, for what must not be lost with a process that is killed; as many
+   * seconds then have to pass for as many more. 1 when not given.
+   */
+  readonly burst?: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -33,13 +38,14 @@ const APART_MS = 1_000;
 const BYTES_AT_MOST = 4 * 1024 * 1024;
 
 export function createStateFile<T>(options: StateFileOptions<T>): StateFile<T> {
-  const { folder, name, clock, log } = options;
+  const { folder, name, clock, log, burst = 1 } = options;
   if (folder === null)
     return { read: async () => await Promise.resolve(null), keep: () => {}, settled: async () => {} };
   const path = join(folder, name);
   let waiting: { readonly value: T } | null = null;
   let writing: Promise<void> | null = null;
-  let writtenAt = Number.NEGATIVE_INFINITY;
+  /** Of the last `burst` writes, the oldest first. */
+  let writtenAt: readonly number[] = [];
   let failing = false;
 
   const write = async (text: string): Promise<void> => {
@@ -60,14 +66,15 @@ export function createStateFile<T>(options: StateFileOptions<T>): StateFile<T> {
 
   const run = async (): Promise<void> => {
     while (waiting !== null) {
-      const inMs = writtenAt + APART_MS - clock.monotonic();
+      const first = writtenAt.length < burst ? undefined : writtenAt[0];
+      const inMs = first === undefined ? 0 : first + burst * APART_MS - clock.monotonic();
       // When the agent ends, what waits is written at once.
       if (inMs > 0 && !options.signal.aborted) {
         await clock.sleep(inMs as Parameters<Clock["sleep"]>[0], options.signal).catch(() => {});
       }
       const { value } = waiting;
       waiting = null;
-      writtenAt = clock.monotonic();
+      writtenAt = [...writtenAt, clock.monotonic()].slice(-burst);
       await write(JSON.stringify(value));
     }
     writing = null;

@@ -71,7 +71,7 @@ describe("locateLibrary()", () => {
     const script = `
       import { openGeneration } from ${JSON.stringify(new URL("generation.ts", import.meta.url).href)};
       import { createMarkBuffer, createMarkWriter } from ${JSON.stringify(new URL("marks.ts", import.meta.url).href)};
-      import { createBlocks } from ${JSON.stringify(new URL("reader.ts", import.meta.url).href)};
+      import { createBlocks } from ${JSON.stringify(new URL("driver.ts", import.meta.url).href)};
       const clock = { now: Date.now, monotonic: () => performance.now() };
       const opened = openGeneration({ library: { path: null, driverRoots: [] }, known: [], loaded: null, clock, gpm: false,
         intervalMs: 1000, slowIntervalMs: 10000, marks: createMarkWriter(createMarkBuffer()),
