@@ -20,8 +20,10 @@ export async function untilPastHealing(options: {
   const { clock, signal } = options;
   let watch = startExitWatch(clock.monotonic());
   while (!signal.aborted) {
-    // The files first: what they say must not be older than what the source says.
-    const nodes = await options.nodes().catch(() => null);
+    // The files first: what they say must not be older than what the source says. While all is well they are looked at
+    // only until they have been seen once.
+    const isWell = options.source().state === "ready" && watch.hadNodes;
+    const nodes = isWell ? null : await options.nodes().catch(() => null);
     const facts = { source: options.source(), nodes, now: clock.monotonic() };
     watch = followExit(watch, facts);
     const verdict = exitVerdict(watch, facts, options.busy());

@@ -22,8 +22,8 @@ import { openScraper } from "./scraper.ts";
 import type { Scraper } from "./scraper.ts";
 
 const GPUS = 8;
-/** An agent runs for weeks. In the first minute V8 compiles what is called often, which happens once. */
-const SETTLE_MS = millis(60_000);
+/** An agent runs for weeks. In the first minutes V8 compiles what is called once a second, which happens once. */
+const SETTLE_MS = millis(180_000);
 const MEASURE_MS = millis(120_000);
 const LOOK_EVERY_MS = millis(5_000);
 const SCRAPE_EVERY_LOOKS = 3;

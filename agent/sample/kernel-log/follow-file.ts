@@ -2,6 +2,7 @@
 // lines that hold one of the marks. Lines without one are passed over as bytes, so that a flood of them costs next to
 // nothing. It does not know what a line means.
 
+import type { Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 
@@ -56,6 +57,8 @@ export function followFile({
   let partial: Buffer = Buffer.alloc(0);
   let begun = false;
   let turnsWithout = 0;
+  /** How the file looked when it had been read to its end; null while it was not. */
+  let readToEnd: string | null = null;
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   const needles = marks.map((mark) => Buffer.from(mark));
 
@@ -110,6 +113,11 @@ export function followFile({
 
   return {
     turn: async () => {
+      // Nearly every turn finds nothing new, and one question is enough to know it.
+      if (handle !== null && readToEnd !== null) {
+        const seen = await stat(path).catch(nullIfMissing);
+        if (seen !== null && lookOf(seen) === readToEnd) return { lines: [], more: false };
+      }
       const lines: string[] = [];
       if (handle === null) {
         await openAt(begun ? "start" : from === null ? "end" : "kept");
@@ -133,6 +141,7 @@ export function followFile({
         await openAt("start");
         left = await readOn(lines, left);
       }
+      readToEnd = now !== null && now.size === offset && identityOf(now) === file ? lookOf(now) : null;
       return { lines, more: left === 0 };
     },
     position: () =>
@@ -163,6 +172,11 @@ function takeLines(partial: Buffer, chunk: Buffer, marks: readonly Buffer[], int
   const rest = bytes.subarray(end);
   // The start of an endless line is enough; what is beyond can hold no line of the kernel's.
   return Buffer.from(rest.length > LINE_BYTES_AT_MOST ? rest.subarray(0, LINE_BYTES_AT_MOST) : rest);
+}
+
+/** Other when anything was written, cut or put in its place. */
+function lookOf(found: Stats): string {
+  return `${identityOf(found)}:${found.size}:${found.mtimeMs}:${found.ctimeMs}`;
 }
 
 function identityOf({ dev, ino }: { readonly dev: number; readonly ino: number }): string {
