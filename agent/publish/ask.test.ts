@@ -2,13 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { nodeDetailSchema } from "../../shared/contract/node-detail.ts";
 import type { NodeDetail } from "../../shared/contract/node-detail.ts";
-import { seededRandom } from "../../shared/model/random.ts";
-import { systemClock } from "../../shared/runtime/clock.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
-import { connectNats } from "../../shared/runtime/nats.ts";
 import type { Nats } from "../../shared/runtime/nats.ts";
-import { startNats } from "../../test/build/nats.ts";
-import type { NatsServer } from "../../test/build/nats.ts";
+import { connectNatsForTest } from "../../test/build/nats-client.ts";
+import type { ConnectedNats } from "../../test/build/nats-client.ts";
 import { answerAsk, encodeDetail } from "./ask.ts";
 
 /** One GPU with as many processes, and an instance with as many readings, as asked for. */
@@ -84,25 +80,16 @@ describe("encodeDetail()", () => {
 });
 
 describe("answerAsk() with a real nats-server", () => {
-  const { log } = createLogSink();
   const over = new AbortController();
-  let server: NatsServer;
+  let real: ConnectedNats;
   let nats: Nats;
   beforeAll(async () => {
-    server = await startNats();
-    nats = connectNats({
-      servers: [server.url],
-      name: "ask",
-      log,
-      clock: systemClock,
-      random: seededRandom(1),
-    });
-    await nats.whenConnected(over.signal);
+    real = await connectNatsForTest();
+    ({ nats } = real);
   }, 60_000);
   afterAll(async () => {
     over.abort();
-    await nats.close();
-    await server.remove();
+    await real[Symbol.asyncDispose]();
   });
 
   test("tells the moment of each question, an error with its reason, and ends with its signal", async () => {

@@ -8,11 +8,10 @@ import { systemClock } from "../../shared/runtime/clock.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { ensureStream } from "../../shared/runtime/nats-jetstream.ts";
-import { connectNats } from "../../shared/runtime/nats.ts";
 import type { Nats } from "../../shared/runtime/nats.ts";
 import { createFakeClock } from "../../test/build/clock.ts";
-import { startNats } from "../../test/build/nats.ts";
-import type { NatsServer } from "../../test/build/nats.ts";
+import { connectNatsForTest } from "../../test/build/nats-client.ts";
+import type { ConnectedNats } from "../../test/build/nats-client.ts";
 import { createEventPublisher } from "./events.ts";
 
 const NOTICE = {
@@ -161,26 +160,18 @@ describe("createEventPublisher() with a NATS that comes and goes", () => {
 });
 
 describe("createEventPublisher() with a real nats-server", () => {
-  let server: NatsServer;
+  let real: ConnectedNats;
   let nats: Nats;
   const { log } = createLogSink();
   const over = new AbortController();
 
   beforeAll(async () => {
-    server = await startNats();
-    nats = connectNats({
-      servers: [server.url],
-      name: "test",
-      log,
-      clock: systemClock,
-      random: seededRandom(1),
-    });
-    await nats.whenConnected(over.signal);
+    real = await connectNatsForTest();
+    ({ nats } = real);
   }, 60_000);
   afterAll(async () => {
     over.abort();
-    await nats.close();
-    await server.remove();
+    await real[Symbol.asyncDispose]();
   });
 
   test("the stream stores each message once, under the id of its phase", async () => {

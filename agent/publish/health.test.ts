@@ -14,10 +14,9 @@ import { bytes, epochMs, millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { ensureStream } from "../../shared/runtime/nats-jetstream.ts";
-import { connectNats } from "../../shared/runtime/nats.ts";
 import { createFakeClock } from "../../test/build/clock.ts";
 import { aGpu, aSample, ready } from "../../test/build/gpu.ts";
-import { startNats } from "../../test/build/nats.ts";
+import { connectNatsForTest } from "../../test/build/nats-client.ts";
 import { createHealth } from "../assess/health/health.ts";
 import type { HealthMemory } from "../assess/health/memory.ts";
 import { createKernelLog } from "../sample/kernel-log/kernel-log.ts";
@@ -225,20 +224,16 @@ describe("createHealthDesk()", () => {
 });
 
 test("a line of the kernel's log is in NATS within 1.2 s", async () => {
-  const server = await startNats();
-  stops.push(async () => {
-    await server.remove();
-  });
+  const real = await connectNatsForTest();
+  const { nats } = real;
   const { log } = createLogSink();
   const stop = new AbortController();
   const clock = systemClock;
   const random = seededRandom(1);
-  const nats = connectNats({ servers: [server.url], name: "test", log, clock, random });
   stops.unshift(async () => {
     stop.abort();
-    await nats.close();
+    await real[Symbol.asyncDispose]();
   });
-  await nats.whenConnected(stop.signal);
   const subjects = ["gpuas.v1.health.*"];
   await ensureStream(nats, {
     name: STREAM,
