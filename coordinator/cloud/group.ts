@@ -1,38 +1,60 @@
-// A node group as the coordinator sees it, whoever runs it: a size that can be read and set, and members that
-// can be removed by name. A provider's errors leave this folder as AppError kinds (not-found, conflict, denied,
-// throttled, refused, unavailable, timeout, malformed); what to do about each is the caller's business.
+// A node group as the coordinator sees it, whoever runs it: a size that can be read and set, members that can be
+// removed by name, places that can be given back. A provider's errors leave this folder as AppError kinds; what to
+// do about each is the caller's business. test/contract/cloud-group.ts holds every back end to what stands here.
 
+import type { LaunchFailureKind } from "../../shared/contract/policy/status.ts";
 import type { Millis } from "../../shared/model/units.ts";
+import { kindOf } from "../../shared/runtime/errors.ts";
+
+/** Named so in every metric and status. */
+export const BACK_ENDS = ["aws", "scale", "simulated"] as const;
+export type BackEnd = (typeof BACK_ENDS)[number];
 
 /**
- * One reading. `version` stands for exactly this size: a write that is made conditional on it is refused when
- * anybody changed the group in between.
+ * One reading. `version` stands for exactly this size: a write that is made conditional on it is refused when anybody
+ * changed the group in between. Null: the provider refuses nothing, so what was read a moment ago is all there is.
  */
 export interface GroupState {
   readonly size: number;
-  readonly version: string;
+  readonly version: string | null;
+  /** Bounds that the group sets itself. Absent: it has none. */
+  readonly min?: number;
+  readonly max?: number;
+  /** Places of `size` that no machine fills. Absent: the group does not tell. */
+  readonly unfilled?: number;
 }
 
 /**
- * The contract of every back end.
+ * The contract of every back end. All sizes are numbers of nodes.
  *
- * - `read` asks the provider now, never a cache: limits are checked against it. A size that cannot be read is an
- *   error, not a number.
- * - `resize` asks for exactly `to` members, and only if the group is still as `seen` says (`conflict` if not).
- *   It is for growing: which member goes when a number falls is the provider's choice, so nobody lowers one.
- * - `removeInstance` lowers the group by exactly this member, under the same condition. It either removes that
+ * - `read` asks the provider now, never a cache: limits are checked against it. It may share one call with other groups
+ *   that are asked for at the same moment. A size that cannot be read is an error, not a number.
+ * - `resize` asks for exactly `to` members, and only if the group is still as `seen` says (`conflict` if not, where the
+ *   provider can tell). It is for growing: which member goes when a number falls is the provider's choice, so nobody
+ *   lowers one. It answers when the provider has accepted; whether machines come is seen later.
+ * - `removeInstance` ends this member and lowers the group by it, under the same condition. It either removes that
  *   member or fails and leaves no trace. Only where `chosenRemoval` is true.
+ * - `releaseInstance` lowers the group by a member that its cloud is taking, so that the group buys no replacement
+ *   beside ours. The machine is left to the cloud where the provider can do that, else it is removed.
+ * - `cancelUnfilled` lowers the group by `count` places that no machine fills (`conflict` when fewer are open by then).
+ *   It never ends a machine.
  * - `keepInstance` takes back what a `removeInstance` that nobody saw the end of may have left behind.
- * - `contains` tells whether the member still counts: false once it is gone or its deletion has begun.
+ * - `contains` tells whether the member still counts: false once it is gone or its removal has begun.
  *
+ * A member that is gone is `not-found`. A size under the group's own minimum or over its maximum is `refused`.
  * A `timeout` or `unavailable` from a write means "maybe done": read again before concluding anything.
- * Every call ends by `deadlineMs` or with the signal.
+ * Every call ends by `deadlineMs` or with the signal, and is sent once: trying again is the caller's decision.
  */
 export interface NodeGroup {
+  readonly backEnd: BackEnd;
   readonly chosenRemoval: boolean;
+  /** Whether writes depend on `version`. Where not, a new leader waits until an old one's last call must have ended. */
+  readonly conditional: boolean;
   read(options: CallOptions): Promise<GroupState>;
   resize(to: number, seen: GroupState, options: CallOptions): Promise<void>;
   removeInstance(id: string, seen: GroupState, options: CallOptions): Promise<void>;
+  releaseInstance(id: string, seen: GroupState, options: CallOptions): Promise<void>;
+  cancelUnfilled(count: number, seen: GroupState, options: CallOptions): Promise<void>;
   keepInstance(id: string, options: CallOptions): Promise<void>;
   contains(id: string, options: CallOptions): Promise<boolean>;
 }
@@ -40,4 +62,22 @@ export interface NodeGroup {
 export interface CallOptions {
   readonly signal: AbortSignal;
   readonly deadlineMs: Millis;
+}
+
+/** What a failed growth says of the pool or of the cloud's stock; undefined where it says nothing of either. */
+export function launchFailureOf(error: unknown): LaunchFailureKind | undefined {
+  const kind = kindOf(error);
+  switch (kind) {
+    case "no-capacity":
+    case "quota":
+    case "denied":
+    case "misconfigured":
+    case "throttled":
+      return kind;
+    case "refused":
+    case "not-found":
+      return "misconfigured";
+    default:
+      return undefined;
+  }
 }

@@ -81,11 +81,32 @@ export interface PoolInput {
   readonly group: GroupReading;
   /** What the group says it has; empty for a group that shows no members. */
   readonly instances: readonly InstanceInput[];
+  /** What one node of the group is, by the group's own word; before the catalogue, after a real node. Absent: it does not say. */
+  readonly template?: GroupTemplate;
+  /** What does not fit together between the group and the cluster, in words: shown as a condition. Absent: nothing. */
+  readonly mismatches?: readonly string[];
+}
+
+/** What a group says of the nodes that it makes. A missing part is one that it does not say. */
+export interface GroupTemplate {
+  readonly instanceTypes?: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly taints?: readonly Taint[];
+  readonly allocatable?: Resources;
 }
 
 export type GroupReading =
   | { readonly kind: "none" }
-  | { readonly kind: "known"; readonly size: number; readonly chosenRemoval: boolean }
+  | {
+      readonly kind: "known";
+      readonly size: number;
+      readonly chosenRemoval: boolean;
+      /** Bounds that the group itself sets; a size beyond them is refused by its provider. Absent: none. */
+      readonly min?: number;
+      readonly max?: number;
+      /** True: something else adds its nodes (Karpenter, for pods that wait), so that it is never grown by us. */
+      readonly growsItself?: boolean;
+    }
   | { readonly kind: "missing"; readonly detail: string }
   | { readonly kind: "unknown"; readonly detail: string };
 
@@ -100,6 +121,8 @@ export interface InstanceInput {
   readonly instanceType?: string;
   /** Of a failed one: what kind of failure it was, by the back end's own table. */
   readonly failure?: { readonly kind: LaunchFailureKind; readonly detail: string };
+  /** True: a place of the group that no machine fills yet. It has no name at the cloud; what fills it has another id. */
+  readonly placeholder?: boolean;
 }
 
 export interface NodeInput {

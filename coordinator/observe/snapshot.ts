@@ -46,7 +46,7 @@ export function createObserver(sources: Sources): Observer {
     if (parsed.kind === "invalid") return { kind: "invalid", name, problems: parsed.problems, pools };
     const inputs = parsed.spec.nodePools.map((pool) => ({
       name: pool.name,
-      ...groups.reading(pool.group?.scale),
+      ...groups.reading(pool.group),
     }));
     return { kind: "valid", name, spec: parsed.spec, pools: inputs, journal: journalOf(name) };
   }
@@ -55,7 +55,7 @@ export function createObserver(sources: Sources): Observer {
     follow: () => {
       for (const { parsed } of policies.list())
         if (parsed.kind === "valid")
-          for (const { group } of parsed.spec.nodePools) groups.reading(group?.scale);
+          for (const { group } of parsed.spec.nodePools) groups.reading(group);
     },
     listed: () => watches.every(({ store }) => store.synced),
     missing,

@@ -21,6 +21,12 @@ export const ERROR_KINDS = {
   denied: { retryable: false, exitCode: 77, logLevel: "error" },
   /** The other side asks for fewer calls. */
   throttled: { retryable: true, exitCode: 1, logLevel: "warn" },
+  /** The cloud has no such machine now. */
+  "no-capacity": { retryable: true, exitCode: 1, logLevel: "warn" },
+  /** The account may not have more of them. */
+  quota: { retryable: false, exitCode: 1, logLevel: "warn" },
+  /** What is asked for names something that does not exist or does not fit together. */
+  misconfigured: { retryable: false, exitCode: 1, logLevel: "error" },
   /** A PodDisruptionBudget refuses the eviction now. */
   "budget-blocked": { retryable: true, exitCode: 1, logLevel: "warn" },
   /** The server refuses the request as wrong (400, 422, several budgets on one pod). */

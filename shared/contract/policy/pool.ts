@@ -22,6 +22,21 @@ const scaleGroup = z.object({
   namespace: z.string().optional(),
 });
 
+/** An Auto Scaling group, named or found by its tags. An EKS managed node group is one: `eks:nodegroup-name` finds it. */
+const awsGroup = z.object({
+  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, "an AWS region, such as us-west-2"),
+  autoScalingGroup: z.string().min(1).max(255).optional(),
+  tags: z.record(z.string(), z.string()).optional().meta({
+    description: "instead of a name: tags that exactly one group of the region carries, all of them",
+  }),
+});
+
+/** A group of the simulated cloud (`npm run demo`, replay, tests). It buys nothing and says so in every status. */
+const simulatedGroup = z.object({
+  url: z.url({ protocol: /^https?$/ }).meta({ description: "where the simulated cloud listens" }),
+  name: z.string().min(1),
+});
+
 const price = z.object({
   usdPerHour: usd("what one node of the pool costs an hour; before the catalogue's figure").optional(),
   maxPricePerHour: usd("a node that costs more, or whose price nobody knows, is not bought").optional(),
@@ -73,9 +88,13 @@ export const nodePool = z.object({
   }),
   price: price.optional(),
   group: z
-    .object({ scale: scaleGroup.optional() })
+    .object({
+      scale: scaleGroup.optional(),
+      aws: awsGroup.optional(),
+      simulated: simulatedGroup.optional(),
+    })
     .optional()
-    .meta({ description: "what sizes the pool; without it the pool holds" }),
+    .meta({ description: "what sizes the pool, exactly one; without it the pool holds" }),
   template: template
     .optional()
     .meta({ description: "what one node offers, as long as no real one has been seen" }),
@@ -83,3 +102,6 @@ export const nodePool = z.object({
 
 export type NodePoolSpec = z.infer<typeof nodePool>;
 export type ScaleGroup = z.infer<typeof scaleGroup>;
+export type AwsGroup = z.infer<typeof awsGroup>;
+export type SimulatedGroup = z.infer<typeof simulatedGroup>;
+export type PoolGroup = NonNullable<NodePoolSpec["group"]>;

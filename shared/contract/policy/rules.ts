@@ -2,7 +2,7 @@
 // what to write instead. Whether a cron line, a time zone or an instance type exists is asked elsewhere: those need
 // a library or the catalogue.
 
-import type { NodePoolSpec } from "./pool.ts";
+import type { NodePoolSpec, PoolGroup } from "./pool.ts";
 
 export interface Problem {
   readonly path: readonly (string | number)[];
@@ -90,6 +90,7 @@ function* pools(spec: RuledSpec): Generator<Problem> {
         path: [...at, "spotPercentage"],
         message: `${pool.spotPercentage} contradicts capacityType ${pool.capacityType}; leave it out or make the pool spot`,
       };
+    yield* groupProblems(pool.group, [...at, "group"]);
     const { usdPerHour, maxPricePerHour } = pool.price ?? {};
     if (usdPerHour !== undefined && maxPricePerHour !== undefined && usdPerHour > maxPricePerHour)
       yield {
@@ -97,6 +98,24 @@ function* pools(spec: RuledSpec): Generator<Problem> {
         message: `${usdPerHour} is above maxPricePerHour ${maxPricePerHour}, so no node would ever be bought; correct one`,
       };
   }
+}
+
+/** Two groups would each be sized for the same pods; which one is meant cannot be guessed. */
+function* groupProblems(
+  group: PoolGroup | undefined,
+  path: readonly (string | number)[],
+): Generator<Problem> {
+  const kinds = Object.entries(group ?? {}).flatMap(([kind, value]) => (value === undefined ? [] : [kind]));
+  if (kinds.length > 1)
+    yield { path, message: `${kinds.join(" and ")} cannot both size one pool; leave one` };
+  const aws = group?.aws;
+  if (aws === undefined) return;
+  const { autoScalingGroup, tags } = aws;
+  if ((autoScalingGroup === undefined) === (tags === undefined || Object.keys(tags).length === 0))
+    yield {
+      path: [...path, "aws", "autoScalingGroup"],
+      message: "give either autoScalingGroup or tags: one of the two says which group it is",
+    };
 }
 
 function* schedules(spec: RuledSpec): Generator<Problem> {

@@ -34,6 +34,10 @@ const moveState = z.object({
   disruption: z.enum(DISRUPTIONS).optional(),
   /** Of a failed growth: what kind of failure it was, where the back end told. */
   failure: z.enum(LAUNCH_FAILURES).optional(),
+  /** Code of the first reason. Absent: an older version wrote it. */
+  why: z.string().optional(),
+  /** Of the leader that wrote the intent. Absent: an older version wrote it. */
+  term: z.number().optional(),
 });
 export type MoveState = z.infer<typeof moveState>;
 
@@ -49,6 +53,14 @@ const poolStatus = z.object({
   /** Of one node; absent when nobody knows it. */
   usdPerHour: z.number().optional(),
   priceSource: z.string().optional(),
+  /** What sizes it: aws, scale, simulated. Absent: nothing does. */
+  backEnd: z.string().optional(),
+  /** How long its last machines took to a stage, from the one before; in the order of the stages. */
+  stages: z
+    .array(
+      z.object({ stage: z.string(), medianSeconds: z.number(), p90Seconds: z.number(), machines: z.number() }),
+    )
+    .optional(),
   /** What this cycle decided: reason codes with a sentence each. */
   decision: z.enum(["grow", "shrink", "replace", "release", "hold"]).optional(),
   because: z.array(z.object({ code: z.string(), sentence: z.string() })).optional(),
@@ -77,6 +89,10 @@ const condition = z.object({
 
 export const policyStatusSchema = z.object({
   observedGeneration: z.number().optional(),
+  /** Raised by each new leader before it acts: an intent of an older term is refused. Absent: 0. */
+  term: z.number().optional(),
+  /** Who raised it last. */
+  leader: z.string().optional(),
   currentNodes: z.number(),
   desiredNodes: z.number(),
   spotNodes: z.number(),

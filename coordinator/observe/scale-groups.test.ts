@@ -12,8 +12,8 @@ import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
 import type { NodeGroup } from "../cloud/group.ts";
 import { createScaleGroup, hasMachines, machinesOf } from "../cloud/scale.ts";
-import { createGroups } from "./groups.ts";
-import type { GroupsOptions } from "./groups.ts";
+import { createScaleGroups } from "./scale-groups.ts";
+import type { ScaleGroupsOptions } from "./scale-groups.ts";
 
 const STATIC_POOL = { apiVersion: "karpenter.sh/v1", kind: "NodePool", name: "gpu" };
 const DEPLOYMENT = {
@@ -23,7 +23,7 @@ const DEPLOYMENT = {
   namespace: "default",
 };
 
-function setup({ client }: WorldClient, overrides: Partial<GroupsOptions> = {}) {
+function setup({ client }: WorldClient, overrides: Partial<ScaleGroupsOptions> = {}) {
   const clock = createFakeClock();
   const stop = new AbortController();
   const running: Promise<void>[] = [];
@@ -40,7 +40,7 @@ function setup({ client }: WorldClient, overrides: Partial<GroupsOptions> = {}) 
       return { size: state.size, version: "1" };
     },
   };
-  const groups = createGroups({
+  const groups = createScaleGroups({
     watch: { client, clock, random: seededRandom(1), log: createLogSink().log, onTrouble: () => {} },
     clock,
     discover: createDiscovery(client),

@@ -1,0 +1,39 @@
+// What one account at one provider shows: many groups in one call, with their members. The observer keeps what it has
+// seen and asks again (observe/clouds.ts); a decision reads only that. Writes go through `group`.
+
+import type { GroupTemplate, InstanceInput } from "../decide/snapshot.ts";
+import type { BackEnd, CallOptions, GroupState, NodeGroup } from "./group.ts";
+
+/**
+ * A member by the cloud's own word. `present`: there is a machine; whether it is a Ready node is seen in the cluster.
+ * Members are joined to nodes by `providerID`, never by name (provider-id.ts).
+ */
+export interface Member extends Omit<InstanceInput, "node" | "state"> {
+  readonly state: "present" | "leaving" | "failed";
+  /** As the cluster's nodes show it, in the spelling of provider-id.ts. Absent: a placeholder, or one that has no machine. */
+  readonly providerID?: string;
+}
+
+export type GroupLook =
+  | {
+      readonly kind: "seen";
+      readonly state: GroupState;
+      readonly chosenRemoval: boolean;
+      readonly members: readonly Member[];
+      readonly template?: GroupTemplate;
+      /** What an operator should know of the group's own settings, in words. */
+      readonly mismatches: readonly string[];
+    }
+  | { readonly kind: "missing" | "unknown"; readonly detail: string };
+
+export interface CloudAccount {
+  readonly backEnd: BackEnd;
+  /** In metrics and logs: `aws us-west-2`. */
+  readonly name: string;
+  /**
+   * Looks at groups by their key in this account, as few calls as the provider allows; one entry for each key. A group
+   * whose answer is malformed is `unknown` and the others are seen. @throws AppError when nothing could be asked.
+   */
+  look(keys: readonly string[], options: CallOptions): Promise<ReadonlyMap<string, GroupLook>>;
+  group(key: string): NodeGroup;
+}

@@ -1,0 +1,89 @@
+// Groups of machines at a simulated cloud: what an Auto Scaling group, an instance group or a scale set is underneath.
+// A wanted size, instances that come, boot, register as nodes and go, and what the cloud says when they do not come.
+// It knows no provider's protocol: faces (test/world/cloud) speak AWS's or our own words over it.
+
+import type { LaunchFailureKind } from "../../shared/contract/policy/status.ts";
+import type { CapacityType } from "../../shared/model/node.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+import type { PoolShape } from "./world-options.ts";
+
+export interface CloudGroupShape extends Omit<
+  PoolShape,
+  "namespace" | "replicas" | "onInterrupt" | "instanceType"
+> {
+  /** Decides how ids and providerIDs look: `i-…` and `aws:///<zone>/<id>`, or `sim://<group>/<id>`. */
+  readonly cloud: "aws" | "simulated";
+  readonly min?: number;
+  readonly max?: number;
+  readonly desired?: number;
+  /** Types that it may use, the preferred first. */
+  readonly instanceTypes: readonly [string, ...string[]];
+}
+
+export interface CloudInstance {
+  readonly id: string;
+  /** Null: it was detached and runs on by itself. */
+  readonly group: string | null;
+  readonly zone: string;
+  readonly instanceType: string;
+  readonly capacityType: CapacityType;
+  readonly state: "pending" | "running" | "terminating";
+  readonly createdAt: EpochMs;
+  readonly providerID: string;
+  readonly node: string | null;
+}
+
+/** One attempt of the cloud to give a group an instance, or to take one. */
+export interface CloudActivity {
+  readonly id: string;
+  readonly group: string;
+  readonly at: EpochMs;
+  readonly what: "launch" | "terminate" | "detach";
+  readonly instance: string | null;
+  /** Null: it went well. */
+  readonly failure: CloudFailure | null;
+}
+
+export interface CloudFailure {
+  readonly kind: LaunchFailureKind;
+  /** As the provider spells it: InsufficientInstanceCapacity. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface CloudGroup {
+  readonly name: string;
+  readonly shape: CloudGroupShape;
+  readonly min: number;
+  readonly max: number;
+  readonly desired: number;
+  /** Grows with every change of `desired` or of the bounds: what a conditional write depends on. */
+  readonly version: number;
+  /** In the order in which they were made, those that are going included. */
+  readonly instances: readonly CloudInstance[];
+  /** The newest first, at most 100. */
+  readonly activities: readonly CloudActivity[];
+}
+
+/** What the provider would refuse (bounds, unknown names) is for the face to refuse; here it is a RangeError. */
+export interface Clouds {
+  addGroup(shape: CloudGroupShape): void;
+  /** With all its instances. */
+  removeGroup(name: string): void;
+  groups(): readonly CloudGroup[];
+  group(name: string): CloudGroup | null;
+  instance(id: string): CloudInstance | null;
+  setBounds(group: string, bounds: { readonly min?: number; readonly max?: number }): void;
+  /** Launches or ends instances until it fits; which one goes when it falls is the cloud's choice. */
+  setDesired(group: string, desired: number): void;
+  /** Ends one. Without `decrement` the group launches another. */
+  terminate(instance: string, options: { readonly decrement: boolean }): void;
+  /** It runs on outside of the group. Without `decrement` the group launches another. */
+  detach(instance: string, options: { readonly decrement: boolean }): void;
+  /** How many instances the cloud has for a group's type and zone; null: without end. Absent parts: any. */
+  setCapacity(where: { readonly instanceType?: string; readonly zone?: string }, max: number | null): void;
+  /** What every launch of the group meets from now on; null: it goes well again. */
+  failLaunches(group: string, failure: CloudFailure | null): void;
+  /** The cloud takes the instance at `at`; unless it has left its group by then, the group launches another. */
+  interrupt(instance: string, at: EpochMs): void;
+}
