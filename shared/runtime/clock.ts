@@ -3,7 +3,6 @@
 // because somebody set the clock.
 
 import { performance } from "node:perf_hooks";
-import { setTimeout as delay } from "node:timers/promises";
 
 import { epochMs, millis } from "../model/units.ts";
 import type { EpochMs, Millis } from "../model/units.ts";
@@ -30,11 +29,23 @@ export const systemClock: Clock = {
   now: () => epochMs(Date.now()),
   monotonic: () => millis(performance.now()),
   sleep: async (ms, signal) => {
-    try {
-      for (const step of timerSteps(ms)) await delay(step, undefined, signal === undefined ? {} : { signal });
-    } catch (error) {
-      // Node wraps the reason in an AbortError of its own.
-      throw signal?.aborted === true ? signal.reason : error;
+    for (const step of timerSteps(ms)) {
+      signal?.throwIfAborted();
+      await timerOrAbort(step, signal);
     }
+    signal?.throwIfAborted();
   },
 };
+
+/** Node's own promised timer makes an error with a stack for each sleep that ends early, and loops end many. */
+function timerOrAbort(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener("abort", end, { once: true });
+  });
+}

@@ -69,6 +69,9 @@ export function createPulse(clock: Clock): Pulse {
   };
 }
 
+/** Said once: without a reason each wake-up would make an error with a stack. */
+const WOKEN = "woken";
+
 /** Sleeps, or returns early when the function given to `arm` is called. Rejects with the signal's reason. */
 async function sleepUnlessWoken(
   clock: Clock,
@@ -78,7 +81,7 @@ async function sleepUnlessWoken(
 ): Promise<void> {
   const awake = new AbortController();
   const wake = (): void => {
-    awake.abort();
+    awake.abort(WOKEN);
   };
   // A listener that is taken off again: AbortSignal.any would hang one more signal on the program's for each wait.
   signal?.addEventListener("abort", wake, { once: true });
