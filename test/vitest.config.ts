@@ -15,7 +15,7 @@ export default defineConfig({
           include: [
             "{agent,coordinator,shared,deploy}/**/*.test.ts",
             "test/*.test.ts",
-            "test/{bench,build,demo,golden,nvml-double,properties,tools,world}/**/*.test.ts",
+            "test/{bench,build,crash,demo,golden,nvml-double,properties,tools,world}/**/*.test.ts",
           ],
           testTimeout: 20_000,
         },

@@ -134,6 +134,23 @@ describe("faults", () => {
   });
 });
 
+describe("a hook", () => {
+  test("sees a call before its effect and after it, until it is taken off", async () => {
+    const { server, api } = await serve(aWorld());
+    const seen: string[] = [];
+    const undo = server.onRequest(({ when, method, path, body }) => {
+      const there = server.change((world) => world.get("namespaces", { name: "made" }) !== null);
+      seen.push(`${when} ${method} ${path} ${body.includes("made")} ${there}`);
+    });
+    const path = "/api/v1/namespaces";
+    await api.post(path, { apiVersion: "v1", kind: "Namespace", metadata: { name: "made" } });
+    expect(seen).toEqual([`before POST ${path} true false`, `after POST ${path} true true`]);
+    undo();
+    await api.get(NODES);
+    expect(seen).toHaveLength(2);
+  });
+});
+
 describe("the audit log", () => {
   test("has every request with who, what and how it ended, also as a file", async () => {
     const folder = await mkdtemp(join(tmpdir(), "world-audit-"));

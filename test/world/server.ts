@@ -51,6 +51,8 @@ export interface WorldServer {
   /** Where the proxy path of `services/<namespace>/<name>:<port>`, or of a pod, leads; null: nowhere any more. */
   proxy(target: string, url: string | null): void;
   readonly openWatches: number;
+  /** Sees each call that is no watch, before it takes effect and again before its answer goes out. Undone by what it returns. */
+  onRequest(hook: RequestHook): () => void;
   /** The old token is refused from now on. */
   rotateToken(token: string): void;
   /** Drops every open connection. */
@@ -59,6 +61,17 @@ export interface WorldServer {
   refuse(gone: boolean): void;
   close(): Promise<void>;
 }
+
+/** A call that has come (`before`) or that has been carried out and not been answered (`after`). */
+export interface Moment {
+  readonly when: "before" | "after";
+  readonly method: string;
+  readonly path: string;
+  readonly userAgent: string;
+  readonly body: string;
+}
+
+export type RequestHook = (moment: Moment) => void | Promise<void>;
 
 const DEFAULT_BOOKMARK_MS = millis(10_000);
 
@@ -85,6 +98,7 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
   const stop = new AbortController();
   const sockets = new Set<Socket>();
   const proxies = new Map<string, string>();
+  const hooks = new Set<RequestHook>();
   let token = options.token;
   let gone = false;
   let arrived = 0;
@@ -119,12 +133,20 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
       const { code, body } = await forward(exchange.route, proxies, exchange.url.search);
       respond(exchange, code, body);
     } else {
+      await show("before", exchange);
+      driver?.catchUp();
       const reply = answerTo(exchange);
+      await show("after", exchange);
       if (reply === null) cut(exchange);
       else respond(exchange, reply.code, reply.body);
     }
     watches.pump();
     driver?.rearm();
+  }
+
+  async function show(when: Moment["when"], { method, target, url, body }: Exchange): Promise<void> {
+    for (const hook of hooks)
+      await hook({ when, method, path: url.pathname, userAgent: target.userAgent, body });
   }
 
   /** Null when the answer is to be lost after the request took effect. */
@@ -272,6 +294,12 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
     proxy: (target, to) => {
       if (to === null) proxies.delete(target);
       else proxies.set(target, to);
+    },
+    onRequest: (hook) => {
+      hooks.add(hook);
+      return () => {
+        hooks.delete(hook);
+      };
     },
     get openWatches() {
       return watches.size;

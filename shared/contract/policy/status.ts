@@ -17,6 +17,18 @@ export const LAUNCH_FAILURES = [
 ] as const;
 export type LaunchFailureKind = (typeof LAUNCH_FAILURES)[number];
 
+/**
+ * What a move in the journal may be next. `intended` is written before the call. `draining`: its agent, or we, empty the
+ * node. `applied` and `failed` are the outcome. The crash tests cut a coordinator down at each of these writes.
+ */
+export const PHASES_AFTER = {
+  intended: ["draining", "applied", "failed"],
+  draining: ["applied", "failed"],
+  applied: [],
+  failed: [],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+export type MovePhase = keyof typeof PHASES_AFTER;
+
 const moveState = z.object({
   /** Derived from policy, pool, kind and cause: acting twice is acting once. */
   key: z.string(),
@@ -26,8 +38,7 @@ const moveState = z.object({
   instance: z.string().optional(),
   from: z.number(),
   to: z.number(),
-  /** intended: written before the call. draining: the agent empties the node. applied, failed: the outcome. */
-  phase: z.enum(["intended", "draining", "applied", "failed"]),
+  phase: z.enum(Object.keys(PHASES_AFTER) as MovePhase[]),
   at: z.string(),
   detail: z.string().optional(),
   /** Of a removal: why the node goes. Absent: an older version wrote it. */
@@ -58,7 +69,12 @@ const poolStatus = z.object({
   /** How long its last machines took to a stage, from the one before; in the order of the stages. */
   stages: z
     .array(
-      z.object({ stage: z.string(), medianSeconds: z.number(), p90Seconds: z.number(), machines: z.number() }),
+      z.object({
+        stage: z.string(),
+        medianSeconds: z.number(),
+        p90Seconds: z.number(),
+        machines: z.number(),
+      }),
     )
     .optional(),
   /** What this cycle decided: reason codes with a sentence each. */
