@@ -1,13 +1,17 @@
 // One cycle: observe, decide, act, report. A stage that fails is logged and counted, and the next cycle goes on;
-// a replica that does not lead never comes here. When a cycle begins is wake.ts's business.
+// a replica that does not lead never comes here. When a cycle begins is wake.ts's business; before its first, each policy
+// is marked as ours, and one that bears the mark of another ends our leading.
 
 import { millis } from "../shared/model/units.ts";
 import type { Millis } from "../shared/model/units.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
+import type { Leadership } from "../shared/runtime/kube/lease.ts";
 import type { Log } from "../shared/runtime/log.ts";
 import type { Actuator, Done } from "./act/actuator.ts";
-import { createCallLimits } from "./act/context.ts";
+import { createCallLimits, lingering } from "./act/context.ts";
 import type { ActContext, CallLimits } from "./act/context.ts";
+import type { PolicyJournal } from "./act/journal.ts";
+import { maybeAfter, quietAfter } from "./act/quiet.ts";
 import { FIRST_PACE, learned, workUnitsOf } from "./calibrate.ts";
 import type { Pace } from "./calibrate.ts";
 import { changesAfterMs } from "./decide/next.ts";
@@ -32,26 +36,73 @@ export interface LoopParts {
   readonly decided: (at: Snapshot["at"]) => void;
   readonly memory: MemoryKeeper;
   readonly memoryWaitMs: Millis;
+  /** Who we are in the lease, and so in each policy's status. */
+  readonly identity: string;
+  readonly journal: PolicyJournal;
+  readonly leaseMs: Millis;
   readonly actuator: Actuator;
-  readonly act: Omit<ActContext, "call">;
+  readonly act: Omit<ActContext, "call" | "quietMs" | "maybeMs">;
   readonly callDeadlineMs: Millis;
   readonly reporter: Reporter;
 }
 
-/** Runs cycles until leadership ends. */
+/** Runs cycles until leadership ends, by the signal or because a policy turns out to be led by somebody else. */
 export async function runCycles(
   parts: LoopParts,
   signal: AbortSignal,
-  validForMs: () => Millis,
+  leadership: Leadership,
 ): Promise<void> {
-  const call = createCallLimits({ signal, validForMs, callDeadlineMs: parts.callDeadlineMs });
-  const memory = (await parts.memory.read(parts.memoryWaitMs, signal)) ?? EMPTY_MEMORY;
-  let outlook: Outlook = { memory, pace: FIRST_PACE, withinMs: null };
-  for (;;) {
-    await parts.wake.next(signal, outlook.withinMs);
-    if (parts.observer.listed()) outlook = await cycle({ ...parts, signal }, outlook, call);
+  const { journal, identity, clock, log } = parts;
+  const call = createCallLimits({
+    signal,
+    calls: lingering(signal, clock),
+    validForMs: () => leadership.validForMs(),
+    callDeadlineMs: parts.callDeadlineMs,
+  });
+  const end = journal.begin({ leader: identity, onDeposed: (error) => leadership.resign(error) });
+  const quietMs = quietAfter(leadership, {
+    clock,
+    leaseMs: parts.leaseMs,
+    wasLed: (policy) => (journal.claimOf(policy)?.before ?? 0) > 0,
+  });
+  const maybeMs = maybeAfter(parts.callDeadlineMs);
+  const claim = async (): Promise<void> => {
+    for (const { policy, error } of await journal.claim(call)) {
+      signal.throwIfAborted();
+      log.warn({ policy, error }, "cannot claim a policy, so it is left alone; trying again");
+    }
+  };
+
+  try {
+    const [kept] = await Promise.all([parts.memory.read(parts.memoryWaitMs, signal), claim()]);
+    let outlook: Outlook = { memory: kept ?? EMPTY_MEMORY, pace: FIRST_PACE, withinMs: millis(0) };
+    for (;;) {
+      await parts.wake.next(signal, outlook.withinMs);
+      if (!parts.observer.listed()) {
+        outlook = { ...outlook, withinMs: null };
+        continue;
+      }
+      // What was just made is claimed before anybody looks at it.
+      await claim();
+      outlook = await cycle({ ...parts, signal, act: { ...parts.act, quietMs, maybeMs } }, outlook, call);
+      outlook = { ...outlook, withinMs: sooner(outlook.withinMs, quietMs) };
+    }
+  } finally {
+    end();
   }
 }
+
+/** Moves that had to wait for calls of the leader before are due when that is over. */
+function sooner(withinMs: Millis | null, quietMs: (policy?: string) => Millis): Millis | null {
+  const leftMs = quietMs();
+  if (leftMs === 0) return withinMs;
+  return millis(Math.min(withinMs ?? leftMs, leftMs));
+}
+
+type CycleParts = Omit<LoopParts, "act"> & {
+  readonly signal: AbortSignal;
+  readonly act: Omit<ActContext, "call">;
+};
 
 /** What the next cycle starts from, and how soon it is due without news. */
 interface Outlook {
@@ -61,7 +112,7 @@ interface Outlook {
 }
 
 async function cycle(
-  parts: LoopParts & { readonly signal: AbortSignal },
+  parts: CycleParts,
   { memory: before, pace }: Outlook,
   call: () => CallLimits,
 ): Promise<Outlook> {
@@ -108,7 +159,7 @@ async function cycle(
 
 /** Null when it failed. What ends because leadership ended is no failure, and ends the loop. */
 async function stage<T>(
-  { log, metrics, clock, signal }: LoopParts & { readonly signal: AbortSignal },
+  { log, metrics, clock, signal }: CycleParts,
   phase: string,
   run: () => T | Promise<T>,
 ): Promise<T | null> {

@@ -1,7 +1,6 @@
 // The coordinator's process: reads settings, builds the parts in the order in which they depend on each other,
 // and runs them until a signal. Wiring only; what each part promises stands in its own file.
 
-import type { ScaleGroup } from "../shared/contract/policy/pool.ts";
 import { FIELD_MANAGER, KV_BUCKET } from "../shared/model/names.ts";
 import { seededRandom } from "../shared/model/random.ts";
 import { bytes, millis } from "../shared/model/units.ts";
@@ -18,10 +17,10 @@ import { runProgram } from "../shared/runtime/process.ts";
 import type { Program } from "../shared/runtime/process.ts";
 import { effectiveSettings, loadSettings, readEnvironment } from "../shared/runtime/settings.ts";
 import { createActuator } from "./act/actuator.ts";
-import type { ValidPolicy } from "./act/context.ts";
 import { createJournal } from "./act/journal.ts";
 import { journalOf } from "./act/moves.ts";
-import { createScaleGroup, hasMachines, machinesOf } from "./cloud/scale.ts";
+import { createBackEnds } from "./back-ends.ts";
+import { launchFailureOf } from "./cloud/group.ts";
 import { connectKubernetes, connectToNats } from "./connect.ts";
 import { decide } from "./decide/decide.ts";
 import { decideAndExplain } from "./decide/explained.ts";
@@ -33,7 +32,6 @@ import { identityOf, leadWhenElected } from "./leader.ts";
 import { runCycles } from "./loop.ts";
 import { createCluster } from "./observe/cluster.ts";
 import { createFleet } from "./observe/fleet.ts";
-import { createGroups } from "./observe/groups.ts";
 import { createMemoryKeeper } from "./observe/memory.ts";
 import { receiveEvents, receiveReports } from "./observe/messages.ts";
 import { createNotices } from "./observe/notices.ts";
@@ -41,6 +39,7 @@ import { createPolicies } from "./observe/policies.ts";
 import { createObserver } from "./observe/snapshot.ts";
 import { LIVE_CHECKS, readyChecks } from "./probes.ts";
 import { createExplainPages } from "./report/explain-pages.ts";
+import { recordAccounts, recordCall } from "./report/metrics-calls.ts";
 import { COORDINATOR_METRICS } from "./report/metrics.ts";
 import { createReporter } from "./report/reporter.ts";
 import { COORDINATOR_SETTINGS } from "./settings.ts";
@@ -107,6 +106,7 @@ async function run(program: Program): Promise<void> {
     subjectRoot,
     onRefused: (code, detail) => refused("report", code, detail),
     onTurn: news,
+    onAge: (ms) => metrics.observe("gpu_autoscaler_report_age_seconds", {}, ms / 1000),
   });
   const notices = createNotices({
     now: () => clock.now(),
@@ -135,27 +135,25 @@ async function run(program: Program): Promise<void> {
       news();
     },
   });
-  const defaultNamespace = client.namespace;
-  const groupOf = (target: ScaleGroup) =>
-    createScaleGroup({ client, discover, target, defaultNamespace, onWritten: () => groups.touched(target) });
-  const groups = createGroups({
+  const backEnds = createBackEnds({
+    client,
+    discover,
+    cluster,
     watch,
     clock,
-    discover,
-    defaultNamespace,
-    groupOf,
-    hasMachines,
-    machinesOf,
-    isNodeReady: (node) => cluster.isReady(node),
+    random,
+    log,
+    onCall: (call) => recordCall(metrics, call),
     onChange: news,
     spawn: (name, task) => tasks.spawn(name, task),
   });
+  program.onStop("clouds", () => backEnds.accounts.close());
   const observer = createObserver({
     cluster,
     policies,
     fleet,
     notices,
-    groups,
+    groups: backEnds.groups,
     journalOf: (policy) => journalOf(journal.status(policy)),
   });
   for (const watched of [...cluster.watches, policies.watch, ...cluster.optional])
@@ -189,7 +187,10 @@ async function run(program: Program): Promise<void> {
     host: values.metricsHost,
     port: values.metricsPort,
     log,
-    metrics: async () => await metrics.text(),
+    metrics: async () => {
+      recordAccounts(metrics, backEnds.accounts.rests(), backEnds.clouds.ages(clock.now()));
+      return await metrics.text();
+    },
     live: LIVE_CHECKS,
     ready: readyChecks({ observer, nats, isLeading: () => leading, clock }),
     routes: pages.routes,
@@ -212,15 +213,21 @@ async function run(program: Program): Promise<void> {
     changeStatus: async (policy, change, call) => await journal.change(policy, change, call),
     identityOf: identityOfPolicy,
   });
-  const groupOfPool = (policy: ValidPolicy, pool: string) => {
-    const target = policy.spec.nodePools.find(({ name }) => name === pool)?.group?.scale;
-    return target === undefined ? null : groupOf(target);
-  };
   const cycleParts = {
     decided: (at: EpochMs) => fleet.decided(at),
     memoryWaitMs: values.memoryWait,
     callDeadlineMs: values.callDeadline,
-    act: { client, clock, random, log, drainTimeoutMs: values.drainTimeout, groupOf: groupOfPool },
+    act: {
+      client,
+      clock,
+      random,
+      log,
+      drainTimeoutMs: values.drainTimeout,
+      groupOf: backEnds.groupOf,
+      launchFailureOf,
+    },
+    journal,
+    leaseMs: values.leaseDuration,
   };
   const decideAndKeep = (snapshot: Snapshot): Decision => {
     const decision = decide(snapshot);
@@ -261,8 +268,9 @@ async function run(program: Program): Promise<void> {
         memory,
         actuator,
         reporter,
+        identity: election.identity,
       };
-      await runCycles(parts, leaderSignal, () => leadership.validForMs());
+      await runCycles(parts, leaderSignal, leadership);
     });
   });
 

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -45,6 +45,20 @@ describe("bundle()", () => {
     expect(JSON.parse(stdout)).toMatchObject({ part: "probe", name: "connectNats", message: "started" });
     expect(stderr).toContain("namedFunction");
     expect(stderr).toContain("agent/probe.ts:5");
+  });
+
+  test("leaves what another program loads only when it is needed in a file of its own", async () => {
+    await writeFile(join(root, "agent/heavy.ts"), `export const said = (): string => "heavy" + " words";`);
+    await writeFile(
+      join(root, "agent/probe.ts"),
+      `if (process.argv[2] === "all") { const { said } = await import("./heavy.ts"); console.log(said()); }`,
+    );
+    const dist = await bundle({ root, entries: { ...ENTRIES, "big.js": "agent/heavy.ts" } });
+    expect(await readFile(join(dist, "probe.js"), "utf8")).not.toContain(" words");
+    const { stdout } = await run(process.execPath, [join(dist, "probe.js"), "all"]);
+    expect(stdout).toBe("heavy words\n");
+    await rm(join(dist, "big.js"));
+    await run(process.execPath, [join(dist, "probe.js")]);
   });
 
   test("names every entry point that is missing, and leaves nothing half-built", async () => {

@@ -1,10 +1,12 @@
 // Makes the programs as they ship: one file for each entry point, so that an agent starts fast and small. koffi
-// stays outside, because it is native; source maps lie beside. Types are checked elsewhere (`npm run types`).
+// stays outside, because it is native; source maps lie beside. Types are checked elsewhere (`npm run types`). An entry
+// point that another one imports only when it is needed stays a file of its own, which is not read until then.
 
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { build } from "esbuild";
+import type { Plugin } from "esbuild";
 
 import { AppError, describe } from "../shared/runtime/errors.ts";
 
@@ -15,6 +17,7 @@ export const ENTRIES = {
   "agent.js": "agent/main.ts",
   "nvml-worker.js": "agent/sample/nvml/worker.ts",
   "coordinator.js": "coordinator/main.ts",
+  "aws-sdk.js": "coordinator/cloud/aws/sdk.ts",
   "gpuasctl.js": "coordinator/ctl.ts",
 } as const satisfies Readonly<Record<string, string>>;
 
@@ -47,7 +50,8 @@ export async function bundle(options: BundleOptions = {}): Promise<string> {
   // Apart, so that each file is moved in whole: a process that starts meanwhile reads the old one or the new one.
   const work = await mkdtemp(join(target, ".work-"));
   try {
-    for (const [file, entry] of Object.entries(entries)) await buildOne(root, entry, join(work, file));
+    for (const [file, entry] of Object.entries(entries))
+      await buildOne(root, entry, join(work, file), entries);
     const made = await readdir(work);
     await Promise.all(made.map((file) => rename(join(work, file), join(target, file))));
   } finally {
@@ -65,7 +69,12 @@ export async function ensureBundle(options: BundleOptions = {}): Promise<string>
   return oldest > (await newestInput(root)) ? target : await bundle(options);
 }
 
-async function buildOne(root: string, entry: string, outfile: string): Promise<void> {
+async function buildOne(
+  root: string,
+  entry: string,
+  outfile: string,
+  entries: Readonly<Record<string, string>>,
+): Promise<void> {
   try {
     await build({
       absWorkingDir: root,
@@ -76,6 +85,7 @@ async function buildOne(root: string, entry: string, outfile: string): Promise<v
       target: "node24",
       format: "esm",
       external: ["koffi"],
+      plugins: [apart(root, entries)],
       banner: { js: REQUIRE_BANNER },
       // Names stay for stack traces; less white space is less memory in each agent.
       keepNames: true,
@@ -86,6 +96,20 @@ async function buildOne(root: string, entry: string, outfile: string): Promise<v
   } catch (cause) {
     throw new AppError("bad-input", `cannot build ${entry}: ${describe(cause)}`, { cause });
   }
+}
+
+/** `import("./sdk.ts")` in the source is `import("./aws-sdk.js")` in the bundle. */
+function apart(root: string, entries: Readonly<Record<string, string>>): Plugin {
+  const files = new Map(Object.entries(entries).map(([file, entry]) => [join(root, entry), file]));
+  return {
+    name: "apart",
+    setup: ({ onResolve }) => {
+      onResolve({ filter: /^\./ }, ({ path, kind, resolveDir }) => {
+        const file = kind === "dynamic-import" ? files.get(join(resolveDir, path)) : undefined;
+        return file === undefined ? undefined : { path: `./${file}`, external: true };
+      });
+    },
+  };
 }
 
 async function missingOf(root: string, entries: readonly string[]): Promise<readonly string[]> {

@@ -15,8 +15,10 @@ export default defineConfig({
           include: [
             "{agent,coordinator,shared,deploy}/**/*.test.ts",
             "test/*.test.ts",
-            "test/{bench,build,crash,demo,golden,nvml-double,properties,tools,world}/**/*.test.ts",
+            "test/{bench,build,contract,control-plane,crash,demo,golden,nvml-double,properties,tools,world}/**/*.test.ts",
           ],
+          // They need a control plane: e2e.
+          exclude: ["test/contract/**/*-real.test.ts"],
           testTimeout: 20_000,
         },
       },
@@ -38,7 +40,8 @@ export default defineConfig({
         test: {
           ...common,
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
+          include: ["test/e2e/**/*.test.ts", "test/contract/**/*-real.test.ts"],
+          globalSetup: ["test/control-plane/available.ts"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
           maxWorkers: 2,

@@ -9,16 +9,19 @@ import { AppError } from "../../shared/runtime/errors.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { createFakeClock } from "../../test/build/clock.ts";
+import { aNodeGroup } from "../../test/build/node-group.ts";
 import { node } from "../../test/build/node.ts";
 import { policy, pool } from "../../test/build/policy.ts";
 import type { PolicyOptions } from "../../test/build/policy.ts";
 import { snapshot } from "../../test/build/snapshot.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
+import { launchFailureOf } from "../cloud/group.ts";
 import type { NodeGroup } from "../cloud/group.ts";
 import type { Move, Plan } from "../decide/plan.ts";
+import type { InstanceInput } from "../decide/snapshot.ts";
 import { createActuator } from "./actuator.ts";
-import { createCallLimits } from "./context.ts";
+import { createCallLimits, lingering } from "./context.ts";
 import type { ActContext } from "./context.ts";
 import { createJournal } from "./journal.ts";
 
@@ -44,21 +47,28 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
   const log = createLogSink();
   const calls: { readonly call: string; readonly phases: readonly string[] }[] = [];
   const sizes = new Map<string, number>();
-  const state = { refuse: null as AppError | null, unreadable: null as AppError | null, leftMs: 10_000 };
+  const state = {
+    refuse: null as AppError | null,
+    unreadable: null as AppError | null,
+    leftMs: 10_000,
+    quietMs: 0,
+    conditional: true,
+    bounds: {} as { readonly unfilled?: number },
+  };
   let whenCalled: () => unknown = () => {};
 
   const groupOf = (name: string): NodeGroup => {
     const note = (call: string): void =>
       void calls.push({ call, phases: written()?.moves.map(({ key, phase }) => `${key} ${phase}`) ?? [] });
-    return {
-      chosenRemoval: true,
+    return aNodeGroup({
+      conditional: state.conditional,
       read: async () => {
         if (state.unreadable !== null) throw state.unreadable;
-        return { size: sizes.get(name) ?? 2, version: "1" };
+        return { size: sizes.get(name) ?? 2, version: "1", ...state.bounds };
       },
       resize: async (to) => {
         note(`${name} to ${to}`);
-        whenCalled();
+        await whenCalled();
         if (state.refuse !== null) throw state.refuse;
         sizes.set(name, to);
       },
@@ -67,9 +77,17 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
         await whenCalled();
         sizes.set(name, seen.size - 1);
       },
-      keepInstance: async () => {},
-      contains: async () => true,
-    };
+      releaseInstance: async (id, seen) => {
+        note(`${name} releases ${id}`);
+        await whenCalled();
+        sizes.set(name, seen.size - 1);
+      },
+      cancelUnfilled: async (count, seen) => {
+        note(`${name} cancels ${count}`);
+        await whenCalled();
+        sizes.set(name, seen.size - count);
+      },
+    });
   };
   const context: ActContext = {
     client,
@@ -78,6 +96,9 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
     log: log.log,
     groupOf: (_, name) => groupOf(name),
     drainTimeoutMs: millis(60_000),
+    maybeMs: millis(0),
+    launchFailureOf,
+    quietMs: () => millis(state.quietMs),
     call: createCallLimits({
       signal: new AbortController().signal,
       validForMs: () => millis(state.leftMs),
@@ -105,7 +126,7 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
     await actuator.act(decided, snapshot({ at: clock.now(), policies: [input], nodes: nodes() }), context);
   const act = async (...moves: readonly Move[]) => await run(plan(...moves));
   const onCall = (run: () => unknown): void => void (whenCalled = run);
-  return { act, calls, clock, log, onCall, plan, run, sizes, state, written };
+  return { act, calls, clock, journal, log, onCall, plan, run, sizes, state, written };
 }
 
 function aGrow(name: string, overrides: Partial<Extract<Move, { kind: "grow" }>> = {}): Move {
@@ -151,7 +172,7 @@ describe("createActuator()", () => {
     await using made = await aWorldClient(0);
     const { act, calls } = setup(made);
     await act(RELEASE, aGrow("a"), REPLACE);
-    expect(calls.map(({ call }) => call)).toEqual(["b to 3", "a to 3", "c without m"]);
+    expect(calls.map(({ call }) => call)).toEqual(["b to 3", "a to 3", "c releases m"]);
   });
 
   test("takes several members of one group one after the other, and those of another beside them", async () => {
@@ -179,6 +200,167 @@ describe("createActuator()", () => {
     expect(sizes.get("c")).toBe(1);
     expect(calls.map(({ phases }) => phases.length)).toEqual([3, 3, 3]);
     expect(written()?.moves.map(({ phase }) => phase)).toEqual(["applied", "applied", "applied"]);
+  });
+
+  test("releases what its cloud takes, and removes what never came to be a node, for which limits count it", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, written } = setup(made);
+    await act(RELEASE);
+    expect(written()?.removals ?? []).toEqual([]);
+    await act({ ...RELEASE, key: "demo/c/release/d", instance: "d", disruption: "Unhealthy" });
+    expect(calls.map(({ call }) => call)).toEqual(["c releases m", "c without d"]);
+    expect(written()?.removals).toMatchObject([{ nodes: 1 }]);
+  });
+
+  const places = (names: readonly string[]) =>
+    names.map((id): InstanceInput => ({ id, node: null, state: "failed", placeholder: true }));
+  const cancels = (names: readonly string[], from: number) =>
+    names.map((instance, index): Move => ({
+      ...RELEASE,
+      key: `demo/c/release/${instance}`,
+      instance,
+      node: instance,
+      from: from - index,
+      to: from - index - 1,
+      disruption: "Unhealthy",
+    }));
+  const withPlaces = (names: readonly string[]) => ({
+    pools: ["a", "b", "c"].map((name) =>
+      pool(name, { size: 2, instances: name === "c" ? places(names) : [] }),
+    ),
+  });
+
+  test("gives places back that no machine fills with one call for all of a pool", async () => {
+    await using made = await aWorldClient(0);
+    const names = ["c/placeholder-0", "c/placeholder-1", "c/placeholder-2"];
+    const { act, calls, sizes, state, written } = setup(made, withPlaces(names));
+    sizes.set("c", 5);
+    state.bounds = { unfilled: 2 };
+    const done = await act(...cancels(names, 5));
+    expect(calls.map(({ call }) => call)).toEqual(["c cancels 2"]);
+    expect(calls[0]?.phases).toHaveLength(3);
+    expect(done.map(({ outcome }) => outcome)).toEqual([
+      { kind: "applied", from: 5, to: 4 },
+      { kind: "applied", from: 4, to: 3 },
+      { kind: "reached", size: 3 },
+    ]);
+    expect(written()?.moves.map(({ phase, placeholder }) => [phase, placeholder])).toEqual([
+      ["applied", true],
+      ["applied", true],
+      ["applied", true],
+    ]);
+  });
+
+  test("finds out by the size whether places were given back by a call that nobody saw the end of", async () => {
+    await using made = await aWorldClient(0);
+    const names = ["c/placeholder-0"];
+    const { act, onCall, sizes, written } = setup(made, withPlaces(names));
+    sizes.set("c", 5);
+    onCall(() => {
+      throw new AppError("timeout", "no answer");
+    });
+    await act(...cancels(names, 5));
+    expect(written()?.moves).toMatchObject([{ phase: "intended", detail: "no answer" }]);
+    await act();
+    expect(written()?.moves).toMatchObject([
+      { phase: "failed", detail: "found undone at size 5 after an interruption" },
+    ]);
+  });
+
+  test("cancels a place of the same number again when it is open again, and not at once", async () => {
+    await using made = await aWorldClient(0);
+    const names = ["c/placeholder-0"];
+    const { act, calls, clock, sizes } = setup(made, withPlaces(names));
+    sizes.set("c", 5);
+    await act(...cancels(names, 5));
+    await act(...cancels(names, 4));
+    expect(calls).toHaveLength(1);
+    await clock.advance(61_000);
+    await act(...cancels(names, 4));
+    expect(calls.map(({ call }) => call)).toEqual(["c cancels 1", "c cancels 1"]);
+  });
+
+  test("leaves a group alone that refuses nothing while a call of the leader before may be on its way", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, onCall, state, written } = setup(made);
+    onCall(() => {
+      throw new AppError("timeout", "no answer");
+    });
+    await act(aGrow("a"));
+    expect(written()?.moves).toMatchObject([{ phase: "intended" }]);
+    onCall(() => {});
+
+    Object.assign(state, { quietMs: 1_500, conditional: false });
+    await act(aGrow("b"));
+    expect(calls).toHaveLength(1);
+    expect(written()?.moves).toMatchObject([{ key: "demo/a/grow/x", phase: "intended" }]);
+
+    state.quietMs = 0;
+    await act(aGrow("b"));
+    expect(calls.map(({ call }) => call)).toEqual(["a to 3", "b to 3"]);
+    expect(written()?.moves).toMatchObject([{ phase: "failed" }, { phase: "applied" }]);
+  });
+
+  test("does not wait for a group that refuses what was computed from an older reading", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, state } = setup(made);
+    state.quietMs = 1_500;
+    await act(aGrow("a"));
+    expect(calls).toHaveLength(1);
+  });
+
+  test("writes down in which term and why", async () => {
+    await using made = await aWorldClient(0);
+    const { act, journal, written } = setup(made);
+    journal.seen(await made.client.get(RESOURCE.policies, { name: "demo" }));
+    journal.begin({ leader: "one", onDeposed: () => {} });
+    await journal.claim(() => ({ signal: new AbortController().signal, deadlineMs: millis(2_000) }));
+    await act(aGrow("a", { because: [{ code: "frozen" }] }));
+    expect(written()).toMatchObject({ term: 1, leader: "one" });
+    expect(written()?.moves).toMatchObject([{ phase: "applied", term: 1, why: "frozen" }]);
+  });
+
+  test("touches nothing of a policy that it has not claimed, what is in flight included", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, journal, onCall, written } = setup(made);
+    onCall(() => {
+      throw new AppError("timeout", "no answer");
+    });
+    await act(aGrow("a"));
+    journal.begin({ leader: "one", onDeposed: () => {} });
+    expect(await act(aGrow("b"))).toEqual([]);
+    expect(calls).toHaveLength(1);
+    expect(written()?.moves).toMatchObject([{ key: "demo/a/grow/x", phase: "intended" }]);
+  });
+
+  test("begins 200 pools beside each other", async () => {
+    await using made = await aWorldClient(0);
+    const names = Array.from({ length: 200 }, (_, index) => `p${index}`);
+    const { act, onCall } = setup(made, {
+      pools: names.map((name) => pool(name, { size: 2, instances: [] })),
+    });
+    const everybody = Promise.withResolvers<void>();
+    let inside = 0;
+    onCall(async () => {
+      if (++inside === names.length) everybody.resolve();
+      await everybody.promise;
+    });
+    const done = await act(...names.map((name) => aGrow(name)));
+    expect(done.filter(({ outcome }) => outcome.kind === "applied")).toHaveLength(200);
+  });
+
+  test("tries again when the other side said that it may, and not before", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, clock, state } = setup(made);
+    state.refuse = new AppError("throttled", "slower", { retryAfterMs: 20_000 });
+    await act(aGrow("a"));
+    state.refuse = null;
+    await clock.advance(19_000);
+    await act(aGrow("a"));
+    expect(calls).toHaveLength(1);
+    await clock.advance(1_000);
+    await act(aGrow("a"));
+    expect(calls).toHaveLength(2);
   });
 
   test("has the intent in the policy's status before the call, and the outcome after it", async () => {
@@ -319,12 +501,30 @@ describe("createCallLimits()", () => {
 
   test("gives a call no more time than is left of the lease", () => {
     const call = createCallLimits({ signal, validForMs: () => millis(700), callDeadlineMs: millis(5_000) });
-    expect(call().deadlineMs).toBe(700);
+    expect(call().deadlineMs).toBe(600);
   });
 
   test("gives it its own deadline when the lease lasts longer", () => {
     const call = createCallLimits({ signal, validForMs: () => millis(9_000), callDeadlineMs: millis(5_000) });
     expect(call().deadlineMs).toBe(5_000);
+  });
+
+  test("lets a call that is on its way end by itself for a moment, and begins none", async () => {
+    const clock = createFakeClock();
+    const leadership = new AbortController();
+    const call = createCallLimits({
+      signal: leadership.signal,
+      calls: lingering(leadership.signal, clock),
+      validForMs: () => millis(9_000),
+      callDeadlineMs: millis(5_000),
+    });
+    const begun = call();
+    leadership.abort(new AppError("unavailable", "asked to stop"));
+    await clock.advance(999);
+    expect(begun.signal.aborted).toBe(false);
+    expect(() => call()).toThrow("asked to stop");
+    await clock.advance(1);
+    expect(begun.signal.reason).toMatchObject({ message: "asked to stop" });
   });
 
   test("refuses when leadership has ended", () => {

@@ -9,6 +9,7 @@ import type { KubeClient } from "../../shared/runtime/kube/client.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { node } from "../../test/build/node.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
+import { launchFailureOf } from "../cloud/group.ts";
 import type { ActContext } from "./context.ts";
 import { drainProgress, isRequestOf, withdrawDrain } from "./drain-request.ts";
 import { moveHash } from "./moves.ts";
@@ -53,6 +54,9 @@ function aContext(client: KubeClient): ActContext {
     log: createLogSink().log,
     groupOf: () => null,
     drainTimeoutMs: millis(1_000),
+    maybeMs: millis(0),
+    launchFailureOf,
+    quietMs: () => millis(0),
     call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),
   };
 }

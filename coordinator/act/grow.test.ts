@@ -4,6 +4,8 @@ import { millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { createFakeClock } from "../../test/build/clock.ts";
+import { aNodeGroup } from "../../test/build/node-group.ts";
+import { launchFailureOf } from "../cloud/group.ts";
 import type { NodeGroup } from "../cloud/group.ts";
 import type { Grow } from "../decide/plan.ts";
 import type { ActContext } from "./context.ts";
@@ -12,8 +14,7 @@ import { grow } from "./grow.ts";
 /** A group in memory that keeps the contract, with a hand in between where a test wants one. */
 function aGroup(size: number, onResize: (group: { size: number; version: number }) => void = () => {}) {
   const state = { size, version: 1, writes: 0 };
-  const group: NodeGroup = {
-    chosenRemoval: true,
+  const group = aNodeGroup({
     read: async () => ({ size: state.size, version: String(state.version) }),
     resize: async (to, seen) => {
       state.writes++;
@@ -22,12 +23,7 @@ function aGroup(size: number, onResize: (group: { size: number; version: number 
       state.size = to;
       state.version++;
     },
-    removeInstance: async () => {
-      throw new AppError("bug", "not asked for here");
-    },
-    keepInstance: async () => {},
-    contains: async () => true,
-  };
+  });
   return { group, state };
 }
 
@@ -39,6 +35,9 @@ function aContext(): ActContext {
     log: createLogSink().log,
     groupOf: () => null,
     drainTimeoutMs: millis(1_000),
+    maybeMs: millis(0),
+    launchFailureOf,
+    quietMs: () => millis(0),
     call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),
   };
 }
@@ -149,6 +148,90 @@ describe("grow()", () => {
       },
     };
     expect(await grow(MOVE, slow, plenty, aContext())).toMatchObject({ kind: "unsettled" });
+  });
+
+  test("leaves a write unsettled whose answer cannot be read", async () => {
+    const { group } = aGroup(2);
+    const torn: NodeGroup = {
+      ...group,
+      resize: async () => {
+        throw new AppError("malformed", "half an answer");
+      },
+    };
+    expect(await grow(MOVE, torn, plenty, aContext())).toMatchObject({ kind: "unsettled" });
+  });
+
+  test("does not ask for more than the group takes, and says whose maximum it was", async () => {
+    const { group, state } = aGroup(2);
+    const bounded: NodeGroup = {
+      ...group,
+      read: async (options) => ({ ...(await group.read(options)), max: 3 }),
+    };
+    expect(await grow(MOVE, bounded, plenty, aContext())).toEqual({
+      kind: "applied",
+      from: 2,
+      to: 3,
+      detail: "2 fewer than decided: the group's own maximum is 3",
+    });
+    expect(await grow({ ...MOVE, from: 3, to: 5 }, bounded, plenty, aContext())).toEqual({
+      kind: "failed",
+      detail: "the group's own maximum is 3, and it has 3 at the time of the call",
+    });
+    expect(state.writes).toBe(1);
+  });
+
+  test.each([
+    ["no-capacity", "no-capacity"],
+    ["quota", "quota"],
+    ["denied", "denied"],
+    ["misconfigured", "misconfigured"],
+    ["refused", "misconfigured"],
+    ["throttled", "throttled"],
+  ] as const)(
+    "says of the pool what the cloud meant by %s, and gives the budget back",
+    async (kind, failure) => {
+      let taken = 0;
+      const budget = {
+        take: (_size: number, wanted: number) => ((taken += wanted), wanted),
+        giveBack: (nodes: number) => void (taken -= nodes),
+      };
+      const { group } = aGroup(2);
+      const refusing: NodeGroup = {
+        ...group,
+        resize: async () => {
+          throw new AppError(kind, "no");
+        },
+      };
+      expect(await grow(MOVE, refusing, budget, aContext())).toEqual({
+        kind: "failed",
+        detail: "no",
+        failure,
+      });
+      expect(taken).toBe(0);
+    },
+  );
+
+  test("passes on how long the other side asks to wait", async () => {
+    const { group } = aGroup(2, () => {
+      throw new AppError("throttled", "too many", { retryAfterMs: 7_000 });
+    });
+    expect(await grow(MOVE, group, plenty, aContext())).toMatchObject({
+      kind: "failed",
+      retryAfterMs: 7_000,
+    });
+  });
+
+  test("says which sizes a group takes that refuses one", async () => {
+    const { group } = aGroup(2, () => {
+      throw new AppError("refused", "size 5 is not allowed");
+    });
+    const bounded: NodeGroup = {
+      ...group,
+      read: async (options) => ({ ...(await group.read(options)), min: 1, max: 8 }),
+    };
+    expect(await grow(MOVE, bounded, plenty, aContext())).toMatchObject({
+      detail: "size 5 is not allowed; asked for 5, and the group allows 1 to 8",
+    });
   });
 
   test("leaves it unsettled too when leadership ends before it could read again", async () => {

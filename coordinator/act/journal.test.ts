@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { POLICY } from "../../shared/model/names.ts";
 import { millis } from "../../shared/model/units.ts";
+import { AppError } from "../../shared/runtime/errors.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
@@ -25,7 +26,27 @@ function setup({ client, server, world }: WorldClient) {
   const journal = createJournal({ client, onUnreadable: (policy) => unreadable.push(policy) });
   const written = (): unknown => world.get("autoscalingpolicies", { name: "gpus" })?.status;
   const writes = (): number => server.audit.filter(({ method }) => method === "PUT").length;
-  return { journal, unreadable, written, writes };
+  const put = (status: unknown): void => {
+    server.change((changed) =>
+      changed.put("autoscalingpolicies", {
+        apiVersion: POLICY.apiVersion,
+        kind: POLICY.kind,
+        metadata: { name: "gpus" },
+        spec: { provider: "custom" },
+        status,
+      }),
+    );
+  };
+  /** Another process, with its own idea of what it leads. */
+  const reign = async (leader: string) => {
+    const own = createJournal({ client, onUnreadable: (policy) => unreadable.push(policy) });
+    const deposed: string[] = [];
+    const look = async (): Promise<void> => own.seen(await client.get(RESOURCE.policies, { name: "gpus" }));
+    await look();
+    const end = own.begin({ leader, onDeposed: ({ message }) => deposed.push(message) });
+    return { ...own, deposed, end, look };
+  };
+  return { journal, put, reign, unreadable, written, writes };
 }
 
 describe("createJournal()", () => {
@@ -108,3 +129,148 @@ describe("createJournal()", () => {
     await expect(journal.change("other", waiting(1), call())).rejects.toMatchObject({ kind: "not-found" });
   });
 });
+
+describe("claim()", () => {
+  test("raises the term of a policy once in a reign, and says who leads", async () => {
+    await using made = await aWorldClient();
+    const { reign, written, writes } = setup(made);
+    const one = await reign("one");
+    expect(await one.claim(call)).toEqual([]);
+    expect(written()).toMatchObject({ term: 1, leader: "one" });
+    expect(one.claimOf("gpus")).toEqual({ term: 1, leader: "one", before: 0 });
+    await one.claim(call);
+    expect(writes()).toBe(1);
+    await one.change("gpus", waiting(3), call());
+    expect(written()).toMatchObject({ term: 1, leader: "one", pendingPods: 3 });
+  });
+
+  test("of a new leader makes the old one's next change fail, unwritten, and tells him", async () => {
+    await using made = await aWorldClient();
+    const { reign, written, writes } = setup(made);
+    const one = await reign("one");
+    await one.claim(call);
+    const two = await reign("two");
+    await two.claim(call);
+    expect(two.claimOf("gpus")).toEqual({ term: 2, leader: "two", before: 1 });
+
+    await expect(one.change("gpus", waiting(5), call())).rejects.toMatchObject({
+      kind: "conflict",
+      message: "policy gpus is led by two (term 2), ours was 1",
+    });
+    expect(one.deposed).toEqual(["policy gpus is led by two (term 2), ours was 1"]);
+    expect(written()).toMatchObject({ term: 2, leader: "two", pendingPods: 0 });
+    // The two claims, and the write of the old leader that the server refused.
+    expect(writes()).toBe(3);
+    await two.change("gpus", waiting(4), call());
+    expect(written()).toMatchObject({ pendingPods: 4 });
+  });
+
+  test("is noticed by the old leader when the watch brings it", async () => {
+    await using made = await aWorldClient();
+    const { reign } = setup(made);
+    const one = await reign("one");
+    await one.claim(call);
+    await (await reign("two")).claim(call);
+    await one.look();
+    expect(one.deposed).toEqual(["policy gpus is led by two (term 2), ours was 1"]);
+  });
+
+  test("is refused to nobody: of two that claim together both have a term of their own, and the later one leads", async () => {
+    await using made = await aWorldClient();
+    const { reign, written } = setup(made);
+    const [one, two] = [await reign("one"), await reign("two")];
+    await Promise.all([one.claim(call), two.claim(call)]);
+    expect(new Set([one.claimOf("gpus")?.term, two.claimOf("gpus")?.term])).toEqual(new Set([1, 2]));
+    const last = one.claimOf("gpus")?.term === 2 ? "one" : "two";
+    expect(written()).toMatchObject({ term: 2, leader: last });
+  });
+
+  test("is made again after a person has wiped the status, with the next change, and nothing is thrown", async () => {
+    await using made = await aWorldClient();
+    const { put, reign, written } = setup(made);
+    const one = await reign("one");
+    await one.claim(call);
+    put(undefined);
+    await one.change("gpus", waiting(2), call());
+    expect(written()).toMatchObject({ term: 1, leader: "one", pendingPods: 2 });
+    expect(one.deposed).toEqual([]);
+  });
+
+  test("begins at term 1 over a status that it cannot read", async () => {
+    await using made = await aWorldClient();
+    const { put, reign, unreadable, written } = setup(made);
+    put({ moves: "many", term: 7, leader: "other" });
+    const one = await reign("one");
+    expect(await one.claim(call)).toEqual([]);
+    expect(unreadable).toEqual(["gpus"]);
+    expect(written()).toMatchObject({ term: 1, leader: "one", moves: [] });
+  });
+
+  test("keeps what the old leader had in flight", async () => {
+    await using made = await aWorldClient();
+    const { reign } = setup(made);
+    const one = await reign("one");
+    await one.claim(call);
+    const move = aMove();
+    await one.change("gpus", (status) => ({ ...status, moves: [move] }), call());
+    const two = await reign("two");
+    await two.claim(call);
+    expect(two.status("gpus").moves).toEqual([move]);
+  });
+
+  test("that fails is told, leaves the policy unwritten, and is tried again", async () => {
+    await using made = await aWorldClient();
+    const { reign, written } = setup(made);
+    const one = await reign("one");
+    made.server.faults.set({ kind: "status", code: 503, match: { method: "PUT" }, times: 1 });
+    expect(await one.claim(call)).toMatchObject([{ policy: "gpus", error: { kind: "unavailable" } }]);
+    expect(one.leads("gpus")).toBe(false);
+    await expect(one.change("gpus", waiting(1), call())).rejects.toThrow("is not claimed yet");
+    expect(written()).toBeUndefined();
+    expect(await one.claim(call)).toEqual([]);
+    expect(one.leads("gpus")).toBe(true);
+  });
+
+  test("asks anew for each request whether it may, so that a leader who slept does not claim over his successor", async () => {
+    await using made = await aWorldClient();
+    const { reign, written } = setup(made);
+    const one = await reign("one");
+    // It looked at the policy, and fell asleep; meanwhile another one leads.
+    await (await reign("two")).claim(call);
+    let asked = 0;
+    const [failed] = await one.claim(() => {
+      if (++asked > 1) throw new AppError("unavailable", "nothing is begun with 0 ms of leadership left");
+      return call();
+    });
+    expect(failed).toMatchObject({ policy: "gpus", error: { kind: "unavailable" } });
+    expect(written()).toMatchObject({ term: 1, leader: "two" });
+  });
+
+  test("of an earlier reign counts no more, and one of a policy that was made anew neither", async () => {
+    await using made = await aWorldClient();
+    const { reign, written } = setup(made);
+    const one = await reign("one");
+    await one.claim(call);
+    one.end();
+    await expect(one.change("gpus", waiting(1), call())).rejects.toThrow("is not claimed yet");
+    one.begin({ leader: "one", onDeposed: () => {} });
+    expect(one.claimOf("gpus")).toBeNull();
+    await one.claim(call);
+    expect(written()).toMatchObject({ term: 2 });
+    one.gone("gpus");
+    expect(one.claimOf("gpus")).toBeNull();
+  });
+});
+
+function aMove(): PolicyStatus["moves"][number] {
+  return {
+    key: "gpus/a/grow/x",
+    kind: "grow",
+    pool: "a",
+    from: 0,
+    to: 1,
+    phase: "intended",
+    at: "2026-01-01T00:00:00.000Z",
+    term: 1,
+  };
+}

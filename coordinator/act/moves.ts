@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 
 import type { LaunchFailureKind, MoveState, PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { parseInstant } from "../../shared/model/instant.ts";
-import type { EpochMs } from "../../shared/model/units.ts";
+import type { EpochMs, Millis } from "../../shared/model/units.ts";
 import type { Move } from "../decide/plan.ts";
 import type { Journal, OfferingMemory } from "../decide/snapshot-memory.ts";
 
@@ -45,7 +45,15 @@ export type Outcome =
   | { readonly kind: "applied"; readonly from: number; readonly to: number; readonly detail?: string }
   | { readonly kind: "reached"; readonly size: number }
   | { readonly kind: "draining"; readonly detail: string }
-  | { readonly kind: "failed"; readonly detail: string; readonly failure?: LaunchFailureKind }
+  | {
+      readonly kind: "failed";
+      readonly detail: string;
+      readonly failure?: LaunchFailureKind;
+      /** Nobody refused it: it was never carried out. */
+      readonly undone?: boolean;
+      /** When the other side said how long to wait. */
+      readonly retryAfterMs?: Millis;
+    }
   | { readonly kind: "unsettled"; readonly detail: string };
 
 export interface Settled {
@@ -67,10 +75,13 @@ function isYoung(move: MoveState, now: EpochMs): boolean {
   return now - (parseInstant(move.at) ?? 0) <= CARRY_OUT_MS;
 }
 
-/** Writes down what is about to be done. A move of the same key that is in flight stays as it is. */
-export function withIntents(status: PolicyStatus, moves: readonly Move[], at: EpochMs): PolicyStatus {
+/** What is about to be done; `placeholder`: it gives back a place that no machine fills. */
+export type Intended = Move & { readonly placeholder?: boolean };
+
+/** Writes down what is about to be done, in the status's own term. A move of the same key that is in flight stays as it is. */
+export function withIntents(status: PolicyStatus, moves: readonly Intended[], at: EpochMs): PolicyStatus {
   const pending = new Set(status.moves.filter(inFlight).map(({ key }) => key));
-  const fresh = moves.filter(({ key }) => !pending.has(key)).map((move) => intentOf(move, at));
+  const fresh = moves.filter(({ key }) => !pending.has(key)).map((move) => intentOf(move, status.term, at));
   const keys = new Set(fresh.map(({ key }) => key));
   if (fresh.length === 0) return status;
   return { ...status, moves: bounded([...status.moves.filter(({ key }) => !keys.has(key)), ...fresh], at) };
@@ -124,18 +135,22 @@ function instantText(at: EpochMs): string {
   return new Date(at).toISOString();
 }
 
-function intentOf(move: Move, at: EpochMs): MoveState {
+function intentOf(move: Intended, term: number | undefined, at: EpochMs): MoveState {
+  const why = move.because[0]?.code;
   return {
     key: move.key,
     kind: move.kind,
     pool: move.pool,
     ...("node" in move ? { node: move.node } : {}),
     ...("instance" in move ? { instance: move.instance } : {}),
+    ...(move.placeholder === true ? { placeholder: true } : {}),
     ...("disruption" in move && move.disruption !== undefined ? { disruption: move.disruption } : {}),
     from: move.from,
     to: move.to,
     phase: "intended",
     at: instantText(at),
+    ...(why === undefined ? {} : { why }),
+    ...(term === undefined ? {} : { term }),
   };
 }
 
@@ -154,6 +169,7 @@ function withOutcome(status: PolicyStatus, move: MoveState, outcome: Outcome, at
           at: instantText(at),
           detail: outcome.detail,
           ...(outcome.failure === undefined ? {} : { failure: outcome.failure }),
+          ...(outcome.undone === undefined ? {} : { undone: outcome.undone }),
         },
         at,
       );
@@ -187,7 +203,8 @@ function withOutcome(status: PolicyStatus, move: MoveState, outcome: Outcome, at
 
 /**
  * A replacement counts for the rate but starts no cooldown: it restores what the pool had, and the demand that
- * comes next must not wait for it. A release is the cloud's doing, not a decision to have less.
+ * comes next must not wait for it. A release of what the cloud takes is the cloud's doing, not a decision to have less;
+ * one of a machine that never came to be a node is ours, and counts for the rate.
  */
 function withConsequences(status: PolicyStatus, move: MoveState, at: EpochMs): PolicyStatus {
   const text = instantText(at);
@@ -213,7 +230,9 @@ function withConsequences(status: PolicyStatus, move: MoveState, at: EpochMs): P
         removals: withRemoval(kept.removals ?? [], changed),
       };
     case "release":
-      return kept;
+      return move.disruption === undefined
+        ? kept
+        : { ...kept, removals: withRemoval(kept.removals ?? [], changed) };
     default:
       return move.kind satisfies never;
   }

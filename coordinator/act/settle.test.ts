@@ -6,12 +6,14 @@ import { seededRandom } from "../../shared/model/random.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
+import { aNodeGroup } from "../../test/build/node-group.ts";
 import { node as aNode } from "../../test/build/node.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
-import type { NodeGroup } from "../cloud/group.ts";
+import { launchFailureOf } from "../cloud/group.ts";
 import type { ActContext } from "./context.ts";
 import { moveHash } from "./moves.ts";
+import { retireNode } from "./retire.ts";
 import { settle } from "./settle.ts";
 
 /** A node that its agent has drained for a move that began `agoMs` ago, and a group that notes who is taken. */
@@ -51,14 +53,10 @@ function setup({ client, world }: WorldClient, agoMs = 10_000) {
     drainState: { kind: "value", value: state } as const,
   };
   const taken: string[] = [];
-  const group: NodeGroup = {
-    chosenRemoval: true,
+  const group = aNodeGroup({
     read: async () => ({ size: 1, version: "1" }),
-    resize: async () => {},
     removeInstance: async (instance) => void taken.push(instance),
-    keepInstance: async () => {},
-    contains: async () => true,
-  };
+  });
   const context: ActContext = {
     client,
     clock: systemClock,
@@ -66,6 +64,9 @@ function setup({ client, world }: WorldClient, agoMs = 10_000) {
     log: createLogSink().log,
     groupOf: () => null,
     drainTimeoutMs: millis(60_000),
+    maybeMs: millis(0),
+    launchFailureOf,
+    quietMs: () => millis(0),
     call: () => ({ signal: new AbortController().signal, deadlineMs: millis(2_000) }),
   };
   const asked: (string | undefined)[] = [];
@@ -76,8 +77,103 @@ function setup({ client, world }: WorldClient, agoMs = 10_000) {
   };
   const step = async () =>
     await settle({ move, node, underNotice: false, group, stopped: null }, budget, context);
-  return { asked, step, taken };
+  /** What another leader had in flight, with the group as it is found. */
+  const found = async (
+    left: Partial<MoveState>,
+    about: { readonly size: number; readonly has?: boolean; readonly maybeMs?: number },
+  ) =>
+    await settle(
+      {
+        move: { ...move, term: 3, phase: "intended", ...left },
+        node: { ...aNode(name), taints: world.get("nodes", { name })?.spec?.taints ?? [] },
+        underNotice: false,
+        group: {
+          ...group,
+          read: async () => ({ size: about.size, version: "1" }),
+          contains: async () => about.has ?? true,
+        },
+        stopped: null,
+      },
+      budget,
+      { ...context, maybeMs: millis(about.maybeMs ?? 0) },
+    );
+  const node0 = () => world.get("nodes", { name })?.spec;
+  return { asked, context, found, key, name, node0, step, taken };
 }
+
+const DONE = { kind: "applied", detail: "found done after an interruption" };
+
+describe("what a leader before had in flight", () => {
+  test.each(["grow", "replace"] as const)(
+    "of kind %s is done when the size stands, and undone when not",
+    async (kind) => {
+      await using made = await aWorldClient(1);
+      const { found } = setup(made);
+      const growth = { kind, from: 1, to: 3 };
+      expect(await found(growth, { size: 3 })).toMatchObject({ ...DONE, from: 1, to: 3 });
+      expect(await found(growth, { size: 1 })).toEqual({
+        kind: "failed",
+        detail: "found undone at size 1 after an interruption",
+        undone: true,
+      });
+    },
+  );
+
+  test("is not called undone while its call may still take effect, and is done as soon as it has", async () => {
+    await using made = await aWorldClient(1);
+    const { context, found, key, name, node0 } = setup(made);
+    const young = { at: new Date(systemClock.now()).toISOString() };
+    const about = { size: 1, maybeMs: 60_000 };
+    expect(await found({ ...young, kind: "grow", from: 1, to: 2 }, about)).toBeNull();
+    expect(await found({ ...young, kind: "grow", from: 0, to: 1 }, about)).toMatchObject(DONE);
+    await retireNode(context, name, key);
+    expect(await found(young, about)).toBeNull();
+    expect(node0()?.unschedulable).toBe(true);
+    const old = { at: new Date(systemClock.now() - 61_000).toISOString() };
+    expect(await found({ ...old, kind: "grow", from: 1, to: 2 }, about)).toMatchObject({ undone: true });
+    expect(await found(old, about)).toMatchObject({ undone: true });
+  });
+
+  test.each(["shrink", "release"] as const)(
+    "of kind %s is done when the member no longer counts",
+    async (kind) => {
+      await using made = await aWorldClient(1);
+      const { found, taken } = setup(made);
+      expect(await found({ kind }, { size: 0, has: false })).toMatchObject(DONE);
+      expect(taken).toEqual([]);
+    },
+  );
+
+  test("is taken back when an empty node was closed and its member still counts", async () => {
+    await using made = await aWorldClient(1);
+    const { context, found, key, name, node0, taken } = setup(made);
+    await retireNode(context, name, key);
+    expect(node0()).toMatchObject({ unschedulable: true });
+    expect(await found({}, { size: 1 })).toEqual({
+      kind: "failed",
+      detail: "found undone after an interruption",
+      undone: true,
+    });
+    expect(node0()?.unschedulable ?? false).toBe(false);
+    expect(node0()?.taints ?? []).toEqual([]);
+    expect(taken).toEqual([]);
+  });
+
+  test("goes on as a drain when we had begun to empty the node ourselves", async () => {
+    await using made = await aWorldClient(1);
+    const { context, found, key, name } = setup(made);
+    await retireNode(context, name, key, "walk");
+    expect(await found({}, { size: 1 })).toMatchObject({ kind: "draining" });
+  });
+
+  test("of a place that no machine fills is told by the size, and its name is asked for nowhere", async () => {
+    await using made = await aWorldClient(1);
+    const { found } = setup(made);
+    const place = { kind: "release", placeholder: true, from: 5, to: 4 } as const;
+    expect(await found(place, { size: 4, has: false })).toMatchObject({ ...DONE, from: 5, to: 4 });
+    expect(await found(place, { size: 5, has: false })).toMatchObject({ kind: "failed" });
+  });
+});
 
 const aLatePod = ({ server }: WorldClient): void =>
   server.change((world) => world.submitJob({ id: "late", gpus: 1, durationMs: millis(600_000) }));

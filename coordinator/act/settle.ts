@@ -12,10 +12,11 @@ import type { NodeInput } from "../decide/snapshot.ts";
 import type { ActContext } from "./context.ts";
 import { drainProgress, isRequestOf, withdrawDrain } from "./drain-request.ts";
 import type { DrainProgress } from "./drain-request.ts";
+import { attempt } from "./failure.ts";
 import type { Outcome } from "./moves.ts";
 import { occupantsOf } from "./occupants.ts";
 import { restoreNode, retirementOf } from "./retire.ts";
-import { attempt, takeInstance } from "./shrink.ts";
+import { takeInstance } from "./shrink.ts";
 import type { Removal, RemovalBudget } from "./shrink.ts";
 import { isWalkOf, walkOn } from "./walk-drain.ts";
 
@@ -39,17 +40,30 @@ export async function settle(
   const { move } = found;
   const adding = move.kind === "grow" || move.kind === "replace";
   if (adding) return await settleGrowth(found, context);
+  if (move.placeholder === true) return await settlePlace(found, context);
   if (move.phase === "draining") return await settleDrain(found, budget, context);
   return await settleRemoval(found, context);
 }
 
-async function settleGrowth({ move, group }: InFlight, context: ActContext): Promise<Outcome> {
+/** Whether a call that was given up, by us or with the process that made it, can still be carried out. */
+function mayStillHappen({ at }: MoveState, { clock, maybeMs }: ActContext): boolean {
+  const intendedAt = parseInstant(at);
+  return intendedAt !== null && elapsed(intendedAt, clock.now()) < maybeMs;
+}
+
+/** What is still wanted is decided again, and the pool is none the worse for it. */
+function undone(size?: number): Outcome {
+  const where = size === undefined ? "" : ` at size ${size}`;
+  return { kind: "failed", detail: `found undone${where} after an interruption`, undone: true };
+}
+
+async function settleGrowth({ move, group }: InFlight, context: ActContext): Promise<Outcome | null> {
   if (group === null) return { kind: "failed", detail: "the pool has no group any more" };
   const size = await sizeOf(group, context);
   if (typeof size === "string") return { kind: "failed", detail: size };
   if (size >= move.to)
     return { kind: "applied", from: move.from, to: move.to, detail: "found done after an interruption" };
-  return { kind: "failed", detail: `found undone at size ${size} after an interruption` };
+  return mayStillHappen(move, context) ? null : undone(size);
 }
 
 /** In words when there is no such group any more: it will never tell. */
@@ -62,7 +76,17 @@ async function sizeOf(group: NodeGroup, context: ActContext): Promise<number | s
   }
 }
 
-async function settleRemoval(found: InFlight, context: ActContext): Promise<Outcome> {
+/** A place has no name that could be looked for: whether it was given back shows in the size alone. */
+async function settlePlace({ move, group }: InFlight, context: ActContext): Promise<Outcome | null> {
+  if (group === null) return { kind: "failed", detail: "the pool has no group any more" };
+  const size = await sizeOf(group, context);
+  if (typeof size === "string") return { kind: "failed", detail: size };
+  if (size <= move.to)
+    return { kind: "applied", from: move.from, to: move.to, detail: "found done after an interruption" };
+  return mayStillHappen(move, context) ? null : undone(size);
+}
+
+async function settleRemoval(found: InFlight, context: ActContext): Promise<Outcome | null> {
   const { move, node, group } = found;
   // 1. The intent was to ask the agent, and the request stands: it goes on as a drain.
   const request = node?.drainRequest.kind === "value" ? node.drainRequest.value.id : null;
@@ -76,12 +100,14 @@ async function settleRemoval(found: InFlight, context: ActContext): Promise<Outc
     if (!(await group.contains(move.instance, context.call()))) {
       return { kind: "applied", from: move.from, to: move.to, detail: "found done after an interruption" };
     }
+    // Opened now, the node could get pods that a removal which arrives late then ends.
+    if (mayStillHappen(move, context)) return null;
     await group.keepInstance(move.instance, context.call());
   }
 
   // 3. It is not: leave no trace.
   if (move.node !== undefined) await restoreNode(context, move.node);
-  return { kind: "failed", detail: found.stopped ?? "found undone after an interruption" };
+  return found.stopped === null ? undone() : { kind: "failed", detail: found.stopped };
 }
 
 async function settleDrain(

@@ -10,8 +10,9 @@ import { policy, pool } from "../../test/build/policy.ts";
 import { snapshot } from "../../test/build/snapshot.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
+import { launchFailureOf } from "../cloud/group.ts";
 import type { NodeGroup } from "../cloud/group.ts";
-import { createScaleGroup } from "../cloud/scale.ts";
+import { createScaleGroup } from "../cloud/scale/create.ts";
 import { createBudgets } from "./budget.ts";
 import type { ActContext } from "./context.ts";
 import { retirementOf } from "./retire.ts";
@@ -35,6 +36,9 @@ function parts({ client, world }: WorldClient) {
     log: createLogSink().log,
     groupOf: () => null,
     drainTimeoutMs: millis(1_000),
+    maybeMs: millis(0),
+    launchFailureOf,
+    quietMs: () => millis(0),
     call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),
   };
   const group = createScaleGroup({
@@ -42,6 +46,7 @@ function parts({ client, world }: WorldClient) {
     discover: createDiscovery(client),
     target: TARGET,
     defaultNamespace: "default",
+    clock: systemClock,
   });
   const machine = world.list("machines")[0];
   const node = machine?.status?.nodeRef?.name ?? "";

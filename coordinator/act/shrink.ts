@@ -4,9 +4,10 @@
 
 import type { Disruption } from "../../shared/contract/policy/removal.ts";
 import { podKey } from "../../shared/model/pod.ts";
-import { AppError, describe, kindOf } from "../../shared/runtime/errors.ts";
+import { describe, kindOf } from "../../shared/runtime/errors.ts";
 import type { NodeGroup } from "../cloud/group.ts";
 import type { ActContext } from "./context.ts";
+import { attempt, failedBy, isMaybeDone } from "./failure.ts";
 import type { Outcome } from "./moves.ts";
 import { occupantsOf } from "./occupants.ts";
 import { restoreNode, retireNode } from "./retire.ts";
@@ -50,19 +51,24 @@ export async function removeEmpty(
   return outcome;
 }
 
-/** Lowers the group by exactly this instance, after those of the same pool that came before. */
+/**
+ * Lowers the group by exactly this instance, after those of the same pool that came before. `release`: its cloud is
+ * taking it, so the machine is left to the cloud where that can be.
+ */
 export async function takeInstance(
   move: Removal,
   group: NodeGroup,
   budget: RemovalBudget,
   context: ActContext,
+  how: "remove" | "release" = "remove",
 ): Promise<Outcome> {
-  return await budget.inTurn(async () => await lower(move, group, budget, context));
+  const take = how === "release" ? group.releaseInstance : group.removeInstance;
+  return await budget.inTurn(async () => await lower(move, { group, take }, budget, context));
 }
 
 async function lower(
   move: Removal,
-  group: NodeGroup,
+  { group, take }: { readonly group: NodeGroup; readonly take: NodeGroup["removeInstance"] },
   budget: RemovalBudget,
   context: ActContext,
 ): Promise<Outcome> {
@@ -79,24 +85,15 @@ async function lower(
         detail: `a minimum stands against less than ${seen.size} at the time of the call`,
       };
     try {
-      await group.removeInstance(move.instance, seen, context.call());
+      await take(move.instance, seen, context.call());
       return { kind: "applied", from: seen.size, to: seen.size - 1 };
     } catch (error) {
       const kind = kindOf(error);
-      if (kind === "timeout" || kind === "unavailable") return { kind: "unsettled", detail: describe(error) };
+      if (isMaybeDone(kind)) return { kind: "unsettled", detail: describe(error) };
       budget.giveBack();
-      if (kind !== "conflict" || number >= ATTEMPTS || rivals >= RIVALS)
-        return { kind: "failed", detail: describe(error) };
+      // What is gone by now is found gone by the next look.
+      const looksAgain = kind === "conflict" || (kind === "not-found" && number === 1);
+      if (!looksAgain || number >= ATTEMPTS || rivals >= RIVALS) return failedBy(error);
     }
-  }
-}
-
-/** An error before anything was asked of the group is a failure with nothing to settle. */
-export async function attempt(action: () => Promise<Outcome>): Promise<Outcome> {
-  try {
-    return await action();
-  } catch (error) {
-    if (!(error instanceof AppError) || error.kind === "bug") throw error;
-    return { kind: "failed", detail: describe(error) };
   }
 }

@@ -9,7 +9,8 @@ import { createLogSink } from "../../shared/runtime/log.ts";
 import { node as aNode } from "../../test/build/node.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
-import { createScaleGroup } from "../cloud/scale.ts";
+import { launchFailureOf } from "../cloud/group.ts";
+import { createScaleGroup } from "../cloud/scale/create.ts";
 import type { ActContext } from "./context.ts";
 import { moveHash } from "./moves.ts";
 import { settle } from "./settle.ts";
@@ -54,6 +55,9 @@ function setup(made: WorldClient, agoMs = 0) {
     log: createLogSink().log,
     groupOf: () => null,
     drainTimeoutMs: millis(600_000),
+    maybeMs: millis(0),
+    launchFailureOf,
+    quietMs: () => millis(0),
     call: () => ({ signal: new AbortController().signal, deadlineMs: millis(2_000) }),
   };
   const group = createScaleGroup({
@@ -61,6 +65,7 @@ function setup(made: WorldClient, agoMs = 0) {
     discover: createDiscovery(client),
     target: { apiVersion: "cluster.x-k8s.io/v1beta1", kind: "MachineDeployment", ...POOL },
     defaultNamespace: "default",
+    clock: systemClock,
   });
   const read = () => world.get("nodes", { name });
   const step = async (changes: Partial<InFlight> = {}) => {

@@ -19,6 +19,8 @@ export type GroupLook =
       readonly kind: "seen";
       readonly state: GroupState;
       readonly chosenRemoval: boolean;
+      /** Whether `releaseInstance` leaves the machine running, so that it may be called at the notice. */
+      readonly detaches: boolean;
       readonly members: readonly Member[];
       readonly template?: GroupTemplate;
       /** What an operator should know of the group's own settings, in words. */

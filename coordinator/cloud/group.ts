@@ -4,7 +4,8 @@
 
 import type { LaunchFailureKind } from "../../shared/contract/policy/status.ts";
 import type { Millis } from "../../shared/model/units.ts";
-import { kindOf } from "../../shared/runtime/errors.ts";
+import { AppError, kindOf } from "../../shared/runtime/errors.ts";
+import type { ErrorKind } from "../../shared/runtime/errors.ts";
 
 /** Named so in every metric and status. */
 export const BACK_ENDS = ["aws", "scale", "simulated"] as const;
@@ -64,20 +65,40 @@ export interface CallOptions {
   readonly deadlineMs: Millis;
 }
 
+/**
+ * What no back end sends, whatever its provider would make of it. `words` names the group.
+ * @throws AppError `bug` for no whole number or a lower one, `refused` over the maximum that was read.
+ */
+export function checkGrowth(words: string, to: number, seen: GroupState): void {
+  if (!Number.isInteger(to) || !Number.isInteger(seen.size) || to < seen.size)
+    throw new AppError("bug", `${words}: asked to make ${seen.size} into ${to} without naming a member`);
+  if (seen.max !== undefined && to > seen.max)
+    throw new AppError("refused", `${words} has a maximum of ${seen.max}, so it cannot grow to ${to}`);
+}
+
+/** The same for a size that falls by `count`. @throws AppError `bug`, or `refused` under the minimum that was read. */
+export function checkFall(words: string, count: number, seen: GroupState): void {
+  if (!Number.isInteger(count) || !Number.isInteger(seen.size) || count < 1)
+    throw new AppError("bug", `${words}: asked to lower ${seen.size} by ${count}`);
+  const { min = 0 } = seen;
+  if (seen.size - count < min)
+    throw new AppError(
+      "refused",
+      `${words} has a minimum of ${min}, so ${seen.size} cannot fall by ${count}`,
+    );
+}
+
+const LAUNCH_FAILURE_OF: Partial<Record<ErrorKind, LaunchFailureKind>> = {
+  "no-capacity": "no-capacity",
+  quota: "quota",
+  denied: "denied",
+  misconfigured: "misconfigured",
+  throttled: "throttled",
+  refused: "misconfigured",
+  "not-found": "misconfigured",
+};
+
 /** What a failed growth says of the pool or of the cloud's stock; undefined where it says nothing of either. */
 export function launchFailureOf(error: unknown): LaunchFailureKind | undefined {
-  const kind = kindOf(error);
-  switch (kind) {
-    case "no-capacity":
-    case "quota":
-    case "denied":
-    case "misconfigured":
-    case "throttled":
-      return kind;
-    case "refused":
-    case "not-found":
-      return "misconfigured";
-    default:
-      return undefined;
-  }
+  return LAUNCH_FAILURE_OF[kindOf(error)];
 }

@@ -30,6 +30,18 @@ export function accountKey(target: CloudTarget): string {
   }
 }
 
+/** The account's name in metrics, logs and messages: `aws us-west-2`. */
+export function accountName(target: CloudTarget): string {
+  switch (target.kind) {
+    case "aws":
+      return `aws ${target.aws.region}`;
+    case "simulated":
+      return `simulated ${new URL(target.simulated.url).host}`;
+    default:
+      return target satisfies never;
+  }
+}
+
 /** The group's key in its account. Of an AWS group by tags: `tags:` and the tags, sorted, as JSON. */
 export function groupKey(target: CloudTarget): string {
   switch (target.kind) {

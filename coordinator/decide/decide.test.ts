@@ -21,7 +21,7 @@ describe("decide()", () => {
     expect(decision.plan.figures).toEqual([
       {
         policy: "demo",
-        pools: [{ pool: "spot", size: 0, ready: 0, booting: 0, price: null }],
+        pools: [{ pool: "spot", size: 0, ready: 0, booting: 0, backEnd: "scale", price: null }],
         usdPerHour: 0,
         utilization: null,
         pendingPods: 0,

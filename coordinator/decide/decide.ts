@@ -8,7 +8,7 @@ import { figuresOf } from "./answer/figures.ts";
 import { holdsOf, holdsOfUnreadable, holdsWithoutTime, unplacedOf } from "./answer/holds.ts";
 import { healthOf } from "./fleet/condemned.ts";
 import { assemble } from "./fleet/fleet.ts";
-import { remember } from "./fleet/memory.ts";
+import { lookAround, rememberAsked } from "./fleet/memory.ts";
 import { sane } from "./fleet/sane.ts";
 import { holdFloors } from "./grow/floors.ts";
 import { growForPods, growMoves } from "./grow/grow.ts";
@@ -44,7 +44,7 @@ export function decideInFull(input: Snapshot): WorkedDecision {
 
   // 1. Who owns which node, what each pool has and what is coming; what is remembered of it.
   const fleet = assemble(snapshot);
-  const memory = remember(fleet, snapshot);
+  const { memory, finished } = lookAround(fleet, snapshot);
 
   // 2. Which pods count, and the room that is there.
   const usdPerHourOf = priceLookup(snapshot.prices);
@@ -75,7 +75,7 @@ export function decideInFull(input: Snapshot): WorkedDecision {
       moves,
       holds,
       unplaced,
-      figures: figuresOf(packing, snapshot.pods, memory, snapshot.prices),
+      figures: figuresOf(packing, snapshot.pods, memory, { prices: snapshot.prices, finished }),
       ...(shrinking.recalls.length === 0 ? {} : { recalls: shrinking.recalls }),
       ...reportOf(packing),
     },
@@ -85,6 +85,7 @@ export function decideInFull(input: Snapshot): WorkedDecision {
       ...rememberBehavior(packing, moves, snapshot.memory),
       ...rememberLeftOut(packing),
       ...rememberPromises(packing),
+      ...rememberAsked(memory, moves, snapshot.at),
     },
     work: { snapshot, packing, steps },
   };

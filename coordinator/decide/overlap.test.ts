@@ -14,6 +14,34 @@ const member = (...names: readonly string[]) => ({
   instances: names.map((name) => ({ id: `i-${name}`, node: name, state: "ready" as const })),
 });
 
+test("a machine in two groups holds the pools of both with the reason, and other pools go on", () => {
+  const listed = (name: string, group: object, ids: readonly string[]) =>
+    pool(name, {
+      size: ids.length,
+      instances: ids.map((id) => ({ id, node: null, state: "booting" as const })),
+      fields: { group },
+    });
+  const asg = (autoScalingGroup: string) => ({ aws: { region: "us-west-2", autoScalingGroup } });
+  const asked = policy({
+    pools: [
+      listed("a", asg("a"), ["i-1"]),
+      listed("b", { aws: { region: "us-west-2", tags: { team: "ml" } } }, ["i-1"]),
+      listed("c", asg("c"), []),
+    ],
+  });
+  const { plan } = decide(
+    snapshot({ policies: [asked], pods: ["p", "q", "r"].map((name) => pod(name, { gpus: 8 })) }),
+  );
+  const shared = { code: "instance-shared", instance: "i-1", pools: ["demo/a", "demo/b"] } as const;
+  for (const name of ["a", "b"])
+    expect(plan.holds.find((hold) => hold.pool === name)?.because).toContainEqual(shared);
+  expect(plan.moves.map((move) => [move.kind, move.pool])).toEqual([["grow", "c"]]);
+  expect(verdictsOf(asked, [shared]).find(({ type }) => type === "NodesOverlap")).toMatchObject({
+    status: "True",
+    message: sentence(shared),
+  });
+});
+
 // F48: two policies on one node are refused, and no more than that node is.
 describe("a node that two policies claim", () => {
   const policies = [

@@ -2,8 +2,9 @@
 // pod that waits why it has no node. Nothing here is a sentence.
 
 import type { Disruption } from "../../shared/contract/policy/removal.ts";
-import type { Reason } from "../../shared/model/reasons.ts";
+import type { PoolBackEnd, Reason } from "../../shared/model/reasons.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
+import type { FinishedStage, StageFigure } from "./fleet/ledger-stages.ts";
 import type { Memory, OfferingMemory } from "./snapshot-memory.ts";
 
 export interface Decision {
@@ -108,6 +109,12 @@ export interface PolicyFigures {
     readonly size: number | null;
     readonly ready: number;
     readonly booting: number;
+    /** What sizes it. Absent: nothing does. */
+    readonly backEnd?: PoolBackEnd;
+    /** How long its last machines took to each stage. Absent: none was measured. */
+    readonly stages?: readonly StageFigure[];
+    /** Stages that ended since the last decision, one entry for each machine and stage. Absent: none did. */
+    readonly finished?: readonly FinishedStage[];
     /** Of one node; null: not known. `at` is null where the policy itself says it. */
     readonly price?: {
       readonly usdPerHour: number;

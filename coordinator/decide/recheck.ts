@@ -9,6 +9,7 @@ import type { Fleet, PoolState } from "./fleet/fleet.ts";
 import { poolId } from "./fleet/ownership.ts";
 import { sane } from "./fleet/sane.ts";
 import { costOf, gpusOf } from "./limits/counts.ts";
+import { groupMaximumOf, selfGrowthOf } from "./limits/group-bounds.ts";
 import { addedInWindow, allowedGrowth, removedInWindow } from "./limits/growth.ts";
 import { leadsOf } from "./limits/lead.ts";
 import { rateReached } from "./limits/removal.ts";
@@ -35,7 +36,7 @@ export function allowedNow(recheck: Recheck): number {
   const asked = askedOf(recheck);
   if (asked === null) return 0;
   const { fleet, pool, schedules } = asked;
-  if (schedules.problemOf(pool.name) !== null) return 0;
+  if (selfGrowthOf(pool) !== null || schedules.problemOf(pool.name) !== null) return 0;
   const all = sizesOf(fleet, pool, sizes);
   const usdPerHourOf = priceLookup(recheck.snapshot.prices);
   return allowedGrowth(pool.spec, pool.pool, {
@@ -46,6 +47,7 @@ export function allowedNow(recheck: Recheck): number {
     added: addedInWindow(pool.journal, fleet.at) + changedNow,
     cost: { adds: usdPerHourOf(pool), now: costOf(all, usdPerHourOf) },
     poolCap: schedules.capOf(pool.name),
+    groupMax: groupMaximumOf(pool),
     policyCap: schedules.capOf(null),
   }).nodes;
 }
@@ -61,6 +63,9 @@ export function removalRefusedNow(recheck: Recheck): Reason | null {
   const problem = schedules.problemOf(pool.name);
   if (problem !== null) return problem;
   const left = sizeOf(pool, sizes) - 1;
+  const { group } = pool.input;
+  if (group.kind === "known" && group.min !== undefined && left < group.min)
+    return { code: "group-minimum", group: group.min, minimum: pool.pool.minSize };
   const all = sumOf(sizesOf(fleet, pool, sizes));
   // What is ill holds no minimum: the decision has asked whether another one can come first.
   if (disruption !== "Unhealthy") {

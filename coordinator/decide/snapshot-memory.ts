@@ -46,6 +46,8 @@ export interface Memory {
   readonly launches?: Readonly<Record<string, LaunchMemory>>;
   /** `<policy>/<pool>` → how long its last machines took from the call to a usable node, ms, newest last, at most 20. */
   readonly bootMs?: Readonly<Record<string, readonly number[]>>;
+  /** `<policy>/<pool>` → its launches that are under way, and how long the stages of the last ones took. */
+  readonly ledger?: Readonly<Record<string, LaunchLedger>>;
   /** Offering → spot node time seen and interruptions in it, fading. */
   readonly risk?: Readonly<Record<string, RiskMemory>>;
   /** Notices that `risk` has counted, with their time; the last 24 h. */
@@ -63,6 +65,43 @@ export interface Memory {
    * may take one node more. At most 5,000 keys.
    */
   readonly promised?: Readonly<Record<string, readonly (readonly string[])[]>>;
+}
+
+/** From the one before, in this order; `total`: from the intent to the first pod. */
+export const LAUNCH_STAGES = ["accepted", "launched", "registered", "ready", "first-pod", "total"] as const;
+export type LaunchStage = (typeof LAUNCH_STAGES)[number];
+
+export interface LaunchLedger {
+  /** Growths that were decided and whose machines are not all seen yet; at most 20, the latest. */
+  readonly asked: readonly AskedGrowth[];
+  /** Machines on their way to their first pod; at most 200, the latest. */
+  readonly machines: readonly LaunchedMachine[];
+  /** Stage → what it took of the last machines, ms, newest last, at most 20. */
+  readonly stageMs: Readonly<Partial<Record<LaunchStage, readonly number[]>>>;
+}
+
+export const EMPTY_LEDGER: LaunchLedger = { asked: [], machines: [], stageMs: {} };
+
+export interface AskedGrowth {
+  /** Of its move. */
+  readonly key: string;
+  /** When it was decided. Absent: nobody who remembers it saw that. */
+  readonly intendedAt?: EpochMs;
+  /** Machines of it that have been seen. */
+  readonly seen: number;
+}
+
+/** A moment that nobody saw is absent, and never guessed. */
+export interface LaunchedMachine {
+  /** The member's, or the node's where the group lists none. */
+  readonly id: string;
+  readonly intendedAt?: EpochMs;
+  readonly acceptedAt?: EpochMs;
+  readonly launchedAt?: EpochMs;
+  readonly registeredAt?: EpochMs;
+  readonly readyAt?: EpochMs;
+  /** True: pods had asked for it, so that its first one is waited for. */
+  readonly forPods?: boolean;
 }
 
 export interface RiskMemory {
@@ -112,8 +151,8 @@ export interface NodeShape {
   /** What the machine has before anything is reserved; absent: not known. */
   readonly capacity?: Resources;
   readonly volumeLimits?: Readonly<Record<string, number>>;
-  /** A real node of the pool, or the memory of one; the template; the catalogue. Absent: a real node. */
-  readonly source?: "node" | "template" | "catalogue";
+  /** A real node of the pool, or the memory of one; the policy's template; the group's; the catalogue. Absent: a real node. */
+  readonly source?: "node" | "template" | "group" | "catalogue";
 }
 
 export const EMPTY_MEMORY: Memory = { v: 1, at: null, nodes: {}, shapes: {}, hotSince: {} };

@@ -106,6 +106,8 @@ export type GroupReading =
       readonly max?: number;
       /** True: something else adds its nodes (Karpenter, for pods that wait), so that it is never grown by us. */
       readonly growsItself?: boolean;
+      /** True: a member that its cloud is about to take can leave the group at the notice and run on to its end. */
+      readonly detaches?: boolean;
     }
   | { readonly kind: "missing"; readonly detail: string }
   | { readonly kind: "unknown"; readonly detail: string };

@@ -22,6 +22,8 @@ import { createGangObjects } from "./gang-objects.ts";
 import { createInputs } from "./inputs.ts";
 import type { BareNode, OnProblem } from "./inputs.ts";
 import { keptCsiNode, keptDaemonSet, keptNode, keptPod } from "./kept.ts";
+import { createNodeMachines } from "./node-machines.ts";
+import type { NodeMachines } from "./node-machines.ts";
 import type { OptionalWatch } from "./optional.ts";
 import { createStorage } from "./storage.ts";
 import type { Storage } from "./storage.ts";
@@ -48,6 +50,7 @@ export interface Cluster {
   namespaces(): NonNullable<Snapshot["namespaces"]>;
   daemons(): readonly DaemonInput[];
   isReady(node: string): boolean;
+  readonly machines: Omit<NodeMachines, "changed">;
 }
 
 export interface ClusterOptions {
@@ -75,6 +78,8 @@ export function createCluster({ watch, discover, onProblem, onChange }: ClusterO
   const isNamespaceNews = createNews<KubeObject>(({ metadata }) => [metadata.labels]);
   const isDaemonNews = createNews<DaemonSet>(({ metadata, spec }) => [metadata.deletionTimestamp, spec]);
   const isNodeNews = createNews<Node, BareNode>((node) => inputs.node(node), decisiveOfNode);
+  // Members of groups are joined to nodes by it, and it may come after the node.
+  const isMachineNews = createNews<Node>(({ spec }) => spec?.providerID ?? null);
   const isPodNews = createNews<Pod, PodInput>((pod) => inputs.pod(pod), decisiveOfPod);
   const isBudgetNews = createNews<PodDisruptionBudget>(({ spec, status }) => [
     spec?.selector,
@@ -100,8 +105,11 @@ export function createCluster({ watch, discover, onProblem, onChange }: ClusterO
     onOther();
   });
   const nodes = createWatched(reduced(RESOURCE.nodes, keptNode), watch, (event) => {
-    if (isNodeNews(event)) onOther();
+    machines.changed();
+    const isNews = [isNodeNews(event), isMachineNews(event)];
+    if (isNews.includes(true)) onOther();
   });
+  const machines = createNodeMachines(nodes.store);
   const pods = createWatched(reduced(RESOURCE.pods, keptPod), watch, (event) => {
     podsChanged++;
     if (isPodNews(event)) onChange("pods");
@@ -150,6 +158,7 @@ export function createCluster({ watch, discover, onProblem, onChange }: ClusterO
       const node = nodes.store.get({ name });
       return node !== undefined && inputs.node(node).ready === "ready";
     },
+    machines,
   };
 }
 

@@ -6,8 +6,8 @@ import { decode } from "../../shared/contract/codec.ts";
 import { windowOf } from "../../shared/contract/gpu-report.ts";
 import type { GpuReport, ReportedGpu, ReportedWindow } from "../../shared/contract/gpu-report.ts";
 import type { Window } from "../../shared/model/gpu.ts";
-import { elapsed, ratio } from "../../shared/model/units.ts";
-import type { EpochMs, Ratio } from "../../shared/model/units.ts";
+import { elapsed, millis, ratio } from "../../shared/model/units.ts";
+import type { EpochMs, Millis, Ratio } from "../../shared/model/units.ts";
 import type { GpuInput, ReportDigest, Telemetry } from "../decide/snapshot.ts";
 import { deepFreeze } from "./freeze.ts";
 
@@ -34,16 +34,19 @@ export interface FleetOptions {
   readonly onRefused: (code: string, detail: string) => void;
   /** A node's GPUs have become readable or unreadable: worth a cycle now. */
   readonly onTurn: (node: string) => void;
+  /** How long ago a report was made by its agent's clock when it was taken over. Shown and never decided on. */
+  readonly onAge?: (ms: Millis) => void;
 }
 
 interface Entry {
   readonly receivedAt: EpochMs;
-  readonly report: GpuReport;
+  /** Of the last report no more than this is kept: the rest is read into what follows, and large. */
+  readonly source: GpuReport["source"];
   readonly gpus: readonly GpuInput[];
   readonly since: readonly ReportDigest[];
 }
 
-export function createFleet({ now, subjectRoot, onRefused, onTurn }: FleetOptions): Fleet {
+export function createFleet({ now, subjectRoot, onRefused, onTurn, onAge }: FleetOptions): Fleet {
   const entries = new Map<string, Entry>();
   /** What somebody has asked for. What has come since, in the same millisecond even, no decision has seen. */
   const shown = new WeakSet<ReportDigest>();
@@ -61,13 +64,14 @@ export function createFleet({ now, subjectRoot, onRefused, onTurn }: FleetOption
         return;
       }
       const at = now();
+      onAge?.(millis(Math.max(0, at - message.at)));
       entries.set(node, {
         receivedAt: at,
-        report: message,
+        source: message.source,
         gpus: deepFreeze(message.gpus.map(gpuInput)),
         since: bounded([...(before?.since ?? []), deepFreeze(digestOf(message, at))]),
       });
-      if (before?.report.source.state !== message.source.state) onTurn(node);
+      if (before?.source.state !== message.source.state) onTurn(node);
     },
     telemetry: (node) => {
       const entry = entries.get(node);
@@ -77,7 +81,7 @@ export function createFleet({ now, subjectRoot, onRefused, onTurn }: FleetOption
           because: "never-reported",
           detail: "no report has come from this node's agent",
         };
-      const { source } = entry.report;
+      const { source } = entry;
       if (source.state !== "ready") {
         return {
           kind: "unknown",

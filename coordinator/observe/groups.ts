@@ -3,8 +3,9 @@
 
 import type { PoolGroup, ScaleGroup } from "../../shared/contract/policy/pool.ts";
 import { targetOf } from "../cloud/target.ts";
-import type { CloudTarget, GroupTarget } from "../cloud/target.ts";
 import type { PoolInput } from "../decide/snapshot.ts";
+import type { PoolOf } from "./cloud-reading.ts";
+import type { CloudGroups } from "./clouds.ts";
 
 /** What a snapshot holds of one pool, beside its name. */
 export type PoolReading = Omit<PoolInput, "name">;
@@ -17,27 +18,28 @@ export interface GroupSource<T> {
 }
 
 export interface Groups {
-  /** Of a pool without a group: none. */
-  reading(group: PoolGroup | undefined): PoolReading;
-  touched(target: GroupTarget): void;
+  /** Of a pool without a group: none. `of`: whose group it is, so that nodes that only claim to be its are told of. */
+  reading(group: PoolGroup | undefined, of?: PoolOf): PoolReading;
+  /** What no pool names any more is not asked for any more. */
+  keepOnly(groups: readonly (PoolGroup | undefined)[]): void;
 }
 
 const NONE: PoolReading = { group: { kind: "none" }, instances: [] };
 
 export function createGroups(sources: {
-  readonly scale: GroupSource<ScaleGroup>;
-  readonly clouds: GroupSource<CloudTarget>;
+  readonly scale: Pick<GroupSource<ScaleGroup>, "reading">;
+  readonly clouds: Pick<CloudGroups, "reading" | "keepOnly">;
 }): Groups {
   const { scale, clouds } = sources;
   return {
-    reading: (group) => {
+    reading: (group, of) => {
       const target = targetOf(group);
       if (target === null) return NONE;
-      return target.kind === "scale" ? scale.reading(target.scale) : clouds.reading(target);
+      return target.kind === "scale" ? scale.reading(target.scale) : clouds.reading(target, of);
     },
-    touched: (target) => {
-      if (target.kind === "scale") scale.touched(target.scale);
-      else clouds.touched(target);
+    keepOnly: (groups) => {
+      const targets = groups.map(targetOf).filter((target) => target !== null);
+      clouds.keepOnly(targets.filter((target) => target.kind !== "scale"));
     },
   };
 }

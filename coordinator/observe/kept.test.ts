@@ -130,6 +130,8 @@ describe("what is kept of an object", () => {
   test("is, of a node, all that an input is made of", () => {
     const made = inputs();
     expect(made.node(keptNode(FULL_NODE))).toEqual(made.node(FULL_NODE));
+    // Members of groups are joined to it by that.
+    expect(keptNode(FULL_NODE).spec?.providerID).toBe("x");
   });
 
   test("is, of a DaemonSet, all that an input is made of", () => {
@@ -149,7 +151,7 @@ describe("what is kept of an object", () => {
     const text = JSON.stringify([keptPod(WITH_OWNERS), keptNode(FULL_NODE), keptDaemonSet(daemonSet)]);
     for (const word of ["env", "image", "configMap", "containerStatuses", "last-applied", "Initialized"])
       expect(text).not.toContain(word);
-    for (const word of ["preferred", "long", "DiskPressure", "lastHeartbeatTime", "providerID"])
+    for (const word of ["preferred", "long", "DiskPressure", "lastHeartbeatTime"])
       expect(text).not.toContain(word);
   });
 });

@@ -99,7 +99,7 @@ export function keptDaemonSet({ metadata, spec }: DaemonSet): DaemonSet {
 export function keptNode({ metadata, spec, status }: Node): Node {
   return {
     metadata: pick(metadata, "name", "uid", "creationTimestamp", "labels", "annotations"),
-    ...(spec === undefined ? {} : { spec: pick(spec, "unschedulable", "taints") }),
+    ...(spec === undefined ? {} : { spec: pick(spec, "unschedulable", "taints", "providerID") }),
     ...(status === undefined
       ? {}
       : {

@@ -32,6 +32,13 @@ const MEMORY: Memory = {
   },
   launches: { "p/a": { missing: 1, since: epochMs(100) } },
   bootMs: { "p/a": [60_000] },
+  ledger: {
+    "p/a": {
+      asked: [{ key: "k", intendedAt: epochMs(10), seen: 1 }],
+      machines: [{ id: "i-1", intendedAt: epochMs(10), acceptedAt: epochMs(12), forPods: true }],
+      stageMs: { accepted: [2], total: [90_000] },
+    },
+  },
   risk: { "t|z|spot": { nodeDays: 1.5, interruptions: 1, at: epochMs(900) } },
   countedNotices: { i1: epochMs(800) },
   lessSpot: { p: epochMs(5_000) },

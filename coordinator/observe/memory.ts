@@ -15,7 +15,15 @@ import { AppError, describe } from "../../shared/runtime/errors.ts";
 import { createQuietLog } from "../../shared/runtime/log.ts";
 import type { Log } from "../../shared/runtime/log.ts";
 import type { Bucket } from "../../shared/runtime/nats-kv.ts";
-import type { BehaviorMemory, Memory, NodeMemory, NodeShape } from "../decide/snapshot-memory.ts";
+import type {
+  AskedGrowth,
+  BehaviorMemory,
+  LaunchedMachine,
+  LaunchLedger,
+  Memory,
+  NodeMemory,
+  NodeShape,
+} from "../decide/snapshot-memory.ts";
 
 const KEY = "decide";
 /** A write this often at most: what is lost by a crash is two seconds of timers, which then begin anew. */
@@ -174,7 +182,7 @@ const nodeShape = {
   daemons: record(record(amount)).optional(),
   capacity: record(amount).optional(),
   volumeLimits: record(amount).optional(),
-  source: z.enum(["node", "template", "catalogue"]).optional(),
+  source: z.enum(["node", "template", "group", "catalogue"]).optional(),
 } satisfies Fields<NodeShape>;
 
 const behaviorMemory = {
@@ -184,6 +192,28 @@ const behaviorMemory = {
   exempt: record(amount).optional(),
 } satisfies Fields<BehaviorMemory>;
 
+const launchLedger = {
+  asked: z.array(
+    z.object({
+      key: z.string(),
+      intendedAt: instant.optional(),
+      seen: amount,
+    } satisfies Fields<AskedGrowth>),
+  ),
+  machines: z.array(
+    z.object({
+      id: z.string(),
+      intendedAt: instant.optional(),
+      acceptedAt: instant.optional(),
+      launchedAt: instant.optional(),
+      registeredAt: instant.optional(),
+      readyAt: instant.optional(),
+      forPods: z.boolean().optional(),
+    } satisfies Fields<LaunchedMachine>),
+  ),
+  stageMs: record(z.array(amount)),
+} satisfies Fields<LaunchLedger>;
+
 /** Written by ourselves, and by other versions of ourselves: what does not fit is as good as lost. */
 const memorySchema = z.object({
   v: z.literal(1),
@@ -191,8 +221,9 @@ const memorySchema = z.object({
   nodes: record(z.object(nodeMemory)),
   shapes: record(z.object(nodeShape)),
   hotSince: record(instant),
-  launches: record(z.object({ missing: amount, since: instant })).optional(),
+  launches: record(z.object({ missing: amount, since: instant, from: instant.optional() })).optional(),
   bootMs: record(z.array(amount)).optional(),
+  ledger: record(z.object(launchLedger)).optional(),
   risk: record(z.object({ nodeDays: amount, interruptions: amount, at: instant })).optional(),
   countedNotices: record(instant).optional(),
   lessSpot: record(instant).optional(),

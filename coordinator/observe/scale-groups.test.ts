@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { CAPACITY_ANNOTATION, CLUSTER_API } from "../../shared/model/names.ts";
 import { seededRandom } from "../../shared/model/random.ts";
 import { after, millis, ratio } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
@@ -11,11 +12,11 @@ import { aQuickPool } from "../../test/build/scene.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
 import type { NodeGroup } from "../cloud/group.ts";
-import { createScaleGroup, hasMachines, machinesOf } from "../cloud/scale.ts";
+import { createScaleGroup } from "../cloud/scale/create.ts";
 import { createScaleGroups } from "./scale-groups.ts";
 import type { ScaleGroupsOptions } from "./scale-groups.ts";
 
-const STATIC_POOL = { apiVersion: "karpenter.sh/v1", kind: "NodePool", name: "gpu" };
+const FLEET = { apiVersion: "fleets.example/v1", kind: "Fleet", name: "gpu" };
 const DEPLOYMENT = {
   apiVersion: "cluster.x-k8s.io/v1beta1",
   kind: "MachineDeployment",
@@ -32,8 +33,9 @@ function setup({ client }: WorldClient, overrides: Partial<ScaleGroupsOptions> =
     ...createScaleGroup({
       client,
       discover: createDiscovery(client),
-      target: STATIC_POOL,
+      target: FLEET,
       defaultNamespace: "default",
+      clock,
     }),
     read: async () => {
       if (state.size instanceof AppError) throw state.size;
@@ -46,9 +48,8 @@ function setup({ client }: WorldClient, overrides: Partial<ScaleGroupsOptions> =
     discover: createDiscovery(client),
     defaultNamespace: "default",
     groupOf: () => group,
-    hasMachines,
-    machinesOf,
     isNodeReady: () => true,
+    providerIdOf: () => undefined,
     onChange: () => void state.changes++,
     spawn: (_, task) => void running.push(task(stop.signal).catch(() => {})),
     ...overrides,
@@ -64,9 +65,9 @@ describe("a target that is polled", () => {
   test("is unknown until it was read, and removes nothing by name", async () => {
     await using made = await aWorldClient();
     const { groups, state, end } = setup(made);
-    expect(groups.reading(STATIC_POOL).group).toMatchObject({ kind: "unknown" });
+    expect(groups.reading(FLEET).group).toMatchObject({ kind: "unknown" });
     await settle();
-    expect(groups.reading(STATIC_POOL)).toEqual({
+    expect(groups.reading(FLEET)).toEqual({
       group: { kind: "known", size: 2, chosenRemoval: false },
       instances: [],
     });
@@ -77,30 +78,30 @@ describe("a target that is polled", () => {
   test("is read again after ten seconds, and at once when we have written", async () => {
     await using made = await aWorldClient();
     const { groups, clock, state, end } = setup(made);
-    groups.reading(STATIC_POOL);
+    groups.reading(FLEET);
     await settle();
     state.size = 3;
     await clock.advance(9_999);
-    expect(groups.reading(STATIC_POOL).group).toMatchObject({ size: 2 });
+    expect(groups.reading(FLEET).group).toMatchObject({ size: 2 });
     await clock.advance(1);
-    expect(groups.reading(STATIC_POOL).group).toMatchObject({ size: 3 });
+    expect(groups.reading(FLEET).group).toMatchObject({ size: 3 });
     state.size = 4;
-    groups.touched(STATIC_POOL);
+    groups.touched(FLEET);
     await settle();
-    expect(groups.reading(STATIC_POOL).group).toMatchObject({ size: 4 });
+    expect(groups.reading(FLEET).group).toMatchObject({ size: 4 });
     await end();
   });
 
   test("becomes unknown when it cannot be read for half a minute, not before", async () => {
     await using made = await aWorldClient();
     const { groups, clock, state, end } = setup(made);
-    groups.reading(STATIC_POOL);
+    groups.reading(FLEET);
     await settle();
     state.size = new AppError("unavailable", "503");
     await clock.advance(30_000);
-    expect(groups.reading(STATIC_POOL).group).toMatchObject({ kind: "known", size: 2 });
+    expect(groups.reading(FLEET).group).toMatchObject({ kind: "known", size: 2 });
     await clock.advance(1_000);
-    expect(groups.reading(STATIC_POOL).group).toEqual({
+    expect(groups.reading(FLEET).group).toEqual({
       kind: "unknown",
       detail: "its size was last read 31 s ago",
     });
@@ -110,12 +111,12 @@ describe("a target that is polled", () => {
   test("is missing when the server does not have it", async () => {
     await using made = await aWorldClient();
     const { groups, state, end } = setup(made);
-    state.size = new AppError("not-found", "there is no NodePool gpu");
-    groups.reading(STATIC_POOL);
+    state.size = new AppError("not-found", "there is no Fleet gpu");
+    groups.reading(FLEET);
     await settle();
-    expect(groups.reading(STATIC_POOL).group).toEqual({
+    expect(groups.reading(FLEET).group).toEqual({
       kind: "missing",
-      detail: "there is no NodePool gpu",
+      detail: "there is no Fleet gpu",
     });
     await end();
   });
@@ -210,6 +211,53 @@ describe("a MachineDeployment", () => {
       return group.kind === "unknown" && group.detail.includes("paused") ? group : null;
     });
     expect(paused.detail).toContain("MachineDeployment spot-a is paused");
+    await end();
+  });
+
+  test("shows bounds and template of its annotations, and says that Cluster Autoscaler may size it too", async () => {
+    await using made = await aWorldClient(1);
+    const { groups, end } = setup(made);
+    made.server.change((world) => {
+      const deployment = world.get("machinedeployments", { namespace: "default", name: "spot-a" });
+      if (deployment === null) throw new Error("no deployment");
+      const annotations = {
+        [CLUSTER_API.minSize]: "0",
+        [CLUSTER_API.maxSize]: "9",
+        [CAPACITY_ANNOTATION.labels]: "tier=spot",
+      };
+      world.put("machinedeployments", { ...deployment, metadata: { ...deployment.metadata, annotations } });
+    });
+    groups.reading(DEPLOYMENT);
+    const reading = await eventually(() => {
+      const now = groups.reading(DEPLOYMENT);
+      return now.template === undefined ? null : now;
+    });
+    expect(reading).toMatchObject({
+      group: { kind: "known", size: 1, min: 0, max: 9 },
+      template: { labels: { tier: "spot" } },
+      mismatches: [expect.stringContaining("Cluster Autoscaler") as string],
+    });
+    await end();
+  });
+
+  test("does not take a node for its own whose providerID is another one, and says so", async () => {
+    await using made = await aWorldClient(1);
+    const machine = made.world.list("machines")[0];
+    const node = machine?.status?.nodeRef?.name ?? "";
+    const actual = new Map([[node, "sim://spot-a/somebody-else"]]);
+    const { groups, end } = setup(made, { providerIdOf: (name) => actual.get(name) });
+    groups.reading(DEPLOYMENT);
+    const reading = await eventually(() => {
+      const now = groups.reading(DEPLOYMENT);
+      return now.group.kind === "known" ? now : null;
+    });
+    expect(reading.instances).toMatchObject([{ node: null, state: "booting" }]);
+    expect(reading.mismatches).toEqual([
+      `Machine ${machine?.metadata.name} is ${machine?.spec?.providerID}, but its node ${node} is sim://spot-a/somebody-else`,
+    ]);
+    actual.set(node, machine?.spec?.providerID ?? "");
+    expect(groups.reading(DEPLOYMENT).instances).toMatchObject([{ node, state: "ready" }]);
+    expect(groups.reading(DEPLOYMENT).mismatches).toBeUndefined();
     await end();
   });
 

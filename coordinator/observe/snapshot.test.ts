@@ -40,10 +40,10 @@ function setup({ client }: WorldClient) {
     notices: createNotices({ now, subjectRoot: SUBJECT_ROOT, onRefused: () => {}, onNotice: () => {} }),
     groups: {
       reading: (target) => {
-        asked.push(target?.name);
+        asked.push(target?.scale?.name);
         return { group: { kind: "none" }, instances: [] };
       },
-      touched: () => {},
+      keepOnly: () => {},
     },
     journalOf: () => EMPTY_JOURNAL,
   });

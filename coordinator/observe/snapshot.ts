@@ -46,16 +46,19 @@ export function createObserver(sources: Sources): Observer {
     if (parsed.kind === "invalid") return { kind: "invalid", name, problems: parsed.problems, pools };
     const inputs = parsed.spec.nodePools.map((pool) => ({
       name: pool.name,
-      ...groups.reading(pool.group),
+      ...groups.reading(pool.group, { pool: pool.name, nodeSelector: parsed.spec.nodeSelector }),
     }));
     return { kind: "valid", name, spec: parsed.spec, pools: inputs, journal: journalOf(name) };
   }
 
   return {
     follow: () => {
-      for (const { parsed } of policies.list())
-        if (parsed.kind === "valid")
-          for (const { group } of parsed.spec.nodePools) groups.reading(group);
+      const all = policies.list();
+      const named = all.flatMap(({ parsed }) => (parsed.kind === "valid" ? parsed.spec.nodePools : []));
+      for (const { group } of named) groups.reading(group);
+      // What a policy names that cannot be read at the moment is not known.
+      if (all.every(({ parsed }) => parsed.kind === "valid"))
+        groups.keepOnly(named.map(({ group }) => group));
     },
     listed: () => watches.every(({ store }) => store.synced),
     missing,

@@ -8,7 +8,7 @@ import type { EpochMs, Millis } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import type { ErrorKind } from "../../shared/runtime/errors.ts";
 import type { Watcher } from "../../shared/runtime/kube/client.ts";
-import type { Resource } from "../../shared/runtime/kube/resources.ts";
+import type { Resource, Selector } from "../../shared/runtime/kube/resources.ts";
 import { createObjectStore, runStore } from "../../shared/runtime/kube/store.ts";
 import type { ObjectStore } from "../../shared/runtime/kube/store.ts";
 import { watch } from "../../shared/runtime/kube/watch.ts";
@@ -35,6 +35,7 @@ export function createWatched<T extends KubeObject>(
   resource: Resource<T>,
   deps: WatchDeps,
   onChange: (event: WatchEvent<T>) => void,
+  selector: Selector = {},
 ): Watched<T> {
   const store = createObjectStore<T>({ onChange });
   return {
@@ -42,7 +43,7 @@ export function createWatched<T extends KubeObject>(
     store,
     run: async (signal) => {
       const { client, clock, random, log, onTrouble } = deps;
-      await runStore(watch(client, resource, {}, { clock, random, signal, log, onTrouble }), store);
+      await runStore(watch(client, resource, selector, { clock, random, signal, log, onTrouble }), store);
     },
   };
 }
@@ -92,7 +93,10 @@ export const STALE_MS: Millis = 15_000 as Millis;
 
 /** Null: complete. Else what a person should know. */
 export function incompleteness(
-  watched: Pick<Watched<KubeObject>, "name" | "store">,
+  watched: {
+    readonly name: string;
+    readonly store: Pick<ObjectStore<KubeObject>, "synced" | "staleSince">;
+  },
   now: EpochMs,
 ): string | null {
   const { store, name } = watched;

@@ -57,6 +57,8 @@ export interface CloudGroup {
   readonly min: number;
   readonly max: number;
   readonly desired: number;
+  /** When `desired` last changed: a failed launch from before says nothing of what is asked for now. */
+  readonly desiredAt: EpochMs;
   /** Grows with every change of `desired` or of the bounds: what a conditional write depends on. */
   readonly version: number;
   /** In the order in which they were made, those that are going included. */

@@ -2,7 +2,7 @@
 // for the machines.
 
 import type { Condition, Machine, Node, ResourceList } from "../../shared/model/kube.ts";
-import { CLUSTER_API, GPU_RESOURCE_PREFIXES, NODE_ANNOTATION, NODE_LABEL } from "../../shared/model/names.ts";
+import { CLUSTER_API, GPU_RESOURCE_PREFIXES, NODE_LABEL } from "../../shared/model/names.ts";
 import { readyCondition } from "./world-nodes.ts";
 import type { PoolShape } from "./world-options.ts";
 import { withCondition } from "./world-pods.ts";
@@ -48,8 +48,21 @@ export function machineFor(group: MachineDeployment, name: string, zone: string)
   };
 }
 
+/** What decides how a fresh node looks: its pool's shape, and where it runs. */
+export interface NodeOrigin {
+  readonly shape: Pick<
+    PoolShape,
+    "name" | "instanceType" | "capacityType" | "labels" | "taints" | "allocatable"
+  >;
+  readonly zone: string;
+  readonly providerID: string;
+  readonly bootID: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
 /** A node that has just registered: not ready, and without GPUs, since their device plugin is not up yet. */
-export function nodeFor(shape: PoolShape, machine: Machine, name: string, zone: string, now: string): Node {
+export function nodeFor(name: string, origin: NodeOrigin, now: string): Node {
+  const { shape, zone, providerID, bootID, annotations } = origin;
   return {
     metadata: {
       name,
@@ -62,22 +75,22 @@ export function nodeFor(shape: PoolShape, machine: Machine, name: string, zone: 
         [NODE_LABEL.capacityType]: shape.capacityType,
         ...shape.labels,
       },
-      annotations: { [NODE_ANNOTATION.machine]: machine.metadata.name },
+      ...(annotations === undefined ? {} : { annotations }),
     },
     spec: {
-      providerID: `sim://${shape.name}/${machine.metadata.name}`,
+      providerID,
       ...(shape.taints === undefined ? {} : { taints: shape.taints }),
     },
     status: {
       capacity: withoutGpus(shape.allocatable),
       allocatable: withoutGpus(shape.allocatable),
       conditions: [readyCondition(false, now), ...pressureConditions(now)],
-      nodeInfo: { bootID: machine.metadata.uid ?? machine.metadata.name },
+      nodeInfo: { bootID },
     },
   };
 }
 
-export function withGpus(node: Node, shape: PoolShape, now: string): Node {
+export function withGpus(node: Node, shape: Pick<PoolShape, "allocatable">, now: string): Node {
   return {
     ...node,
     status: {

@@ -12,6 +12,7 @@ import type { Core, Part } from "./world-core.ts";
 import type { NodeIndex } from "./world-index.ts";
 import type { Kubelet } from "./world-kubelet.ts";
 import { deploymentFor, machineFor } from "./world-machine-objects.ts";
+import { loseNode } from "./world-nodes.ts";
 import type { PoolShape } from "./world-options.ts";
 import { isFinished, isNodeBound, isNodeReady, isTerminating } from "./world-pods.ts";
 import { createProvider, isDeleting } from "./world-provider.ts";
@@ -22,7 +23,7 @@ import { timestamp } from "./world-time.ts";
 
 export interface Machines extends Part {
   addPool(shape: PoolShape): void;
-  setCapacity(pool: string, max: number | null): void;
+  setCapacity(pool: string, max: number | null, refusal?: string): void;
   /** The provider takes the machine behind a node, with everything on it. */
   interrupt(node: string): void;
   /** As a DELETE of a Machine: its node is drained, then both go. */
@@ -143,7 +144,7 @@ export function createMachines(core: Core, index: NodeIndex, kubelet: Kubelet): 
         core.store.write("nodes", { ...node, spec: { ...node.spec, unschedulable: true } });
         return true;
       }
-      removeNode(node.metadata.name);
+      loseNode(core, index, kubelet, node.metadata.name);
     }
     removeMachine(machine);
     return true;
@@ -155,14 +156,6 @@ export function createMachines(core: Core, index: NodeIndex, kubelet: Kubelet): 
     return [...index.podsOn(node)]
       .flatMap((key) => core.store.get("pods", key) ?? [])
       .filter((pod) => !isNodeBound(pod) && !isFinished(pod));
-  }
-
-  function removeNode(name: string): void {
-    for (const key of Array.from(index.podsOn(name))) {
-      const pod = core.store.get("pods", key);
-      if (pod !== undefined) kubelet.lose(pod);
-    }
-    core.store.remove("nodes", name);
   }
 
   function removeMachine(machine: Machine): void {
@@ -219,13 +212,13 @@ export function createMachines(core: Core, index: NodeIndex, kubelet: Kubelet): 
       provider.addPool(keyOf(deployment.metadata), shape);
       core.store.write("machinedeployments", deployment);
     },
-    setCapacity: (pool, max) => provider.setCapacity(pool, max),
+    setCapacity: (pool, max, refusal) => provider.setCapacity(pool, max, refusal),
     interrupt: (name) => {
       const node = core.store.get("nodes", name);
       if (node === undefined) return;
       core.note({ kind: "node-interrupted", node: name });
       const machine = [...core.store.list("machines")].find((each) => each.status?.nodeRef?.name === name);
-      removeNode(name);
+      loseNode(core, index, kubelet, name);
       if (machine === undefined || isDeleting(machine)) return;
       const shape = provider.poolOfMachine(keyOf(machine.metadata));
       if (shape?.onInterrupt === "replaced") removeMachine(machine);

@@ -201,6 +201,15 @@ export function createNodes(core: Core, index: NodeIndex, kubelet: Kubelet): Nod
   };
 }
 
+/** The machine under a node is gone, and everything on it with it. */
+export function loseNode(core: Core, index: NodeIndex, kubelet: Kubelet, name: string): void {
+  for (const key of Array.from(index.podsOn(name))) {
+    const pod = core.store.get("pods", key);
+    if (pod !== undefined) kubelet.lose(pod);
+  }
+  core.store.remove("nodes", name);
+}
+
 export function readyCondition(ready: boolean, now: string): NonNullable<ReturnType<typeof conditionOf>> {
   return {
     type: "Ready",

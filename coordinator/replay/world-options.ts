@@ -34,10 +34,23 @@ export interface PoolShape {
   readonly onInterrupt?: "failed" | "replaced";
 }
 
+/** A Cluster API MachinePool: its provider makes the members, shows no Machines and picks who goes. */
+export type MachinePoolShape = Omit<PoolShape, "bootFailureRate" | "onInterrupt">;
+
+/** A Karpenter NodePool. With `replicas` it is static. */
+export interface NodePoolShape extends Omit<MachinePoolShape, "namespace"> {
+  /** `limits.nodes` */
+  readonly nodeLimit?: number;
+  /** Of a dynamic one: how many NodeClaims it begins with, as if pods had asked for them. */
+  readonly claims?: number;
+}
+
 export interface WorldOptions {
   readonly start: EpochMs;
   readonly seed: number;
   readonly pools?: readonly PoolShape[];
+  readonly machinePools?: readonly MachinePoolShape[];
+  readonly nodePools?: readonly NodePoolShape[];
   /** Beside `default` and `kube-system`. */
   readonly namespaces?: readonly string[];
   /** Added to machine names to make node names, such as `sim.internal`. */
@@ -58,7 +71,9 @@ export interface WorldOptions {
   readonly historyLimit?: number;
 }
 
-export type WorldSettings = Required<Omit<WorldOptions, "pools" | "namespaces">>;
+export type WorldSettings = Required<
+  Omit<WorldOptions, "pools" | "machinePools" | "nodePools" | "namespaces">
+>;
 
 export function withDefaults(options: WorldOptions): WorldSettings {
   return {

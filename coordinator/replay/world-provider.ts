@@ -3,6 +3,7 @@
 // of later events does not change it. How many machines there shall be is for the machine controllers.
 
 import type { Machine } from "../../shared/model/kube.ts";
+import { NODE_ANNOTATION } from "../../shared/model/names.ts";
 import { after, millis } from "../../shared/model/units.ts";
 import type { Millis } from "../../shared/model/units.ts";
 import type { Core } from "./world-core.ts";
@@ -24,12 +25,14 @@ export interface Provider {
   fail(machine: Machine, reason: string, message: string): void;
   /** The machine is gone: its capacity goes to the next. */
   forget(machine: string): void;
-  setCapacity(pool: string, max: number | null): void;
+  /** `refusal`: what the provider says when there are no more. */
+  setCapacity(pool: string, max: number | null, refusal?: string): void;
 }
 
 interface Pool {
   readonly shape: PoolShape;
   max: number | null;
+  refusal: string | null;
   machinesMade: number;
   /** Machines that have, or are about to get, an instance. */
   readonly granted: Set<string>;
@@ -76,7 +79,8 @@ export function createProvider(core: Core): Provider {
 
   function starve(machine: Machine, pool: Pool): void {
     if (machine.status?.failureReason === INSUFFICIENT) return;
-    const message = `the provider has no capacity for ${pool.shape.instanceType} (${pool.shape.capacityType})`;
+    const { instanceType, capacityType } = pool.shape;
+    const message = pool.refusal ?? `the provider has no capacity for ${instanceType} (${capacityType})`;
     const condition = {
       type: "InfrastructureReady",
       status: "False",
@@ -116,11 +120,19 @@ export function createProvider(core: Core): Provider {
     const { shape } = fate.pool;
     const { nodeDomain } = core.settings;
     const nodeName = nodeDomain === "" ? machine.metadata.name : `${machine.metadata.name}.${nodeDomain}`;
-    const node = core.store.write("nodes", nodeFor(shape, machine, nodeName, fate.zone, timestamp(core.now)));
-    const { providerID } = node.spec ?? {};
+    const { name, uid } = machine.metadata;
+    const providerID = `sim://${shape.name}/${name}`;
+    const origin = {
+      shape,
+      zone: fate.zone,
+      providerID,
+      bootID: uid ?? name,
+      annotations: { [NODE_ANNOTATION.machine]: name },
+    };
+    const node = core.store.write("nodes", nodeFor(nodeName, origin, timestamp(core.now)));
     core.store.write("machines", {
       ...machine,
-      spec: { ...machine.spec, ...(providerID === undefined ? {} : { providerID }) },
+      spec: { ...machine.spec, providerID },
       status: { phase: "Running", nodeRef: { name: nodeName } },
     });
     core.note({ kind: "machine-joined", pool: shape.name, machine: machine.metadata.name, node: nodeName });
@@ -152,7 +164,7 @@ export function createProvider(core: Core): Provider {
   return {
     addPool: (group, shape) => {
       if (shape.zones.length === 0) throw new RangeError(`pool "${shape.name}" names no zone`);
-      pools.set(group, { shape, max: shape.maxMachines ?? null, machinesMade: 0, granted: new Set() });
+      pools.set(group, { shape, max: shape.maxMachines ?? null, refusal: null, machinesMade: 0, granted: new Set() });
     },
     poolOf: (group) => pools.get(group)?.shape,
     poolOfMachine: (machine) => fates.get(machine)?.pool.shape,
@@ -181,10 +193,11 @@ export function createProvider(core: Core): Provider {
       fate.pool.granted.delete(machine);
       grantWaiting(fate.pool);
     },
-    setCapacity: (name, max) => {
+    setCapacity: (name, max, refusal) => {
       const pool = [...pools.values()].find(({ shape }) => shape.name === name);
       if (pool === undefined) throw new RangeError(`there is no pool "${name}"`);
       pool.max = max;
+      pool.refusal = refusal ?? null;
       core.note({ kind: "capacity-changed", pool: name, max });
       grantWaiting(pool);
     },
@@ -195,7 +208,7 @@ export function isDeleting(machine: Machine): boolean {
   return machine.metadata.deletionTimestamp !== undefined;
 }
 
-function draw(span: Span, chance: number): Millis {
+export function draw(span: Span, chance: number): Millis {
   if (typeof span === "number") return span;
   const [shortest, longest] = span;
   return millis(Math.round(shortest + chance * (longest - shortest)));

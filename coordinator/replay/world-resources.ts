@@ -8,14 +8,17 @@ import type {
   KubeObject,
   Lease,
   Machine,
+  MachinePool,
   Node,
+  NodeClaim,
+  NodePool,
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
   PodDisruptionBudget,
   StorageClass,
 } from "../../shared/model/kube.ts";
-import { API_GROUP, API_VERSION, CLUSTER_API, GANG_KIND, POLICY } from "../../shared/model/names.ts";
+import { API_GROUP, API_VERSION, CLUSTER_API, GANG_KIND, KARPENTER, POLICY } from "../../shared/model/names.ts";
 
 export interface ResourceInfo {
   readonly group: string;
@@ -154,6 +157,31 @@ export const RESOURCES = {
     hasGeneration: true,
     custom: true,
   },
+  machinepools: {
+    ...custom,
+    group: CLUSTER_API.group,
+    version: "v1beta1",
+    plural: "machinepools",
+    kind: "MachinePool",
+    hasScale: true,
+  },
+  nodepools: {
+    ...custom,
+    group: KARPENTER.group,
+    version: "v1",
+    plural: "nodepools",
+    kind: "NodePool",
+    namespaced: false,
+    hasScale: true,
+  },
+  nodeclaims: {
+    ...custom,
+    group: KARPENTER.group,
+    version: "v1",
+    plural: "nodeclaims",
+    kind: "NodeClaim",
+    namespaced: false,
+  },
   autoscalingpolicies: {
     group: API_GROUP,
     version: API_VERSION,
@@ -226,6 +254,9 @@ export interface Objects {
   readonly poddisruptionbudgets: PodDisruptionBudget;
   readonly machines: Machine;
   readonly machinedeployments: MachineDeployment;
+  readonly machinepools: MachinePool;
+  readonly nodepools: NodePool;
+  readonly nodeclaims: NodeClaim;
   readonly autoscalingpolicies: OpaqueObject;
   readonly podgroups: OpaqueObject;
   readonly volcanopodgroups: OpaqueObject;

@@ -10,16 +10,28 @@ import type { EpochMs, Seconds } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { createBudgets } from "./world-budgets.ts";
 import type { EvictionVerdict } from "./world-budgets.ts";
+import type { Clouds } from "./world-cloud.ts";
+import { createClouds, settledClouds } from "./world-clouds.ts";
 import { randomStream } from "./world-core.ts";
 import type { Core, LedgerEntry, Part } from "./world-core.ts";
 import { createNodeIndex } from "./world-index.ts";
 import { createWorkloads } from "./world-jobs.ts";
 import { createKubelet } from "./world-kubelet.ts";
+import { createKarpenter } from "./world-karpenter.ts";
 import type { Kubelet } from "./world-kubelet.ts";
+import { createMachinePools } from "./world-machine-pools.ts";
 import { createMachines } from "./world-machines.ts";
 import { createNodes } from "./world-nodes.ts";
 import { withDefaults } from "./world-options.ts";
-import type { DaemonSetSpec, JobSpec, PoolShape, ServiceSpec, WorldOptions } from "./world-options.ts";
+import type {
+  DaemonSetSpec,
+  JobSpec,
+  MachinePoolShape,
+  NodePoolShape,
+  PoolShape,
+  ServiceSpec,
+  WorldOptions,
+} from "./world-options.ts";
 import { isTerminating, podFact, requestsOf, withCondition } from "./world-pods.ts";
 import { keyOf } from "./world-resources.ts";
 import type { ObjectRef, Objects, ResourceName } from "./world-resources.ts";
@@ -49,14 +61,16 @@ export interface World {
    * Returns it as written, before the controllers of the cluster answer, as a server's reply does.
    */
   put<R extends ResourceName>(resource: R, object: Objects[R]): Objects[R];
-  /** Removes an object. A Pod loses its process at once; a Machine is drained first. */
+  /** Removes an object. A Pod loses its process at once; a Machine or a NodeClaim is drained first. */
   remove(resource: ResourceName, ref: ObjectRef): boolean;
   deletePod(ref: ObjectRef, grace: Seconds | null): boolean;
   evict(ref: ObjectRef, options?: EvictOptions): EvictionVerdict;
-  /** Sets the size of a MachineDeployment. */
+  /** Sets the size of a MachineDeployment. Other kinds with a size are written like any object. */
   scale(ref: ObjectRef, replicas: number): void;
 
   addPool(shape: PoolShape): void;
+  addMachinePool(shape: MachinePoolShape): void;
+  addNodePool(shape: NodePoolShape): void;
   submitJob(spec: JobSpec): void;
   cancelJob(id: string): void;
   submitService(spec: ServiceSpec): void;
@@ -65,10 +79,12 @@ export interface World {
   /** Jobs that have arrived and are not done. */
   openJobs(): readonly string[];
 
+  /** Groups of machines that are no objects of the cluster. */
+  readonly clouds: Clouds;
   /** The provider takes the node's machine at `at`, with everything that still runs on it. */
   interrupt(node: string, at: EpochMs): void;
-  /** How many machines the provider has for a pool; null is without end. */
-  setCapacity(pool: string, max: number | null): void;
+  /** How many machines the provider has for a pool, and what it says when there are no more; null is without end. */
+  setCapacity(pool: string, max: number | null, refusal?: string): void;
   /** The node's kubelet stops or resumes answering. */
   setNodeReady(node: string, ready: boolean): void;
 }
@@ -107,14 +123,28 @@ export function createWorld(options: WorldOptions): World {
   const workloads = createWorkloads(core, (pod) => kubelet.terminate(pod, null));
   const kubelet: Kubelet = createKubelet(core, index, workloads);
   const machines = createMachines(core, index, kubelet);
+  const machinePools = createMachinePools(core, index, kubelet);
+  const karpenter = createKarpenter(core, index, kubelet);
+  const clouds = createClouds(core, index, kubelet);
   const nodes = createNodes(core, index, kubelet);
   const budgets = createBudgets(core, workloads);
-  const parts: readonly Part[] = [machines, nodes, createScheduler(core, index), kubelet, budgets];
+  const parts: readonly Part[] = [
+    machines,
+    machinePools,
+    karpenter,
+    clouds,
+    nodes,
+    createScheduler(core, index),
+    kubelet,
+    budgets,
+  ];
 
   for (const name of ["default", "kube-system", ...(options.namespaces ?? [])]) {
     store.write("namespaces", { metadata: { name }, status: { phase: "Active" } });
   }
   for (const shape of options.pools ?? []) machines.addPool(shape);
+  for (const shape of options.machinePools ?? []) machinePools.addPool(shape);
+  for (const shape of options.nodePools ?? []) karpenter.addPool(shape);
   settle();
 
   /** Everything that is due at this instant, until nothing changes any more. */
@@ -164,6 +194,7 @@ export function createWorld(options: WorldOptions): World {
     const pod = resource === "pods" ? store.get("pods", key) : undefined;
     if (pod !== undefined) kubelet.terminate(pod, 0 as Seconds);
     else if (resource === "machines") machines.deleteMachine(key);
+    else if (resource === "nodeclaims") karpenter.deleteClaim(key);
     else store.remove(resource, key);
   }
 
@@ -230,14 +261,28 @@ export function createWorld(options: WorldOptions): World {
       settle();
     },
     addPool: (shape) => then(machines.addPool(shape)),
+    addMachinePool: (shape) => then(machinePools.addPool(shape)),
+    addNodePool: (shape) => then(karpenter.addPool(shape)),
     submitJob: (spec) => then(workloads.submitJob(spec)),
     cancelJob: (id) => then(workloads.cancelJob(id)),
     submitService: (spec) => then(workloads.submitService(spec)),
     setServiceReplicas: (name, replicas) => then(workloads.setServiceReplicas(name, replicas)),
     addDaemonSet: (spec) => then(nodes.addDaemonSet(spec)),
     openJobs: () => workloads.openJobs(),
-    interrupt: (node, at) => then(core.schedule(at, () => machines.interrupt(node))),
-    setCapacity: (pool, max) => then(machines.setCapacity(pool, max)),
+    clouds: settledClouds(clouds, then),
+    interrupt: (node, at) =>
+      then(
+        core.schedule(at, () => {
+          const taken =
+            clouds.takeNode(node) || machinePools.takeNode(node) || karpenter.takeNode(node);
+          if (!taken) machines.interrupt(node);
+        }),
+      ),
+    setCapacity: (pool, max, refusal) => {
+      const known = machinePools.setCapacity(pool, max) || karpenter.setCapacity(pool, max, refusal);
+      if (!known) machines.setCapacity(pool, max, refusal);
+      settle();
+    },
     setNodeReady: (node, ready) => then(nodes.setReady(node, ready)),
   };
 }

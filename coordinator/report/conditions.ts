@@ -1,13 +1,15 @@
 // The conditions of a policy: whether it is valid and what of it nobody knows, whether it acts, which pools have no
-// group, and which nodes two policies want. A transition is a change of status, not of words; conditions of types that are not ours stay.
+// group, what does not fit together between groups, cluster and spec, and which nodes two policies want. A transition is
+// a change of status, not of words; conditions of types that are not ours stay.
 
+import type { NodePoolSpec } from "../../shared/contract/policy/pool.ts";
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { instanceTypesOf, machineOf } from "../../shared/model/instance-types.ts";
 import type { MachineLookup } from "../../shared/model/instance-types.ts";
 import { CONDITION } from "../../shared/model/names.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
-import type { PolicyInput } from "../decide/snapshot.ts";
+import type { PolicyInput, PoolInput } from "../decide/snapshot.ts";
 import { sentence } from "./explain.ts";
 import { shortened } from "./sentences/words.ts";
 
@@ -19,6 +21,9 @@ type InvalidPolicy = Extract<PolicyInput, { kind: "invalid" }>;
 /** Overlaps or machines named in a message; more would make it unreadable. */
 const MAX_NAMED = 5;
 const LONGEST_MESSAGE = 4_000;
+const LONGEST_MISMATCH = 600;
+
+const OVERLAPS: ReadonlySet<string> = new Set<Reason["code"]>(["overlap", "group-shared", "instance-shared"]);
 
 /** `because`: every reason that this cycle gives for the policy's pools. */
 export function verdictsOf(policy: PolicyInput, because: readonly Reason[]): readonly Verdict[] {
@@ -27,7 +32,8 @@ export function verdictsOf(policy: PolicyInput, because: readonly Reason[]): rea
     validity(policy),
     activity(policy),
     groups(policy),
-    overlap(because.filter(({ code }) => code === "overlap" || code === "group-shared")),
+    matching(policy),
+    overlap(because.filter(({ code }) => OVERLAPS.has(code))),
   ];
 }
 
@@ -102,6 +108,44 @@ function groups({ pools }: ValidPolicy): Verdict {
     reason: without.length > 0 ? "PoolWithoutGroup" : "GroupMissing",
     message: problems.join("; "),
   };
+}
+
+/** Also while it hinders nothing yet: an operator should know before a growth or a removal is refused. */
+function matching({ spec, pools }: ValidPolicy): Verdict {
+  const type = CONDITION.groupsMatch;
+  const problems = pools.flatMap((pool) => {
+    const asked = spec.nodePools.find(({ name }) => name === pool.name);
+    const said = [...(asked === undefined ? [] : boundsText(pool, asked)), ...(pool.mismatches ?? [])];
+    return said.map((text) => `pool ${pool.name}: ${shortened(text, LONGEST_MISMATCH)}`);
+  });
+  if (problems.length === 0)
+    return {
+      type,
+      status: "True",
+      reason: "GroupsMatch",
+      message: "no group says anything that does not fit the policy or the cluster",
+    };
+  const shown = problems.slice(0, MAX_NAMED);
+  const left = problems.length - shown.length;
+  return {
+    type,
+    status: "False",
+    reason: "GroupMismatch",
+    message: [...shown, ...(left > 0 ? [`${left} more`] : [])].join("; "),
+  };
+}
+
+function boundsText({ group }: PoolInput, { minSize, maxSize }: NodePoolSpec): readonly string[] {
+  if (group.kind !== "known") return [];
+  const { min, max } = group;
+  return [
+    ...(max !== undefined && max < maxSize
+      ? [`its group allows ${max} at most, its maxSize is ${maxSize}: raise the one or lower the other`]
+      : []),
+    ...(min !== undefined && min > minSize
+      ? [`its group keeps ${min} at least, its minSize is ${minSize}: lower the one or raise the other`]
+      : []),
+  ];
 }
 
 function overlap(reasons: readonly Reason[]): Verdict {

@@ -49,13 +49,56 @@ describe("a sentence says what to change", () => {
       { code: "not-permitted", pool: "gpus/a", leftMs: LEFT, detail: "autoscaling:SetDesiredCapacity" },
       "autoscaling:SetDesiredCapacity; give what runs the group the right that is named; tried again in 5 min",
     ],
+    // The way out is in the fields of the back end that the pool has.
     [
-      { code: "group-missing", detail: "no MachineDeployment x" },
-      "correct kind, name and namespace in nodePools[].group",
+      { code: "not-permitted", pool: "gpus/a", leftMs: LEFT, detail: "AccessDenied", backEnd: "aws" },
+      "give the role that the coordinator runs as, or the group's own service role, the right that is named",
     ],
     [
-      { code: "misconfigured", pool: "gpus/a", leftMs: LEFT, detail: "no image y" },
-      "correct the names in nodePools[].group.scale",
+      { code: "not-permitted", pool: "gpus/a", leftMs: LEFT, detail: "forbidden", backEnd: "scale" },
+      "give what runs the group, or the coordinator's ServiceAccount, the right that is named",
+    ],
+    [
+      { code: "group-missing", detail: "no MachineDeployment x", backEnd: "scale" },
+      "correct kind, name and namespace in nodePools[].group.scale, or make the group",
+    ],
+    [
+      { code: "group-missing", detail: "no group x in us-west-2", backEnd: "aws" },
+      "correct region and autoScalingGroup, or tags, in nodePools[].group.aws, or make the group",
+    ],
+    [
+      { code: "group-missing", detail: "no group x", backEnd: "simulated" },
+      "correct url and name in nodePools[].group.simulated",
+    ],
+    [{ code: "group-missing", detail: "gone" }, "correct nodePools[].group, or make the group"],
+    [
+      { code: "misconfigured", pool: "gpus/a", leftMs: LEFT, detail: "no image y", backEnd: "scale" },
+      "correct kind, name and namespace in nodePools[].group.scale and the group's own machine template",
+    ],
+    [
+      { code: "misconfigured", pool: "gpus/a", leftMs: LEFT, detail: "ValidationError", backEnd: "aws" },
+      "correct region and autoScalingGroup, or tags, in nodePools[].group.aws and the group's own machine template",
+    ],
+    // Bounds that the group itself has.
+    [
+      { code: "group-maximum", group: 4, maximum: 10 },
+      "the group itself allows 4 nodes, nodePools[].maxSize 10: raise the maximum of the group, or lower maxSize",
+    ],
+    [
+      { code: "group-minimum", group: 2, minimum: 0 },
+      "the group itself keeps 2 nodes, nodePools[].minSize asks for 0: lower the minimum of the group",
+    ],
+    [
+      { code: "group-grows-itself", pool: "gpus/a" },
+      "pool gpus/a gets its nodes from what runs its group, which buys them for pods that wait",
+    ],
+    [
+      { code: "instance-shared", instance: "i-1", pools: ["gpus/a", "gpus/b"] },
+      "machine i-1 is listed by the groups of gpus/a, gpus/b, so that neither is sized: give each pool a group of its own",
+    ],
+    [
+      { code: "place-unfilled", instance: "a/placeholder-0", forMs: millis(360_000), limitMs: LEFT },
+      "no machine has come for a/placeholder-0 in 6 min, over the 5 min of provisioning.launchTimeoutSeconds: its place is given back",
     ],
     // Quota is a refusal by its own name (E02).
     [

@@ -144,6 +144,24 @@ describe("poolText()", () => {
       "  nodes:",
       "    gpu-7  up  1 pod  node gpu-7 has been empty for 1 min of 5 min (emptySeconds) [empty-too-short]",
     ]);
+    const launch = { nodes: 1, machine: null, forMs: millis(38_000), askedMs: millis(40_000) } as const;
+    const coming = poolText({
+      ...POOL,
+      backEnd: "simulated",
+      launches: [
+        { ...launch, machine: "i-1", stage: "registered" },
+        { ...launch, stage: "accepted", nodes: 2 },
+        { ...launch, stage: "asked", askedMs: null },
+      ],
+    });
+    expect(coming).toContain("Pool gpus/spot-a  spot, sized by simulated\n");
+    expect(coming).toContain(
+      [
+        "  launch: machine i-1 asked for 40 s ago, registered 38 s ago, not Ready with its GPUs yet",
+        "  launch: 2 nodes asked for 40 s ago, accepted 38 s ago, no machine yet",
+        "  launch: 1 node asked for at a time that nobody remembers, called 38 s ago, not accepted yet",
+      ].join("\n"),
+    );
     const closed = { code: "size-unknown", detail: "no answer" } as const;
     const refuses = [{ code: closed.code, pods: 7, example: closed }];
     expect(poolText({ ...POOL, refusal: closed, takes: 0, refuses })).toContain(

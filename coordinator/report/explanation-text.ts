@@ -4,6 +4,7 @@
 import type { Reason } from "../../shared/model/reasons.ts";
 import { table } from "../../shared/runtime/table.ts";
 import type {
+  LaunchNote,
   MoveNote,
   NodeExplanation,
   PodExplanation,
@@ -11,7 +12,7 @@ import type {
   PoolVerdict,
 } from "../decide/answer/explanation.ts";
 import { sentence } from "./explain.ts";
-import { amount, count, hourly, moment } from "./sentences/words.ts";
+import { amount, count, duration, hourly, moment } from "./sentences/words.ts";
 
 const ANSWERS = {
   bound: "it has its node",
@@ -85,10 +86,11 @@ export function poolText(pool: PoolExplanation): string {
       ? `[${reason.code}]`
       : reasonText(reason);
   return [
-    `Pool ${pool.policy}/${pool.pool}  ${pool.tier}`,
+    `Pool ${pool.policy}/${pool.pool}  ${pool.tier}${pool.backEnd === undefined ? "" : `, sized by ${pool.backEnd}`}`,
     `  size ${pool.size ?? "not known"}, ready ${pool.ready}, booting ${pool.booting}, from ${pool.minSize} to ${pool.maxSize}`,
     `  one node: ${offersText(pool.offers)}`,
     `  price: ${priceText(pool.price)}`,
+    ...(pool.launches ?? []).map((launch) => `  ${launchLine(launch)}`),
     ...moves.map((move) => `  ${moveLine(move)}`),
     ...holds.map((reason) => `  holds: ${reasonText(reason)}`),
     ...(refusal === null ? [] : [`  opens no node for pods: ${textOf(refusal, holds)}`]),
@@ -117,6 +119,7 @@ function offersText(offers: PoolExplanation["offers"]): string {
 const SOURCES = {
   node: "as a real node has it",
   template: "as its template says",
+  group: "as its group says",
   catalogue: "as the catalogue says",
 } as const satisfies Record<NonNullable<PoolExplanation["offers"]>["source"], string>;
 
@@ -126,6 +129,21 @@ function priceText(price: PoolExplanation["price"]): string {
   const source = price.at === null ? price.source : `${price.source}, ${moment(price.at)}`;
   return `${hourly(price.usdPerHour)} (${source})`;
 }
+
+function launchLine({ nodes, machine, stage, forMs, askedMs }: LaunchNote): string {
+  const what = machine === null ? count(nodes, "node") : `machine ${machine}`;
+  const asked =
+    askedMs === null ? "asked for at a time that nobody remembers" : `asked for ${duration(askedMs)} ago`;
+  return `launch: ${what} ${asked}, ${STAGES[stage].done} ${duration(forMs)} ago, ${STAGES[stage].next}`;
+}
+
+const STAGES = {
+  asked: { done: "called", next: "not accepted yet" },
+  accepted: { done: "accepted", next: "no machine yet" },
+  launched: { done: "launched", next: "no node yet" },
+  registered: { done: "registered", next: "not Ready with its GPUs yet" },
+  ready: { done: "Ready", next: "none of its pods yet" },
+} as const satisfies Record<LaunchNote["stage"], object>;
 
 function moveLine({ kind, pool, from, to, because }: MoveNote): string {
   return `${kind} pool ${pool} from ${from} to ${to}: ${because.map(reasonText).join("; ")}`;

@@ -8,11 +8,17 @@ import { defineMetrics } from "../../shared/runtime/metrics.ts";
 import type { Metrics } from "../../shared/runtime/metrics.ts";
 import type { Plan } from "../decide/plan.ts";
 import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
+import { recordLaunches } from "./metrics-launches.ts";
 import { recordMarket } from "./metrics-market.ts";
 import type { MoveReport } from "./move-report.ts";
 
 const POOL = { policy: "name of the AutoscalingPolicy", pool: "name of the pool in its policy" };
 const CAPACITY = { capacity_type: "spot, on-demand or reserved" };
+const BACK_END = { back_end: "what sizes the pool: aws, scale, simulated or none" };
+const ACCOUNT = {
+  account: "back end with region or address of the account: aws us-west-2",
+  back_end: "aws or simulated",
+};
 const ACTION = { action: "grow, shrink, replace or release" };
 
 export const COORDINATOR_METRICS = defineMetrics({
@@ -106,6 +112,12 @@ export const COORDINATOR_METRICS = defineMetrics({
       reason: "why: malformed, unknown-version, wrong-sender and others",
     },
   },
+  gpu_autoscaler_report_age_seconds: {
+    type: "histogram",
+    help: "How long ago a node's report was made when it was taken over: the way, the queue, and by how much the clocks differ.",
+    labels: {},
+    buckets: [0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4],
+  },
   gpu_autoscaler_objects_unreadable_total: {
     type: "counter",
     help: "Kubernetes objects with a part that cannot be read; they are left out or held to be full.",
@@ -141,6 +153,21 @@ export const COORDINATOR_METRICS = defineMetrics({
     help: "What all nodes of the policy cost an hour; absent when one price is not known.",
     labels: { policy: POOL.policy },
   },
+  gpu_autoscaler_pool_info: {
+    type: "gauge",
+    help: "1 for each pool, with what sizes it and how its nodes are paid; a simulated back end buys nothing.",
+    labels: { ...POOL, ...BACK_END, ...CAPACITY },
+  },
+  gpu_autoscaler_launch_stage_duration_seconds: {
+    type: "histogram",
+    help: "What a machine took to a stage of its launch, from the stage before; total: from the decision to its first pod. A stage that nobody saw, and the total of a machine that nobody here asked for, has no sample.",
+    labels: {
+      ...POOL,
+      ...BACK_END,
+      stage: "accepted, launched, registered, ready, first-pod or total",
+    },
+    buckets: [0.1, 0.5, 1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200],
+  },
   gpu_autoscaler_offerings_paused: {
     type: "gauge",
     help: "Offerings that failed to launch and of which nothing is asked at this moment.",
@@ -158,6 +185,31 @@ export const COORDINATOR_METRICS = defineMetrics({
     type: "gauge",
     help: "Pods that the last packing had no work left for; they come first in the next.",
     labels: {},
+  },
+  gpu_autoscaler_provider_calls_total: {
+    type: "counter",
+    help: "Calls to the accounts of clouds, by how they ended.",
+    labels: {
+      ...ACCOUNT,
+      call: "name of the call at the provider",
+      result: "ok, given-up, the kind of the error, or not-sent: it had no turn in its time",
+    },
+  },
+  gpu_autoscaler_provider_call_duration_seconds: {
+    type: "histogram",
+    help: "Time of calls that were sent to the accounts of clouds, the wait for their turn left out.",
+    labels: { ...ACCOUNT, call: "name of the call at the provider" },
+    buckets: [0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8],
+  },
+  gpu_autoscaler_provider_backoff_seconds: {
+    type: "gauge",
+    help: "For how long nothing will be sent to the account because its provider asked for fewer calls; 0: it did not.",
+    labels: { account: ACCOUNT.account },
+  },
+  gpu_autoscaler_provider_groups_age_seconds: {
+    type: "gauge",
+    help: "How long ago the oldest answer about a group of the account was asked for; absent before the first.",
+    labels: { account: ACCOUNT.account },
   },
   gpu_autoscaler_nats_connected: { type: "gauge", help: "1 while connected to NATS, else 0.", labels: {} },
   gpu_autoscaler_leader: { type: "gauge", help: "1 while this replica leads, else 0.", labels: {} },
@@ -197,6 +249,7 @@ export function recordCycle(metrics: CoordinatorMetrics, snapshot: Snapshot, pla
     })),
   );
   recordMarket(metrics, plan);
+  recordLaunches(metrics, snapshot, plan);
   metrics.setAll("gpu_autoscaler_scale_up_cooldown_remaining_seconds", cooldowns(plan, "upCooldownMs"));
   metrics.setAll("gpu_autoscaler_scale_down_cooldown_remaining_seconds", cooldowns(plan, "downCooldownMs"));
 

@@ -17,7 +17,30 @@ describe("statusText()", () => {
           pools: [{ name: "spot", minSize: 0, maxSize: 5 }],
           status: {
             ...EMPTY_STATUS,
-            pools: [{ name: "spot", size: 1, ready: 1, booting: 0, usdPerHour: 3.06, priceSource: "policy" }],
+            pools: [
+              {
+                name: "spot",
+                size: 1,
+                ready: 1,
+                booting: 0,
+                usdPerHour: 3.06,
+                priceSource: "policy",
+                backEnd: "simulated",
+                stages: [
+                  { stage: "launched", medianSeconds: 30, p90Seconds: 61, machines: 4 },
+                  { stage: "later-version", medianSeconds: 1, p90Seconds: 2, machines: 4 },
+                ],
+              },
+            ],
+            conditions: [
+              {
+                type: "GroupsMatch",
+                status: "False",
+                reason: "GroupMismatch",
+                message: "pool spot: its group allows 5",
+                lastTransitionTime: at(NOW),
+              },
+            ],
             offerings: [
               {
                 offering: "p3.2xlarge|us-west-2a|spot",
@@ -43,6 +66,9 @@ describe("statusText()", () => {
       epochMs(NOW),
     );
     expect(text).toMatch(/max +\$\/h[\s\S]*5 +3\.06/);
+    expect(text).toMatch(/back end[\s\S]*spot +simulated +1 /);
+    expect(text).toContain("spot: machines took 30 s (p90 61 s) to launch, 1 s (p90 2 s) to later-version");
+    expect(text).toContain("! GroupsMatch GroupMismatch: pool spot: its group allows 5");
     expect(text).toContain(
       "paused: p3.2xlarge in us-west-2a as spot for 60 s more, no-capacity, 2 failures: none left",
     );

@@ -2,6 +2,7 @@
 // Pure; what is not known is shown as a dash, never as 0.
 
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
+import { CONDITION } from "../../shared/model/names.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { table } from "../../shared/runtime/table.ts";
 import { count, offering } from "./sentences/words.ts";
@@ -58,11 +59,12 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
     `Policy ${name}  ${conditionsText(status)}${lag ? "  (a newer spec has not been looked at yet)" : ""}`,
     `  GPU pods that wait ${status.pendingPods}, utilisation ${percent(status.averageGPUUtilization)}, nodes ${status.currentNodes} of ${status.desiredNodes}`,
     table([
-      ["pool", "size", "ready", "booting", "min", "max", "$/h", "up in", "down in", "decision"],
+      ["pool", "back end", "size", "ready", "booting", "min", "max", "$/h", "up in", "down in", "decision"],
       ...status.pools.map((pool) => {
         const limits = pools.find((candidate) => candidate.name === pool.name);
         return [
           pool.name,
+          pool.backEnd ?? "-",
           number(pool.size),
           number(pool.ready),
           number(pool.booting),
@@ -77,6 +79,9 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
     ]),
     ...status.pools.flatMap((pool) =>
       (pool.because ?? []).map(({ code, sentence }) => `  ${pool.name}: ${sentence} [${code}]`),
+    ),
+    ...status.pools.flatMap(({ name: pool, stages = [] }) =>
+      stages.length === 0 ? [] : [`  ${pool}: machines took ${stages.map(stageText).join(", ")}`],
     ),
     ...(status.offerings ?? [])
       .filter(({ until }) => Date.parse(until) > now)
@@ -104,9 +109,30 @@ function conditionsText(status: PolicyStatus): string {
   return status.conditions.map(({ type, status: value }) => `${type}=${value}`).join(" ");
 }
 
-/** Valid and Active are good when True, the others when False. */
+function stageText({ stage, medianSeconds, p90Seconds }: Stage): string {
+  return `${medianSeconds} s (p90 ${p90Seconds} s) to ${STAGE_WORDS[stage] ?? stage}`;
+}
+
+type Stage = NonNullable<PolicyStatus["pools"][number]["stages"]>[number];
+
+const STAGE_WORDS: Readonly<Record<string, string>> = {
+  accepted: "be accepted",
+  launched: "launch",
+  registered: "register",
+  ready: "show GPUs",
+  "first-pod": "get a pod",
+  total: "all of it",
+};
+
+const GOOD_WHEN_TRUE: ReadonlySet<string> = new Set([
+  CONDITION.valid,
+  CONDITION.active,
+  CONDITION.groupsMatch,
+]);
+
+/** The others are good when False. */
 function isTrouble({ type, status }: PolicyStatus["conditions"][number]): boolean {
-  return type === "Valid" || type === "Active" ? status !== "True" : status === "True";
+  return GOOD_WHEN_TRUE.has(type) ? status !== "True" : status === "True";
 }
 
 function number(value: number | null | undefined): string {

@@ -190,6 +190,33 @@ describe("nextStatus()", () => {
     });
   });
 
+  test("keeps the term and the leader that the journal's writer put there", () => {
+    const led = { ...EMPTY_STATUS, term: 7, leader: "coordinator-1" };
+    expect(next(led)).toMatchObject({ term: 7, leader: "coordinator-1" });
+    const invalid: PolicyInput = { kind: "invalid", name: "demo", problems: ["no"], pools: ["spot"] };
+    expect(next(led, aPlan(), { policy: invalid })).toMatchObject({ term: 7, leader: "coordinator-1" });
+  });
+
+  test("names what sizes each pool, and how long its machines took to each stage", () => {
+    const stages = [
+      { stage: "launched" as const, medianMs: millis(30_400), p90Ms: millis(61_000), machines: 4 },
+    ];
+    const [figure] = FIGURES.pools;
+    const figures = [
+      {
+        ...FIGURES,
+        pools: figure === undefined ? [] : [{ ...figure, backEnd: "simulated" as const, stages }],
+      },
+    ];
+    const status = next(EMPTY_STATUS, aPlan({ figures }));
+    expect(status.pools[0]).toMatchObject({
+      backEnd: "simulated",
+      stages: [{ stage: "launched", medianSeconds: 30, p90Seconds: 61, machines: 4 }],
+    });
+    expect(policyStatusSchema.parse(status)).toEqual(status);
+    expect(next(EMPTY_STATUS).pools[0]).not.toHaveProperty("stages");
+  });
+
   test("dates a condition by its change of status, and keeps conditions of others", () => {
     const theirs = {
       type: "Theirs",

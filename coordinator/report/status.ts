@@ -156,7 +156,28 @@ function poolStatus(
     ...(up === null ? {} : { upCooldownEndsAt: up }),
     ...(down === null ? {} : { downCooldownEndsAt: down }),
     ...priceOf(figure),
+    ...launchesOf(figure),
     ...decisionOf(answer),
+  };
+}
+
+/** What was measured stays as it was while there is nothing new; seconds are as exact as anybody reads. */
+function launchesOf(
+  figure: PolicyFigures["pools"][number] | undefined,
+): Pick<PoolStatus, "backEnd" | "stages"> {
+  const { backEnd, stages } = figure ?? {};
+  return {
+    ...(backEnd === undefined ? {} : { backEnd }),
+    ...(stages === undefined
+      ? {}
+      : {
+          stages: stages.map(({ stage, medianMs, p90Ms, machines }) => ({
+            stage,
+            medianSeconds: Math.round(medianMs / 1000),
+            p90Seconds: Math.round(p90Ms / 1000),
+            machines,
+          })),
+        }),
   };
 }
 

@@ -51,6 +51,10 @@ export function encode<K extends MessageKind>(message: Messages[K]): Uint8Array 
   return new TextEncoder().encode(JSON.stringify(message));
 }
 
+/** Made once: a large fleet sends thousands of messages a second. */
+const TEXT = new TextDecoder("utf-8", { fatal: true });
+const VERSION = z.object({ v: z.number() });
+
 /** Reads one message of the kind that its subject names. */
 export function decode<K extends MessageKind>(
   expected: K,
@@ -64,11 +68,11 @@ export function decode<K extends MessageKind>(
 
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data));
+    json = JSON.parse(TEXT.decode(data));
   } catch {
     return refused("not-json", `${data.byteLength} bytes`);
   }
-  const version = z.object({ v: z.number() }).safeParse(json);
+  const version = VERSION.safeParse(json);
   const newest = NEWEST[expected];
   if (version.success && !isKnown(version.data.v, newest))
     return refused(

@@ -244,6 +244,45 @@ export interface Machine extends KubeObject {
   };
 }
 
+/** Cluster API: a group whose members its infrastructure provider makes and ends. */
+export interface MachinePool extends KubeObject {
+  readonly spec?: { readonly replicas?: number; readonly providerIDList?: readonly string[] };
+  readonly status?: {
+    readonly replicas?: number;
+    readonly nodeRefs?: readonly { readonly name: string }[];
+  };
+}
+
+/** Karpenter: how nodes are made. With `replicas` it keeps that many (static), without it follows pods (dynamic). */
+export interface NodePool extends KubeObject {
+  readonly spec?: {
+    readonly replicas?: number;
+    readonly limits?: Readonly<Record<string, string | number>>;
+    readonly template?: {
+      readonly metadata?: { readonly labels?: Readonly<Record<string, string>> };
+      readonly spec?: {
+        readonly taints?: readonly Taint[];
+        readonly requirements?: readonly {
+          readonly key: string;
+          readonly operator: string;
+          readonly values?: readonly string[];
+        }[];
+      };
+    };
+  };
+  readonly status?: { readonly nodes?: number; readonly conditions?: readonly Condition[] };
+}
+
+/** Karpenter: one machine that is, or becomes, a node. Without a providerID it has not been launched. */
+export interface NodeClaim extends KubeObject {
+  readonly spec?: unknown;
+  readonly status?: {
+    readonly providerID?: string;
+    readonly nodeName?: string;
+    readonly conditions?: readonly Condition[];
+  };
+}
+
 /** Any object with a `/scale` subresource, as `autoscaling/v1` shows it. */
 export interface Scale extends KubeObject {
   /** The server leaves a number of 0 out. */

@@ -216,8 +216,58 @@ export const CLUSTER_API = {
   deleteMachine: "cluster.x-k8s.io/delete-machine",
   /** Label on a Machine: the MachineDeployment that it belongs to. */
   deploymentName: "cluster.x-k8s.io/deployment-name",
+  /** Label on a Machine that only shows what a MachinePool's provider made: the MachinePool. */
+  poolName: "cluster.x-k8s.io/pool-name",
   paused: "cluster.x-k8s.io/paused",
+  /** Annotations of a group: the bounds that Cluster Autoscaler keeps. */
+  minSize: "cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size",
+  maxSize: "cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size",
 } as const;
+
+/** Annotations of a Cluster API group that say what its nodes are, as Cluster Autoscaler reads them. */
+export const CAPACITY_ANNOTATION = {
+  cpu: "capacity.cluster-autoscaler.kubernetes.io/cpu",
+  memory: "capacity.cluster-autoscaler.kubernetes.io/memory",
+  disk: "capacity.cluster-autoscaler.kubernetes.io/ephemeral-disk",
+  pods: "capacity.cluster-autoscaler.kubernetes.io/maxPods",
+  /** The name of the resource, such as nvidia.com/gpu. */
+  gpuType: "capacity.cluster-autoscaler.kubernetes.io/gpu-type",
+  gpuCount: "capacity.cluster-autoscaler.kubernetes.io/gpu-count",
+  labels: "capacity.cluster-autoscaler.kubernetes.io/labels",
+  taints: "capacity.cluster-autoscaler.kubernetes.io/taints",
+} as const;
+
+export const KARPENTER = {
+  group: "karpenter.sh",
+  /** Label on NodeClaims and nodes: the NodePool that they belong to. */
+  nodePool: "karpenter.sh/nodepool",
+  /** Finalizer of a NodeClaim: its node is drained and its machine ended first. */
+  termination: "karpenter.sh/termination",
+  /** Reason of the event at a NodeClaim that got no machine and was deleted for it. */
+  noCapacity: "InsufficientCapacityError",
+} as const;
+
+/** What we note on the objects that size groups. */
+export const GROUP_ANNOTATION = {
+  /** On a static NodePool: NodeClaims that are being removed and for which the number has still to fall, as JSON. */
+  lowering: "gpu-autoscaler.io/lowering",
+  /** On a NodeClaim: when its removal was called off. A request that is still on its way finds it changed. */
+  kept: "gpu-autoscaler.io/kept",
+} as const;
+
+/** Tags of Auto Scaling groups at AWS. */
+export const AWS_TAG = {
+  /** Ours: "true" on groups that the coordinator may change; deploy/clouds/aws/policy.json binds its rights to it. */
+  enabled: "gpu-autoscaler.io/enabled",
+  /** Cluster Autoscaler: before `label/`, `taint/` and `resources/`, what a new node of the group will be. */
+  nodeTemplate: "k8s.io/cluster-autoscaler/node-template/",
+  /** Cluster Autoscaler: on every group that it looks for and sizes; EKS sets it on its managed node groups. */
+  clusterAutoscaler: "k8s.io/cluster-autoscaler/enabled",
+  /** EKS: the managed node group behind the Auto Scaling group. */
+  eksNodeGroup: "eks:nodegroup-name",
+} as const;
+/** EKS: label of the nodes of a managed node group, with its name. */
+export const EKS_NODE_GROUP_LABEL = "eks.amazonaws.com/nodegroup";
 
 /** Prefix of extended resources that stand for whole GPUs. MIG and shared names differ by resource name. */
 export const GPU_RESOURCE = "nvidia.com/gpu";
@@ -270,4 +320,5 @@ export const CONDITION = {
   active: "Active",
   noGroup: "NoGroup",
   overlap: "NodesOverlap",
+  groupsMatch: "GroupsMatch",
 } as const;

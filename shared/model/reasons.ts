@@ -6,6 +6,9 @@ import type { EpochMs, Millis, Ratio } from "./units.ts";
 
 export type Scope = "pool" | "policy" | "gpus";
 
+/** What sizes a pool, so that a sentence can name the fields that say where its group is. */
+export type PoolBackEnd = "aws" | "scale" | "simulated";
+
 export type Reason =
   // Why a pool grows.
   | { readonly code: "pending-pods"; readonly pods: number; readonly gpus: number; readonly oldestMs: Millis }
@@ -64,6 +67,12 @@ export type Reason =
     }
   | { readonly code: "machine-failed"; readonly instance: string; readonly detail: string }
   | {
+      readonly code: "place-unfilled";
+      readonly instance: string;
+      readonly forMs: Millis;
+      readonly limitMs: Millis;
+    }
+  | {
       readonly code: "return-to-spot";
       readonly node: string;
       readonly share: Ratio;
@@ -76,6 +85,10 @@ export type Reason =
   | { readonly code: "after-remove"; readonly leftMs: Millis }
   | { readonly code: "at-maximum"; readonly scope: Scope; readonly maximum: number }
   | { readonly code: "at-minimum"; readonly scope: Scope; readonly minimum: number }
+  // `group`: the bound that the group sets itself; the other number is ours.
+  | { readonly code: "group-maximum"; readonly group: number; readonly maximum: number }
+  | { readonly code: "group-minimum"; readonly group: number; readonly minimum: number }
+  | { readonly code: "group-grows-itself"; readonly pool: string }
   | {
       readonly code: "rate-limit";
       readonly added: number;
@@ -83,7 +96,7 @@ export type Reason =
       readonly windowMs: Millis;
     }
   | { readonly code: "no-group" }
-  | { readonly code: "group-missing"; readonly detail: string }
+  | { readonly code: "group-missing"; readonly detail: string; readonly backEnd?: PoolBackEnd }
   | { readonly code: "size-unknown"; readonly detail: string }
   | { readonly code: "template-unknown" }
   | { readonly code: "disabled" }
@@ -96,6 +109,7 @@ export type Reason =
   | { readonly code: "spot-disabled" }
   | { readonly code: "tier-disabled"; readonly tier: string; readonly only: string }
   | { readonly code: "group-shared"; readonly pools: readonly string[] }
+  | { readonly code: "instance-shared"; readonly instance: string; readonly pools: readonly string[] }
   | { readonly code: "malformed"; readonly what: string }
   | {
       readonly code: "no-capacity";
@@ -116,12 +130,14 @@ export type Reason =
       readonly pool: string;
       readonly leftMs: Millis;
       readonly detail: string;
+      readonly backEnd?: PoolBackEnd;
     }
   | {
       readonly code: "misconfigured";
       readonly pool: string;
       readonly leftMs: Millis;
       readonly detail: string;
+      readonly backEnd?: PoolBackEnd;
     }
   | {
       readonly code: "provider-failing";
@@ -386,6 +402,9 @@ export const REASON_SEVERITY = {
   "after-remove": "normal",
   "at-maximum": "attention",
   "at-minimum": "normal",
+  "group-maximum": "attention",
+  "group-minimum": "attention",
+  "group-grows-itself": "normal",
   "rate-limit": "attention",
   "no-group": "attention",
   "group-missing": "attention",
@@ -401,6 +420,7 @@ export const REASON_SEVERITY = {
   "spot-disabled": "normal",
   "tier-disabled": "normal",
   "group-shared": "attention",
+  "instance-shared": "attention",
   malformed: "attention",
   "node-booting": "normal",
   "node-under-notice": "normal",
@@ -448,6 +468,7 @@ export const REASON_SEVERITY = {
   "gpu-missing": "action",
   "never-registered": "action",
   "machine-failed": "action",
+  "place-unfilled": "action",
   "return-to-spot": "action",
   "no-capacity": "attention",
   "launch-timed-out": "attention",

@@ -3,7 +3,6 @@
 // nats-server. Measured from outside, by what the kernel says of the process.
 
 import { encode } from "../../shared/contract/codec.ts";
-import type { GpuReport, ReportedWindow } from "../../shared/contract/gpu-report.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
 import { seededRandom } from "../../shared/model/random.ts";
 import { millis } from "../../shared/model/units.ts";
@@ -11,7 +10,7 @@ import { systemClock } from "../../shared/runtime/clock.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { connectNats } from "../../shared/runtime/nats.ts";
 import { startCoordinator } from "../build/coordinator.ts";
-import { aReport } from "../build/reports.ts";
+import { aBusyReport } from "../build/reports.ts";
 import { aQuickPool, openScene, policySpec, poolSpec } from "../build/scene.ts";
 import { figure } from "./figure.ts";
 import type { Figure } from "./figure.ts";
@@ -104,31 +103,14 @@ function speakForAgents(url: string, nodes: readonly string[]): () => Promise<vo
     for (let index = share; index < nodes.length; index += SHARES) {
       const node = nodes[index];
       if (node !== undefined)
-        nats.publishLatest(subjectFor("report", node), encode<"report">(busyReport(node, seq, random)));
+        nats.publishLatest(
+          subjectFor("report", node),
+          encode<"report">(aBusyReport(node, { seq, gpus: GPUS, random })),
+        );
     }
   }, REPORT_EVERY_MS / SHARES);
   return async () => {
     clearInterval(timer);
     await nats.close();
   };
-}
-
-function busyReport(node: string, seq: number, random: () => number): GpuReport {
-  const around = (value: number): ReportedWindow => {
-    const mean = value * (0.9 + 0.1 * random());
-    return [mean, value, value, 1, 100];
-  };
-  const bare = aReport(node, { seq });
-  const gpus = Array.from({ length: GPUS }, (_, index) => ({
-    index,
-    uuid: `GPU-${node}-${index}`,
-    name: "NVIDIA H200",
-    memoryTotalBytes: 150_000_000_000,
-    state: "present" as const,
-    utilization: { w10: around(0.7), w60: around(0.7), w600: around(0.7) },
-    memoryUsedBytes: around(100_000_000_000),
-    temperatureCelsius: around(60),
-    powerWatts: around(500),
-  }));
-  return { ...bare, gpus };
 }

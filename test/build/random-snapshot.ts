@@ -163,7 +163,15 @@ interface RandomPool {
   readonly failed: number;
   /** Members that became no node in time. */
   readonly stuck: number;
+  /** Places of the group that no machine fills: of some it says that none will. */
+  readonly places: readonly ("booting" | "failed")[];
+  /** True: one of the places has a node by now, which the group's list does not have yet. */
+  readonly filled: boolean;
+  /** What the group says of its size besides. */
+  readonly bounds: GroupBounds;
 }
+
+type GroupBounds = Pick<Extract<GroupReading, { readonly kind: "known" }>, "min" | "max" | "growsItself">;
 
 const randomPools: fc.Arbitrary<RandomPool> = fc.record({
   booting: mostly(0, 1, 2),
@@ -179,6 +187,9 @@ const randomPools: fc.Arbitrary<RandomPool> = fc.record({
   zone: fc.option(fc.constantFrom(...ZONES)),
   failed: mostly(0, 1),
   stuck: mostly(0, 1),
+  places: mostly<RandomPool["places"]>([], ["failed"], ["booting", "failed"]),
+  filled: mostly(false, true),
+  bounds: mostly<GroupBounds>({}, { max: 3 }, { min: 2, max: 4 }, { min: 1 }, { growsItself: true }),
 });
 
 function poolOptions(
@@ -186,7 +197,7 @@ function poolOptions(
   random: RandomPool,
   nodes: readonly NodeInput[],
 ): PoolOptions {
-  const { minSize, maxSize, gpus, group, booting, zone, failed, stuck } = random;
+  const { minSize, maxSize, gpus, group, booting, zone, failed, stuck, places, filled, bounds } = random;
   const here = nodes.filter((each) => each.labels[NODE_LABEL.pool] === name);
   const members = here.map((each): InstanceInput => ({
     id: `i-${each.name}`,
@@ -206,14 +217,24 @@ function poolOptions(
     state: "booting",
     createdAt: epochMs(NOW - 20 * MINUTE),
   }));
+  const open = places.map((state, index): InstanceInput => ({
+    id: `${name}/placeholder-${index}`,
+    node: null,
+    placeholder: true,
+    state,
+    ...(state === "failed" ? { failure: { kind: "quota", detail: "64 vCPU" } } : {}),
+  }));
+  const ahead = filled && places.length > 0 && members.length > 0 ? 1 : 0;
+  const size = here.length + booting + failed + stuck + places.length - ahead;
   return {
     capacityType: TIERS[name],
     minSize,
     maxSize,
     gpus,
-    size: here.length + booting + failed + stuck,
-    ...(group === null ? {} : { group }),
-    ...(failed + stuck === 0 ? {} : { instances: [...members, ...refused, ...late] }),
+    group: group ?? { kind: "known", size, chosenRemoval: true, ...bounds },
+    ...(failed + stuck + places.length === 0
+      ? {}
+      : { instances: [...members.slice(ahead), ...refused, ...late, ...open] }),
     fields: {
       price: { usdPerHour: PRICES[name] },
       ...(zone === null ? {} : { availabilityZones: [zone] }),

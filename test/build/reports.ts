@@ -5,6 +5,7 @@ import { encode } from "../../shared/contract/codec.ts";
 import type { GpuReport, ReportedWindow } from "../../shared/contract/gpu-report.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
 import { seededRandom } from "../../shared/model/random.ts";
+import type { Random } from "../../shared/model/random.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { connectNats } from "../../shared/runtime/nats.ts";
@@ -36,6 +37,29 @@ export function aReport(
     ],
     ...rest,
   };
+}
+
+/** All of a node's GPUs at work, each a little differently. */
+export function aBusyReport(
+  node: string,
+  { seq, gpus: count, random }: { readonly seq: number; readonly gpus: number; readonly random: Random },
+): GpuReport {
+  const around = (value: number): ReportedWindow => {
+    const mean = value * (0.9 + 0.1 * random());
+    return [mean, value, value, 1, 100];
+  };
+  const gpus = Array.from({ length: count }, (_, index) => ({
+    index,
+    uuid: `GPU-${node}-${index}`,
+    name: "NVIDIA H200",
+    memoryTotalBytes: 150_000_000_000,
+    state: "present" as const,
+    utilization: { w10: around(0.7), w60: around(0.7), w600: around(0.7) },
+    memoryUsedBytes: around(100_000_000_000),
+    temperatureCelsius: around(60),
+    powerWatts: around(500),
+  }));
+  return { ...aReport(node, { seq }), gpus };
 }
 
 export interface ReportFeed {

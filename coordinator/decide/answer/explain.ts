@@ -5,6 +5,7 @@
 import type { Reason, ReasonCode } from "../../../shared/model/reasons.ts";
 import { condemnedOf } from "../fleet/condemned.ts";
 import type { PoolState } from "../fleet/fleet.ts";
+import { backEndOf } from "../fleet/group-identity.ts";
 import { workloads } from "../fleet/standing.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import { compareText, firstDifference } from "../order.ts";
@@ -20,6 +21,7 @@ import type {
   Work,
   WorkedDecision,
 } from "./explanation.ts";
+import { launchNotesOf } from "./launch-notes.ts";
 import { createVerdicts } from "./verdicts.ts";
 import type { Verdicts } from "./verdicts.ts";
 
@@ -59,6 +61,10 @@ export function createExplainer({ plan, memory, work }: WorkedDecision): Explain
       moves: moves.map(noteOf),
       stays: goes ? null : pool === null ? overlapOf(state) : firstVeto(pool, state),
     };
+  };
+  const launchesOf = (pool: PoolState): Pick<PoolExplanation, "launches"> => {
+    const launches = launchNotesOf(pool, memory, fleet.at);
+    return launches.length === 0 ? {} : { launches };
   };
   const firstVeto = (pool: PoolState, state: NodeState): Reason | null => {
     if (!pool.spec.enabled) return { code: "disabled" };
@@ -106,6 +112,8 @@ export function createExplainer({ plan, memory, work }: WorkedDecision): Explain
             : { allocatable: pool.shape.allocatable, source: pool.shape.source ?? "node" },
         price: verdicts.priceOf(pool),
         refusal: verdicts.closed(pool),
+        ...backEndOf(pool.pool),
+        ...launchesOf(pool),
         moves: plan.moves.filter(mine).map(noteOf),
         holds: plan.holds.filter(mine).flatMap(({ because }) => because),
         nodes: pool.nodes.map(explainNode),

@@ -2,9 +2,9 @@
 // what it was worked out from. The sentences are made elsewhere.
 
 import type { CapacityType } from "../../../shared/model/node.ts";
-import type { Reason, ReasonCode } from "../../../shared/model/reasons.ts";
+import type { PoolBackEnd, Reason, ReasonCode } from "../../../shared/model/reasons.ts";
 import type { Resources } from "../../../shared/model/resources.ts";
-import type { EpochMs } from "../../../shared/model/units.ts";
+import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import type { Steps } from "../limits/steps.ts";
 import type { Price } from "../market/market.ts";
@@ -32,6 +32,19 @@ export interface MoveNote {
   readonly from: number;
   readonly to: number;
   readonly because: readonly Reason[];
+}
+
+/** Machines that were asked for and how far they have come. */
+export interface LaunchNote {
+  readonly nodes: number;
+  /** Null: none is seen yet. */
+  readonly machine: string | null;
+  /** The last stage that is behind it; `asked`: its group has not accepted it yet. */
+  readonly stage: "asked" | "accepted" | "launched" | "registered" | "ready";
+  /** Since that stage ended. */
+  readonly forMs: Millis;
+  /** Since it was decided; null: nobody here decided it, or remembers that. */
+  readonly askedMs: Millis | null;
 }
 
 export interface PoolVerdict {
@@ -88,6 +101,10 @@ export interface PoolExplanation {
   readonly price: Price | null;
   /** Why demand opens no node in it at this moment; null: it may. */
   readonly refusal: Reason | null;
+  /** Absent: nothing sizes it, or an older coordinator answers. */
+  readonly backEnd?: PoolBackEnd;
+  /** Machines on their way. Absent: none is, or an older coordinator answers. */
+  readonly launches?: readonly LaunchNote[];
   readonly moves: readonly MoveNote[];
   readonly holds: readonly Reason[];
   readonly nodes: readonly NodeExplanation[];

@@ -4,6 +4,9 @@ import { gpusIn } from "../../../shared/model/resources.ts";
 import { elapsed, epochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { freshness } from "../fleet/fresh.ts";
+import { backEndOf } from "../fleet/group-identity.ts";
+import { stageFigures } from "../fleet/ledger-stages.ts";
+import type { FinishedStage } from "../fleet/ledger-stages.ts";
 import { loadOf } from "../fleet/load.ts";
 import { workloads } from "../fleet/standing.ts";
 import type { NodeState } from "../fleet/standing.ts";
@@ -13,24 +16,35 @@ import { scheduledWindows } from "../limits/upcoming.ts";
 import { priceBook } from "../market/price.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { PolicyFigures } from "../plan.ts";
-import type { Memory } from "../snapshot-memory.ts";
+import type { LaunchLedger, Memory } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { PricePoint } from "../snapshot.ts";
+
+const NOTHING_FINISHED: ReadonlyMap<string, readonly FinishedStage[]> = new Map();
 
 export function figuresOf(
   packing: Packing,
   pods: readonly PodInput[],
   memory: Memory,
-  prices: readonly PricePoint[] = [],
+  about: {
+    readonly prices?: readonly PricePoint[] | undefined;
+    /** Pool id → stages of launches that ended since the last decision. */
+    readonly finished?: ReadonlyMap<string, readonly FinishedStage[]>;
+  } = {},
 ): PolicyFigures[] {
   const { fleet } = packing;
+  const { prices = [], finished = NOTHING_FINISHED } = about;
   const book = priceBook(prices);
   const pending = pendingByPolicy(packing, pods);
   return [...Map.groupBy(fleet.pools, (pool) => pool.policy)].map(([policy, pools]) => {
     const nodes = pools.flatMap((pool) => pool.nodes);
     return {
       policy,
-      pools: pools.map((pool) => ({ ...poolFigures(pool), price: priceOf(packing, pool) })),
+      pools: pools.map((pool) => ({
+        ...poolFigures(pool),
+        ...launchFigures(memory.ledger?.[pool.id], finished.get(pool.id)),
+        price: priceOf(packing, pool),
+      })),
       usdPerHour: book.usdPerHourOf(pools),
       utilization: loadOf(nodes, fleet.at).mean,
       pendingPods: pending.get(policy) ?? 0,
@@ -48,8 +62,19 @@ export function figuresOf(
 
 type PoolPrice = NonNullable<PolicyFigures["pools"][number]["price"]>;
 
-function poolFigures({ name, size, ready, booting }: PoolState) {
-  return { pool: name, size, ready, booting };
+function poolFigures({ name, size, ready, booting, pool }: PoolState) {
+  return { pool: name, size, ready, booting, ...backEndOf(pool) };
+}
+
+function launchFigures(
+  ledger: LaunchLedger | undefined,
+  finished: readonly FinishedStage[] | undefined,
+): Pick<PolicyFigures["pools"][number], "stages" | "finished"> {
+  const stages = ledger === undefined ? [] : stageFigures(ledger);
+  return {
+    ...(stages.length === 0 ? {} : { stages }),
+    ...(finished === undefined ? {} : { finished }),
+  };
 }
 
 function priceOf({ market }: Packing, pool: PoolState): PoolPrice | null {

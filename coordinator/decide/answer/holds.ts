@@ -8,6 +8,7 @@ import { gpuTypeDiffers } from "../fleet/gpu-type.ts";
 import { hintReasons } from "../fleet/hints.ts";
 import { isRecord } from "../fleet/sane-form.ts";
 import { sanePolicies } from "../fleet/sane-policy.ts";
+import { selfGrowthOf } from "../limits/group-bounds.ts";
 import { distinct } from "../order.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Hold, Move, Plan } from "../plan.ts";
@@ -45,6 +46,7 @@ function poolReasons({ fleet, ledger, board, market }: Packing, pool: PoolState)
     ...(fleet.sync.kind === "unsynced" ? [{ code: "not-synced" as const, missing: fleet.sync.missing }] : []),
     ...(pool.closed === null ? [] : [pool.closed]),
     ...pool.disputes,
+    ...[selfGrowthOf(pool)].filter((reason) => reason !== null),
     ...[gpuTypeDiffers(pool)].filter((reason) => reason !== null),
     ...ledger.noted(pool),
     ...market.notes(pool),

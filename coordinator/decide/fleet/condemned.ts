@@ -86,7 +86,12 @@ function illOf(pool: PoolState, { memory, at }: Snapshot): readonly Ill[] {
 function* membersToGo(pool: PoolState, at: EpochMs): Generator<readonly [id: string, Reason]> {
   for (const { node, instance, askedAt, dueAt } of pool.late)
     if (node === null && instance !== null)
-      yield [instance.id, neverRegistered(instance.id, { askedAt, dueAt, at })];
+      yield [
+        instance.id,
+        instance.placeholder === true
+          ? { ...neverRegistered(instance.id, { askedAt, dueAt, at }), code: "place-unfilled" }
+          : neverRegistered(instance.id, { askedAt, dueAt, at }),
+      ];
   for (const { id, failure } of pool.dead) {
     const detail = failure?.detail ?? "its group does not say why";
     yield [id, { code: "machine-failed", instance: id, detail }];
@@ -111,7 +116,7 @@ function lateReason(
 function neverRegistered(
   instance: string,
   { askedAt, dueAt, at }: Pick<Late, "askedAt" | "dueAt"> & { readonly at: EpochMs },
-): Reason {
+): Extract<Reason, { readonly code: "never-registered" }> {
   return {
     code: "never-registered",
     instance,

@@ -22,6 +22,7 @@ import { withDaemons } from "./daemons.ts";
 import { NOTHING_EXPECTED, expectedOf } from "./devices.ts";
 import type { Expected } from "./devices.ts";
 import { lastTarget, plannedSize, settledSize } from "./flights.ts";
+import { backEndOf } from "./group-identity.ts";
 import { hintsApart } from "./hints.ts";
 import { launchesOf } from "./launches.ts";
 import type { Late } from "./launches.ts";
@@ -164,8 +165,8 @@ function* settingsOf(policy: ValidPolicy, snapshot: Snapshot): Generator<PoolSet
       pool,
       input,
       instances,
-      remembered: rememberedShape(policy.spec.provider, pool, snapshot.memory.shapes[id]),
-      template: declaredShape(policy.spec.provider, pool),
+      remembered: rememberedShape(policy.spec.provider, pool, snapshot.memory.shapes[id], input.template),
+      template: declaredShape(policy.spec.provider, pool, input.template),
     };
   }
 }
@@ -226,13 +227,13 @@ function blockOf(
 ): Reason | null {
   const { spec } = policy;
   if (!spec.enabled) return { code: "disabled" };
-  const shared = disputes.find((reason) => reason.code === "group-shared");
+  const shared = disputes.find(({ code }) => code === "group-shared" || code === "instance-shared");
   if (shared !== undefined) return shared;
   switch (input.group.kind) {
     case "none":
       return { code: "no-group" };
     case "missing":
-      return { code: "group-missing", detail: input.group.detail };
+      return { code: "group-missing", detail: input.group.detail, ...backEndOf(pool) };
     case "unknown":
       return { code: "size-unknown", detail: input.group.detail };
     case "known":

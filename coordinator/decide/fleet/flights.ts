@@ -65,9 +65,13 @@ function isSize(nodes: number): boolean {
 
 /** A growth that was carried out or is on its way. */
 export interface Growth {
+  readonly key: string;
+  /** When it was carried out; of one on its way when it was begun. */
   readonly at: EpochMs;
   readonly nodes: number;
   readonly onItsWay: boolean;
+  /** Code of its first reason; null: an older version wrote it. */
+  readonly why: string | null;
 }
 
 /** Growths of the pool that the journal still has, oldest first. */
@@ -78,7 +82,7 @@ export function growthsOf(journal: Journal, pool: string, at: EpochMs): readonly
       if (move.pool !== pool || !adds(move) || since === null || !(move.to > move.from)) return [];
       const onItsWay = isIntended(move, at);
       return onItsWay || move.phase === "applied"
-        ? [{ at: since, nodes: move.to - move.from, onItsWay }]
+        ? [{ key: move.key, at: since, nodes: move.to - move.from, onItsWay, why: move.why ?? null }]
         : [];
     })
     .sort((a, b) => a.at - b.at);
@@ -137,7 +141,7 @@ export function wasRemoved(journal: Journal, node: string, createdAt: EpochMs, a
 /** When a removal of the node last failed or was refused; null when none did. */
 export function removalFailedAt(journal: Journal, node: string): EpochMs | null {
   const failed = journal.moves.findLast(
-    (move) => move.node === node && move.kind === "shrink" && move.phase === "failed",
+    (move) => move.node === node && move.kind === "shrink" && move.phase === "failed" && move.undone !== true,
   );
   return failed === undefined ? null : parseInstant(failed.at);
 }
@@ -155,7 +159,7 @@ export function replacingPools(journal: Journal, notice: string): ReadonlySet<st
 export function failedReplacements(journal: Journal, notice: string): ReadonlySet<string> {
   return new Set(
     journal.moves
-      .filter((move) => move.phase === "failed" && isReplacementFor(move, notice))
+      .filter((move) => move.phase === "failed" && move.undone !== true && isReplacementFor(move, notice))
       .map((move) => move.pool),
   );
 }

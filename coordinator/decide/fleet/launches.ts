@@ -7,7 +7,7 @@ import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { LaunchMemory } from "../snapshot-memory.ts";
 import type { InstanceInput } from "../snapshot.ts";
 import { growthsOf } from "./flights.ts";
-import { deadMembers, placesTaken } from "./places.ts";
+import { deadMembers, openPlaces, placesTaken } from "./places.ts";
 import { clocksOf } from "./standing.ts";
 import type { NodeState, PoolSetting } from "./standing.ts";
 
@@ -15,7 +15,7 @@ import type { NodeState, PoolSetting } from "./standing.ts";
 export interface Late {
   readonly nodes: number;
   readonly what: "not launched" | "not registered" | "not ready" | "no GPUs";
-  /** Null: the group does not list it, or nobody knows which of those that it lists it is. */
+  /** The machine, or the place that none has filled. Null: the group lists neither, or nobody knows which it is. */
   readonly instance: InstanceInput | null;
   /** Null: it is none yet. */
   readonly node: string | null;
@@ -54,7 +54,10 @@ export function launchesOf(about: {
   const since = launch?.since ?? at;
 
   const known = new Set(nodes.map((state) => state.name));
-  const listed = instances.filter(({ state, node }) => state === "booting" && !known.has(node ?? ""));
+  // A place that nothing fills is no machine: its time runs from the growth that asked for it.
+  const listed = instances.filter(
+    ({ state, node, placeholder }) => state === "booting" && placeholder !== true && !known.has(node ?? ""),
+  );
   const booting = nodes.filter((state) => state.standing === "booting").length;
   const unlisted = Math.max(0, missing - booting - listed.length);
 
@@ -62,7 +65,10 @@ export function launchesOf(about: {
   const members = lateMembers(setting, listed, { since, at });
   const gone = [
     ...(listed.length <= places ? members : nameless(members, places)),
-    ...lateLaunches(setting, unlisted, { since, from: launch?.from ?? epochMs(0), at }),
+    ...byPlace(
+      lateLaunches(setting, unlisted, { since, from: launch?.from ?? epochMs(0), at }),
+      openPlaces(instances),
+    ),
   ];
   const overdue = Math.min(
     missing,
@@ -163,6 +169,17 @@ function lateLaunches(
       askedAt,
       dueAt: after(askedAt, limit),
     }));
+}
+
+/** Late ones by their places, where the group shows these, so that each can be given back. */
+function byPlace(late: readonly Late[], places: readonly InstanceInput[]): readonly Late[] {
+  if (places.length === 0) return late;
+  const open = [...places];
+  return late.flatMap((entry): Late[] => {
+    const own = open.splice(0, entry.nodes).map((instance) => ({ ...entry, nodes: 1, instance }));
+    const rest = entry.nodes - own.length;
+    return rest > 0 ? [...own, { ...entry, nodes: rest }] : own;
+  });
 }
 
 /** Nodes that are here and have never worked. They hold a place of their group, so nothing is missing for them. */

@@ -2,7 +2,6 @@
 // seen a node and that has no template. It errs to the small side where the sources leave room, since a node that
 // turns out too small for its pod is money for nothing.
 
-import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
 import { gpuLabelsOf } from "../../../shared/model/gpu-labels.ts";
 import { architectureOf, vendorOf } from "../../../shared/model/gpu-models.ts";
 import { machineOf } from "../../../shared/model/instance-types.ts";
@@ -28,8 +27,8 @@ const EPHEMERAL_STORAGE = 17 * GIB;
  * Of several types the least of each, resource by resource, since the group may bring any; a label only where all
  * agree. Types that the catalogue does not have are left out: the policy's condition names them. Null: it has none.
  */
-export function knownMachine(provider: string, pool: NodePoolSpec): KnownMachine | null {
-  const known = pool.instanceTypes.flatMap((instanceType) => {
+export function knownMachine(provider: string, instanceTypes: readonly string[]): KnownMachine | null {
+  const known = instanceTypes.flatMap((instanceType) => {
     const found = machineOf(provider, instanceType);
     return found.kind === "known" ? [describe(provider, instanceType, found.machine)] : [];
   });

@@ -7,6 +7,7 @@ import { capacityTypeOf } from "../../../shared/model/node.ts";
 import type { CapacityType } from "../../../shared/model/node.ts";
 import type { InstanceInput, NodeInput } from "../snapshot.ts";
 import type { PoolState } from "./fleet.ts";
+import { declaredTypes } from "./shape.ts";
 
 /** Of a pool with more combinations than that, only failures that name none of them count. */
 const MAX_COMBINATIONS = 64;
@@ -70,8 +71,10 @@ export function typeOf(pool: PoolState): string {
   return joined(typesOf(pool)) ?? pool.name;
 }
 
-export function typesOf({ pool, shape }: PoolState): readonly string[] {
-  if (pool.instanceTypes.length > 0) return pool.instanceTypes;
+/** As the policy says, else as its group does, else as a real node of the pool shows. */
+export function typesOf({ pool, input, shape }: PoolState): readonly string[] {
+  const declared = declaredTypes(pool, input.template);
+  if (declared.length > 0) return declared;
   const seen = shape?.labels[NODE_LABEL.instanceType];
   return seen === undefined ? [] : [seen];
 }

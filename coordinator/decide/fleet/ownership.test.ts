@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import type { PoolGroup } from "../../../shared/contract/policy/pool.ts";
 import { node } from "../../../test/build/node.ts";
 import { policy, pool } from "../../../test/build/policy.ts";
 import { snapshot } from "../../../test/build/snapshot.ts";
@@ -67,6 +68,70 @@ describe("ownership()", () => {
     if (a === undefined || b === undefined) throw new Error("two policies were made");
     const { disputes } = ownership(snapshot({ policies: [a, b] }));
     expect(disputes.get("v1beta1/x")).toEqual([{ code: "group-shared", pools: ["v1beta1/x", "v1beta2/x"] }]);
+  });
+
+  const cloudPool = (name: string, group: PoolGroup, ids: readonly string[] = []) =>
+    pool(name, {
+      size: ids.length,
+      instances: ids.map((id) => ({ id, node: null, state: "booting" as const })),
+      fields: { group },
+    });
+  const disputesOf = (...groups: readonly (readonly [PoolGroup, (readonly string[])?])[]) => {
+    const pools = groups.map(([group, ids], index) => cloudPool(`p${index}`, group, ids));
+    return ownership(snapshot({ policies: [policy({ pools })] })).disputes;
+  };
+  const asg = (name: string, region = "us-west-2"): PoolGroup => ({
+    aws: { region, autoScalingGroup: name },
+  });
+  const simulated = (name: string, url = "http://cloud:1"): PoolGroup => ({ simulated: { url, name } });
+
+  test("a group of a cloud stands behind one pool, by region and name, by tags, by address", () => {
+    const shared = [{ code: "group-shared", pools: ["demo/p0", "demo/p1"] }];
+    expect(disputesOf([asg("a")], [asg("a")]).get("demo/p0")).toEqual(shared);
+    expect(disputesOf([simulated("a")], [simulated("a")]).get("demo/p1")).toEqual(shared);
+    const tagged = (tags: Record<string, string>): PoolGroup => ({ aws: { region: "us-west-2", tags } });
+    expect(disputesOf([tagged({ a: "1", b: "2" })], [tagged({ b: "2", a: "1" })]).get("demo/p0")).toEqual(
+      shared,
+    );
+
+    const two = [
+      [asg("a"), asg("b")],
+      [asg("a"), asg("a", "us-east-1")],
+      [simulated("a"), simulated("a", "http://cloud:2")],
+      [tagged({ a: "1" }), asg("a")],
+    ] as const;
+    for (const [one, other] of two) expect(disputesOf([one], [other]).size).toBe(0);
+  });
+
+  test("a machine that two groups of an account list stops both, and no other", () => {
+    const tagged: PoolGroup = { aws: { region: "us-west-2", tags: { team: "ml" } } };
+    const found = disputesOf(
+      [asg("a"), ["i-1", "i-2"]],
+      [tagged, ["i-2", "i-1"]],
+      [asg("c"), ["i-3"]],
+      [asg("a", "us-east-1"), ["i-1"]],
+    );
+    expect([...found]).toEqual(
+      ["demo/p0", "demo/p1"].map((id) => [
+        id,
+        [{ code: "instance-shared", instance: "i-2", pools: ["demo/p0", "demo/p1"] }],
+      ]),
+    );
+  });
+
+  test("places have names of their own group only, and machines of the cluster's groups are told by their nodes", () => {
+    const place = (group: PoolGroup, name: string) =>
+      pool(name, {
+        size: 1,
+        instances: [{ id: "placeholder-0", node: null, state: "booting", placeholder: true }],
+        fields: { group },
+      });
+    const pools = [place(asg("a"), "x"), place(asg("b"), "y")];
+    expect(ownership(snapshot({ policies: [policy({ pools })] })).disputes.size).toBe(0);
+    const machines = ["x", "y"].map((name) =>
+      pool(name, { size: 1, instances: [{ id: "m-1", node: null, state: "booting" }] }),
+    );
+    expect(ownership(snapshot({ policies: [policy({ pools: machines })] })).disputes.size).toBe(0);
   });
 
   test("a policy that is switched off claims only what no working one wants", () => {

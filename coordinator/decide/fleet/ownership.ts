@@ -4,7 +4,8 @@
 
 import { matchesLabels, poolLabelOf } from "../../../shared/model/node.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
-import type { PolicyInput, PoolInput, Snapshot } from "../snapshot.ts";
+import type { InstanceInput, PolicyInput, PoolInput, Snapshot } from "../snapshot.ts";
+import { accountOf, identityOf } from "./group-identity.ts";
 
 export type ValidPolicy = Extract<PolicyInput, { readonly kind: "valid" }>;
 
@@ -38,6 +39,7 @@ export function ownership(snapshot: Snapshot): Ownership {
   ];
   const ownerOf = new Map<string, Claim>();
   const disputes = sharedGroups(valid.filter(isEnabled));
+  addSharedMembers(valid.filter(isEnabled), disputes);
   const names = new Set(ranks.flatMap((claims) => [...claims.keys()]));
   for (const node of [...names].sort()) {
     const claims = ranks.find((rank) => rank.has(node))?.get(node) ?? [];
@@ -89,12 +91,8 @@ function sharedGroups(policies: readonly ValidPolicy[]): Map<string, Reason[]> {
   const byGroup = new Map<string, string[]>();
   for (const policy of policies) {
     for (const pool of policy.spec.nodePools) {
-      const { scale } = pool.group ?? {};
-      if (scale === undefined) continue;
-      // Versions of an API are views of one object.
-      const api = scale.apiVersion.split("/").slice(0, -1);
-      const identity = JSON.stringify([api, scale.kind, scale.namespace ?? null, scale.name]);
-      add(byGroup, identity, poolId(policy.name, pool.name));
+      const identity = pool.group === undefined ? null : identityOf(pool.group);
+      if (identity !== null) add(byGroup, identity, poolId(policy.name, pool.name));
     }
   }
   const disputes = new Map<string, Reason[]>();
@@ -103,6 +101,37 @@ function sharedGroups(policies: readonly ValidPolicy[]): Map<string, Reason[]> {
     for (const pool of pools) add(disputes, pool, { code: "group-shared", pools: pools.toSorted() });
   }
   return disputes;
+}
+
+/**
+ * One machine that two groups of an account list, as where one is named and the other found by its tags: nobody knows
+ * which of them it would leave, or whether they are one. Members of the cluster's own groups are told by their nodes.
+ */
+function addSharedMembers(policies: readonly ValidPolicy[], disputes: Map<string, Reason[]>): void {
+  const byAccount = new Map<string, [id: string, members: readonly InstanceInput[]][]>();
+  for (const { name, spec, pools } of policies) {
+    for (const { name: pool, group } of spec.nodePools) {
+      const account = group === undefined ? null : accountOf(group);
+      const id = poolId(name, pool);
+      // Pools that name one group are told so already.
+      if (account === null || disputes.has(id)) continue;
+      add(byAccount, account, [id, pools.find((input) => input.name === pool)?.instances ?? []]);
+    }
+  }
+  for (const pools of byAccount.values()) {
+    if (pools.length < 2) continue;
+    const ownerOf = new Map<string, string>();
+    for (const [pool, members] of pools) {
+      for (const { id: instance, placeholder } of members) {
+        const other = placeholder === true ? pool : (ownerOf.get(instance) ?? pool);
+        ownerOf.set(instance, other);
+        if (other === pool) continue;
+        const reason: Reason = { code: "instance-shared", instance, pools: [other, pool].toSorted() };
+        // One of them is enough to stop a pool.
+        for (const both of [other, pool]) if (!disputes.has(both)) disputes.set(both, [reason]);
+      }
+    }
+  }
 }
 
 function* eachPool(policies: readonly ValidPolicy[]): Generator<readonly [ValidPolicy, PoolInput]> {

@@ -33,7 +33,7 @@ const SPREAD = {
 } as const;
 
 /** Everything that a snapshot can have, each thing once. */
-const FULL: Snapshot = {
+const PLAIN: Snapshot = {
   ...snapshot({
     policies: [
       policy({
@@ -41,11 +41,20 @@ const FULL: Snapshot = {
           pool("spot"),
           pool("od", {
             capacityType: "on-demand",
-            size: 3,
             instances: [
               { id: "i-1", node: null, state: "booting", createdAt: ago(MINUTE), zone: "zone-a" },
               { id: "i-2", node: null, state: "failed", failure: { kind: "no-capacity", detail: "none" } },
+              { id: "i-3", node: null, state: "failed", placeholder: true },
             ],
+            group: {
+              kind: "known",
+              size: 3,
+              chosenRemoval: true,
+              min: 1,
+              max: 9,
+              growsItself: false,
+              detaches: true,
+            },
             fields: { instanceTypes: ["p3.2xlarge"], availabilityZones: ["us-west-2a"] },
           }),
         ],
@@ -56,7 +65,17 @@ const FULL: Snapshot = {
         behavior: { scaleUp: {}, scaleDown: {} },
         forecast: { gpus: 3, at: epochMs(NOW + MINUTE), confidence: 0.9, earned: true } as never,
         journal: {
-          moves: [move(NOW, { kind: "shrink", pool: "spot", node: "n0", from: 2, to: 1 })],
+          moves: [
+            move(NOW, { kind: "shrink", pool: "spot", node: "n0", from: 2, to: 1 }),
+            move(NOW, {
+              pool: "spot",
+              phase: "failed",
+              failure: "quota",
+              why: "pending-pods",
+              key: "k",
+              term: 3,
+            }),
+          ],
           lastUpAt: { spot: ago(MINUTE) },
           lastDownAt: { spot: ago(MINUTE) },
           additions: [{ at: ago(MINUTE), nodes: 1 }],
@@ -114,6 +133,23 @@ const FULL: Snapshot = {
       countedNotices: { old: ago(MINUTE) },
       lessSpot: { demo: epochMs(NOW + MINUTE) },
       failedSince: { "demo/od/i-2": ago(MINUTE) },
+      ledger: {
+        "demo/spot": {
+          asked: [{ key: "k", intendedAt: ago(MINUTE), seen: 1 }],
+          machines: [
+            {
+              id: "i-n0",
+              intendedAt: ago(MINUTE),
+              acceptedAt: ago(MINUTE),
+              launchedAt: ago(MINUTE),
+              registeredAt: ago(MINUTE),
+              readyAt: ago(MINUTE),
+              forPods: true,
+            },
+          ],
+          stageMs: { accepted: [1, 2], total: [9] },
+        },
+      },
       behavior: {
         "demo/spot": {
           recommendations: [{ at: ago(MINUTE), nodes: 3 }],
@@ -151,6 +187,24 @@ const FULL: Snapshot = {
   }),
   namespaces: { default: { team: "a" } },
   workUnits: 100_000,
+};
+
+/** What groups say of themselves, which the snapshots of tests have no word for. */
+const TOLD = {
+  template: {
+    instanceTypes: ["p3.2xlarge"],
+    labels: { disk: "nvme" },
+    taints: [{ key: "a", value: "b", effect: "NoSchedule" }],
+    allocatable: { "nvidia.com/gpu": 1 },
+  },
+  mismatches: ["it has two names"],
+} as const;
+
+const FULL: Snapshot = {
+  ...PLAIN,
+  policies: PLAIN.policies.map((each) =>
+    each.kind === "valid" ? { ...each, pools: each.pools.map((one) => ({ ...one, ...TOLD })) } : each,
+  ),
 };
 
 type Path = readonly (string | number)[];

@@ -6,7 +6,7 @@ import { epochMs } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Memory, OfferingMemory, RiskMemory } from "../snapshot-memory.ts";
 import type { InstanceInput, NodeInput } from "../snapshot.ts";
-import { isList, isOneOf, isRecord, isText } from "./sane-form.ts";
+import { isFlag, isList, isOneOf, isRecord, isText } from "./sane-form.ts";
 import type { Unread } from "./sane-form.ts";
 import { isAmount } from "./sane-value.ts";
 
@@ -54,12 +54,13 @@ export function isMember(instance: unknown): instance is InstanceInput {
 
 /** A time, a place or a failure that cannot be read is not told. */
 export function saneInstance(instance: InstanceInput, at: EpochMs): InstanceInput {
-  const { createdAt, zone, instanceType, failure, ...rest } = instance;
+  const { createdAt, zone, instanceType, failure, placeholder, ...rest } = instance;
   const isSane =
     (createdAt === undefined || isPast(createdAt, at)) &&
     (zone === undefined || isText(zone)) &&
     (instanceType === undefined || isText(instanceType)) &&
-    (failure === undefined || isFailureOfMember(failure));
+    (failure === undefined || isFailureOfMember(failure)) &&
+    (placeholder === undefined || isFlag(placeholder));
   if (isSane) return instance;
   return {
     ...rest,
@@ -67,10 +68,11 @@ export function saneInstance(instance: InstanceInput, at: EpochMs): InstanceInpu
     ...(isText(zone) ? { zone } : {}),
     ...(isText(instanceType) ? { instanceType } : {}),
     ...(isFailureOfMember(failure) ? { failure } : {}),
+    ...(isFlag(placeholder) ? { placeholder } : {}),
   };
 }
 
-const isFailure = isOneOf(LAUNCH_FAILURES);
+export const isFailure = isOneOf(LAUNCH_FAILURES);
 
 function isFailureOfMember(failure: unknown): failure is NonNullable<InstanceInput["failure"]> {
   return isRecord(failure) && isFailure(failure["kind"]) && isText(failure["detail"]);

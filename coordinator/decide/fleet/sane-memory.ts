@@ -9,6 +9,7 @@ import type { Memory, NodeMemory, NodeShape } from "../snapshot-memory.ts";
 import { saneBehaviors } from "./sane-behavior.ts";
 import { isListOf, isOneOf, isRecord, isText, isTexts } from "./sane-form.ts";
 import type { Unread } from "./sane-form.ts";
+import { saneLedgers } from "./sane-ledger.ts";
 import { eachValue } from "./sane-list.ts";
 import { saneMarketMemory } from "./sane-market.ts";
 import { isAmount, isInstant, saneAmounts, saneResources } from "./sane-value.ts";
@@ -19,7 +20,7 @@ export function saneMemory(memory: Memory, at: EpochMs): Memory {
   if (!isRecord(memory)) return EMPTY_MEMORY;
   const past: Past = (time) =>
     time !== null && time !== undefined && isInstant(time) && time <= at ? time : null;
-  const { launches, hotSince, behavior, leftOut, promised } = memory;
+  const { launches, hotSince, behavior, leftOut, promised, ledger } = memory;
   return {
     v: 1,
     at: past(memory.at),
@@ -35,6 +36,7 @@ export function saneMemory(memory: Memory, at: EpochMs): Memory {
     ),
     hotSince: readable(hotSince, (since) => past(since) !== null),
     ...saneMarketMemory(memory, at),
+    ...(isRecord(ledger) ? { ledger: saneLedgers(ledger, at) } : {}),
     ...(isRecord(behavior) ? { behavior: saneBehaviors(behavior, at) } : {}),
     ...(isListOf(isText)(leftOut) ? { leftOut } : {}),
     ...(isRecord(promised) ? { promised: readable(promised, isListOf(isListOf(isText))) } : {}),
@@ -106,5 +108,5 @@ function saneShape(shape: NodeShape): NodeShape {
 }
 
 function isSource(source: unknown): source is NonNullable<NodeShape["source"]> {
-  return source === "node" || source === "template" || source === "catalogue";
+  return source === "node" || source === "template" || source === "group" || source === "catalogue";
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { NOW } from "../../../test/build/now.ts";
-import { policy, pool } from "../../../test/build/policy.ts";
+import { move, policy, pool } from "../../../test/build/policy.ts";
 import { snapshot } from "../../../test/build/snapshot.ts";
 import { decide } from "../decide.ts";
 import type { Snapshot } from "../snapshot.ts";
@@ -37,10 +37,41 @@ describe("sanePolicies()", () => {
       { journal: { ...VALID.journal, moves: [{ key: "k", pool: "spot" }] } },
     ],
     ["its journal (lastUpAt) cannot be read", { journal: { ...VALID.journal, lastUpAt: 7 } }],
+    [
+      "its journal (entry 1 of moves) cannot be read",
+      { journal: { ...VALID.journal, moves: [{ ...move(NOW, {}), phase: "failed", failure: "sunspots" }] } },
+    ],
   ])("lets one do nothing of which %s", (problem, part) => {
     expect(read(part)).toMatchObject({
       kind: "invalid",
       problems: [expect.stringContaining(problem) as unknown],
+    });
+  });
+
+  test.each([
+    [
+      { min: 1, max: 3, growsItself: true },
+      { min: 1, max: 3, growsItself: true },
+    ],
+    [{ min: -1, max: 1.5, detaches: "yes" }, {}],
+    [{ min: "1", max: null, growsItself: "perhaps" }, { growsItself: true }],
+  ])("keeps of what a group says of its size what can be read: %j", (said, kept) => {
+    const known = { kind: "known", size: 1, chosenRemoval: true };
+    const [spot, ...others] = VALID.pools;
+    const made = read({ pools: [{ ...spot, group: { ...known, ...said } }, ...others] });
+    expect(made?.kind === "valid" && made.pools[0]?.group).toEqual({ ...known, ...kept });
+  });
+
+  test("keeps what a group says of its nodes, and what does not fit, as far as it can be read", () => {
+    const [spot, ...others] = VALID.pools;
+    const said = {
+      template: { labels: { a: 7 }, instanceTypes: ["p3.2xlarge"] },
+      mismatches: ["two names", 7],
+    };
+    const made = read({ pools: [{ ...spot, ...said }, ...others] });
+    expect(made?.kind === "valid" && made.pools[0]).toMatchObject({
+      template: { instanceTypes: ["p3.2xlarge"] },
+      mismatches: ["two names"],
     });
   });
 

@@ -10,7 +10,8 @@ import type { ForecastInput, GroupReading, PolicyInput, PoolInput } from "../sna
 import { isAbsentOr, isCount, isFlag, isList, isListOf, isOneOf, isRecord, isText } from "./sane-form.ts";
 import type { Unread } from "./sane-form.ts";
 import { each, readList, sorted } from "./sane-list.ts";
-import { isMember, saneInstance, saneOfferings } from "./sane-market.ts";
+import { isFailure, isMember, saneInstance, saneOfferings } from "./sane-market.ts";
+import { saneTemplate } from "./sane-template.ts";
 import { instant, isAmount, isInstant, MOST_NODES, share } from "./sane-value.ts";
 
 type ValidPolicy = Extract<PolicyInput, { readonly kind: "valid" }>;
@@ -96,11 +97,14 @@ function isForecast(forecast: ForecastInput | undefined): forecast is ForecastIn
 }
 
 /** A member that cannot be read may be any: then nobody knows what the group has. */
-function sanePool({ name, group, instances }: PoolInput, at: EpochMs): PoolInput {
+function sanePool({ name, group, instances, template, mismatches }: PoolInput, at: EpochMs): PoolInput {
   const { items, hole } = readList(instances, "its members", isMember);
+  const readable = saneTemplate(template);
   return {
     name,
     group: hole === null ? saneGroup(group) : unknown(`${hole} cannot be read`),
+    ...(readable === undefined ? {} : { template: readable }),
+    ...(isList(mismatches) ? { mismatches: mismatches.filter(isText) } : {}),
     instances: each(
       sorted(items, (instance) => instance.id),
       (instance) => saneInstance(instance, at),
@@ -116,7 +120,7 @@ function saneGroup(group: GroupReading): GroupReading {
     case "known":
       if (!isCount(group.size, 0, MOST_NODES))
         return unknown(`the group says its size is ${JSON.stringify(group.size) ?? "not known"}`);
-      return isFlag(group.chosenRemoval) ? group : { ...group, chosenRemoval: false };
+      return saneKnown(group);
     case "missing":
     case "unknown":
       return isText(group.detail) ? group : { kind: group.kind, detail: "nobody said why" };
@@ -124,6 +128,30 @@ function saneGroup(group: GroupReading): GroupReading {
       return unknown("it cannot be read");
   }
 }
+
+/** What lies beyond a bound that cannot be read is left to its provider to refuse; what may grow by itself is not grown. */
+function saneKnown(group: Extract<GroupReading, { readonly kind: "known" }>): GroupReading {
+  const { chosenRemoval, min, max, growsItself, detaches, ...rest } = group;
+  const isSane =
+    isFlag(chosenRemoval) &&
+    isBound(min) &&
+    isBound(max) &&
+    isAbsentOr(isFlag)(growsItself) &&
+    isAbsentOr(isFlag)(detaches) &&
+    isAbsentOr(isFlag)(detaches);
+  if (isSane) return group;
+  return {
+    ...rest,
+    chosenRemoval: chosenRemoval === true,
+    ...(min !== undefined && isBound(min) ? { min } : {}),
+    ...(max !== undefined && isBound(max) ? { max } : {}),
+    ...(growsItself === undefined ? {} : { growsItself: growsItself !== false }),
+    ...(detaches === true ? { detaches } : {}),
+    ...(detaches === true ? { detaches } : {}),
+  };
+}
+
+const isBound = isAbsentOr((value) => isCount(value, 0, Number.MAX_SAFE_INTEGER));
 
 function unknown(detail: string): GroupReading {
   return { kind: "unknown", detail };
@@ -153,7 +181,8 @@ function isMove(value: unknown): value is MoveState {
   const move: Unread<MoveState> = value;
   return (
     [move.key, move.pool, move.at].every(isText) &&
-    [move.node, move.instance, move.detail].every(isTextIfAny) &&
+    [move.node, move.instance, move.detail, move.why].every(isTextIfAny) &&
+    isAbsentOr(isFailure)(move.failure) &&
     isKind(move.kind) &&
     isPhase(move.phase)
   );

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
 import { node } from "../../../test/build/node.ts";
 import { pod } from "../../../test/build/pod.ts";
 import { policy, pool } from "../../../test/build/policy.ts";
@@ -99,6 +100,75 @@ describe("declaredShape() with the catalogue", () => {
     const labels = declaredShape("aws", specOf({ fields }))?.labels;
     expect(labels).not.toHaveProperty(["topology.kubernetes.io/zone"]);
     expect(labels).toMatchObject({ "topology.kubernetes.io/region": "us-west-2" });
+  });
+});
+
+describe("declaredShape() with what the group says", () => {
+  const taint = { key: "gpu", value: "yes", effect: "NoSchedule" as const };
+  const GROUP = {
+    instanceTypes: ["p3.8xlarge"],
+    labels: { team: "ml", disk: "nvme" },
+    taints: [taint],
+    allocatable: { "nvidia.com/gpu": 4 },
+  };
+
+  test("comes after the policy's template, which its labels and taints join", () => {
+    const shape = declaredShape("aws", specOf({ gpus: 8, labels: { team: "own" }, taints: [taint] }), GROUP);
+    expect(shape).toMatchObject({
+      allocatable: { "nvidia.com/gpu": 8 },
+      labels: { team: "own", disk: "nvme", "node.kubernetes.io/instance-type": "p3.8xlarge" },
+      source: "template",
+    });
+    // What both name is there once.
+    expect(shape?.taints).toEqual([taint]);
+  });
+
+  test("comes before the catalogue, which tells the rest of its machines", () => {
+    const shape = declaredShape("aws", specOf({ gpus: null }), GROUP);
+    expect(shape).toMatchObject({
+      allocatable: { "nvidia.com/gpu": 4, cpu: expect.any(Number) as number, pods: 110 },
+      taints: [taint],
+      source: "group",
+    });
+    expect(shape?.allocatable["cpu"]).toBeGreaterThan(30_000);
+    // Of a machine that the catalogue lacks there is no more than what the group says.
+    const own = { ...GROUP, instanceTypes: ["our-box"] };
+    expect(declaredShape("aws", specOf({ gpus: null }), own)?.allocatable).toEqual({
+      pods: 110,
+      "nvidia.com/gpu": 4,
+    });
+  });
+
+  test("gives the catalogue its instance types where the policy names none", () => {
+    const only = { instanceTypes: ["p3.2xlarge"] };
+    expect(declaredShape("aws", specOf({ gpus: null }), only)).toMatchObject({
+      allocatable: { "nvidia.com/gpu": 1 },
+      source: "catalogue",
+    });
+    const named = specOf({ gpus: null, fields: { instanceTypes: ["p3.8xlarge"] } });
+    expect(declaredShape("aws", named, only)?.allocatable).toMatchObject({ "nvidia.com/gpu": 4 });
+    expect(declaredShape("aws", specOf({ gpus: null }), { labels: { a: "b" } })).toBeNull();
+  });
+
+  test("lies in the region of its group where neither the policy nor a zone names one", () => {
+    const group = { aws: { region: "eu-west-1", autoScalingGroup: "a" } };
+    const region = (fields: Partial<NodePoolSpec>) =>
+      declaredShape("aws", specOf({ fields: { group, ...fields } }))?.labels["topology.kubernetes.io/region"];
+    expect([
+      region({}),
+      region({ region: "us-east-1" }),
+      region({ availabilityZones: ["us-west-2a"] }),
+    ]).toEqual(["eu-west-1", "us-east-1", "us-west-2"]);
+  });
+
+  test("forgets a remembered node once the group makes others", () => {
+    const seen = {
+      allocatable: { "nvidia.com/gpu": 4 },
+      labels: { "node.kubernetes.io/instance-type": "p3.8xlarge" },
+      taints: [],
+    };
+    const kept = (type: string) => rememberedShape("aws", specOf(), seen, { instanceTypes: [type] }) !== null;
+    expect([kept("p3.8xlarge"), kept("p3.2xlarge")]).toEqual([true, false]);
   });
 });
 

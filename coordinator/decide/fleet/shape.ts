@@ -1,6 +1,6 @@
 // What one more node of a pool would offer. A real node of the pool knows best, its memory next, then the template
-// of the policy, then the catalogue's word about its instance types; without any of them the pool's nodes are unknown
-// and no pod is planned onto them. How many nodes there are is none of its business.
+// of the policy, then what the group itself says, then the catalogue's word about its instance types; without any of
+// them the pool's nodes are unknown and no pod is planned onto them. How many nodes there are is none of its business.
 
 import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
 import { machineOf } from "../../../shared/model/instance-types.ts";
@@ -12,7 +12,7 @@ import { regionOfZone, zoneLabelOf } from "../../../shared/model/zones.ts";
 import { compareText, firstDifference } from "../order.ts";
 import type { NodeShape } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
-import type { NodeInput } from "../snapshot.ts";
+import type { GroupTemplate, NodeInput } from "../snapshot.ts";
 import { within } from "./daemons.ts";
 import { knownMachine } from "./machine.ts";
 
@@ -60,26 +60,38 @@ export function rememberedShape(
   provider: string,
   pool: NodePoolSpec,
   shape: NodeShape | undefined,
+  group?: GroupTemplate,
 ): NodeShape | null {
   const seen = shape?.labels[NODE_LABEL.instanceType];
+  const types = declaredTypes(pool, group);
   // Names that the catalogue does not have may be written in another way than on nodes: those say nothing.
   const isOther =
     seen !== undefined &&
-    !pool.instanceTypes.includes(seen) &&
-    pool.instanceTypes.some((type) => machineOf(provider, type).kind === "known");
+    !types.includes(seen) &&
+    types.some((type) => machineOf(provider, type).kind === "known");
   return isOther ? null : (shape ?? null);
 }
 
+/** What its machines are, as the policy says, else as its group does. Empty: neither says it. */
+export function declaredTypes(
+  { instanceTypes }: NodePoolSpec,
+  group: GroupTemplate | undefined,
+): readonly string[] {
+  return instanceTypes.length > 0 ? instanceTypes : (group?.instanceTypes ?? []);
+}
+
 /**
- * What is said of the pool before a node of it was seen: its template, else the catalogue's word about its instance
- * types. What DaemonSets will take is not in it. Null when neither says anything that can be read.
+ * What is said of the pool before a node of it was seen: its template, else what its group says of its nodes, else the
+ * catalogue's word about its instance types. Labels and taints of the group hold with each of them. What DaemonSets
+ * will take is not in it. Null when none says anything that can be read.
  */
-export function declaredShape(provider: string, pool: NodePoolSpec): NodeShape | null {
-  const machine = knownMachine(provider, pool);
+export function declaredShape(provider: string, pool: NodePoolSpec, group?: GroupTemplate): NodeShape | null {
+  const machine = knownMachine(provider, declaredTypes(pool, group));
   const labels = {
     ...machine?.labels,
     [NODE_LABEL.os]: "linux",
     ...whereOf(provider, pool),
+    ...group?.labels,
     [NODE_LABEL.pool]: pool.name,
     [NODE_LABEL.capacityType]: pool.capacityType,
     ...pool.labels,
@@ -89,13 +101,19 @@ export function declaredShape(provider: string, pool: NodePoolSpec): NodeShape |
     return {
       allocatable: { pods: DEFAULT_POD_SLOTS, ...template },
       labels: { ...labels, ...pool.template?.labels },
-      taints: declaredTaints([...pool.taints, ...(pool.template?.taints ?? [])]),
+      taints: declaredTaints([...pool.taints, ...(pool.template?.taints ?? []), ...(group?.taints ?? [])]),
       source: "template",
     };
   }
+  const taints = declaredTaints([...pool.taints, ...(group?.taints ?? [])]);
+  // A group names what is special about its nodes, such as their GPUs; the machine's type tells the rest.
+  if (group?.allocatable !== undefined && Object.keys(group.allocatable).length > 0) {
+    const allocatable = { pods: DEFAULT_POD_SLOTS, ...machine?.allocatable, ...group.allocatable };
+    return { allocatable, labels, taints, source: "group" };
+  }
   if (machine === null) return null;
   const { allocatable, capacity } = machine;
-  return { allocatable, labels, taints: declaredTaints(pool.taints), capacity, source: "catalogue" };
+  return { allocatable, labels, taints, capacity, source: "catalogue" };
 }
 
 /** Null without a template, and for one that nobody can read. */
@@ -111,7 +129,11 @@ function templateResources({ template }: NodePoolSpec): Resources | null {
 /** With several zones that of the next node is not known. */
 function whereOf(provider: string, pool: NodePoolSpec): Readonly<Record<string, string>> {
   const [zone, another] = pool.availabilityZones;
-  const region = pool.region ?? (zone === undefined ? null : regionOfZone(provider, zone));
+  const region =
+    pool.region ??
+    (zone === undefined ? null : regionOfZone(provider, zone)) ??
+    pool.group?.aws?.region ??
+    null;
   const label = zone === undefined || another !== undefined ? null : zoneLabelOf(provider, region, zone);
   return {
     ...(region === null ? {} : { [NODE_LABEL.region]: region }),
@@ -119,11 +141,17 @@ function whereOf(provider: string, pool: NodePoolSpec): Readonly<Record<string, 
   };
 }
 
-function declaredTaints(taints: NodePoolSpec["taints"]): readonly Taint[] {
-  return lasting(
-    taints.map(({ key, value, effect }) => ({ key, effect, ...(value === undefined ? {} : { value }) })),
-  );
+/** One that the policy and the group both name is one. */
+function declaredTaints(taints: readonly DeclaredTaint[]): readonly Taint[] {
+  const said = taints.map(({ key, value, effect }): Taint => ({
+    key,
+    effect,
+    ...(value === undefined ? {} : { value }),
+  }));
+  return lasting(said.filter((taint, index) => said.findIndex((other) => isSame(taint, other)) === index));
 }
+
+type DeclaredTaint = NodePoolSpec["taints"][number] | Taint;
 
 /** Taints that stay: not those by which Kubernetes marks a passing state, and not our own. */
 export function lasting(taints: readonly Taint[]): readonly Taint[] {

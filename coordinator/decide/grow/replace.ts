@@ -4,6 +4,7 @@
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
+import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { failedReplacements, isDone, replacingPools } from "../fleet/flights.ts";
 import { poolId } from "../fleet/ownership.ts";
@@ -96,8 +97,8 @@ export function replaceMoves({ fleet, board }: Packing, steps: Steps): Replace[]
 }
 
 /**
- * Only for a machine that really goes, once it is drained or its time is up, and only by its name. A hint has no time
- * that could be up. Where it would take the group below a minimum, the group may as well buy the next one itself.
+ * Only for a machine that really goes, and only by its name: at the notice where it can leave its group and run on, else
+ * once it is drained or its time is up. A hint has no time that could be up. Where it would take the group below a minimum, the group may as well buy the next one itself.
  */
 export function releaseMoves(fleet: Fleet, steps: Steps): Release[] {
   const moves: Release[] = [];
@@ -105,7 +106,7 @@ export function releaseMoves(fleet: Fleet, steps: Steps): Release[] {
   for (const notice of fleet.notices) {
     const pool = ownerOf(fleet, notice);
     if (pool === null || pool.blocked !== null || notice.source === "drill") continue;
-    if (!notice.drained && (notice.kind === "rebalance" || fleet.at < notice.deadline)) continue;
+    if (!notice.drained && !isDueFor(pool, notice, fleet.at)) continue;
     const instance = pool.input.instances.find(
       ({ node, state }) => node === notice.node && state !== "leaving",
     );
@@ -129,6 +130,12 @@ export function releaseMoves(fleet: Fleet, steps: Steps): Release[] {
     });
   }
   return moves;
+}
+
+function isDueFor({ input: { group } }: PoolState, { kind, deadline }: NoticeInput, at: EpochMs): boolean {
+  if (kind === "rebalance") return false;
+  // A group that still counts it when it goes buys the next one beside ours.
+  return (group.kind === "known" && group.detaches === true) || at >= deadline;
 }
 
 function ownerOf(fleet: Fleet, notice: NoticeInput): PoolState | null {

@@ -23,6 +23,8 @@ export interface Standing {
   readonly cost: Cost;
   /** Of schedules that are open; null: none. */
   readonly poolCap: CapInForce | null;
+  /** The most that the group itself takes; null: it has no bound of its own. */
+  readonly groupMax: number | null;
   readonly policyCap: CapInForce | null;
 }
 
@@ -52,6 +54,7 @@ export function allowedGrowth(spec: PolicySpec, pool: NodePoolSpec, standing: St
       nodes: pool.maxSize - poolNodes,
       because: { code: "at-maximum", scope: "pool", maximum: pool.maxSize },
     },
+    ...groupBound(pool, standing),
     {
       nodes: spec.maxNodes - policyNodes,
       because: { code: "at-maximum", scope: "policy", maximum: spec.maxNodes },
@@ -76,6 +79,18 @@ export function allowedRate(
   before: number,
 ): number {
   return Math.max(nodes, Math.ceil((percent * Math.max(0, before)) / 100));
+}
+
+/** Of two that bind together ours comes first: it is the one that somebody meant. */
+function groupBound({ maxSize }: NodePoolSpec, { groupMax, poolNodes }: Standing): Allowance[] {
+  return groupMax === null
+    ? []
+    : [
+        {
+          nodes: groupMax - poolNodes,
+          because: { code: "group-maximum", group: groupMax, maximum: maxSize },
+        },
+      ];
 }
 
 function capBound(cap: CapInForce | null, nodes: number): Allowance[] {

@@ -5,6 +5,7 @@ import { millis } from "../../../shared/model/units.ts";
 import type { Millis } from "../../../shared/model/units.ts";
 import { poolsOf } from "../fleet/fleet.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
+import { atShare } from "../fleet/ledger-stages.ts";
 import type { Memory } from "../snapshot-memory.ts";
 
 /** While nothing was measured. */
@@ -16,8 +17,7 @@ export function leadMsOf(pool: PoolState, memory: Memory): Millis {
   const measured = (memory.bootMs?.[pool.id] ?? [])
     .filter((ms) => Number.isFinite(ms) && ms >= 0)
     .toSorted((a, b) => a - b);
-  const at = measured[Math.ceil(measured.length * LEAD_SHARE) - 1];
-  return at === undefined ? LEAD_DEFAULT_MS : millis(at);
+  return atShare(measured, LEAD_SHARE) ?? LEAD_DEFAULT_MS;
 }
 
 /** By the name of a pool of the policy; of its slowest pool for null. */

@@ -217,6 +217,7 @@ describe("allowedGrowth()", () => {
           added: addedNow,
           cost: { adds: null, now: { usdPerHour: 0 } },
           poolCap: null,
+          groupMax: null,
           policyCap: null,
         }).nodes;
 

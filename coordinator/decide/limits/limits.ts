@@ -12,6 +12,7 @@ import { EMPTY_MEMORY } from "../snapshot-memory.ts";
 import type { BehaviorMemory, Memory } from "../snapshot-memory.ts";
 import { countPolicy, priceOfPolicy } from "./counts.ts";
 import type { PolicyCount, PriceLookup } from "./counts.ts";
+import { groupMaximumOf, selfGrowthOf } from "./group-bounds.ts";
 import { allowedGrowth } from "./growth.ts";
 import { leadsOf } from "./lead.ts";
 import { memoised } from "./memoised.ts";
@@ -142,7 +143,7 @@ export function createLedger(fleet: Fleet, inputs: LedgerInputs = {}): Ledger {
   return {
     refusal: (pool) => {
       const schedules = schedulesOf(pool);
-      const problem = schedules.problemOf(pool.name);
+      const problem = selfGrowthOf(pool) ?? schedules.problemOf(pool.name);
       if (problem !== null) return problem;
       const policy = policyOf(pool);
       const allowed = allowedGrowth(pool.spec, pool.pool, {
@@ -153,6 +154,7 @@ export function createLedger(fleet: Fleet, inputs: LedgerInputs = {}): Ledger {
         added: policy.added,
         cost: { adds: usdPerHourOf(pool), now: policy.cost },
         poolCap: schedules.capOf(pool.name),
+        groupMax: groupMaximumOf(pool),
         policyCap: schedules.capOf(null),
       });
       return allowed.nodes >= 1 ? null : allowed.because;

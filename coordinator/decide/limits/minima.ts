@@ -6,18 +6,19 @@ import type { Reason } from "../../../shared/model/reasons.ts";
 import { poolsOf } from "../fleet/fleet.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { removalsInFlight } from "../fleet/flights.ts";
+import { groupMinimumBroken } from "./group-bounds.ts";
 import type { Cap, ScheduleState } from "./windows.ts";
 
 /** Pool id → removals of this decision. */
 export type Going = ReadonlyMap<string, number>;
 
-/** The minimum that one node less would break; null when none. */
+/** The minimum that one node less would break, ours or the group's own; null when none. */
 export function minimumBroken(fleet: Fleet, pool: PoolState, going: Going): Reason | null {
   if (lowest(fleet, pool, going) - 1 < pool.pool.minSize)
     return { code: "at-minimum", scope: "pool", minimum: pool.pool.minSize };
-  return lowestOfPolicy(fleet, pool, going) - 1 < pool.spec.minNodes
-    ? { code: "at-minimum", scope: "policy", minimum: pool.spec.minNodes }
-    : null;
+  if (lowestOfPolicy(fleet, pool, going) - 1 < pool.spec.minNodes)
+    return { code: "at-minimum", scope: "policy", minimum: pool.spec.minNodes };
+  return groupMinimumBroken(pool, going, fleet.at);
 }
 
 export interface BrokenFloor {

@@ -5,6 +5,7 @@ import type { Reason } from "../../../shared/model/reasons.ts";
 import { millis } from "../../../shared/model/units.ts";
 import type { Millis } from "../../../shared/model/units.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
+import { backEndOf } from "../fleet/group-identity.ts";
 import type { Memory, OfferingMemory } from "../snapshot-memory.ts";
 import type { PricePoint } from "../snapshot.ts";
 import type { Offer } from "./market.ts";
@@ -70,9 +71,9 @@ function refused(pool: PoolState, failure: OfferingMemory, leftMs: Millis): Reas
     case "quota":
       return { code: "quota", pool: pool.id, leftMs, detail };
     case "denied":
-      return { code: "not-permitted", pool: pool.id, leftMs, detail };
+      return { code: "not-permitted", pool: pool.id, leftMs, detail, ...backEndOf(pool.pool) };
     case "misconfigured":
-      return { code: "misconfigured", pool: pool.id, leftMs, detail };
+      return { code: "misconfigured", pool: pool.id, leftMs, detail, ...backEndOf(pool.pool) };
     case "throttled":
     case "unavailable":
       return { code: "provider-failing", pool: pool.id, leftMs, detail };

@@ -7,6 +7,7 @@ import { NODE_LABEL } from "../../../shared/model/names.ts";
 import { capacityTypeOf } from "../../../shared/model/node.ts";
 import type { CapacityType } from "../../../shared/model/node.ts";
 import type { PoolState } from "../fleet/fleet.ts";
+import { typesOf } from "../fleet/offering.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import { compareText, firstDifference } from "../order.ts";
 import type { PricePoint } from "../snapshot.ts";
@@ -113,13 +114,6 @@ function offeringOf({ provider, region, instanceType, tier }: Omit<Offering, "zo
 function overrideOf({ pool }: PoolState): Price | null {
   const usdPerHour = pool.price?.usdPerHour;
   return usdPerHour === undefined ? null : { kind: "known", usdPerHour, source: "policy", at: null };
-}
-
-/** As the policy says; a policy that says nothing leaves it to the pool's real nodes, of which the shape is made. */
-function typesOf({ pool, shape }: PoolState): readonly string[] {
-  if (pool.instanceTypes.length > 0) return pool.instanceTypes;
-  const seen = shape?.labels[NODE_LABEL.instanceType];
-  return seen === undefined ? [] : [seen];
 }
 
 /**

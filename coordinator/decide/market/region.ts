@@ -8,7 +8,7 @@ export type Region =
   | { readonly kind: "known"; readonly region: string }
   | { readonly kind: "unknown"; readonly because: string };
 
-/** As the policy says, else as its zones tell, else as a real node of the pool is labelled. */
+/** As the policy says, else as its zones tell, else as a real node of the pool is labelled, else where its group is. */
 export function regionOf({ pool, spec, shape }: PoolState): Region {
   if (pool.region !== undefined) return { kind: "known", region: pool.region };
   const told = pool.availabilityZones.map((zone) => regionOfZone(spec.provider, zone));
@@ -18,7 +18,8 @@ export function regionOf({ pool, spec, shape }: PoolState): Region {
       kind: "unknown",
       because: `its availabilityZones lie in ${first} and ${second}: make a pool for each region`,
     };
-  const region = first ?? regionOfLabels(spec.provider, shape?.labels ?? {});
+  const region =
+    first ?? regionOfLabels(spec.provider, shape?.labels ?? {}) ?? pool.group?.aws?.region ?? null;
   return region === null
     ? { kind: "unknown", because: "its region is not known: set nodePools[].region" }
     : { kind: "known", region };

@@ -9,6 +9,7 @@ import { growthsOf } from "../fleet/flights.ts";
 import { failedKey, offeringOf, offeringOfInstance, offeringOfNode, ownKey } from "../fleet/offering.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import type { Memory, OfferingMemory } from "../snapshot-memory.ts";
+import type { InstanceInput } from "../snapshot.ts";
 
 export interface Sighting {
   readonly offering: string;
@@ -33,14 +34,37 @@ function* failedInstances(pool: PoolState, memory: Memory, at: EpochMs): Generat
       detail: "the group does not say why",
     };
     const seenAt = memory.failedSince?.[failedKey(pool, instance)] ?? at;
+    const times =
+      instance.placeholder === true
+        ? timesOfPlace(pool, instance, seenAt, at)
+        : { at: seenAt, askedAt: instance.createdAt ?? seenAt };
+    if (times === null) continue;
     yield {
       offering: isOfStock(kind) ? offeringOfInstance(instance, pool) : ownKey(pool),
       kind,
-      at: seenAt,
-      askedAt: instance.createdAt ?? seenAt,
+      ...times,
       detail,
     };
   }
+}
+
+/** So long after a growth its group may still be shown as it was before. */
+const READING_LAGS_MS = 15_000;
+
+/**
+ * A place that failed belongs to the growth that asked for it, however many of them fail and whichever name it has by
+ * then: each growth fails once. Null: it was seen before the last growth and may be shown no more in a moment.
+ */
+function timesOfPlace(
+  pool: PoolState,
+  instance: InstanceInput,
+  seenAt: EpochMs,
+  at: EpochMs,
+): Pick<Sighting, "at" | "askedAt"> | null {
+  const asked = growthsOf(pool.journal, pool.name, at).at(-1)?.at;
+  if (asked === undefined) return { at: seenAt, askedAt: instance.createdAt ?? pool.launch?.since ?? seenAt };
+  if (seenAt >= asked) return { at: seenAt, askedAt: asked };
+  return at - asked <= READING_LAGS_MS ? null : { at, askedAt: asked };
 }
 
 function* refusedCalls(pool: PoolState): Generator<Sighting> {
@@ -92,6 +116,7 @@ export function hasCome(pool: PoolState, failure: OfferingMemory, memory: Memory
     pool.input.instances.some(
       (instance) =>
         (instance.state === "booting" || instance.state === "ready") &&
+        instance.placeholder !== true &&
         memory.failedSince?.[failedKey(pool, instance)] !== undefined &&
         isOfFailure(offeringOfInstance(instance, pool)),
     )

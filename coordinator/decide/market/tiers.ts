@@ -8,6 +8,7 @@ import { ratio } from "../../../shared/model/units.ts";
 import { TIER_ORDER } from "../fleet/fleet.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { lessSpotReason, spotLess } from "../fleet/interruptions.ts";
+import { ceilingOf, selfGrowthOf } from "../limits/group-bounds.ts";
 import type { Memory } from "../snapshot-memory.ts";
 import type { TierStep } from "./market.ts";
 import type { Offers } from "./offers.ts";
@@ -39,7 +40,8 @@ export function createTiers(
   const isBuyable = (pool: PoolState): boolean =>
     pool.closed === null &&
     hasGpus(pool) &&
-    pool.planned + opened.count(pool) < pool.pool.maxSize &&
+    selfGrowthOf(pool) === null &&
+    pool.planned + opened.count(pool) < ceilingOf(pool) &&
     offers.of(pool).refusal === null;
   const aims = ({ policy, spec }: PoolState, tiers: readonly CapacityType[]): ByTier =>
     targetsOf(spec, tiers, spotLess(policy, memory, fleet.at));

@@ -5,6 +5,7 @@ import { millis } from "../../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { drawsOn } from "../fleet/offering.ts";
+import { ceilingOf, selfGrowthOf } from "../limits/group-bounds.ts";
 import type { Memory, OfferingMemory } from "../snapshot-memory.ts";
 import { failuresOf, isProbeOut, standingOf } from "./failures.ts";
 import type { Failures } from "./failures.ts";
@@ -76,7 +77,8 @@ function works(pool: PoolState, failures: Failures, at: EpochMs): boolean {
   return (
     pool.closed === null &&
     pool.overdue.nodes === 0 &&
-    pool.planned < pool.pool.maxSize &&
+    selfGrowthOf(pool) === null &&
+    pool.planned < ceilingOf(pool) &&
     standingOf(pool, failures, at).kind === "open"
   );
 }

@@ -2,6 +2,7 @@
 // are one machine. Which of those pools gives the next node is left to the market.
 
 import type { PodKind } from "../fit/kind.ts";
+import { ceilingOf } from "../limits/group-bounds.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { Parts } from "./parts.ts";
 import type { Option, Range } from "./ranges.ts";
@@ -75,7 +76,7 @@ export function problemOf(
     machines: peers.map(({ options }) => {
       const [first] = options;
       const room = options.reduce((sum, { pool }) => {
-        const left = pool.pool.maxSize - pool.planned - ledger.added(pool).nodes;
+        const left = ceilingOf(pool) - pool.planned - ledger.added(pool).nodes;
         return sum + (market.offerOf(pool).probe ? 1 : Math.max(1, left));
       }, 0);
       return {

@@ -3,6 +3,7 @@
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { PoolState } from "../fleet/fleet.ts";
+import { groupMaximumOf, selfGrowthOf } from "../limits/group-bounds.ts";
 import type { Cause, Ledger } from "../limits/limits.ts";
 import type { Market } from "../market/market.ts";
 import type { NoticeInput } from "../snapshot.ts";
@@ -73,10 +74,13 @@ export function createPurchases(
     if (offered !== null) return offered;
     if (pauseOf(pool) === null) return ledger.refusal(pool);
     // Held nodes take nothing from the limits that pools share; in their own pool they must fit.
+    const itself = selfGrowthOf(pool);
+    if (itself !== null) return itself;
+    const nodes = pool.planned + ledger.added(pool).nodes + (held.get(pool.id) ?? 0);
     const maximum = pool.pool.maxSize;
-    return pool.planned + ledger.added(pool).nodes + (held.get(pool.id) ?? 0) < maximum
-      ? null
-      : { code: "at-maximum", scope: "pool", maximum };
+    if (nodes >= maximum) return { code: "at-maximum", scope: "pool", maximum };
+    const group = groupMaximumOf(pool);
+    return group === null || nodes < group ? null : { code: "group-maximum", group, maximum };
   };
   const refusal = (pool: PoolState): Reason | null => {
     const known = refusals.get(pool.id);

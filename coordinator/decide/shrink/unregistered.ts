@@ -1,9 +1,13 @@
 // Members of a group that never became a node: each holds a place that pods wait for, so it leaves by its own name and
-// the group is asked for another. There is no node that rules could ask about; limits hold all the same.
+// the group is asked for another. There is no node that rules could ask about; limits hold all the same. A place that no
+// machine ever filled is given back like that too: nothing is removed, so that only a freeze and the group's own minimum
+// stand against it.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
+import type { EpochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
-import { isDone } from "../fleet/flights.ts";
+import { growthsOf, isDone, isNodeLeaving } from "../fleet/flights.ts";
+import { groupMinimumBroken } from "../limits/group-bounds.ts";
 import type { Steps } from "../limits/steps.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Release } from "../plan.ts";
@@ -23,18 +27,24 @@ export function releaseUnregistered(
   const refused: { readonly pool: string; readonly because: Reason }[] = [];
   if (instances.size === 0) return { moves, refused };
   for (const pool of fleet.pools) {
-    if (!pool.spec.enabled || !canRemove(pool)) continue;
-    for (const { id, node, state } of pool.input.instances) {
+    if (!pool.spec.enabled) continue;
+    for (const instance of pool.input.instances) {
+      const { id, node, state } = instance;
       const because = instances.get(id);
-      const key = `${pool.id}/release/${id}`;
+      const isPlace = instance.placeholder === true;
+      const key = isPlace ? placeKey(pool, id, fleet.at) : `${pool.id}/release/${id}`;
       if (because === undefined || state === "leaving" || isDone(pool.journal, key)) continue;
-      const refusal = ledger.removalRefusal(pool, "Unhealthy");
+      if (!canRelease(pool, isPlace) || isNodeLeaving(pool.journal, node ?? id, fleet.at)) continue;
       // It is no node, so that budgets of nodes do not count it; the rate is asked again at the call.
-      if (refusal !== null && refusal.code !== "disruption-budget") {
+      const limit = isPlace ? frozen(pool) : ledger.removalRefusal(pool, "Unhealthy");
+      const refusal =
+        (limit?.code === "disruption-budget" ? null : limit) ??
+        groupMinimumBroken(pool, steps.removals, fleet.at);
+      if (refusal !== null) {
         refused.push({ pool: pool.id, because: refusal });
         continue;
       }
-      ledger.takeRemoval(pool, "Unhealthy");
+      if (!isPlace) ledger.takeRemoval(pool, "Unhealthy");
       moves.push({
         kind: "release",
         key,
@@ -52,8 +62,21 @@ export function releaseUnregistered(
   return { moves, refused };
 }
 
-function canRemove({ blocked, input: { group } }: PoolState): boolean {
+function frozen({ spec }: PoolState): Reason | null {
+  return spec.disruption.freeze ? { code: "frozen" } : null;
+}
+
+/** Places are numbered anew with each growth: what is done about one says nothing of the next one of its name. */
+function placeKey(pool: PoolState, id: string, at: EpochMs): string {
+  const asked = growthsOf(pool.journal, pool.name, at).at(-1)?.at ?? pool.journal.lastUpAt[pool.name] ?? 0;
+  return `${pool.id}/release/${id}-after-${asked}`;
+}
+
+/** Places are given back by their number, so that their group need not let a member be chosen. */
+function canRelease({ blocked, input: { group } }: PoolState, isPlace: boolean): boolean {
   return (
-    (blocked === null || blocked.code === "spot-disabled") && group.kind === "known" && group.chosenRemoval
+    (blocked === null || blocked.code === "spot-disabled") &&
+    group.kind === "known" &&
+    (isPlace || group.chosenRemoval)
   );
 }

@@ -25,6 +25,7 @@ export const CHANGE: Sentences<
   | "gpu-missing"
   | "never-registered"
   | "machine-failed"
+  | "place-unfilled"
   | "return-to-spot"
 > = {
   "pending-pods": ({ pods, gpus, oldestMs }) =>
@@ -66,6 +67,8 @@ export const CHANGE: Sentences<
     `machine ${instance} has become no Ready node in ${duration(forMs)}, over the ${duration(limitMs)} of provisioning.registrationTimeoutSeconds: see its console and its bootstrap`,
   "machine-failed": ({ instance, detail }) =>
     `machine ${instance} will never be a node (${detail}): it leaves its group, so that another one can be asked for`,
+  "place-unfilled": ({ instance, forMs, limitMs }) =>
+    `no machine has come for ${instance} in ${duration(forMs)}, over the ${duration(limitMs)} of provisioning.launchTimeoutSeconds: its place is given back, so that it can be asked for elsewhere`,
   "return-to-spot": ({ node, share, target }) =>
     `on-demand node ${node} has done its work, and spot has ${percent(share)} of the GPUs where its target is ${percent(target)}`,
 };

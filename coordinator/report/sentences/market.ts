@@ -3,7 +3,7 @@
 
 import type { Millis } from "../../../shared/model/units.ts";
 import type { Sentences } from "./table.ts";
-import { count, duration, hourly, moment, offering, percent } from "./words.ts";
+import { count, duration, grantor, groupFields, hourly, moment, offering, percent } from "./words.ts";
 
 export const MARKET: Sentences<
   | "no-capacity"
@@ -24,10 +24,10 @@ export const MARKET: Sentences<
     `${offering(of)} did not come in time, ${count(failures, "failure")} in a row; ${pause(leftMs)}; see the group's machines, and raise provisioning.launchTimeoutSeconds or provisioning.registrationTimeoutSeconds if they only take long`,
   quota: ({ pool, leftMs, detail }) =>
     `the cloud's quota for pool ${pool} is used up: ${detail}; ask the cloud for more of it, or add a pool of another instance type; tried again in ${duration(leftMs)}`,
-  "not-permitted": ({ pool, leftMs, detail }) =>
-    `the cloud refuses pool ${pool} for lack of permission: ${detail}; give what runs the group the right that is named; tried again in ${duration(leftMs)}`,
-  misconfigured: ({ pool, leftMs, detail }) =>
-    `the group of pool ${pool} asks for what does not exist: ${detail}; correct the names in nodePools[].group.scale and in the group's own machine template; tried again in ${duration(leftMs)}`,
+  "not-permitted": ({ pool, leftMs, detail, backEnd }) =>
+    `the cloud refuses pool ${pool} for lack of permission: ${detail}; give ${grantor(backEnd)} the right that is named; tried again in ${duration(leftMs)}`,
+  misconfigured: ({ pool, leftMs, detail, backEnd }) =>
+    `the group of pool ${pool} asks for what does not exist or is not allowed: ${detail}; correct ${groupFields(backEnd)} and the group's own machine template; tried again in ${duration(leftMs)}`,
   "provider-failing": ({ pool, leftMs, detail }) =>
     `the cloud does not answer for pool ${pool}: ${detail}; nothing to change here, tried again in ${duration(leftMs)}`,
   "price-unknown": ({ pool }) =>

@@ -2,7 +2,7 @@
 // that an operator can change, where one is to blame.
 
 import type { Sentences } from "./table.ts";
-import { count, duration, hourly, listed, maximumField, moment, scope, verb } from "./words.ts";
+import { count, duration, groupFields, hourly, listed, maximumField, moment, scope, verb } from "./words.ts";
 
 export const POOL: Sentences<
   | "nothing-to-do"
@@ -11,6 +11,9 @@ export const POOL: Sentences<
   | "after-remove"
   | "at-maximum"
   | "at-minimum"
+  | "group-maximum"
+  | "group-minimum"
+  | "group-grows-itself"
   | "rate-limit"
   | "no-group"
   | "group-missing"
@@ -20,6 +23,7 @@ export const POOL: Sentences<
   | "policy-invalid"
   | "overlap"
   | "group-shared"
+  | "instance-shared"
   | "malformed"
   | "not-synced"
   | "move-in-flight"
@@ -54,11 +58,17 @@ export const POOL: Sentences<
   "at-maximum": ({ scope: of, maximum }) =>
     `at the maximum of the ${scope(of)}, ${maximum}: raise ${maximumField(of)} to allow more`,
   "at-minimum": ({ scope: of, minimum }) => `at the minimum of the ${scope(of)}, ${minimum}`,
+  "group-maximum": ({ group, maximum }) =>
+    `the group itself allows ${count(group, "node")}, nodePools[].maxSize ${maximum}: raise the maximum of the group, or lower maxSize to it`,
+  "group-minimum": ({ group, minimum }) =>
+    `the group itself keeps ${count(group, "node")}, nodePools[].minSize asks for ${minimum}: lower the minimum of the group, or raise minSize to it`,
+  "group-grows-itself": ({ pool }) =>
+    `pool ${pool} gets its nodes from what runs its group, which buys them for pods that wait; nodes of it are only removed here: its own limits and events say why it buys none`,
   "rate-limit": ({ added, allowed, windowMs }) =>
     `${count(added, "node")} added in ${duration(windowMs)}, ${allowed} allowed (maxPercentOrNodesAdded)`,
   "no-group": () => "the pool has no group, so it cannot be sized: set nodePools[].group",
-  "group-missing": ({ detail }) =>
-    `the pool's group does not exist: ${detail}: correct kind, name and namespace in nodePools[].group.scale, or make the group`,
+  "group-missing": ({ detail, backEnd }) =>
+    `the pool's group does not exist: ${detail}: correct ${groupFields(backEnd)}, or make the group`,
   "size-unknown": ({ detail }) =>
     `the size of the pool's group cannot be read, so none is written: ${detail}`,
   "template-unknown": () =>
@@ -69,6 +79,8 @@ export const POOL: Sentences<
     `node ${node} is claimed more than once, by ${listed(policies)}: it is not removed until one of them lets go (nodeSelector, group)`,
   "group-shared": ({ pools }) =>
     `one group stands behind ${listed(pools)}: give each pool a group of its own`,
+  "instance-shared": ({ instance, pools }) =>
+    `machine ${instance} is listed by the groups of ${listed(pools)}, so that neither is sized: give each pool a group of its own (nodePools[].group)`,
   malformed: ({ what }) => `${what} cannot be read`,
   "not-synced": ({ missing }) => `nothing is changed while a list is not complete: ${listed(missing)}`,
   "move-in-flight": ({ key, forMs }) => `${key} has been under way for ${duration(forMs)}`,

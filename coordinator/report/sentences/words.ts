@@ -1,7 +1,7 @@
 // Numbers, times, amounts and names as people read them. Each function makes a piece of a sentence and decides
 // nothing; what is not known is said by whoever writes the sentence.
 
-import type { Scope } from "../../../shared/model/reasons.ts";
+import type { PoolBackEnd, Scope } from "../../../shared/model/reasons.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 
 const SCOPE_NAMES: Readonly<Record<Scope, string>> = {
@@ -21,6 +21,27 @@ export function scope(of: Scope): string {
 
 export function maximumField(of: Scope): string {
   return MAXIMUM_FIELDS[of];
+}
+
+const GROUP_FIELDS: Readonly<Record<PoolBackEnd, string>> = {
+  aws: "region and autoScalingGroup, or tags, in nodePools[].group.aws",
+  scale: "kind, name and namespace in nodePools[].group.scale",
+  simulated: "url and name in nodePools[].group.simulated",
+};
+const GRANTORS: Readonly<Record<PoolBackEnd, string>> = {
+  aws: "the role that the coordinator runs as, or the group's own service role,",
+  scale: "what runs the group, or the coordinator's ServiceAccount,",
+  simulated: "the simulated cloud",
+};
+
+/** The fields of a policy that say which group sizes a pool. */
+export function groupFields(backEnd: PoolBackEnd | undefined): string {
+  return backEnd === undefined ? "nodePools[].group" : GROUP_FIELDS[backEnd];
+}
+
+/** Who lacks a right that the cloud asks for. */
+export function grantor(backEnd: PoolBackEnd | undefined): string {
+  return backEnd === undefined ? "what runs the group" : GRANTORS[backEnd];
 }
 
 export function count(amount: number, noun: string): string {

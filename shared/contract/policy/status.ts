@@ -41,10 +41,14 @@ const moveState = z.object({
   phase: z.enum(Object.keys(PHASES_AFTER) as MovePhase[]),
   at: z.string(),
   detail: z.string().optional(),
+  /** Of a release: the instance is a place that no machine fills, known by its number alone. */
+  placeholder: z.boolean().optional(),
   /** Of a removal: why the node goes. Absent: an older version wrote it. */
   disruption: z.enum(DISRUPTIONS).optional(),
   /** Of a failed growth: what kind of failure it was, where the back end told. */
   failure: z.enum(LAUNCH_FAILURES).optional(),
+  /** True: found not carried out after an interruption. It says nothing of the pool. */
+  undone: z.boolean().optional(),
   /** Code of the first reason. Absent: an older version wrote it. */
   why: z.string().optional(),
   /** Of the leader that wrote the intent. Absent: an older version wrote it. */

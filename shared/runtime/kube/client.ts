@@ -90,7 +90,12 @@ export interface KubeClient {
   delete(
     resource: Resource,
     ref: ObjectRef,
-    how?: { readonly graceSeconds?: Seconds; readonly uid?: string },
+    how?: {
+      readonly graceSeconds?: Seconds;
+      readonly uid?: string;
+      /** Only while the object is as it was read; else conflict. */
+      readonly resourceVersion?: string;
+    },
     options?: CallOptions,
   ): Promise<void>;
   getScale(resource: Resource, ref: ObjectRef, options?: CallOptions): Promise<Scale>;
@@ -155,9 +160,12 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     { signal, deadlineMs = defaultDeadlineMs }: CallOptions,
   ): Promise<HttpResponse> {
     const repeatable = call.repeatable ?? true;
-    return await withToken(
-      async (token) => await transport.call({ ...call, token, repeatable }, { deadlineMs, signal }),
-    );
+    // One deadline for both tries: a leader must not be at work longer than the deadline that he gave.
+    const endsAtMs = clock.monotonic() + deadlineMs;
+    return await withToken(async (token) => {
+      const leftMs = millis(Math.max(1, Math.ceil(endsAtMs - clock.monotonic())));
+      return await transport.call({ ...call, token, repeatable }, { deadlineMs: leftMs, signal });
+    });
   }
 
   async function ask(call: Call, limits: CallOptions): Promise<unknown> {
@@ -268,12 +276,16 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
       const json = { ...body, apiVersion: apiVersionOf(resource), kind: resource.kind, metadata };
       return await askObject({ method: "PATCH", path, what, json, contentType: APPLY_PATCH }, limits);
     },
-    delete: async (resource, ref, { graceSeconds, uid } = {}, limits = {}) => {
+    delete: async (resource, ref, { graceSeconds, uid, resourceVersion } = {}, limits = {}) => {
+      const preconditions = {
+        ...(uid === undefined ? {} : { uid }),
+        ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      };
       const json = {
         apiVersion: "v1",
         kind: "DeleteOptions",
         ...(graceSeconds === undefined ? {} : { gracePeriodSeconds: Math.floor(graceSeconds) }),
-        ...(uid === undefined ? {} : { preconditions: { uid } }),
+        ...(Object.keys(preconditions).length === 0 ? {} : { preconditions }),
       };
       await ask(
         { method: "DELETE", path: objectPath(resource, ref), what: `delete ${nameOf(resource, ref)}`, json },

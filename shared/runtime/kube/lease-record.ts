@@ -31,9 +31,25 @@ export interface HeldLease {
   readonly sentAtMs: Millis;
 }
 
+/** Who had the lease before us: what may still be under way in his name follows from how he lost it. */
+export type Predecessor =
+  /** There was no Lease. Nobody had ever led, or somebody deleted it under a leader who does not know yet. */
+  | { readonly kind: "none" }
+  /** He had stopped acting when he let go of it. */
+  | { readonly kind: "gave-back" }
+  /** He fell silent, and his lease ran out. `lastSeenMs`: when we first saw his last renewal, on our monotonic clock. */
+  | { readonly kind: "silent"; readonly identity: string; readonly lastSeenMs: Millis };
+
+export interface TakenLease extends HeldLease {
+  readonly predecessor: Predecessor;
+}
+
+/** The deadline of each is for the whole of it, however many requests it takes. */
 export interface LeaseRecord {
   /** Null when somebody else has it. @throws AppError conflict when another candidate was faster. */
-  take(limits: CallOptions): Promise<HeldLease | null>;
+  take(limits: CallOptions): Promise<TakenLease | null>;
+  /** In how long the lease that was seen last is free, if its holder writes nothing more; null when nobody holds it. */
+  freeInMs(): Millis | null;
   /** "lost" when somebody else has it, or the object is gone. @throws AppError when that cannot be told. */
   renew(held: HeldLease, limits: CallOptions): Promise<HeldLease | "lost">;
   /** Lets the next candidate take it at once. */
@@ -43,7 +59,8 @@ export interface LeaseRecord {
 export function createLeaseRecord(options: LeaseRecordOptions): LeaseRecord {
   const { client, identity, namespace, name, leaseMs, clock } = options;
   /** The last version that we saw of somebody's lease, and when we first saw it. */
-  let seen: { readonly version: string; readonly atMs: Millis } | null = null;
+  let seen: { readonly version: string; readonly atMs: Millis; readonly freeAtMs: Millis | null } | null =
+    null;
 
   async function read(limits: CallOptions): Promise<Lease | null> {
     try {
@@ -68,16 +85,20 @@ export function createLeaseRecord(options: LeaseRecordOptions): LeaseRecord {
     return { lease, term: lease.spec?.leaseTransitions ?? 0, sentAtMs };
   }
 
-  function isFree(lease: Lease): boolean {
+  /** Null while somebody else may act by it. */
+  function predecessorOf(lease: Lease): Predecessor | null {
     const nowMs = clock.monotonic();
     const version = lease.metadata.resourceVersion ?? "";
-    if (seen?.version !== version) seen = { version, atMs: nowMs };
+    const atMs = seen?.version === version ? seen.atMs : nowMs;
     const holder = lease.spec?.holderIdentity ?? "";
     // Ours without our leading: a write of ours was answered too late, or we stopped leading and nobody came.
-    if (holder === "" || holder === identity) return true;
-    options.onHolder?.(holder);
+    const isTaken = holder !== "" && holder !== identity;
     const lengthMs = (lease.spec?.leaseDurationSeconds ?? leaseMs / 1000) * 1000;
-    return nowMs - seen.atMs >= lengthMs;
+    seen = { version, atMs, freeAtMs: isTaken ? millis(atMs + lengthMs) : null };
+    if (holder === "") return { kind: "gave-back" };
+    if (isTaken) options.onHolder?.(holder);
+    if (isTaken && nowMs - atMs < lengthMs) return null;
+    return { kind: "silent", identity: holder, lastSeenMs: atMs };
   }
 
   function isOurs(lease: Lease, held: HeldLease): boolean {
@@ -94,21 +115,24 @@ export function createLeaseRecord(options: LeaseRecordOptions): LeaseRecord {
     limits: CallOptions,
   ): Promise<HeldLease | "lost"> {
     const spec = { ...held.lease.spec, ...change };
+    const left = sharing(limits, clock);
     try {
-      return await write(held.lease.metadata, spec, limits);
+      return await write(held.lease.metadata, spec, left());
     } catch (error) {
       if (!(error instanceof AppError) || (error.kind !== "conflict" && error.kind !== "not-found"))
         throw error;
     }
-    const current = await read(limits);
+    const current = await read(left());
     if (current === null || !isOurs(current, held)) return "lost";
-    return await write(current.metadata, spec, limits);
+    return await write(current.metadata, spec, left());
   }
 
   return {
     take: async (limits) => {
-      const current = await read(limits);
-      if (current !== null && !isFree(current)) return null;
+      const left = sharing(limits, clock);
+      const current = await read(left());
+      const predecessor: Predecessor | null = current === null ? { kind: "none" } : predecessorOf(current);
+      if (predecessor === null) return null;
       const now = microTime(clock.now());
       const spec = {
         holderIdentity: identity,
@@ -117,7 +141,11 @@ export function createLeaseRecord(options: LeaseRecordOptions): LeaseRecord {
         renewTime: now,
         leaseTransitions: (current?.spec?.leaseTransitions ?? 0) + 1,
       };
-      return await write(current?.metadata ?? { namespace, name }, spec, limits);
+      return { ...(await write(current?.metadata ?? { namespace, name }, spec, left())), predecessor };
+    },
+    freeInMs: () => {
+      const freeAtMs = seen?.freeAtMs ?? null;
+      return freeAtMs === null ? null : millis(Math.max(0, freeAtMs - clock.monotonic()));
     },
     renew: async (held, limits) => await writeOver(held, { renewTime: microTime(clock.now()) }, limits),
     giveBack: async (held, limits) => {
@@ -129,6 +157,20 @@ export function createLeaseRecord(options: LeaseRecordOptions): LeaseRecord {
 /** What is left of the lease at `nowMs`: for so long nobody who keeps the rules takes it. */
 export function leftOf(held: HeldLease, lengthMs: Millis, nowMs: Millis): Millis {
   return millis(Math.max(0, held.sentAtMs + lengthMs - nowMs));
+}
+
+/**
+ * One deadline for several calls: each gets what those before it have left. Without that the last try to renew, which
+ * may be three requests, would end long after the lease. The function throws AppError timeout when nothing is left.
+ */
+function sharing({ signal, deadlineMs }: CallOptions, clock: Clock): () => CallOptions {
+  if (deadlineMs === undefined) return () => ({ signal });
+  const endsAtMs = clock.monotonic() + deadlineMs;
+  return () => {
+    const leftMs = endsAtMs - clock.monotonic();
+    if (leftMs <= 0) throw new AppError("timeout", `the lease's calls took longer than ${deadlineMs} ms`);
+    return { signal, deadlineMs: millis(leftMs) };
+  };
 }
 
 /** The Kubernetes type MicroTime: six digits behind the seconds. */

@@ -7,6 +7,7 @@ import { startScriptedServer } from "../../../test/build/scripted-server.ts";
 import type { ScriptedReply, ScriptedRequest, ScriptedServer } from "../../../test/build/scripted-server.ts";
 import type { Lease } from "../../model/kube.ts";
 import { millis } from "../../model/units.ts";
+import { AppError } from "../errors.ts";
 import { createLeaderElection } from "./lease.ts";
 import type { Leadership } from "./lease.ts";
 
@@ -131,16 +132,22 @@ function stand(state: LeaseServer, identity: string, clock = createFakeClock()):
   };
 }
 
-/** Waits for the pause between two tries and lets it pass. */
+/** Waits for the leader's pause between two renewals and lets it pass. */
 async function nextTry({ clock }: Candidate): Promise<void> {
   await clock.untilSleeping(1500);
   await clock.advance(1500);
 }
 
-/** A candidate's tries until it has seen `ms` of its own time pass. */
+/** The others look twice as often; the last look falls on the end of the lease, a third of a pause after another. */
+async function nextLook({ clock }: Candidate): Promise<void> {
+  await Promise.race([clock.untilSleeping(750), clock.untilSleeping(250)]);
+  await clock.advance(clock.sleeping(250) > 0 ? 250 : 750);
+}
+
+/** A candidate's looks until it has seen `ms` of its own time pass. */
 async function keepTrying(candidate: Candidate, ms: number): Promise<void> {
   const until = candidate.clock.monotonic() + ms;
-  while (candidate.clock.monotonic() < until) await nextTry(candidate);
+  while (candidate.clock.monotonic() < until) await nextLook(candidate);
 }
 
 describe("createLeaderElection()", () => {
@@ -148,6 +155,7 @@ describe("createLeaderElection()", () => {
     const state = await startLeaseServer();
     const { leadership } = await stand(state, "a").reign();
     expect(leadership.term).toBe(1);
+    expect(leadership.predecessor).toEqual({ kind: "none" });
     expect(state.lease?.spec).toEqual({
       holderIdentity: "a",
       leaseDurationSeconds: 10,
@@ -190,7 +198,7 @@ describe("createLeaderElection()", () => {
       state.set(spec);
     }
     expect(candidate.reigns).toBe(0);
-    await candidate.clock.untilSleeping(1500);
+    await candidate.clock.untilSleeping(750);
   });
 
   test("takes a lease that has not changed for its whole length, as the next term", async () => {
@@ -204,7 +212,7 @@ describe("createLeaderElection()", () => {
     const candidate = stand(state, "a");
     await keepTrying(candidate, 9000);
     expect(candidate.reigns).toBe(0);
-    await keepTrying(candidate, 1500);
+    await keepTrying(candidate, 1000);
     expect((await candidate.reign()).leadership.term).toBe(5);
     expect(state.lease?.spec).toMatchObject({ holderIdentity: "a", leaseTransitions: 5 });
   });
@@ -224,12 +232,14 @@ describe("createLeaderElection()", () => {
     const first = stand(state, "a");
     await first.reign();
     const second = stand(state, "b");
-    await second.clock.untilSleeping(1500);
+    await second.clock.untilSleeping(750);
     first.stop();
     await first.ended;
     expect(state.lease?.spec).toMatchObject({ holderIdentity: "", leaseTransitions: 1 });
-    await nextTry(second);
-    expect((await second.reign()).leadership.term).toBe(2);
+    await nextLook(second);
+    const { leadership } = await second.reign();
+    expect(leadership.term).toBe(2);
+    expect(leadership.predecessor).toEqual({ kind: "gave-back" });
   });
 
   test("gives the lease back and ends when the work returns by itself", async () => {
@@ -265,7 +275,7 @@ describe("createLeaderElection()", () => {
     expect(leadership.validForMs()).toBe(0);
     expect(signal.reason).toMatchObject({ kind: "conflict", message: "lost the lease ns/l of term 1" });
     expect(state.lease?.spec?.holderIdentity).toBe("b");
-    await keepTrying(candidate, 12_000);
+    await keepTrying(candidate, 10_000);
     expect((await candidate.reign(2)).leadership.term).toBe(3);
   });
 
@@ -337,6 +347,50 @@ describe("createLeaderElection()", () => {
     state.special = () => false;
   });
 
+  test("gives the last try to renew no more time than is left, however many requests it takes", async () => {
+    const state = await startLeaseServer();
+    const candidate = stand(state, "a");
+    const { signal } = await candidate.reign();
+    // The first renewal is refused three seconds later, as it is when somebody annotates the lease, and the reading
+    // that follows hangs, as does all that comes after it.
+    let refuse: (() => void) | null = null;
+    state.special = (request, reply) => {
+      const conflict = { kind: "Status", code: 409, reason: "Conflict", message: "changed" };
+      if (request.method === "PUT" && refuse === null) refuse = () => reply.json(409, conflict);
+      return true;
+    };
+    let lostAtMs = -1;
+    signal.addEventListener("abort", () => {
+      lostAtMs = candidate.clock.monotonic();
+    });
+    await candidate.clock.untilSleeping(1500);
+    await candidate.clock.advance(1500);
+    await state.server.received("PUT");
+    await candidate.clock.advance(3000);
+    (refuse as (() => void) | null)?.();
+    await state.server.received("GET", 2);
+    while (!signal.aborted) await candidate.clock.advance(100);
+    expect(lostAtMs).toBe(7_000);
+    state.special = () => false;
+  });
+
+  test("resigns when it is told to, gives the lease back, and leaves others the turn", async () => {
+    const state = await startLeaseServer();
+    const candidate = stand(state, "a");
+    const { leadership, signal } = await candidate.reign();
+    leadership.resign(new AppError("conflict", "policy p is led by b (term 3), ours was 2"));
+    expect(signal.aborted).toBe(true);
+    expect(leadership.validForMs()).toBe(0);
+    await state.server.received("PUT");
+    await candidate.clock.untilSleeping(1500);
+    expect(state.lease?.spec?.holderIdentity).toBe("");
+    expect(candidate.reigns).toBe(1);
+    await candidate.clock.advance(1500);
+    const again = await candidate.reign(2);
+    expect(again.leadership.term).toBe(2);
+    expect(again.leadership.predecessor).toEqual({ kind: "gave-back" });
+  });
+
   test("one of two candidates leads, never both, and the other takes over when the first falls silent", async () => {
     const state = await startLeaseServer();
     const first = stand(state, "a");
@@ -346,9 +400,11 @@ describe("createLeaderElection()", () => {
     await keepTrying(second, 9000);
     expect(second.reigns).toBe(0);
     // The first one's time stands still: as when its machine is paused.
-    await keepTrying(second, 1500);
+    await keepTrying(second, 1000);
     const taken = await second.reign();
     expect([leadership.term, taken.leadership.term]).toEqual([1, 2]);
+    expect(taken.leadership.predecessor).toEqual({ kind: "silent", identity: "a", lastSeenMs: 0 });
+    expect(taken.leadership.sinceMs).toBe(10_000);
     // It wakes up, tries to renew, and learns that it is over.
     await nextTry(first);
     await aborted((await first.reign()).signal);

@@ -9,12 +9,12 @@ import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { pause } from "../retry.ts";
 import { createLeaseRecord, leftOf } from "./lease-record.ts";
-import type { HeldLease, LeaseRecordOptions } from "./lease-record.ts";
+import type { HeldLease, LeaseRecordOptions, Predecessor, TakenLease } from "./lease-record.ts";
 
 export interface LeaderElectionOptions extends LeaseRecordOptions {
   /** A leader that has not renewed for so long steps down. Shorter than the lease: the rest is for stopping. */
   readonly renewMs: Millis;
-  /** Between two tries, of the leader to renew and of the others to take over. */
+  /** Between two tries of the leader to renew. The others look twice as often, and when the lease runs out. */
   readonly retryMs: Millis;
   readonly random: Random;
   readonly log: Pick<Log, "info" | "warn">;
@@ -25,6 +25,14 @@ export interface Leadership {
   readonly term: number;
   /** How long nobody else can be leader, as far as we know now; 0 when lost. Bounds the deadline of a write. */
   validForMs(): Millis;
+  readonly predecessor: Predecessor;
+  /** When the lease became ours, on our monotonic clock. Whoever held it before could not begin anything after that. */
+  readonly sinceMs: Millis;
+  /**
+   * Ends it from within, because somebody else was found to lead: `leaderSignal` aborts with the reason, the lease is
+   * given back if it is still ours, and we stand again after a pause that leaves others the turn.
+   */
+  resign(reason: AppError): void;
 }
 
 export type Lead = (leaderSignal: AbortSignal, leadership: Leadership) => Promise<void>;
@@ -48,7 +56,7 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
   const where = { namespace, name };
 
   /** Null when the signal ended it. */
-  async function campaign(signal: AbortSignal): Promise<HeldLease | null> {
+  async function campaign(signal: AbortSignal): Promise<TakenLease | null> {
     while (!signal.aborted) {
       try {
         const held = await record.take({ signal, deadlineMs: callDeadline(renewMs) });
@@ -59,16 +67,22 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
         // Another candidate was faster: that is what the lease is for.
         if (error.kind !== "conflict") log.warn({ ...where, error }, "cannot read or take the lease");
       }
-      await pause(clock, jittered(retryMs), signal);
+      const lookAgainMs = jittered(millis(retryMs / 2));
+      await pause(clock, millis(Math.min(lookAgainMs, record.freeInMs() ?? lookAgainMs)), signal);
     }
     return null;
   }
 
-  async function reign(first: HeldLease, signal: AbortSignal, lead: Lead): Promise<"over" | "lost"> {
-    const { term } = first;
+  async function reign(
+    first: TakenLease,
+    signal: AbortSignal,
+    lead: Lead,
+  ): Promise<"over" | "lost" | "resigned"> {
+    const { term, predecessor, sentAtMs: sinceMs } = first;
     const ended = new AbortController();
+    let resigned = false;
     const working = new AbortController();
-    let held = first;
+    let held: HeldLease = first;
 
     // 1. Renew beside the work, until the work has ended or the lease is lost.
     const renewing = (async () => {
@@ -90,8 +104,14 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
     const leaderSignal = AbortSignal.any([signal, ended.signal]);
     const validForMs = (): Millis =>
       ended.signal.aborted ? millis(0) : leftOf(held, leaseMs, clock.monotonic());
+    const resign = (reason: AppError): void => {
+      if (ended.signal.aborted || working.signal.aborted) return;
+      log.warn({ ...where, term, error: reason }, "leadership is given up");
+      resigned = true;
+      ended.abort(reason);
+    };
     try {
-      await lead(leaderSignal, { term, validForMs });
+      await lead(leaderSignal, { term, validForMs, predecessor, sinceMs, resign });
     } catch (error) {
       // What lead throws because it was stopped is no failure of its own.
       if (!leaderSignal.aborted) throw error;
@@ -99,8 +119,9 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
       // 3. Nothing acts in our name any more: the next one need not wait.
       working.abort();
       await renewing;
-      if (!ended.signal.aborted) await giveBack(held);
+      if (resigned || !ended.signal.aborted) await giveBack(held);
     }
+    if (resigned) return "resigned";
     return ended.signal.aborted ? "lost" : "over";
   }
 
@@ -149,7 +170,9 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
     run: async (signal, lead) => {
       while (!signal.aborted) {
         const held = await campaign(signal);
-        if (held === null || (await reign(held, signal, lead)) === "over") return;
+        const how = held === null ? "over" : await reign(held, signal, lead);
+        if (how === "over") return;
+        if (how === "resigned") await pause(clock, jittered(retryMs), signal);
       }
     },
   };

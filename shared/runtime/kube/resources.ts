@@ -7,14 +7,17 @@ import type {
   KubeObject,
   Lease,
   Machine,
+  MachinePool,
   Node,
+  NodeClaim,
+  NodePool,
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
   PodDisruptionBudget,
   StorageClass,
 } from "../../model/kube.ts";
-import { API_GROUP, API_VERSION, CLUSTER_API, POLICY } from "../../model/names.ts";
+import { API_GROUP, API_VERSION, CLUSTER_API, KARPENTER, POLICY } from "../../model/names.ts";
 import { AppError } from "../errors.ts";
 
 declare const shape: unique symbol;
@@ -167,6 +170,27 @@ export const RESOURCE = {
     plural: "machinedeployments",
     kind: "MachineDeployment",
     namespaced: true,
+  }),
+  machinePools: resource<MachinePool>({
+    group: CLUSTER_API.group,
+    version: "v1beta1",
+    plural: "machinepools",
+    kind: "MachinePool",
+    namespaced: true,
+  }),
+  nodePools: resource<NodePool>({
+    group: KARPENTER.group,
+    version: "v1",
+    plural: "nodepools",
+    kind: "NodePool",
+    namespaced: false,
+  }),
+  nodeClaims: resource<NodeClaim>({
+    group: KARPENTER.group,
+    version: "v1",
+    plural: "nodeclaims",
+    kind: "NodeClaim",
+    namespaced: false,
   }),
 } as const;
 

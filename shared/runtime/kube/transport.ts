@@ -63,11 +63,12 @@ export function createTransport(options: {
   readonly clock: Clock;
   readonly userAgent: string;
   readonly maxBytes: number;
+  readonly maxSockets?: number;
 }): Transport {
-  const { config, clock, userAgent, maxBytes } = options;
+  const { config, clock, userAgent, maxBytes, maxSockets = MAX_SOCKETS } = options;
   const { server } = config;
   // Streams have sockets of their own: a watch must not take the warm connection that an eviction needs.
-  const agents = { calls: createAgent(config, MAX_SOCKETS), streams: createAgent(config, Infinity) };
+  const agents = { calls: createAgent(config, maxSockets), streams: createAgent(config, Infinity) };
 
   /** Resolves with the headers. The life goes on until the caller ends it. */
   async function send(request: HttpRequest, agent: http.Agent, life: Lifeline): Promise<IncomingMessage> {

@@ -2,7 +2,7 @@
 // whose field is changed.
 
 import type { PodInput } from "../../../coordinator/decide/snapshot-pod.ts";
-import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
+import type { NodePoolSpec, PoolGroup } from "../../../shared/contract/policy/pool.ts";
 import { NODE_LABEL } from "../../../shared/model/names.ts";
 import { node } from "../../build/node.ts";
 import { NOW } from "../../build/now.ts";
@@ -56,6 +56,15 @@ function grouped(other: string): (field: keyof typeof SCALE) => FieldCase {
     },
     fleet: { pods: whole(1) },
   });
+}
+
+/** The same for groups of clouds. */
+function clouded(group: PoolGroup, values: readonly [unknown, unknown]): FieldCase {
+  return {
+    values,
+    policy: { pools: [pool("spot", { fields: { group } }), pool("b", { fields: { group } })] },
+    fleet: { pods: whole(1) },
+  };
 }
 
 const reading = (usdPerHour: number) => ({
@@ -138,6 +147,26 @@ export const POOL_CASES: FieldCases = {
   "nodePools[].group.scale.kind": grouped("MachinePool")("kind"),
   "nodePools[].group.scale.name": grouped("c")("name"),
   "nodePools[].group.scale.namespace": grouped("others")("namespace"),
+  "nodePools[].group.aws.region": clouded({ aws: { region: "us-west-2", autoScalingGroup: "a" } }, [
+    "us-west-2",
+    "us-east-1",
+  ]),
+  "nodePools[].group.aws.autoScalingGroup": clouded({ aws: { region: "us-west-2", autoScalingGroup: "a" } }, [
+    "a",
+    "b",
+  ]),
+  "nodePools[].group.aws.tags": clouded({ aws: { region: "us-west-2", tags: { team: "ml" } } }, [
+    { team: "ml" },
+    { team: "web" },
+  ]),
+  "nodePools[].group.simulated.url": clouded({ simulated: { url: "http://cloud:1", name: "a" } }, [
+    "http://cloud:1",
+    "http://cloud:2",
+  ]),
+  "nodePools[].group.simulated.name": clouded({ simulated: { url: "http://cloud:1", name: "a" } }, [
+    "a",
+    "b",
+  ]),
   "nodePools[].template.allocatable": asked(pod("p", { gpus: 8 }), [
     { ...SHAPE, "nvidia.com/gpu": "8" },
     { ...SHAPE, "nvidia.com/gpu": "4" },

@@ -1,11 +1,11 @@
 // The scale subresource: the size of an object, and nothing else of it, as `autoscaling/v1`.
 
-import type { MachineDeployment } from "../../../coordinator/replay/world-resources.ts";
+import type { Objects } from "../../../coordinator/replay/world-resources.ts";
 import type { World } from "../../../coordinator/replay/world.ts";
 import type { Scale } from "../../../shared/model/kube.ts";
 import type { ApiCall } from "./call.ts";
 import { isJsonObject } from "./patch.ts";
-import { badRequest, invalid, notFound, outdated } from "./refusal.ts";
+import { Refusal, badRequest, invalid, notFound, outdated } from "./refusal.ts";
 import { replicaCauses } from "./validate.ts";
 
 export function readScale(world: World, call: ApiCall): Scale {
@@ -29,7 +29,7 @@ export function replaceScale(world: World, call: ApiCall, given: unknown): Scale
   const replicas = isJsonObject(given["spec"]) ? (given["spec"]["replicas"] ?? 0) : 0;
   const causes = replicaCauses(replicas);
   if (causes.length > 0) throw invalid("Scale", name, causes);
-  if (call.query.get("dryRun") !== "All") world.scale(group.metadata, Number(replicas));
+  if (call.query.get("dryRun") !== "All") resize(world, call, Number(replicas));
   const written = groupOf(world, call);
   return call.query.get("dryRun") === "All"
     ? { ...scaleOf(group), spec: specOf(Number(replicas)) }
@@ -40,11 +40,28 @@ export function patchScale(world: World, call: ApiCall, patch: (scale: Scale) =>
   return replaceScale(world, call, patch(readScale(world, call)));
 }
 
-function groupOf(world: World, { route }: ApiCall): MachineDeployment {
+type Scalable = "machinedeployments" | "machinepools" | "nodepools";
+type Group = Objects[Scalable];
+
+function resourceOf({ route }: ApiCall): Scalable {
+  const { resource } = route;
+  if (resource === "machinedeployments" || resource === "machinepools" || resource === "nodepools")
+    return resource;
+  throw notFound(route.info, route.name ?? "");
+}
+
+function groupOf(world: World, call: ApiCall): Group {
+  const { route } = call;
   const name = route.name ?? "";
-  const group = world.get("machinedeployments", { namespace: route.namespace ?? undefined, name });
+  const group = world.get(resourceOf(call), { namespace: route.namespace ?? undefined, name });
   if (group === null) throw notFound(route.info, name);
   return group;
+}
+
+function resize(world: World, call: ApiCall, replicas: number): void {
+  const group = groupOf(world, call);
+  const resource = resourceOf(call);
+  world.put(resource, { ...group, spec: { ...group.spec, replicas } });
 }
 
 /** The server's type leaves a size of zero out. */
@@ -52,7 +69,11 @@ function specOf(replicas: number): NonNullable<Scale["spec"]> {
   return replicas === 0 ? {} : { replicas };
 }
 
-function scaleOf(group: MachineDeployment): Scale {
+/** A real server has no scale of an object whose definition names a field that the object lacks. */
+function scaleOf(group: Group): Scale {
+  const { replicas } = group.spec ?? {};
+  if (replicas === undefined && group.kind === "NodePool")
+    throw new Refusal(500, "InternalError", 'the spec replicas field ".spec.replicas" does not exist');
   const { name, namespace, uid, resourceVersion, creationTimestamp } = group.metadata;
   return {
     kind: "Scale",
@@ -64,10 +85,15 @@ function scaleOf(group: MachineDeployment): Scale {
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
       ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
     },
-    spec: specOf(group.spec.replicas ?? 1),
-    status: {
-      replicas: group.status?.replicas ?? 0,
-      ...(group.status?.selector === undefined ? {} : { selector: group.status.selector }),
-    },
+    spec: specOf(replicas ?? 1),
+    status: statusOf(group),
   };
+}
+
+function statusOf({ status }: Group): Scale["status"] {
+  if (status === undefined) return { replicas: 0 };
+  // Karpenter's definition names `.status.nodes`.
+  const replicas = "nodes" in status ? status.nodes : "replicas" in status ? status.replicas : undefined;
+  const selector = "selector" in status ? status.selector : undefined;
+  return { replicas: replicas ?? 0, ...(selector === undefined ? {} : { selector }) };
 }

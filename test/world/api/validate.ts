@@ -114,6 +114,8 @@ function specCauses(resource: ResourceName, next: KubeObject, current: KubeObjec
     case "nodes":
       return nodeCauses(spec, current === null ? {} : specOf(current));
     case "machinedeployments":
+    case "machinepools":
+    case "nodepools":
       return replicaCauses(fieldOf(spec, "replicas"));
     case "leases":
       return leaseCauses(spec);
@@ -123,6 +125,7 @@ function specCauses(resource: ResourceName, next: KubeObject, current: KubeObjec
       return eventCauses(next);
     case "namespaces":
     case "machines":
+    case "nodeclaims":
     case "autoscalingpolicies":
     case "persistentvolumeclaims":
     case "persistentvolumes":

@@ -5,11 +5,12 @@ import { epochMs, ratio } from "../../../../shared/model/units.ts";
 import { node, reported } from "../../../build/node.ts";
 import { HOUR, MINUTE, NOW } from "../../../build/now.ts";
 import { pod, pods } from "../../../build/pod.ts";
-import { policy, pool } from "../../../build/policy.ts";
+import { move, policy, pool } from "../../../build/policy.ts";
 import { memory, notice } from "../../../build/snapshot.ts";
 import { QUIET, ago, failed, failure, nodes, onDemand, typed } from "./case.ts";
 import type { GoldenCase } from "./case.ts";
 
+const ASG = { aws: { region: "us-west-2", autoScalingGroup: "gpu-spot" } };
 const whole = (count: number) => pods(count, "train", { gpus: 8 });
 const gang = (name: string, index: number, minimum = 4) => ({
   ...pod(`${name}-${index}`, { gpus: 8 }),
@@ -91,6 +92,128 @@ export const REQUIREMENT_GOLDEN: readonly GoldenCase[] = [
     },
     moves: ["release demo/spot 1 to 0 (i-failed-1)"],
     codes: ["misconfigured"],
+  },
+  {
+    name: "not-scaling-group-maximum",
+    rows: ["B121"],
+    title: "a group whose own maximum is under the pool's says which of the two numbers binds",
+    input: {
+      policies: [
+        policy({
+          pools: [
+            pool("spot", {
+              group: { kind: "known", size: 1, chosenRemoval: true, min: 0, max: 1 },
+              instances: [{ id: "i-n1", node: "n1", state: "ready" }],
+              fields: { group: ASG },
+            }),
+          ],
+        }),
+      ],
+      nodes: nodes(1, { unschedulable: true }),
+      pods: whole(1),
+    },
+    moves: [],
+    codes: ["group-maximum"],
+  },
+  {
+    name: "not-scaling-permission-aws",
+    rows: ["B121"],
+    title: "a call that AWS denies names the right and who lacks it",
+    input: {
+      policies: [
+        policy({
+          pools: [pool("spot", { size: 0, fields: { group: ASG } })],
+          journal: {
+            moves: [
+              move(NOW, {
+                phase: "failed",
+                failure: "denied",
+                agoMs: MINUTE,
+                detail: "AccessDenied: autoscaling:SetDesiredCapacity",
+              }),
+            ],
+          },
+        }),
+      ],
+      pods: whole(1),
+    },
+    moves: [],
+    codes: ["not-permitted"],
+  },
+  {
+    name: "not-scaling-group-name-aws",
+    rows: ["B121"],
+    title: "an Auto Scaling group that does not exist is named with the fields that say which it is",
+    input: {
+      policies: [
+        policy({
+          pools: [
+            pool("spot", {
+              group: { kind: "missing", detail: "there is no Auto Scaling group gpu-spott in us-west-2" },
+              instances: [],
+              fields: { group: ASG },
+            }),
+          ],
+        }),
+      ],
+      pods: whole(1),
+    },
+    moves: [],
+    codes: ["group-missing"],
+  },
+  {
+    name: "places-never-filled",
+    rows: ["B121", "F10"],
+    title: "places that no machine has filled in time are given back and bought elsewhere",
+    input: {
+      policies: [
+        policy({
+          pools: [
+            pool("spot", {
+              size: 2,
+              instances: [0, 1].map((index) => ({
+                id: `gpu-spot/placeholder-${index}`,
+                node: null,
+                state: "booting",
+                placeholder: true,
+              })),
+              fields: { group: ASG },
+            }),
+            onDemand("od"),
+          ],
+          journal: { moves: [move(NOW, { phase: "applied", to: 2, agoMs: 6 * MINUTE, why: "pending-pods" })] },
+        }),
+      ],
+      pods: whole(2),
+    },
+    moves: [
+      "grow demo/od 0 to 2",
+      "release demo/spot 2 to 1 (gpu-spot/placeholder-0)",
+      "release demo/spot 1 to 0 (gpu-spot/placeholder-1)",
+    ],
+    codes: ["place-unfilled", "launch-timed-out"],
+    asks: ["pool demo/spot"],
+  },
+  {
+    name: "grows-itself",
+    rows: ["B121"],
+    title: "pods of a pool that something else grows know who buys their nodes",
+    input: {
+      policies: [
+        policy({
+          pools: [
+            pool("spot", {
+              group: { kind: "known", size: 0, chosenRemoval: true, growsItself: true },
+              instances: [],
+            }),
+          ],
+        }),
+      ],
+      pods: whole(1),
+    },
+    moves: [],
+    codes: ["group-grows-itself"],
+    asks: ["pod default/train-0"],
   },
   {
     name: "interruptions-diversify",

@@ -1,0 +1,148 @@
+// One region of AWS with one set of credentials: looks at its Auto Scaling groups and hands out the NodeGroup of each.
+// The SDK is loaded when an account is made and not before. What is seen is kept elsewhere (observe/clouds.ts).
+
+import type { Millis } from "../../../shared/model/units.ts";
+import type { Clock } from "../../../shared/runtime/clock.ts";
+import type { CloudAccount, GroupLook } from "../account.ts";
+import { createBatchedReads } from "../batch.ts";
+import type { CallOptions, GroupState } from "../group.ts";
+import type { Limiter } from "../limiter.ts";
+import { within } from "../within.ts";
+import { createAwsCalls } from "./calls.ts";
+import { findGroups } from "./find.ts";
+import type { Found } from "./find.ts";
+import { holdReason, sentencesOf } from "./fitness.ts";
+import { createLaunchWatch, NO_NEWS } from "./launch-watch.ts";
+import type { LaunchNews } from "./launch-watch.ts";
+import { membersOf } from "./members.ts";
+import { createAwsGroup } from "./node-group.ts";
+import { stateOf } from "./reading.ts";
+import type { AwsReading } from "./reading.ts";
+import { createRecent } from "./recent.ts";
+import type { AwsCredentials } from "./sdk.ts";
+import { templateOf } from "./template.ts";
+
+export interface AwsAccountOptions {
+  readonly region: string;
+  /** For tests and private endpoints. Absent: as the SDK has it (AWS_ENDPOINT_URL, else AWS's own). */
+  readonly endpoint?: string;
+  /** Absent: the SDK's default chain: environment, IRSA's web identity, Pod Identity, the instance's role. */
+  readonly credentials?: AwsCredentials | (() => Promise<AwsCredentials>);
+  readonly clock: Clock;
+  /** Of this account alone. */
+  readonly limiter: Pick<Limiter, "run">;
+  /** After every write, done or not: what was seen of the group before is old. */
+  readonly onWritten?: (key: string) => void;
+}
+
+export type AwsAccount = CloudAccount & Disposable;
+
+/** As many as one call reads. */
+const BATCH = 100;
+/** A hook that is still waited for after this is one that nobody completes. */
+const STUCK_MS = 10 * 60_000;
+
+export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsAccount> {
+  const { region, clock, limiter, onWritten } = options;
+  const { createSdk } = await import("./sdk.ts");
+  const sdk = createSdk(options);
+  const calls = createAwsCalls(sdk, limiter, region);
+  const watch = createLaunchWatch(calls, clock);
+  /** Group → instance → since when it is seen to wait in a lifecycle hook. */
+  const waitingSince = createRecent<ReadonlyMap<string, Millis>>(clock);
+
+  async function find(keys: readonly string[], limits: CallOptions): Promise<ReadonlyMap<string, Found>> {
+    const found = await findGroups(calls, region, keys, limits);
+    for (const entry of found.values()) if (entry.kind === "found") watch.dated(entry.at);
+    return found;
+  }
+
+  const reads = createBatchedReads<Found>(find, { clock, maxBatch: BATCH });
+  const behind = new WeakMap<GroupState, AwsReading>();
+  let owner: string | null = null;
+
+  function whyHold(reading: AwsReading): string | null {
+    owner ??= reading.account === "" ? null : reading.account;
+    if (owner !== null && reading.account !== "" && reading.account !== owner)
+      return `Auto Scaling group ${reading.name} belongs to AWS account ${reading.account}, and what was seen before to ${owner}: the credentials have changed; put them right, or start the coordinator anew if that is meant`;
+    return holdReason(reading, region);
+  }
+
+  function stuckIn({ name, instances }: AwsReading): readonly string[] {
+    const now = clock.monotonic();
+    const before = waitingSince.get(name);
+    const waiting = new Map(
+      instances
+        .filter(({ lifecycle }) => lifecycle === "Pending:Wait")
+        .map(({ id }) => [id, before?.get(id) ?? now] as const),
+    );
+    if (waiting.size > 0) waitingSince.set(name, waiting);
+    else waitingSince.delete(name);
+    return [...waiting].filter(([, since]) => now - since >= STUCK_MS).map(([id]) => id);
+  }
+
+  function lookOf(found: Found, news: ReadonlyMap<string, LaunchNews>): GroupLook {
+    switch (found.kind) {
+      case "found":
+        return seen(found.reading, news.get(found.reading.name) ?? NO_NEWS);
+      case "missing":
+        return found;
+      case "unknown":
+      case "failed":
+        return { kind: "unknown", detail: messageOf(found.error) };
+      default:
+        return found satisfies never;
+    }
+  }
+
+  function seen(reading: AwsReading, { launches, problem }: LaunchNews): GroupLook {
+    const detail = whyHold(reading);
+    if (detail !== null) return { kind: "unknown", detail };
+    const { template, problems } = templateOf(reading);
+    return {
+      kind: "seen",
+      state: stateOf(reading),
+      chosenRemoval: true,
+      detaches: true,
+      members: membersOf(reading, launches),
+      ...(template === undefined ? {} : { template }),
+      mismatches: [
+        ...sentencesOf(reading, stuckIn(reading)),
+        ...problems,
+        ...(problem === undefined ? [] : [problem]),
+      ],
+    };
+  }
+
+  return {
+    backEnd: "aws",
+    name: `aws ${region}`,
+    look: async (keys, limits) =>
+      await within(clock, limits, `look at ${keys.length} groups of AWS in ${region}`, async (signal) => {
+        const ends = { signal, deadlineMs: limits.deadlineMs };
+        const found = [...(await find(keys, ends))];
+        const failed = found.flatMap(([, entry]) => (entry.kind === "failed" ? [entry.error] : []));
+        if (failed.length > 0 && failed.length === found.length) throw failed[0];
+        const readings = found.flatMap(([, entry]) => (entry.kind === "found" ? [entry.reading] : []));
+        const sized = readings.filter((reading) => whyHold(reading) === null);
+        waitingSince.sweep();
+        const news = await watch.of(sized, ends);
+        return new Map(found.map(([key, entry]) => [key, lookOf(entry, news)]));
+      }),
+    group: (key) =>
+      createAwsGroup(key, {
+        calls,
+        reads,
+        clock,
+        behind,
+        holdReason: whyHold,
+        onWritten: (written) => onWritten?.(written),
+        watch,
+      }),
+    [Symbol.dispose]: () => sdk[Symbol.dispose](),
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,90 @@
+// The calls that the AWS back end makes, all of them: nothing else is sent to AWS, and the policy in deploy/clouds/aws
+// allows exactly these. Each is paced by the account's limiter, ends in time and fails with an AppError. What the
+// answers mean is read elsewhere.
+
+import type {
+  DescribeAutoScalingGroupsCommandInput,
+  DescribeAutoScalingGroupsCommandOutput,
+  DescribeScalingActivitiesCommandInput,
+  DescribeScalingActivitiesCommandOutput,
+  DetachInstancesCommandInput,
+  DetachInstancesCommandOutput,
+  SetDesiredCapacityCommandInput,
+  SetDesiredCapacityCommandOutput,
+  TerminateInstanceInAutoScalingGroupCommandInput,
+  TerminateInstanceInAutoScalingGroupCommandOutput,
+} from "@aws-sdk/client-auto-scaling";
+
+import type { EpochMs } from "../../../shared/model/units.ts";
+import type { CallOptions } from "../group.ts";
+import type { Limiter } from "../limiter.ts";
+import { translate } from "./errors.ts";
+
+/** Name at AWS, also of the IAM action after `autoscaling:`. */
+export const AWS_CALLS = {
+  DescribeAutoScalingGroups: { writes: false },
+  DescribeScalingActivities: { writes: false },
+  SetDesiredCapacity: { writes: true },
+  TerminateInstanceInAutoScalingGroup: { writes: true },
+  DetachInstances: { writes: true },
+} as const satisfies Readonly<Record<string, { readonly writes: boolean }>>;
+
+export type AwsCall = keyof typeof AWS_CALLS;
+
+interface Shapes {
+  readonly DescribeAutoScalingGroups: [
+    DescribeAutoScalingGroupsCommandInput,
+    DescribeAutoScalingGroupsCommandOutput,
+  ];
+  readonly DescribeScalingActivities: [
+    DescribeScalingActivitiesCommandInput,
+    DescribeScalingActivitiesCommandOutput,
+  ];
+  readonly SetDesiredCapacity: [SetDesiredCapacityCommandInput, SetDesiredCapacityCommandOutput];
+  readonly TerminateInstanceInAutoScalingGroup: [
+    TerminateInstanceInAutoScalingGroupCommandInput,
+    TerminateInstanceInAutoScalingGroupCommandOutput,
+  ];
+  readonly DetachInstances: [DetachInstancesCommandInput, DetachInstancesCommandOutput];
+}
+
+export interface Answer<T> {
+  readonly output: T;
+  /** By AWS's own clock, so that what it dates can be compared; null when the answer bears no date. */
+  readonly at: EpochMs | null;
+}
+
+/** What sends them: aws/sdk.ts. */
+export type AwsSender = {
+  readonly [N in AwsCall]: (input: Shapes[N][0], signal: AbortSignal) => Promise<Answer<Shapes[N][1]>>;
+};
+
+export type AwsCalls = {
+  readonly [N in AwsCall]: (input: Shapes[N][0], options: CallOptions) => Promise<Answer<Shapes[N][1]>>;
+};
+
+/**
+ * Each @throws AppError of a kind of aws/codes.ts, what the limiter throws (`timeout`, `throttled`), or the signal's
+ * reason.
+ */
+export function createAwsCalls(sender: AwsSender, limiter: Pick<Limiter, "run">, region: string): AwsCalls {
+  const paced =
+    <N extends AwsCall>(name: N) =>
+    async (input: Shapes[N][0], options: CallOptions): Promise<Answer<Shapes[N][1]>> =>
+      await limiter.run(name, options, async (signal) => {
+        try {
+          return await sender[name](input, signal);
+        } catch (error) {
+          // Whoever ended it has said why.
+          signal.throwIfAborted();
+          throw translate(error, name, region);
+        }
+      });
+  return {
+    DescribeAutoScalingGroups: paced("DescribeAutoScalingGroups"),
+    DescribeScalingActivities: paced("DescribeScalingActivities"),
+    SetDesiredCapacity: paced("SetDesiredCapacity"),
+    TerminateInstanceInAutoScalingGroup: paced("TerminateInstanceInAutoScalingGroup"),
+    DetachInstances: paced("DetachInstances"),
+  };
+}

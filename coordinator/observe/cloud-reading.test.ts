@@ -1,0 +1,184 @@
+import { describe, expect, test } from "vitest";
+
+import { epochMs } from "../../shared/model/units.ts";
+import type { Member } from "../cloud/account.ts";
+import { isMoving, readingOf, sharedMembers, strangers } from "./cloud-reading.ts";
+import type { SeenLook } from "./cloud-reading.ts";
+
+function look(members: readonly Member[], more: Partial<SeenLook> = {}): SeenLook {
+  const state = { size: members.length, version: null };
+  return {
+    kind: "seen",
+    state,
+    chosenRemoval: true,
+    detaches: false,
+    members,
+    mismatches: [],
+    ...more,
+  };
+}
+
+const A: Member = { id: "i-0a", state: "present", providerID: "aws:///us-west-2a/i-0a", zone: "us-west-2a" };
+const PLACE: Member = { id: "gpu/placeholder-1", state: "present", placeholder: true };
+
+/** Nodes by the machine that they say they are; "!" before one that is not Ready. */
+function cluster(nodes: Readonly<Record<string, readonly string[]>>) {
+  return {
+    nodesOf: (providerID: string) => (nodes[providerID] ?? []).map((name) => name.replace("!", "")),
+    isNodeReady: (name: string) => Object.values(nodes).flat().includes(name),
+  };
+}
+
+describe("a group's reading", () => {
+  test("tells its size and bounds, and the template that it has", () => {
+    const state = { size: 4, version: "7", min: 1, max: 9, unfilled: 1 };
+    const template = { instanceTypes: ["p4d.24xlarge"] };
+    expect(
+      readingOf(look([], { state, template, chosenRemoval: false, detaches: true }), cluster({}), []),
+    ).toEqual({
+      group: { kind: "known", size: 4, chosenRemoval: false, min: 1, max: 9, detaches: true },
+      instances: [],
+      template,
+    });
+  });
+
+  test.each([
+    ["has no node yet", A, {}, { node: null, state: "booting" }],
+    ["has a node that is not Ready", A, { [A.providerID ?? ""]: ["!n"] }, { node: "n", state: "booting" }],
+    ["has a Ready node", A, { [A.providerID ?? ""]: ["n"] }, { node: "n", state: "ready" }],
+    [
+      "leaves",
+      { ...A, state: "leaving" as const },
+      { [A.providerID ?? ""]: ["n"] },
+      { node: "n", state: "leaving" },
+    ],
+    ["has failed", { ...A, state: "failed" as const }, {}, { node: null, state: "failed" }],
+    ["is a place", PLACE, {}, { node: null, state: "booting" }],
+    [
+      "is a place that will not be filled",
+      { ...PLACE, state: "failed" as const },
+      {},
+      { node: null, state: "failed" },
+    ],
+  ])("knows a member that %s", (_, member, nodes, expected) => {
+    const { instances, mismatches } = readingOf(look([member]), cluster(nodes), []);
+    const { providerID: _providerID, state: _state, ...rest } = member;
+    expect(instances).toEqual([{ ...rest, ...expected }]);
+    expect(mismatches).toBeUndefined();
+  });
+
+  test("keeps what the cloud says of a member, but for its providerID", () => {
+    const failure = { kind: "quota", detail: "VcpuLimitExceeded" } as const;
+    const member: Member = {
+      ...A,
+      state: "failed",
+      createdAt: epochMs(5),
+      instanceType: "g5.xlarge",
+      failure,
+    };
+    expect(readingOf(look([member]), cluster({}), []).instances).toEqual([
+      {
+        id: "i-0a",
+        node: null,
+        state: "failed",
+        zone: "us-west-2a",
+        createdAt: 5,
+        instanceType: "g5.xlarge",
+        failure,
+      },
+    ]);
+  });
+
+  test("gives a member no node when two say they are it, and says so", () => {
+    const { instances, mismatches } = readingOf(
+      look([A]),
+      cluster({ [A.providerID ?? ""]: ["n2", "n1"] }),
+      [],
+    );
+    expect(instances).toMatchObject([{ node: null, state: "booting" }]);
+    expect(mismatches).toEqual(["instance i-0a is claimed by the nodes n1 and n2"]);
+  });
+
+  test("gives a member no node when its providerID cannot be read, and says so", () => {
+    const { instances, mismatches } = readingOf(
+      look([{ ...A, providerID: "i-0a" }]),
+      cluster({ "i-0a": ["n"] }),
+      [],
+    );
+    expect(instances).toMatchObject([{ node: null, state: "booting" }]);
+    expect(mismatches).toEqual(['instance i-0a: its providerID "i-0a" cannot be read']);
+  });
+
+  test("says at most eight things that do not fit, and how many more there are", () => {
+    const { mismatches } = readingOf(
+      look([], { mismatches: ["first"] }),
+      cluster({}),
+      Array.from({ length: 20 }, (_, n) => `s${n}`),
+    );
+    expect(mismatches).toHaveLength(9);
+    expect(mismatches?.[0]).toBe("first");
+    expect(mismatches?.at(-1)).toBe("and 13 more of the kind");
+  });
+});
+
+describe("strangers", () => {
+  const node = (name: string, providerID: string | undefined, more = {}) => ({
+    name,
+    labels: { team: "a" },
+    cordoned: false,
+    ...(providerID === undefined ? {} : { providerID }),
+    ...more,
+  });
+  const told = (nodes: Parameters<typeof strangers>[1]): readonly string[] =>
+    strangers(look([A]), nodes, ({ team }) => team === "a");
+
+  test("are nodes that wear the pool's label and whose machine is not in its group", () => {
+    expect(told([node("n1", "aws:////i-0a"), node("n2", "aws:///us-west-2a/i-0b")])).toEqual([
+      "node n2 wears the pool's label, but its machine aws:///us-west-2a/i-0b is not in the pool's group",
+    ]);
+  });
+
+  test("are nodes whose providerID cannot be read", () => {
+    expect(told([node("n", "i-0a")])).toEqual([
+      'node n: its providerID "i-0a" cannot be read, so it counts as no member',
+    ]);
+  });
+
+  test("are not nodes without one yet, of another policy, or on their way out", () => {
+    expect(
+      told([
+        node("n1", undefined),
+        node("n2", "aws:////i-0b", { labels: { team: "b" } }),
+        node("n3", "aws:////i-0b", { cordoned: true }),
+      ]),
+    ).toEqual([]);
+  });
+});
+
+describe("members of two groups", () => {
+  test("are told to each of them, placeholders left out", () => {
+    const shared = sharedMembers([
+      ["x", look([A, PLACE])],
+      ["y", look([A, PLACE])],
+      ["z", look([{ ...A, id: "i-0c" }])],
+      ["w", { kind: "unknown", detail: "?" }],
+    ]);
+    expect([...shared]).toEqual([
+      ["x", ["instance i-0a is listed in the groups x and y"]],
+      ["y", ["instance i-0a is listed in the groups x and y"]],
+    ]);
+  });
+});
+
+describe("a group is moving", () => {
+  const { nodesOf } = cluster({ [A.providerID ?? ""]: ["n"] });
+  test.each([
+    [true, "a place is to be filled", look([PLACE])],
+    [true, "a machine has no node yet", look([{ ...A, providerID: "aws:////i-0b" }])],
+    [false, "every machine has a node", look([A])],
+    [false, "what is missing will not come", look([{ ...PLACE, state: "failed" }])],
+    [false, "it is not known", { kind: "unknown", detail: "?" } as const],
+  ])("%s when %s", (expected, _, seen) => {
+    expect(isMoving(seen, nodesOf)).toBe(expected);
+  });
+});

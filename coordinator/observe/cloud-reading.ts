@@ -1,0 +1,133 @@
+// What a look at a cloud's group means for a pool: its size, its members joined to nodes by providerID, and what does not
+// fit together, in words. A member whose node is not certain has none. Pure.
+
+import type { GroupLook, Member } from "../cloud/account.ts";
+import { providerIdKey } from "../cloud/provider-id.ts";
+import type { InstanceInput } from "../decide/snapshot.ts";
+import type { PoolReading } from "./groups.ts";
+import type { LabelledNode, NodeMachines } from "./node-machines.ts";
+
+export type SeenLook = Extract<GroupLook, { readonly kind: "seen" }>;
+
+/** The pool whose group it is, for nodes that claim to belong to it. */
+export interface PoolOf {
+  readonly pool: string;
+  readonly nodeSelector: Readonly<Record<string, string>>;
+}
+
+export interface JoinSources {
+  readonly nodesOf: NodeMachines["nodesOf"];
+  readonly isNodeReady: (node: string) => boolean;
+}
+
+export function readingOf(
+  look: SeenLook,
+  sources: JoinSources,
+  /** Sentences from outside of the group, after those of the group itself. */
+  also: readonly string[],
+): PoolReading {
+  const { state, chosenRemoval, detaches, members, template } = look;
+  const joined = members.map((member) => joinedTo(member, sources));
+  const mismatches = bounded([
+    ...look.mismatches,
+    ...joined.flatMap(({ mismatch }) => (mismatch === undefined ? [] : [mismatch])),
+    ...also,
+  ]);
+  return {
+    group: {
+      kind: "known",
+      size: state.size,
+      chosenRemoval,
+      ...(detaches ? { detaches } : {}),
+      ...(state.min === undefined ? {} : { min: state.min }),
+      ...(state.max === undefined ? {} : { max: state.max }),
+    },
+    instances: joined.map(({ instance }) => instance),
+    ...(template === undefined ? {} : { template }),
+    ...(mismatches.length === 0 ? {} : { mismatches }),
+  };
+}
+
+/** Places or machines that no watch of the cluster would tell of. */
+export function isMoving(look: GroupLook, nodesOf: NodeMachines["nodesOf"]): boolean {
+  return (
+    look.kind === "seen" &&
+    look.members.some(
+      ({ state, providerID }) =>
+        state === "present" && (providerID === undefined || nodesOf(providerID).length === 0),
+    )
+  );
+}
+
+/** Nodes that wear the pool's label and are no member of its group, but for one that goes: it may have been released. */
+export function strangers(
+  { members }: SeenLook,
+  nodes: readonly LabelledNode[],
+  isOurs: (labels: LabelledNode["labels"]) => boolean,
+): readonly string[] {
+  const ours = new Set(
+    members.flatMap(({ providerID }) => (providerID === undefined ? [] : [providerIdKey(providerID)])),
+  );
+  return nodes
+    .filter(({ labels, cordoned }) => !cordoned && isOurs(labels))
+    .flatMap(({ name, providerID }) => {
+      // Its cloud's controller sets it a moment after the node has come.
+      if (providerID === undefined) return [];
+      const key = providerIdKey(providerID);
+      if (key === null)
+        return [
+          `node ${name}: its providerID ${JSON.stringify(providerID)} cannot be read, so it counts as no member`,
+        ];
+      if (ours.has(key)) return [];
+      return [
+        `node ${name} wears the pool's label, but its machine ${providerID} is not in the pool's group`,
+      ];
+    });
+}
+
+/** Group → sentences about machines that stand in the lists of several groups of one account. */
+export function sharedMembers(
+  looks: Iterable<readonly [string, GroupLook]>,
+): ReadonlyMap<string, readonly string[]> {
+  const groupsOf = new Map<string, string[]>();
+  for (const [key, look] of looks) {
+    if (look.kind !== "seen") continue;
+    for (const { id, placeholder } of look.members)
+      if (placeholder !== true) groupsOf.set(id, [...(groupsOf.get(id) ?? []), key]);
+  }
+  const sentences = new Map<string, string[]>();
+  for (const [id, groups] of groupsOf) {
+    if (groups.length < 2) continue;
+    const sentence = `instance ${id} is listed in the groups ${groups.toSorted().join(" and ")}`;
+    for (const group of groups) sentences.set(group, [...(sentences.get(group) ?? []), sentence]);
+  }
+  return sentences;
+}
+
+function joinedTo(
+  { providerID, state, ...member }: Member,
+  { nodesOf, isNodeReady }: JoinSources,
+): { readonly instance: InstanceInput; readonly mismatch?: string } {
+  const apart = (mismatch?: string) => ({
+    instance: { ...member, node: null, state: state === "present" ? ("booting" as const) : state },
+    ...(mismatch === undefined ? {} : { mismatch }),
+  });
+  if (providerID === undefined) return apart();
+  if (providerIdKey(providerID) === null)
+    return apart(`instance ${member.id}: its providerID ${JSON.stringify(providerID)} cannot be read`);
+  const [node, second] = nodesOf(providerID);
+  if (node === undefined) return apart();
+  if (second !== undefined)
+    return apart(
+      `instance ${member.id} is claimed by the nodes ${nodesOf(providerID).toSorted().join(" and ")}`,
+    );
+  if (state !== "present") return { instance: { ...member, node, state } };
+  return { instance: { ...member, node, state: isNodeReady(node) ? "ready" : "booting" } };
+}
+
+const MOST_SENTENCES = 8;
+
+function bounded(sentences: readonly string[]): readonly string[] {
+  const left = sentences.length - MOST_SENTENCES;
+  return left <= 0 ? sentences : [...sentences.slice(0, MOST_SENTENCES), `and ${left} more of the kind`];
+}

@@ -1,0 +1,127 @@
+// MachineDeployments and their Machines, by watch, one pair of watches for each version of the API that a policy names.
+// Each place of a MachineDeployment is a Machine from the beginning, so its Machines are its members.
+
+import { parseInstant } from "../../shared/model/instant.ts";
+import type { Machine } from "../../shared/model/kube.ts";
+import { CLUSTER_API } from "../../shared/model/names.ts";
+import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
+import type { UnreadObject } from "../../shared/runtime/kube/resources.ts";
+import { clusterApiBounds } from "../cloud/scale/bounds.ts";
+import { inVersionOf, machinesOf } from "../cloud/scale/kinds.ts";
+import type { GroupReading, InstanceInput } from "../decide/snapshot.ts";
+import { clusterApiTemplate } from "./group-template.ts";
+import { apart, joinToNode } from "./joined.ts";
+import { machineFailure } from "./machine-failure.ts";
+import { machineRefusal } from "./machine-refusal.ts";
+import { rivalOf } from "./rival.ts";
+import type { ScaleGroupsOptions, Target, VersionWatch } from "./scale-groups.ts";
+import { startServed } from "./served.ts";
+import { createNews, createWatched } from "./watched.ts";
+
+export function watchMachineGroups(target: Target, options: ScaleGroupsOptions): VersionWatch {
+  const { apiVersion } = target;
+  /** Members by namespace and MachineDeployment; null when they have changed. */
+  let members: ReadonlyMap<string, readonly Machine[]> | null = null;
+
+  const served = startServed(target, options, () => {
+    const isDeploymentNews = createNews<UnreadObject>((deployment) => [
+      sizeOf(deployment),
+      clusterApiTemplate(deployment),
+      deployment.metadata.deletionTimestamp !== undefined,
+    ]);
+    const isMachineNews = createNews<Machine>((machine) => [
+      machine.metadata.labels?.[CLUSTER_API.deploymentName],
+      machine.spec?.providerID,
+      instanceOf(machine, machine.status?.nodeRef?.name ?? null, true),
+    ]);
+    return {
+      deployments: createWatched(
+        inVersionOf(RESOURCE.machineDeployments, apiVersion),
+        options.watch,
+        (event) => {
+          // A size that may be believed again is news too.
+          if (isDeploymentNews(event) || event.kind === "live") options.onChange();
+        },
+      ),
+      machines: createWatched(machinesOf(apiVersion), options.watch, (event) => {
+        members = null;
+        if (isMachineNews(event) || event.kind === "live") options.onChange();
+      }),
+    };
+  });
+
+  return {
+    reading: ({ name, namespace }) => {
+      const open = served.open(options.clock.now());
+      if ("absent" in open) return { group: open.absent, instances: [] };
+      const { deployments, machines } = open.watches;
+      const deployment = deployments.store.get({ namespace, name });
+      if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) {
+        const detail = `there is no MachineDeployment ${namespace}/${name}`;
+        return { group: { kind: "missing", detail }, instances: [] };
+      }
+      members ??= Map.groupBy(machines.store.values(), ({ metadata }) =>
+        memberKey(metadata.namespace, metadata.labels?.[CLUSTER_API.deploymentName]),
+      );
+      const found = (members.get(memberKey(namespace, name)) ?? []).map((machine) => {
+        const { node, mismatch } = joinToNode(
+          {
+            words: `Machine ${machine.metadata.name}`,
+            node: machine.status?.nodeRef?.name,
+            providerID: machine.spec?.providerID,
+          },
+          options.providerIdOf,
+        );
+        const instance = instanceOf(machine, node, node !== null && options.isNodeReady(node));
+        return { instance, mismatch };
+      });
+      const { instances, mismatches } = apart(found);
+      const said = [...mismatches, ...rivalOf(`MachineDeployment ${name}`, deployment)];
+      const template = clusterApiTemplate(deployment);
+      return {
+        group: sizeOf(deployment),
+        instances,
+        ...(template === null ? {} : { template }),
+        ...(said.length === 0 ? {} : { mismatches: said }),
+      };
+    },
+  };
+}
+
+function sizeOf({ metadata, spec }: UnreadObject): GroupReading {
+  const replicas: unknown =
+    typeof spec === "object" && spec !== null && "replicas" in spec ? spec.replicas : undefined;
+  const words = `MachineDeployment ${metadata.name}`;
+  if (metadata.annotations?.[CLUSTER_API.paused] !== undefined)
+    return { kind: "unknown", detail: `${words} is paused, so a new size would not be carried out` };
+  if (typeof replicas !== "number" || !Number.isInteger(replicas) || replicas < 0)
+    return { kind: "unknown", detail: `${words} has no usable spec.replicas: ${JSON.stringify(replicas)}` };
+  return { kind: "known", size: replicas, chosenRemoval: true, ...clusterApiBounds(metadata.annotations) };
+}
+
+function instanceOf(machine: Machine, node: string | null, ready: boolean): InstanceInput {
+  const { metadata, spec } = machine;
+  const state = stateOf(machine, ready);
+  const createdAt = parseInstant(metadata.creationTimestamp ?? "");
+  const failure = state === "failed" ? (machineFailure(machine) ?? machineRefusal(machine)) : undefined;
+  return {
+    id: metadata.name,
+    node,
+    state,
+    ...(createdAt === null ? {} : { createdAt }),
+    ...(spec?.failureDomain === undefined ? {} : { zone: spec.failureDomain }),
+    ...(failure === undefined ? {} : { failure }),
+  };
+}
+
+function stateOf(machine: Machine, ready: boolean): InstanceInput["state"] {
+  const { metadata, status } = machine;
+  if (metadata.deletionTimestamp !== undefined) return "leaving";
+  if (status?.phase === "Failed" || status?.failureReason !== undefined) return "failed";
+  if (machineRefusal(machine) !== undefined) return "failed";
+  return ready ? "ready" : "booting";
+}
+
+function memberKey(namespace: string | undefined, deployment: string | undefined): string {
+  return `${namespace ?? ""}/${deployment ?? ""}`;
+}

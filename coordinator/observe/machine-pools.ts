@@ -1,0 +1,62 @@
+// MachinePools, by watch. The object tells how many machines its provider shall keep and which nodes they are; a member
+// has no other name than its node's, since nothing can be asked of it by name.
+
+import type { MachinePool } from "../../shared/model/kube.ts";
+import { CLUSTER_API } from "../../shared/model/names.ts";
+import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
+import { clusterApiBounds } from "../cloud/scale/bounds.ts";
+import { inVersionOf } from "../cloud/scale/kinds.ts";
+import type { GroupReading, InstanceInput } from "../decide/snapshot.ts";
+import { clusterApiTemplate } from "./group-template.ts";
+import { rivalOf } from "./rival.ts";
+import type { ScaleGroupsOptions, Target, VersionWatch } from "./scale-groups.ts";
+import { startServed } from "./served.ts";
+import { createNews, createWatched } from "./watched.ts";
+
+export function watchMachinePools(target: Target, options: ScaleGroupsOptions): VersionWatch {
+  const served = startServed(target, options, () => {
+    const isNews = createNews<MachinePool>((pool) => [
+      sizeOf(pool),
+      pool.status?.nodeRefs,
+      clusterApiTemplate(pool),
+      pool.metadata.deletionTimestamp !== undefined,
+    ]);
+    return {
+      pools: createWatched(inVersionOf(RESOURCE.machinePools, target.apiVersion), options.watch, (event) => {
+        if (isNews(event) || event.kind === "live") options.onChange();
+      }),
+    };
+  });
+
+  return {
+    reading: ({ name, namespace }) => {
+      const open = served.open(options.clock.now());
+      if ("absent" in open) return { group: open.absent, instances: [] };
+      const pool = open.watches.pools.store.get({ namespace, name });
+      if (pool === undefined || pool.metadata.deletionTimestamp !== undefined) {
+        const detail = `there is no MachinePool ${namespace}/${name}`;
+        return { group: { kind: "missing", detail }, instances: [] };
+      }
+      const mismatches = rivalOf(`MachinePool ${name}`, pool);
+      const template = clusterApiTemplate(pool);
+      return {
+        group: sizeOf(pool),
+        instances: (pool.status?.nodeRefs ?? []).map(({ name: node }): InstanceInput => {
+          return { id: node, node, state: options.isNodeReady(node) ? "ready" : "booting" };
+        }),
+        ...(template === null ? {} : { template }),
+        ...(mismatches.length === 0 ? {} : { mismatches }),
+      };
+    },
+  };
+}
+
+function sizeOf({ metadata, spec }: MachinePool): GroupReading {
+  const words = `MachinePool ${metadata.name}`;
+  const replicas = spec?.replicas;
+  if (metadata.annotations?.[CLUSTER_API.paused] !== undefined)
+    return { kind: "unknown", detail: `${words} is paused, so a new size would not be carried out` };
+  if (replicas === undefined || !Number.isInteger(replicas) || replicas < 0)
+    return { kind: "unknown", detail: `${words} has no usable spec.replicas: ${JSON.stringify(replicas)}` };
+  return { kind: "known", size: replicas, chosenRemoval: false, ...clusterApiBounds(metadata.annotations) };
+}

@@ -1,0 +1,71 @@
+// Which machine each node is, by its providerID, and which nodes wear a pool's label: what members of a cloud's group
+// are joined to. Made from the store when it is asked for and kept until a node changes. It judges no readiness.
+
+import type { Node } from "../../shared/model/kube.ts";
+import { poolLabelOf } from "../../shared/model/node.ts";
+import { providerIdKey } from "../cloud/provider-id.ts";
+
+export interface NodeMachines {
+  /** Undefined: the node is not there, or has none. */
+  providerIdOf(node: string): string | undefined;
+  /** Names of the nodes that say they are this machine, however it is spelled; more than one is a fault of theirs. */
+  nodesOf(providerID: string): readonly string[];
+  /** Nodes that wear the label of a pool of this name. */
+  labelled(pool: string): readonly LabelledNode[];
+  /** A node has changed. */
+  changed(): void;
+}
+
+export interface LabelledNode {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly providerID?: string;
+  /** Nothing new may be placed on it: it is cordoned, as one that goes is. */
+  readonly cordoned: boolean;
+}
+
+interface Index {
+  readonly byMachine: ReadonlyMap<string | null, readonly Node[]>;
+  readonly byPool: ReadonlyMap<string | null, readonly Node[]>;
+}
+
+export function createNodeMachines(store: {
+  get(ref: { readonly name: string }): Node | undefined;
+  values(): readonly Node[];
+}): NodeMachines {
+  let index: Index | null = null;
+
+  const indexed = (): Index => {
+    if (index !== null) return index;
+    const nodes = store.values();
+    index = {
+      byMachine: Map.groupBy(nodes, ({ spec }) => providerIdKey(spec?.providerID ?? "")),
+      byPool: Map.groupBy(nodes, ({ metadata }) => poolLabelOf(metadata.labels ?? {})),
+    };
+    return index;
+  };
+
+  return {
+    providerIdOf: (node) => saidBy(store.get({ name: node })),
+    nodesOf: (providerID) => {
+      const key = providerIdKey(providerID);
+      return key === null ? [] : (indexed().byMachine.get(key) ?? []).map(({ metadata }) => metadata.name);
+    },
+    labelled: (pool) =>
+      (indexed().byPool.get(pool) ?? []).map((node) => {
+        const { name, labels = {} } = node.metadata;
+        const providerID = saidBy(node);
+        const cordoned = node.spec?.unschedulable === true;
+        return { name, labels, cordoned, ...(providerID === undefined ? {} : { providerID }) };
+      }),
+    changed: () => {
+      index = null;
+    },
+  };
+}
+
+/** An empty one is one that nobody has set yet. */
+function saidBy(node: Node | undefined): string | undefined {
+  const providerID = node?.spec?.providerID;
+  return providerID === "" ? undefined : providerID;
+}

@@ -1,0 +1,4 @@
+import { cloudGroupContract } from "./cloud-group.ts";
+import { simulatedHarness } from "./simulated-harness.ts";
+
+cloudGroupContract("simulated", simulatedHarness);

@@ -1,0 +1,29 @@
+// Whether a real control plane can be had on this machine, asked once before the tests that need one. Where it cannot,
+// they are skipped by name, and one line says what to install. What is broken rather than missing still fails.
+
+import { AppError, describe } from "../../shared/runtime/errors.ts";
+import { obtain } from "../tools/obtain.ts";
+import { clusterApiDefinitions, karpenterDefinitions } from "./definitions.ts";
+
+/** Null when etcd, the API server and the definitions of other projects' objects are at hand; else why not. */
+export async function whyNoControlPlane(
+  onProgress: (sentence: string) => void = () => {},
+): Promise<string | null> {
+  try {
+    // One after the other: a build takes all the cores there are.
+    await obtain("etcd", { onProgress });
+    await obtain("kube-apiserver", { onProgress });
+    await clusterApiDefinitions();
+    await karpenterDefinitions();
+    return null;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.kind !== "not-found") throw error;
+    return describe(error);
+  }
+}
+
+/** The runner calls it before the first test: two files at once would both build what is missing. */
+export async function setup(): Promise<void> {
+  const why = await whyNoControlPlane((sentence) => console.error(sentence));
+  if (why !== null) console.error(`tests of the real control plane are skipped: ${why}`);
+}

@@ -1,0 +1,205 @@
+// A real control plane for tests: etcd and the Kubernetes API server on loopback, in a folder of their own, gone with
+// the test that started them. No scheduler, no controllers and no nodes: what those would do, the test does.
+
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { millis } from "../../shared/model/units.ts";
+import { systemClock } from "../../shared/runtime/clock.ts";
+import { createKubeClient, MAX_ANSWER_BYTES } from "../../shared/runtime/kube/client.ts";
+import type { KubeClient, KubeClientOptions } from "../../shared/runtime/kube/client.ts";
+import { fixedToken } from "../../shared/runtime/kube/config.ts";
+import type { KubeConfig } from "../../shared/runtime/kube/config.ts";
+import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
+import { createTransport } from "../../shared/runtime/kube/transport.ts";
+import { eventually } from "../build/eventually.ts";
+import { obtain } from "../tools/obtain.ts";
+import { startChild } from "./child.ts";
+import type { Child } from "./child.ts";
+import { writeCredentials } from "./credentials.ts";
+import type { Credentials } from "./credentials.ts";
+import { etcdFlags, serverFlags } from "./flags.ts";
+
+export interface RawAnswer {
+  readonly status: number;
+  /** As it came, byte for byte. */
+  readonly text: string;
+}
+
+export interface RawRequest {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly path: string;
+  readonly json?: unknown;
+  readonly contentType?: string;
+}
+
+export interface ControlPlane extends AsyncDisposable {
+  readonly url: URL;
+  /** PEM of the authority behind the server's certificate. */
+  readonly ca: string;
+  readonly adminToken: string;
+  /** May do everything. Its namespace is `default`. */
+  readonly client: KubeClient;
+  /** The shipped client with another token, or pointed at something in between. The caller closes it. */
+  clientWith(options?: Partial<ConnectOptions>): KubeClient;
+  /** A kubeconfig, as text; of the administrator unless another token is given. */
+  kubeconfig(token?: string): string;
+  /** One request of the administrator, with the answer as it came: for what the client hides. */
+  send(request: RawRequest): Promise<RawAnswer>;
+  /**
+   * A token as a pod of that service account has it. The account has to be there. Bound to a pod of its namespace, it
+   * says that pod and its node, and ends with the pod.
+   */
+  createToken(
+    account: { readonly namespace: string; readonly name: string },
+    pod?: { readonly name: string; readonly uid: string },
+  ): Promise<string>;
+}
+
+export interface ConnectOptions extends Pick<KubeClientOptions, "userAgent" | "defaultDeadlineMs"> {
+  readonly token: string;
+  readonly url: URL;
+  readonly ca: string;
+}
+
+const READY_WITHIN_MS = 60_000;
+/** Between finding a free port and taking it somebody else may. */
+const PORT_TRIES = 3;
+
+export interface ControlPlaneOptions {
+  /** Of the API server, after those below: the last one of a name counts. */
+  readonly serverFlags?: readonly string[];
+}
+
+/** Resolves when the API server answers and its own namespaces are there. @throws Error with the programs' own words. */
+export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  const [etcdProgram, serverProgram] = [await obtain("etcd"), await obtain("kube-apiserver")];
+  const dir = await mkdtemp(join(tmpdir(), "control-plane-"));
+  const children: Child[] = [];
+  const atExit = (): void => rmSync(dir, { recursive: true, force: true });
+  process.once("exit", atExit);
+  const end = async (): Promise<void> => {
+    // The server first: without its store it would fill its log with complaints.
+    for (const child of children.toReversed()) await child.end();
+    process.removeListener("exit", atExit);
+    await rm(dir, { recursive: true, force: true, maxRetries: 3 });
+  };
+  try {
+    const credentials = await writeCredentials(dir, systemClock.now());
+    const etcd = startChild(etcdProgram, etcdFlags(dir));
+    children.push(etcd);
+    const store = await etcd.line(
+      (line) => /serving client traffic.*"address":"([^"]+)"/.exec(line)?.[1] ?? null,
+    );
+    for (let tried = 1; ; tried++) {
+      const port = await freePort();
+      const flags = serverFlags(dir, `http://${store}`, port, credentials);
+      const server = startChild(serverProgram, [...flags, ...(options.serverFlags ?? [])]);
+      children.push(server);
+      const plane = planeAt(new URL(`https://127.0.0.1:${port}`), credentials, end);
+      try {
+        await Promise.race([untilReady(plane), server.failed]);
+        return plane;
+      } catch (error) {
+        plane.client.close();
+        if (tried === PORT_TRIES || !String(error).includes("address already in use")) throw error;
+        children.pop();
+      }
+    }
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function untilReady(plane: ControlPlane): Promise<void> {
+  await eventually(async () => (await plane.send({ method: "GET", path: "/readyz" })).status === 200, {
+    withinMs: READY_WITHIN_MS,
+  });
+  await eventually(async () => await plane.client.get(RESOURCE.namespaces, { name: "default" }), {
+    withinMs: READY_WITHIN_MS,
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  // A server that listens on TCP has an address of this form.
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+function planeAt(url: URL, { ca, adminToken }: Credentials, end: () => Promise<void>): ControlPlane {
+  const configOf = (options: Partial<ConnectOptions>): KubeConfig => ({
+    server: options.url ?? url,
+    ca: options.ca ?? ca,
+    namespace: "default",
+    token: fixedToken(options.token ?? adminToken),
+  });
+  const clientWith = (options: Partial<ConnectOptions> = {}): KubeClient =>
+    createKubeClient({
+      config: configOf(options),
+      clock: systemClock,
+      userAgent: options.userAgent ?? "gpu-autoscaler-test",
+      ...(options.defaultDeadlineMs === undefined ? {} : { defaultDeadlineMs: options.defaultDeadlineMs }),
+    });
+  const client = clientWith();
+  const transport = createTransport({
+    config: configOf({}),
+    clock: systemClock,
+    userAgent: "gpu-autoscaler-test",
+    maxBytes: MAX_ANSWER_BYTES,
+  });
+  const send = async (request: RawRequest): Promise<RawAnswer> => {
+    const what = `${request.method} ${request.path}`;
+    const answer = await transport.call(
+      { ...request, what, token: adminToken, repeatable: false },
+      { deadlineMs: millis(10_000) },
+    );
+    return { status: answer.status, text: answer.body };
+  };
+
+  return {
+    url,
+    ca,
+    adminToken,
+    client,
+    clientWith,
+    kubeconfig: (token = adminToken) => kubeconfigOf(url, ca, token),
+    send,
+    createToken: async ({ namespace, name }, pod) => {
+      const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;
+      const spec = pod === undefined ? {} : { boundObjectRef: { apiVersion: "v1", kind: "Pod", ...pod } };
+      const json = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec };
+      const { status, text } = await send({ method: "POST", path, json });
+      if (status !== 201) throw new Error(`no token for ${namespace}/${name}: ${status} ${text}`);
+      const { status: made } = JSON.parse(text) as { readonly status: { readonly token: string } };
+      return made.token;
+    },
+    [Symbol.asyncDispose]: async () => {
+      client.close();
+      transport.close();
+      await end();
+    },
+  };
+}
+
+/** JSON is YAML. */
+function kubeconfigOf(url: URL, ca: string, token: string): string {
+  const data = Buffer.from(ca).toString("base64");
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "test",
+    clusters: [{ name: "test", cluster: { server: url.origin, "certificate-authority-data": data } }],
+    users: [{ name: "test", user: { token } }],
+    contexts: [{ name: "test", context: { cluster: "test", user: "test", namespace: "default" } }],
+  });
+}
