@@ -178,6 +178,8 @@ function withOutcome(status: PolicyStatus, move: MoveState, outcome: Outcome, at
         status,
         {
           ...move,
+          // Nothing was lowered: a size that we have made would be believed before the group is read again.
+          ...(move.kind === "release" ? { from: outcome.size, to: outcome.size } : {}),
           phase: "applied",
           at: instantText(at),
           detail: `the group had ${outcome.size} already`,

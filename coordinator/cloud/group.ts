@@ -88,6 +88,13 @@ export function checkFall(words: string, count: number, seen: GroupState): void 
     );
 }
 
+/** Of a write: one whose answer cannot be read may have been done, which `unavailable` says; any other error stays. */
+export function maybeDone(error: unknown): unknown {
+  if (!(error instanceof AppError) || error.kind !== "malformed") return error;
+  const { message, data } = error;
+  return new AppError("unavailable", `${message}; whether it was done is not known`, { cause: error, data });
+}
+
 const LAUNCH_FAILURE_OF: Partial<Record<ErrorKind, LaunchFailureKind>> = {
   "no-capacity": "no-capacity",
   quota: "quota",

@@ -15,6 +15,7 @@ import { growForPods, growMoves } from "./grow/grow.ts";
 import { rememberBehavior } from "./grow/recommend.ts";
 import { releaseMoves, replaceMoves, reservePlaces } from "./grow/replace.ts";
 import { growForUtilization } from "./grow/utilization.ts";
+import { capsOf } from "./limits/caps.ts";
 import { createSteps } from "./limits/steps.ts";
 import type { Steps } from "./limits/steps.ts";
 import { withScheduledTargets } from "./limits/targets.ts";
@@ -69,6 +70,7 @@ export function decideInFull(input: Snapshot): WorkedDecision {
   const moves = [...additions, ...releases, ...shrinking.moves];
   const holds = [...holdsOf(packing, moves, shrinking.stays), ...holdsOfUnreadable(snapshot.policies)];
   const unplaced = [...unplacedOf(packing), ...unreadable];
+  const caps = capsOf(packing, additions);
   return {
     plan: {
       at: snapshot.at,
@@ -77,6 +79,7 @@ export function decideInFull(input: Snapshot): WorkedDecision {
       unplaced,
       figures: figuresOf(packing, snapshot.pods, memory, { prices: snapshot.prices, finished }),
       ...(shrinking.recalls.length === 0 ? {} : { recalls: shrinking.recalls }),
+      ...(caps.length === 0 ? {} : { caps }),
       ...reportOf(packing),
     },
     memory: {

@@ -22,6 +22,8 @@ export interface Plan {
   readonly figures: readonly PolicyFigures[];
   /** Removals under way that are to be called off. Absent: none. */
   readonly recalls?: readonly Recall[];
+  /** How large groups may become that something else grows. Absent: no policy asks for that. */
+  readonly caps?: readonly Cap[];
   /** How the packing went. Absent: nothing was packed. */
   readonly packing?: PackingReport;
 }
@@ -94,6 +96,15 @@ export interface Recall {
   readonly key: string;
   readonly node: string;
   readonly because: Reason;
+}
+
+/** The most that a policy allows a pool now whose nodes something else adds. */
+export interface Cap {
+  readonly policy: string;
+  readonly pool: string;
+  readonly nodes: number;
+  /** The same in GPUs, by resource. Absent: what one node has is not known, or differs. */
+  readonly gpus?: Readonly<Record<string, number>>;
 }
 
 export interface Hold {

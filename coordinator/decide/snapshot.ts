@@ -125,6 +125,8 @@ export interface InstanceInput {
   readonly failure?: { readonly kind: LaunchFailureKind; readonly detail: string };
   /** True: a place of the group that no machine fills yet. It has no name at the cloud; what fills it has another id. */
   readonly placeholder?: boolean;
+  /** What keeps it from being removed at its cloud, in words. Absent: nothing does. */
+  readonly keptBecause?: string;
 }
 
 export interface NodeInput {

@@ -2,9 +2,9 @@
 // that no blip of load is missed between two cycles. Ages count from receipt on our own clock. A report that
 // cannot be read is counted with its reason and changes nothing.
 
-import { decode } from "../../shared/contract/codec.ts";
+import { decodeGist } from "../../shared/contract/codec.ts";
 import { windowOf } from "../../shared/contract/gpu-report.ts";
-import type { GpuReport, ReportedGpu, ReportedWindow } from "../../shared/contract/gpu-report.ts";
+import type { ReportedWindow, ReportGist } from "../../shared/contract/gpu-report.ts";
 import type { Window } from "../../shared/model/gpu.ts";
 import { elapsed, millis, ratio } from "../../shared/model/units.ts";
 import type { EpochMs, Millis, Ratio } from "../../shared/model/units.ts";
@@ -41,7 +41,7 @@ export interface FleetOptions {
 interface Entry {
   readonly receivedAt: EpochMs;
   /** Of the last report no more than this is kept: the rest is read into what follows, and large. */
-  readonly source: GpuReport["source"];
+  readonly source: ReportGist["source"];
   readonly gpus: readonly GpuInput[];
   readonly since: readonly ReportDigest[];
 }
@@ -52,7 +52,7 @@ export function createFleet({ now, subjectRoot, onRefused, onTurn, onAge }: Flee
   const shown = new WeakSet<ReportDigest>();
   return {
     accept: (subject, data) => {
-      const decoded = decode("report", subject, data, subjectRoot);
+      const decoded = decodeGist(subject, data, subjectRoot);
       if (decoded.kind === "refused") {
         onRefused(decoded.code, decoded.detail);
         return;
@@ -114,7 +114,7 @@ export function createFleet({ now, subjectRoot, onRefused, onTurn, onAge }: Flee
 }
 
 /** One report as idleness sees it. A source that is not ready, or no GPU at all, is not idle but unknown. */
-export function digestOf(report: GpuReport, at: EpochMs): ReportDigest {
+export function digestOf(report: Pick<ReportGist, "source" | "gpus">, at: EpochMs): ReportDigest {
   const windows = report.gpus.map((gpu) => (gpu.state === "lost" ? null : known(gpu.utilization.w10)));
   const readable = report.source.state === "ready" && windows.length > 0;
   return {
@@ -125,7 +125,7 @@ export function digestOf(report: GpuReport, at: EpochMs): ReportDigest {
   };
 }
 
-function gpuInput(gpu: ReportedGpu): GpuInput {
+function gpuInput(gpu: ReportGist["gpus"][number]): GpuInput {
   const mean = gpu.state === "lost" ? undefined : known(gpu.utilization.w60)?.mean;
   return { uuid: gpu.uuid, mean60: mean === undefined ? null : share(mean) };
 }

@@ -6,8 +6,8 @@ import * as z from "zod";
 
 import { drainReportSchema } from "./drain-report.ts";
 import type { DrainReport } from "./drain-report.ts";
-import { gpuReportSchema } from "./gpu-report.ts";
-import type { GpuReport } from "./gpu-report.ts";
+import { gpuReportSchema, reportGistSchema } from "./gpu-report.ts";
+import type { GpuReport, ReportGist } from "./gpu-report.ts";
 import { healthSchema } from "./health.ts";
 import type { HealthMessage } from "./health.ts";
 import { noticeSchema } from "./notice.ts";
@@ -43,8 +43,10 @@ export type RefusalCode =
   | "malformed"
   | "wrong-sender";
 
-export type Decoded<K extends MessageKind> =
-  | { readonly kind: "message"; readonly node: string; readonly message: Messages[K] }
+export type Decoded<K extends MessageKind> = DecodedAs<Messages[K]>;
+
+export type DecodedAs<M> =
+  | { readonly kind: "message"; readonly node: string; readonly message: M }
   | { readonly kind: "refused"; readonly code: RefusalCode; readonly detail: string };
 
 export function encode<K extends MessageKind>(message: Messages[K]): Uint8Array {
@@ -62,6 +64,21 @@ export function decode<K extends MessageKind>(
   data: Uint8Array,
   root?: string,
 ): Decoded<K> {
+  return decodeAs(SCHEMAS[expected], expected, subject, data, root);
+}
+
+/** Reads of a report what decisions are made of, and looks at nothing else in it. */
+export function decodeGist(subject: string, data: Uint8Array, root?: string): DecodedAs<ReportGist> {
+  return decodeAs(reportGistSchema, "report", subject, data, root);
+}
+
+function decodeAs<M extends { readonly node: string }>(
+  schema: z.ZodType<M>,
+  expected: MessageKind,
+  subject: string,
+  data: Uint8Array,
+  root: string | undefined,
+): DecodedAs<M> {
   const named = parseSubject(subject, root);
   if (named === null || named.kind !== expected) return refused("unknown-subject", subject);
   if (data.byteLength > MAX_MESSAGE_BYTES) return refused("too-large", `${data.byteLength} bytes`);
@@ -80,7 +97,7 @@ export function decode<K extends MessageKind>(
       `v ${version.data.v}, this reader knows ${newest === 1 ? "1" : `1 to ${newest}`}; whoever reads is upgraded before those who write`,
     );
 
-  const parsed = SCHEMAS[expected].safeParse(json);
+  const parsed = schema.safeParse(json);
   if (!parsed.success) return refused("malformed", z.prettifyError(parsed.error).slice(0, 500));
   if (parsed.data.node !== named.node)
     return refused("wrong-sender", `the message names ${parsed.data.node}, its subject ${named.node}`);

@@ -111,7 +111,23 @@ export const gpuReportSchema = z.object({
   unsupported: z.array(z.string()).max(128).optional(),
 });
 
+/**
+ * What decisions are made of. Whoever hears ten thousand agents reads no more: all of a report takes three times as
+ * long, and what is wrong in a part that nobody asks for is no reason not to know whether the GPUs work.
+ */
+export const reportGistSchema = gpuReportSchema.pick({ v: true, node: true, at: true, source: true }).extend({
+  gpus: z
+    .array(
+      writtenGpu.pick({ uuid: true, state: true }).extend({
+        utilization: z.object({ w10: window, w60: window }),
+      }),
+    )
+    .max(64),
+});
+
 export type GpuReport = z.infer<typeof gpuReportSchema>;
+/** Every GpuReport is one. */
+export type ReportGist = z.infer<typeof reportGistSchema>;
 export type ReportedGpu = z.infer<typeof gpu>;
 export type ReportedWindow = z.infer<typeof window>;
 export type WrittenReport = z.input<typeof gpuReportSchema>;

@@ -253,6 +253,8 @@ export const GROUP_ANNOTATION = {
   lowering: "gpu-autoscaler.io/lowering",
   /** On a NodeClaim: when its removal was called off. A request that is still on its way finds it changed. */
   kept: "gpu-autoscaler.io/kept",
+  /** On a dynamic NodePool whose limits we lowered: for which policy, what we set, and what stood there before, as JSON. */
+  limitBefore: "gpu-autoscaler.io/limit-before",
 } as const;
 
 /** Tags of Auto Scaling groups at AWS. */

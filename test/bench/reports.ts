@@ -49,6 +49,7 @@ export async function run(): Promise<Figure[]> {
   const before = {
     look: lookAt(coordinator.pid),
     ages: await agesOf(coordinator),
+    cycles: await cyclesOf(coordinator),
     atMs: systemClock.monotonic(),
   };
   let rssMib = before.look.rssMib;
@@ -64,7 +65,10 @@ export async function run(): Promise<Figure[]> {
   if (unknown !== 0 || scene.world.ledger.some(({ kind }) => kind === "size-changed"))
     throw new Error(`the fleet was not at rest, or ${String(unknown)} of its nodes not heard`);
   const heard = ages.at(-1)?.count ?? 0;
-  console.error(`reports: ${heard} in ${passedS.toFixed(0)} s; ${wordsOf(ages)}`);
+  const cycles = (await cyclesOf(coordinator)) - before.cycles;
+  console.error(
+    `reports: ${heard} in ${passedS.toFixed(0)} s, beside ${cycles} decisions about ${NODES} nodes; ${wordsOf(ages)}`,
+  );
   return [
     figure("cpu_cores", spentS / passedS, "", { max: 0.5 }),
     figure("lag_p99_ms", 1000 * quantileOf(ages, 0.99), "ms", { max: 100 }),
@@ -85,6 +89,10 @@ async function agesOf(coordinator: CoordinatorProcess): Promise<Ages> {
       count: Number(count),
     }),
   );
+}
+
+async function cyclesOf(coordinator: CoordinatorProcess): Promise<number> {
+  return (await coordinator.metric("gpu_autoscaler_reconcile_duration_seconds_count")) ?? Number.NaN;
 }
 
 function since(before: Ages, after: Ages): Ages {

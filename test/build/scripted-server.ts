@@ -46,6 +46,8 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly requests: readonly ScriptedRequest[];
   /** Connections accepted since the start. */
   readonly connections: number;
+  /** Of these, those that nobody has closed. */
+  readonly open: number;
   /** Replaces the script from the next request on. */
   answer(script: Script): void;
   /** Resolves with the n-th request (from 1) whose line starts with `line`, at once if it has come already. */
@@ -58,6 +60,7 @@ export async function startScriptedServer(
 ): Promise<ScriptedServer> {
   let current = script;
   let connections = 0;
+  let closed = 0;
   const requests: ScriptedRequest[] = [];
   const waiting = new Set<() => void>();
 
@@ -81,8 +84,11 @@ export async function startScriptedServer(
           { ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true },
           onRequest,
         );
-  server.on("connection", () => {
+  server.on("connection", (socket) => {
     connections++;
+    socket.once("close", () => {
+      closed++;
+    });
   });
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);
@@ -94,6 +100,9 @@ export async function startScriptedServer(
     requests,
     get connections() {
       return connections;
+    },
+    get open() {
+      return connections - closed;
     },
     answer: (next) => {
       current = next;

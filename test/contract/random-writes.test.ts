@@ -250,7 +250,7 @@ async function run(stage: Stage, random: Random, said: string[]): Promise<number
     else if (!MAYBE_DONE.includes(outcome)) expect(isDone).toBe(false);
     if (isDone) expect(now.desired - before.desired).toBe(wanted.by);
     expect(gone).toEqual(isDone && wanted.leaves !== null ? [wanted.leaves] : []);
-    if (wanted.by > 0 && (outcome === "done" || MAYBE_DONE.includes(outcome))) grownAt.set(name, world.now);
+    if (wanted.by > 0 && isDone) grownAt.set(name, world.now);
     done += isDone ? 1 : 0;
     await lookFits(stage, grownAt);
   }
@@ -266,7 +266,7 @@ test.each(STAGES)(
   "%s: writes do what they say and nothing else",
   async (name, make) => {
     const seed = Number(process.env["SEED"] ?? 1);
-    const seeds = Array.from({ length: Number(process.env["SEEDS"] ?? 4) }, (_, at) => seed + at);
+    const seeds = Array.from({ length: Number(process.env["SEEDS"] ?? 2) }, (_, at) => seed + at);
     for (const each of seeds) {
       const said: string[] = [];
       await using stage = await make(each);

@@ -2,6 +2,7 @@
 // to be there in the middle of a call. One for each back end, in stands.ts.
 
 import type { Scene } from "../build/scene.ts";
+import type { Cell } from "./cells.ts";
 
 /** `write`: a call that changes the size or takes a member, whatever the back end names it. */
 export interface CallMoment {
@@ -26,6 +27,8 @@ export interface Stand {
   onWrite(hook: (moment: CallMoment) => void | Promise<void>): () => void;
   /** The answer of the next write: lost after its effect, or later than a call may take. */
   trouble(kind: "lost" | "late"): void;
+  /** Machines that the provider itself may make in between where the coordinator dies there, and take back. */
+  spare?(cell: Cell): number;
   /** Settings of the coordinator, by environment name. */
   readonly env: Readonly<Record<string, string>>;
 }

@@ -65,6 +65,8 @@ export const karpenterStand: OpenStand = async (scene) => {
     desired: (pool) => scene.world.get("nodepools", { name: pool })?.spec?.replicas ?? -1,
     made: (pool) =>
       scene.world.ledger.filter((fact) => fact.kind === "machine-joined" && fact.pool === pool).length,
+    // Between our two calls a claim is gone and the number still stands, so Karpenter may buy another one.
+    spare: ({ deed, point }) => (deed !== "grow" && point.at === "call" ? 1 : 0),
     // A NodeClaim is always its NodePool's.
     forgotten: () => [],
     onWrite: (hook) =>

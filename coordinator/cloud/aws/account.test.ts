@@ -443,7 +443,7 @@ describe("look() of a group that is short of machines", () => {
             NextToken: `${nth}`,
           }),
       },
-      { date: at },
+      { date: at, clock: createFakeClock() },
     );
     await seen(aws, "gpu");
     expect(aws.asked("DescribeScalingActivities")).toHaveLength(3);
@@ -609,6 +609,40 @@ describe("what the connection does", () => {
       kind: "timeout",
     });
     await eventually(() => stream?.closed);
+  });
+
+  test("credentials that come after the deadline send nothing late, neither a read nor a write", async () => {
+    const late = Promise.withResolvers<{ accessKeyId: string; secretAccessKey: string }>();
+    let asked = 0;
+    await using aws = await startScriptedAws(
+      {
+        DescribeAutoScalingGroups: describing(awsGroup("gpu")),
+        SetDesiredCapacity: () => answerXml("SetDesiredCapacity"),
+      },
+      {
+        credentials: async () => {
+          asked++;
+          return await late.promise;
+        },
+      },
+    );
+    const soon = { ...ANY_CALL, deadlineMs: millis(100) };
+    await expect(aws.account.look(["gpu"], soon)).rejects.toMatchObject({ kind: "timeout" });
+    const growth = aws.account.group("gpu").resize(1, { size: 0, version: null }, soon);
+    await expect(growth).rejects.toMatchObject({ kind: "timeout" });
+    expect(asked).toBeGreaterThan(0);
+    late.resolve({ accessKeyId: "key", secretAccessKey: "secret" });
+    // What was waiting for the credentials goes before what is asked for now.
+    await seen(aws, "gpu");
+    expect(aws.server.requests.map(({ form }) => form.get("Action"))).toEqual(["DescribeAutoScalingGroups"]);
+  });
+
+  test("an account that is done with leaves no connection open", async () => {
+    await using aws = await startScriptedAws({ DescribeAutoScalingGroups: describing(awsGroup("gpu")) });
+    await Promise.all([seen(aws, "gpu"), look(aws, "none")]);
+    expect(aws.server.open).toBeGreaterThan(0);
+    aws.account[Symbol.dispose]();
+    await eventually(() => aws.server.open === 0);
   });
 
   test("a caller that gives up gets its own reason", async () => {

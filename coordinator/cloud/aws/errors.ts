@@ -42,7 +42,7 @@ export function translate(error: unknown, call: string, region: string): AppErro
 
 /**
  * Without a code that we know. An answer with a good status that cannot be read is `malformed`; whether a write was
- * done that was answered so is not known, see `maybeDone`.
+ * done that was answered so is not known, see `maybeDone` of cloud/group.ts.
  */
 function kindOfStatus(status: number | undefined, code: string): ErrorKind {
   // No answer at all: refused, cut, no such host, a certificate that does not fit.
@@ -52,13 +52,6 @@ function kindOfStatus(status: number | undefined, code: string): ErrorKind {
   if (status === 401 || status === 403) return "denied";
   if (status < 300 || code === "UnreadableAnswer") return "malformed";
   return "refused";
-}
-
-/** A write whose answer cannot be read may have been done, which `unavailable` says in the contract of groups. */
-export function maybeDone(error: unknown): unknown {
-  if (!(error instanceof AppError) || error.kind !== "malformed") return error;
-  const { message, data } = error;
-  return new AppError("unavailable", `${message}; whether it was done is not known`, { cause: error, data });
 }
 
 const WAYS_OUT: Readonly<Record<string, string>> = {

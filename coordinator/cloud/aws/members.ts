@@ -5,24 +5,26 @@ import type { Member } from "../account.ts";
 import { formatProviderId } from "../provider-id.ts";
 import type { Launches } from "./launches.ts";
 import type { AwsInstance, AwsReading } from "./reading.ts";
-import { liveIn } from "./reading.ts";
+import { isKept, keptBecause, liveIn } from "./reading.ts";
 
 /** Machines aside and of a warm pool are no members: they fill no place. */
 export function membersOf(reading: AwsReading, launches: Launches): readonly Member[] {
   const machines = reading.instances
     .filter(({ standing }) => standing === "counted" || standing === "leaving")
-    .map(memberOf);
+    .map((instance) => memberOf(reading, instance));
   return [...machines, ...openPlaces(reading, launches)];
 }
 
 /** AWS does not say when a machine began. */
-function memberOf({ id, zone, type, standing }: AwsInstance): Member {
+function memberOf(reading: AwsReading, instance: AwsInstance): Member {
+  const { id, zone, type, standing } = instance;
   return {
     id,
     state: standing === "leaving" ? "leaving" : "present",
     providerID: formatProviderId({ scheme: "aws", zone, instance: id }),
     zone,
     ...(type === undefined ? {} : { instanceType: type }),
+    ...(isKept(reading, instance) ? { keptBecause: keptBecause(id) } : {}),
   };
 }
 

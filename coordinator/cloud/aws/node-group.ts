@@ -7,15 +7,14 @@ import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { AppError, kindOf } from "../../../shared/runtime/errors.ts";
 import type { BatchedReads } from "../batch.ts";
-import { checkFall, checkGrowth } from "../group.ts";
+import { checkFall, checkGrowth, maybeDone } from "../group.ts";
 import type { CallOptions, GroupState, NodeGroup } from "../group.ts";
 import { within } from "../within.ts";
 import type { Answer, AwsCalls } from "./calls.ts";
-import { maybeDone } from "./errors.ts";
 import type { Found } from "./find.ts";
 import type { LaunchWatch } from "./launch-watch.ts";
 import { isPlaceholder } from "./members.ts";
-import { isKept, liveIn, stateOf } from "./reading.ts";
+import { isKept, keptBecause, liveIn, stateOf } from "./reading.ts";
 import type { AwsInstance, AwsReading } from "./reading.ts";
 
 export interface AwsGroupParts {
@@ -112,10 +111,7 @@ export function createAwsGroup(key: string, parts: AwsGroupParts): NodeGroup {
         const reading = await asSeen(seen, left());
         const instance = countedIn(reading, id);
         if (isKept(reading, instance))
-          throw new AppError(
-            "refused",
-            `${wordsOf(reading.name)}: somebody protected ${id} from scale-in: take the protection away (SetInstanceProtection) and it can go`,
-          );
+          throw new AppError("refused", `${wordsOf(reading.name)}: ${keptBecause(id)}`);
         checkFall(wordsOf(reading.name), 1, { ...seen, min: reading.min });
         const input = { InstanceId: id, ShouldDecrementDesiredCapacity: true };
         await write(async () => await calls.TerminateInstanceInAutoScalingGroup(input, left()));

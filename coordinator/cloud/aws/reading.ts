@@ -104,6 +104,10 @@ export function isKept({ protectsNew }: AwsReading, { isProtected }: AwsInstance
   return isProtected && !protectsNew;
 }
 
+export function keptBecause(id: string): string {
+  return `somebody protected ${id} from scale-in: take the protection away (SetInstanceProtection) and it can go`;
+}
+
 /** AWS refuses no write for being late, so that a state has no version. */
 export function stateOf(reading: AwsReading): GroupState {
   const { size, min, max } = reading;

@@ -7,7 +7,7 @@ import type { HttpRequest, HttpResponse } from "../../../shared/runtime/kube/tra
 import { createTransport } from "../../../shared/runtime/kube/transport.ts";
 import type { CloudAccount, GroupLook } from "../account.ts";
 import { createBatchedReads, seenOf } from "../batch.ts";
-import { checkFall, checkGrowth } from "../group.ts";
+import { checkFall, checkGrowth, maybeDone } from "../group.ts";
 import type { CallOptions, GroupState, NodeGroup } from "../group.ts";
 import type { Limiter } from "../limiter.ts";
 import { within } from "../within.ts";
@@ -107,6 +107,8 @@ export function createSimulatedAccount(options: SimulatedAccountOptions): Simula
           { method: "POST", path, json, repeatable: false },
           limits,
         );
+      } catch (error) {
+        throw maybeDone(error);
       } finally {
         options.onWritten?.(key);
       }

@@ -40,6 +40,7 @@ describe("lookOf()", () => {
       kind: "seen",
       state: { size: 1, version: "7", min: 0, max: 5, unfilled: 0 },
       chosenRemoval: true,
+      detaches: true,
       members: [
         {
           id: "a-1",

@@ -54,13 +54,14 @@ export function isMember(instance: unknown): instance is InstanceInput {
 
 /** A time, a place or a failure that cannot be read is not told. */
 export function saneInstance(instance: InstanceInput, at: EpochMs): InstanceInput {
-  const { createdAt, zone, instanceType, failure, placeholder, ...rest } = instance;
+  const { createdAt, zone, instanceType, failure, placeholder, keptBecause, ...rest } = instance;
   const isSane =
     (createdAt === undefined || isPast(createdAt, at)) &&
     (zone === undefined || isText(zone)) &&
     (instanceType === undefined || isText(instanceType)) &&
     (failure === undefined || isFailureOfMember(failure)) &&
-    (placeholder === undefined || isFlag(placeholder));
+    (placeholder === undefined || isFlag(placeholder)) &&
+    (keptBecause === undefined || isText(keptBecause));
   if (isSane) return instance;
   return {
     ...rest,
@@ -69,6 +70,8 @@ export function saneInstance(instance: InstanceInput, at: EpochMs): InstanceInpu
     ...(isText(instanceType) ? { instanceType } : {}),
     ...(isFailureOfMember(failure) ? { failure } : {}),
     ...(isFlag(placeholder) ? { placeholder } : {}),
+    // Something keeps it, whatever it was.
+    ...(keptBecause === undefined ? {} : { keptBecause: isText(keptBecause) ? keptBecause : "it is kept" }),
   };
 }
 

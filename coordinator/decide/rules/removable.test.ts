@@ -22,6 +22,12 @@ test("a node that its group does not list stays", () => {
   expect(verdict(removable, withPool({ instances: [] }))?.code).toBe("node-not-removable");
 });
 
+test("a member that its cloud keeps stays, with the reason, and is not emptied for nothing", () => {
+  const detail = "somebody protected i-1 from scale-in";
+  const input = withPool({ instances: [{ id: "i-1", node: "n1", state: "ready", keptBecause: detail }] });
+  expect(verdict(removable, input)).toEqual({ code: "node-not-removable", node: "n1", detail });
+});
+
 test.each([
   [{ kind: "none" }, "no-group"],
   [{ kind: "missing", detail: "404" }, "group-missing"],

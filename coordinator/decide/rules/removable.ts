@@ -16,8 +16,11 @@ export const removable: Rule = {
         detail: "its group cannot remove a chosen member",
       };
     }
-    return state.instance === null
-      ? { code: "node-not-removable", node: state.name, detail: "its group does not list it" }
-      : null;
+    if (state.instance === null)
+      return { code: "node-not-removable", node: state.name, detail: "its group does not list it" };
+    const { keptBecause } = state.instance;
+    return keptBecause === undefined
+      ? null
+      : { code: "node-not-removable", node: state.name, detail: keptBecause };
   },
 };

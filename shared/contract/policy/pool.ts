@@ -20,6 +20,10 @@ const scaleGroup = z.object({
   kind: z.string().min(1),
   name: z.string().min(1),
   namespace: z.string().optional(),
+  manageLimits: z.boolean().optional().meta({
+    description:
+      "of a Karpenter NodePool that follows pods; true: its limits (nodes, and GPUs where one instance type is known) are kept at what maxSize and the policy's maxima allow, never above what they were, and given back when this is no longer true. Leave it out where another tool owns the object. Karpenter counts nodes between its rounds only, so that without a limit of GPUs one round may go above it",
+  }),
 });
 
 /** An Auto Scaling group, named or found by its tags. An EKS managed node group is one: `eks:nodegroup-name` finds it. */

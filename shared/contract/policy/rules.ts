@@ -2,6 +2,7 @@
 // what to write instead. Whether a cron line, a time zone or an instance type exists is asked elsewhere: those need
 // a library or the catalogue.
 
+import { KARPENTER } from "../../model/names.ts";
 import type { NodePoolSpec, PoolGroup } from "./pool.ts";
 
 export interface Problem {
@@ -108,6 +109,7 @@ function* groupProblems(
   const kinds = Object.entries(group ?? {}).flatMap(([kind, value]) => (value === undefined ? [] : [kind]));
   if (kinds.length > 1)
     yield { path, message: `${kinds.join(" and ")} cannot both size one pool; leave one` };
+  yield* limitsProblems(group?.scale, path);
   const aws = group?.aws;
   if (aws === undefined) return;
   const { autoScalingGroup, tags } = aws;
@@ -115,6 +117,19 @@ function* groupProblems(
     yield {
       path: [...path, "aws", "autoScalingGroup"],
       message: "give either autoScalingGroup or tags: one of the two says which group it is",
+    };
+}
+
+function* limitsProblems(
+  scale: PoolGroup["scale"],
+  path: readonly (string | number)[],
+): Generator<Problem> {
+  if (scale?.manageLimits !== true) return;
+  const [api] = scale.apiVersion.split("/");
+  if (api !== KARPENTER.group || scale.kind !== "NodePool")
+    yield {
+      path: [...path, "scale", "manageLimits"],
+      message: `true is only for a NodePool of ${KARPENTER.group}, and the group is a ${scale.kind} of ${scale.apiVersion}; leave it out`,
     };
 }
 
