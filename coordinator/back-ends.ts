@@ -12,6 +12,8 @@ import type { ValidPolicy } from "./act/context.ts";
 import { createAccounts } from "./cloud/accounts.ts";
 import type { AccountCall, Accounts } from "./cloud/accounts.ts";
 import type { NodeGroup } from "./cloud/group.ts";
+import { createCapped } from "./cloud/scale/capped.ts";
+import type { Capped } from "./cloud/scale/capped.ts";
 import { createScaleGroup } from "./cloud/scale/create.ts";
 import { targetOf } from "./cloud/target.ts";
 import { createClouds } from "./observe/clouds.ts";
@@ -42,6 +44,7 @@ export interface BackEnds {
   readonly groups: Groups;
   readonly clouds: Pick<CloudGroups, "ages">;
   readonly accounts: Pick<Accounts, "rests" | "close">;
+  readonly capped: Capped;
   /** Null for a pool without a group. */
   groupOf(policy: ValidPolicy, pool: string): NodeGroup | null;
 }
@@ -88,6 +91,7 @@ export function createBackEnds(options: BackEndsOptions): BackEnds {
     groups: createGroups({ scale, clouds }),
     clouds,
     accounts,
+    capped: createCapped(client),
     groupOf: (policy, pool) => {
       const target = targetOf(policy.spec.nodePools.find(({ name }) => name === pool)?.group);
       if (target === null) return null;

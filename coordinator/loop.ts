@@ -7,11 +7,12 @@ import type { Millis } from "../shared/model/units.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import type { Leadership } from "../shared/runtime/kube/lease.ts";
 import type { Log } from "../shared/runtime/log.ts";
+import { nextTurn } from "../shared/runtime/stream.ts";
 import type { Actuator, Done } from "./act/actuator.ts";
 import { createCallLimits, lingering } from "./act/context.ts";
 import type { ActContext, CallLimits } from "./act/context.ts";
 import type { PolicyJournal } from "./act/journal.ts";
-import { maybeAfter, quietAfter } from "./act/quiet.ts";
+import { inheritedAfter, LATE_CALLS_MS, quietAfter } from "./act/quiet.ts";
 import { FIRST_PACE, learned, workUnitsOf } from "./calibrate.ts";
 import type { Pace } from "./calibrate.ts";
 import { changesAfterMs } from "./decide/next.ts";
@@ -41,7 +42,7 @@ export interface LoopParts {
   readonly journal: PolicyJournal;
   readonly leaseMs: Millis;
   readonly actuator: Actuator;
-  readonly act: Omit<ActContext, "call" | "quietMs" | "maybeMs">;
+  readonly act: Omit<ActContext, "call" | "quietMs" | "maybeMs" | "inheritedMs">;
   readonly callDeadlineMs: Millis;
   readonly reporter: Reporter;
 }
@@ -65,7 +66,8 @@ export async function runCycles(
     leaseMs: parts.leaseMs,
     wasLed: (policy) => (journal.claimOf(policy)?.before ?? 0) > 0,
   });
-  const maybeMs = maybeAfter(parts.callDeadlineMs);
+  const inheritedMs = inheritedAfter(leadership, { clock, leaseMs: parts.leaseMs });
+  const act = { ...parts.act, quietMs, maybeMs: LATE_CALLS_MS, inheritedMs };
   const claim = async (): Promise<void> => {
     for (const { policy, error } of await journal.claim(call)) {
       signal.throwIfAborted();
@@ -84,19 +86,23 @@ export async function runCycles(
       }
       // What was just made is claimed before anybody looks at it.
       await claim();
-      outlook = await cycle({ ...parts, signal, act: { ...parts.act, quietMs, maybeMs } }, outlook, call);
-      outlook = { ...outlook, withinMs: sooner(outlook.withinMs, quietMs) };
+      outlook = await cycle({ ...parts, signal, act }, outlook, call);
+      const waits = [quietMs(), inheritedMs(), parts.actuator.waitsMs(act)];
+      outlook = { ...outlook, withinMs: soonest([outlook.withinMs, ...waits.map(orNever)]) };
     }
   } finally {
     end();
   }
 }
 
-/** Moves that had to wait for calls of the leader before are due when that is over. */
-function sooner(withinMs: Millis | null, quietMs: (policy?: string) => Millis): Millis | null {
-  const leftMs = quietMs();
-  if (leftMs === 0) return withinMs;
-  return millis(Math.min(withinMs ?? leftMs, leftMs));
+/** Moves that have to wait for what may still take effect are due when that is over. */
+function soonest(times: readonly (Millis | null)[]): Millis | null {
+  const known = times.filter((ms) => ms !== null);
+  return known.length === 0 ? null : millis(Math.min(...known));
+}
+
+function orNever(leftMs: Millis | null): Millis | null {
+  return leftMs === 0 ? null : leftMs;
 }
 
 type CycleParts = Omit<LoopParts, "act"> & {
@@ -165,6 +171,8 @@ async function stage<T>(
 ): Promise<T | null> {
   const begunMs = clock.monotonic();
   try {
+    // Stages of a large fleet are long, and reports that come meanwhile have waited enough.
+    await nextTurn();
     return await run();
   } catch (error) {
     if (signal.aborted) throw error;

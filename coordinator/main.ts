@@ -224,6 +224,7 @@ async function run(program: Program): Promise<void> {
       log,
       drainTimeoutMs: values.drainTimeout,
       groupOf: backEnds.groupOf,
+      capped: backEnds.capped,
       launchFailureOf,
     },
     journal,

@@ -72,6 +72,53 @@ describe("createWake()", () => {
     expect(waiting.state.at).toBe(100);
   });
 
+  test("rests after a cycle for as long as it took, half a second at most, whatever else has changed", async () => {
+    for (const [tookMs, restMs] of [
+      [300, 300],
+      [5_000, 500],
+    ] as const) {
+      const { clock, wake, next } = await begun();
+      await clock.advance(tookMs);
+      wake.trigger("other");
+      const waiting = next();
+      await clock.advance(restMs - 1);
+      expect(waiting.state.at).toBeNull();
+      await clock.advance(1);
+      expect(waiting.state.at).toBe(tookMs + restMs);
+    }
+  });
+
+  test.each([
+    ["pods", 450],
+    ["urgent", 300],
+  ] as const)("does not let %s wait for that rest", async (news, expectedMs) => {
+    const { clock, wake, next } = await begun();
+    await clock.advance(250);
+    wake.trigger(news);
+    await clock.advance(50);
+    const waiting = next();
+    await clock.advance(200);
+    expect(waiting.state.at).toBe(expectedMs);
+  });
+
+  test("lets what is ready run before each cycle, also when one is always due", async () => {
+    let nowMs = 0;
+    // Each look at the clock is later by more than the gap: no sleep is ever needed.
+    const clock = { ...createFakeClock(), monotonic: () => millis((nowMs += 200)) };
+    const wake = createWake({ clock, gapMs: millis(100), batchMs: millis(200), beatMs: millis(10_000) });
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      if (turns < 3) setImmediate(count);
+    };
+    setImmediate(count);
+    for (let cycle = 0; cycle < 3; cycle++) {
+      wake.trigger("urgent");
+      await wake.next(new AbortController().signal);
+    }
+    expect(turns).toBe(3);
+  });
+
   test("ends a batch a fixed time after its first pod, however many follow", async () => {
     const { clock, wake, next } = await begun();
     await clock.advance(1_000);

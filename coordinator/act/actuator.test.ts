@@ -52,6 +52,8 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
     unreadable: null as AppError | null,
     leftMs: 10_000,
     quietMs: 0,
+    maybeMs: 0,
+    inheritedMs: 0,
     conditional: true,
     bounds: {} as { readonly unfilled?: number },
   };
@@ -97,6 +99,7 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
     groupOf: (_, name) => groupOf(name),
     drainTimeoutMs: millis(60_000),
     maybeMs: millis(0),
+    inheritedMs: () => millis(state.inheritedMs),
     launchFailureOf,
     quietMs: () => millis(state.quietMs),
     call: createCallLimits({
@@ -122,11 +125,13 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
       .map(({ metadata: { name, annotations } }) =>
         node(name, { drainRequest: readDrainRequest(annotations?.[NODE_ANNOTATION.drainRequest]) }),
       );
+  const now = () => ({ ...context, maybeMs: millis(state.maybeMs) });
   const run = async (decided: Plan) =>
-    await actuator.act(decided, snapshot({ at: clock.now(), policies: [input], nodes: nodes() }), context);
+    await actuator.act(decided, snapshot({ at: clock.now(), policies: [input], nodes: nodes() }), now());
+  const waitsMs = () => actuator.waitsMs(now());
   const act = async (...moves: readonly Move[]) => await run(plan(...moves));
   const onCall = (run: () => unknown): void => void (whenCalled = run);
-  return { act, calls, clock, journal, log, onCall, plan, run, sizes, state, written };
+  return { act, calls, clock, journal, log, onCall, plan, run, sizes, state, waitsMs, written };
 }
 
 function aGrow(name: string, overrides: Partial<Extract<Move, { kind: "grow" }>> = {}): Move {
@@ -414,6 +419,97 @@ describe("createActuator()", () => {
     await act(REPLACE);
     await act({ ...REPLACE, from: 3, to: 4 });
     expect(calls.map(({ call }) => call)).toEqual(["b to 3"]);
+  });
+
+  test("adds a node for each of several notices at once, with one call for their pool", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, onCall, sizes, written } = setup(made);
+    // Long enough for whoever runs beside it to read the size of before.
+    onCall(async () => await made.client.list(RESOURCE.nodes, {}));
+    const second = { ...REPLACE, key: "demo/b/replace/j", notice: "j", from: 3, to: 4 };
+    const done = await act(REPLACE, second);
+    expect(sizes.get("b")).toBe(4);
+    expect(calls).toEqual([
+      { call: "b to 4", phases: ["demo/b/replace/i intended", "demo/b/replace/j intended"] },
+    ]);
+    expect(done.map(({ outcome }) => outcome)).toEqual([
+      { kind: "applied", from: 2, to: 3 },
+      { kind: "applied", from: 3, to: 4 },
+    ]);
+    expect(written()?.moves.map(({ phase }) => phase)).toEqual(["applied", "applied"]);
+  });
+
+  test("begins nothing else in a pool of which it does not know yet how a growth ended", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, clock, onCall, sizes, state, written } = setup(made);
+    state.maybeMs = 2_000;
+    // Carried out, and neither the answer nor the size comes back.
+    onCall(() => {
+      sizes.set("b", 3);
+      state.unreadable = new AppError("unavailable", "no connection");
+      throw new AppError("timeout", "no answer");
+    });
+    const release = { ...RELEASE, key: "demo/b/release/n", pool: "b", from: 3, to: 2 };
+    const second = { ...REPLACE, key: "demo/b/replace/j", notice: "j", from: 3, to: 4 };
+    await act(REPLACE, release);
+    await act(second, release);
+    expect(calls.map(({ call }) => call)).toEqual(["b to 3"]);
+
+    onCall(() => {});
+    state.unreadable = null;
+    await clock.advance(100);
+    await act(second, release);
+    expect(calls.map(({ call }) => call)).toEqual(["b to 3", "b to 4", "b releases m"]);
+    expect(written()?.moves.map(({ phase }) => phase)).toEqual(["applied", "applied", "applied"]);
+    expect(written()?.additions.reduce((sum, { nodes: added }) => sum + added, 0)).toBe(2);
+  });
+
+  test.each([
+    ["stands still", 0],
+    ["is set back by an hour", -3_600_000],
+    ["jumps an hour ahead", 3_600_000],
+  ])("waits as long for a call that was given up when the wall clock %s", async (_, jumpMs) => {
+    await using made = await aWorldClient(0);
+    const { act, clock, onCall, state, waitsMs, written } = setup(made);
+    state.maybeMs = 2_000;
+    onCall(() => {
+      throw new AppError("timeout", "no answer");
+    });
+    expect(waitsMs()).toBeNull();
+    await act(aGrow("a"));
+    clock.setWall(clock.now() + jumpMs);
+    await clock.advance(1_500);
+    await act();
+    expect(written()?.moves).toMatchObject([{ phase: "intended" }]);
+    expect(waitsMs()).toBe(500);
+    await clock.advance(500);
+    await act();
+    expect(written()?.moves).toMatchObject([{ phase: "failed", undone: true }]);
+    expect(waitsMs()).toBeNull();
+  });
+
+  test("waits for what a leader before had sent, whatever his clock said", async () => {
+    await using made = await aWorldClient(0);
+    const { act, clock, journal, onCall, state, written } = setup(made);
+    const reign = async (leader: string) => {
+      journal.begin({ leader, onDeposed: () => {} });
+      await journal.claim(() => ({ signal: new AbortController().signal, deadlineMs: millis(2_000) }));
+    };
+    journal.seen(await made.client.get(RESOURCE.policies, { name: "demo" }));
+    await reign("one");
+    onCall(() => {
+      throw new AppError("timeout", "no answer");
+    });
+    clock.setWall(clock.now() + 3_600_000);
+    await act(aGrow("a"));
+    clock.setWall(clock.now() - 3_600_000);
+    await reign("two");
+    state.inheritedMs = 1_000;
+    await act();
+    expect(written()?.moves).toMatchObject([{ phase: "intended", term: 1 }]);
+    state.inheritedMs = 0;
+    await act();
+    expect(written()?.moves).toMatchObject([{ phase: "failed", undone: true }]);
   });
 
   test("calls off a removal that nobody has begun and that the plan recalls, and no other", async () => {

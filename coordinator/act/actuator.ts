@@ -4,17 +4,20 @@
 
 import { parseInstant } from "../../shared/model/instant.ts";
 import { elapsed } from "../../shared/model/units.ts";
+import type { Millis } from "../../shared/model/units.ts";
 import type { NodeGroup } from "../cloud/group.ts";
 import type { Move, Plan } from "../decide/plan.ts";
 import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
 import { createBudgets } from "./budget.ts";
 import type { Budgets, Limits } from "./budget.ts";
+import { createCaps } from "./caps.ts";
 import type { ActContext } from "./context.ts";
 import { doneOf, logDone } from "./done.ts";
 import type { Done } from "./done.ts";
 import type { PolicyJournal } from "./journal.ts";
+import { createLateCalls } from "./late.ts";
 import { clearLeftovers } from "./leftovers.ts";
-import { inFlight, withIntents, withOutcomes } from "./moves.ts";
+import { inFlight, isGrowing, withIntents, withOutcomes } from "./moves.ts";
 import type { Intended, Settled } from "./moves.ts";
 import { inParallel, PROVIDER_CALLS, STATUS_WRITES } from "./parallel.ts";
 import { createPauses } from "./pauses.ts";
@@ -28,6 +31,8 @@ export type { Done } from "./done.ts";
 
 export interface Actuator {
   act(plan: Plan, snapshot: Snapshot, context: ActContext): Promise<readonly Done[]>;
+  /** How soon a move of ours that waits for its call to be certain can be concluded; null: none waits. */
+  waitsMs(context: Omit<ActContext, "call">): Millis | null;
 }
 
 const ORDER = ["replace", "grow", "release", "shrink"] as const satisfies readonly Move["kind"][];
@@ -40,6 +45,8 @@ export function createActuator(options: {
 }): Actuator {
   const { journal, limits } = options;
   const pauses = createPauses();
+  const late = createLateCalls();
+  const caps = createCaps();
 
   return {
     act: async (plan, snapshot, context) => {
@@ -60,13 +67,23 @@ export function createActuator(options: {
 
       // 3. Intents, then calls, then outcomes; kind by kind.
       for (const kind of ORDER) {
-        const moves = due.filter((move) => move.kind === kind);
+        const moves = due.filter(
+          (move) => move.kind === kind && !isGrowing(journal.status(move.policy).moves, move.pool),
+        );
         const begun = await intend(moves, context);
-        done.push(...(await record(await perform(begun, { policies, budgets, context }), context)));
+        const ended = await perform(begun, { policies, budgets, context });
+        for (const { move, outcome } of ended)
+          if (outcome.kind === "unsettled") late.givenUp(move.key, context);
+        done.push(...(await record(ended, context)));
       }
+
+      // 4. What others grow is kept within what is allowed.
+      await caps.keep(plan, snapshot, (policy) => journal.leads(policy), context);
       pauses.forgetOld(context.clock);
+      late.forgetOld(context);
       return done;
     },
+    waitsMs: (context) => late.soonestMs(context),
   };
 
   async function finish(
@@ -95,6 +112,9 @@ export function createActuator(options: {
           node: move.node === undefined ? undefined : nodes.get(move.node),
           underNotice: move.node !== undefined && noticed.has(move.node),
           group,
+          growing: isGrowing(journal.status(policy.name).moves, move.pool),
+          // Asked before the group is read: what takes effect after the reading must not count as undone.
+          mayStillHappen: late.leftMs(move, journal.claimOf(policy.name), context) > 0,
           stopped: stoppedBecause(policy) ?? frozenBecause(policy) ?? recalledBecause(recalls.get(move.key)),
         },
         policy.kind === "valid" ? budgets.removal(policy, move.pool) : NO_REMOVAL,
@@ -146,6 +166,7 @@ export function createActuator(options: {
   async function record(ended: readonly Done[], context: ActContext): Promise<readonly Done[]> {
     for (const done of ended) {
       pauses.note(done.move.key, done.outcome, context);
+      if (done.outcome.kind !== "unsettled") late.ended(done.move.key);
       logDone(context.log, done);
     }
     await inParallel(

@@ -10,6 +10,7 @@ import { AppError } from "../../shared/runtime/errors.ts";
 import type { KubeClient } from "../../shared/runtime/kube/client.ts";
 import type { Log } from "../../shared/runtime/log.ts";
 import type { NodeGroup } from "../cloud/group.ts";
+import type { Capped } from "../cloud/scale/capped.ts";
 import type { PolicyInput } from "../decide/snapshot.ts";
 
 export type ValidPolicy = Extract<PolicyInput, { kind: "valid" }>;
@@ -23,14 +24,18 @@ export interface ActContext {
   readonly groupOf: (policy: ValidPolicy, pool: string) => NodeGroup | null;
   /** What an error of a growth says of the pool or of the cloud's stock; undefined where it says nothing of either. */
   readonly launchFailureOf: (error: unknown) => LaunchFailureKind | undefined;
+  /** Groups whose own limits we lowered, also those that no policy names any more. Absent: none are looked for. */
+  readonly capped?: Capped;
   readonly drainTimeoutMs: Millis;
   /**
    * How long the pools of a policy whose groups refuse nothing are still left alone, because a call of the leader before
    * may be on its way; 0: not at all.
    */
   readonly quietMs: (policy: string) => Millis;
-  /** For so long after an intent was written its call may still take effect, although nobody waits for it any more. */
+  /** For so long after we have given up a call it may still take effect. */
   readonly maybeMs: Millis;
+  /** For so long from now what leaders before us have sent may still take effect; 0: not any more. */
+  readonly inheritedMs: () => Millis;
   /** Limits of one call, made anew for each. @throws AppError unavailable when leadership has ended. */
   readonly call: () => CallLimits;
 }

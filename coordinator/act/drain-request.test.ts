@@ -55,6 +55,7 @@ function aContext(client: KubeClient): ActContext {
     groupOf: () => null,
     drainTimeoutMs: millis(1_000),
     maybeMs: millis(0),
+    inheritedMs: () => millis(0),
     launchFailureOf,
     quietMs: () => millis(0),
     call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),

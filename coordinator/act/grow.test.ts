@@ -36,6 +36,7 @@ function aContext(): ActContext {
     groupOf: () => null,
     drainTimeoutMs: millis(1_000),
     maybeMs: millis(0),
+    inheritedMs: () => millis(0),
     launchFailureOf,
     quietMs: () => millis(0),
     call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),

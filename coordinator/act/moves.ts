@@ -65,6 +65,17 @@ export function inFlight(move: MoveState): boolean {
   return move.phase === "intended" || move.phase === "draining";
 }
 
+/**
+ * Whether nobody knows yet how a growth of the pool ended. Its end is told by the size alone, so that until then
+ * nothing else may change that: one who adds would take its node for his own, one who lowers would hide it.
+ */
+export function isGrowing(moves: readonly MoveState[], pool: string): boolean {
+  return moves.some(
+    (move) =>
+      move.pool === pool && move.phase === "intended" && (move.kind === "grow" || move.kind === "replace"),
+  );
+}
+
 /** A removal that was begun, whose node may still be here. Its marks stand, and it must not be chosen again. */
 export function isUnderWay(move: MoveState, now: EpochMs): boolean {
   if (move.kind !== "shrink" && move.kind !== "release") return false;

@@ -1,9 +1,10 @@
-// The calls of moves whose intent is on record: one move, one call of its group. Places that no machine fills have no
-// names, so that those of a pool go with one call for all. How each ended is handed back, never written here.
+// The calls of moves whose intent is on record: one call for each member that goes, and one for all that only change a
+// pool's number, by growing it or by giving back places that no machine fills. How each ended is handed back, never
+// written here.
 
 import { describe } from "../../shared/runtime/errors.ts";
 import type { NodeGroup } from "../cloud/group.ts";
-import type { Shrink } from "../decide/plan.ts";
+import type { Grow, Release, Replace, Shrink } from "../decide/plan.ts";
 import type { PolicyInput } from "../decide/snapshot.ts";
 import type { Budgets } from "./budget.ts";
 import { cancelPlaces } from "./cancel.ts";
@@ -12,7 +13,8 @@ import { doneOf } from "./done.ts";
 import type { Done } from "./done.ts";
 import { requestDrain } from "./drain-request.ts";
 import { attempt, launchFailedBy } from "./failure.ts";
-import { grow } from "./grow.ts";
+import type { Failed } from "./failure.ts";
+import { growTogether } from "./grow-together.ts";
 import type { Intended, Outcome } from "./moves.ts";
 import { inParallel, PROVIDER_CALLS } from "./parallel.ts";
 import { removeEmpty, takeInstance } from "./shrink.ts";
@@ -24,7 +26,7 @@ interface Parts {
   readonly context: ActContext;
 }
 
-/** In the order of the moves, but for places, which stand with the first of their pool. */
+/** In the order of the moves, but for those that share a call, which stand with the first of their pool. */
 export async function perform(moves: readonly Intended[], parts: Parts): Promise<readonly Done[]> {
   const calls = [...Map.groupBy(moves.entries(), ([index, move]) => callOf(move, index)).values()];
   const ended = await inParallel(calls, PROVIDER_CALLS, async (call) => {
@@ -41,8 +43,14 @@ export async function perform(moves: readonly Intended[], parts: Parts): Promise
 const UNKNOWN: Outcome = { kind: "unsettled", detail: "the call said nothing of it" };
 const NOT_VALID: Outcome = { kind: "failed", detail: "the policy is not valid" };
 
-function callOf({ placeholder, policy, pool }: Intended, index: number): string {
+function callOf(move: Intended, index: number): string {
+  const { placeholder, policy, pool } = move;
+  if (isGrowth(move)) return `growth of ${policy}/${pool}`;
   return placeholder === true ? `places of ${policy}/${pool}` : String(index);
+}
+
+function isGrowth(move: Intended): move is Intended & (Grow | Replace) {
+  return move.kind === "grow" || move.kind === "replace";
 }
 
 /** Of moves of one pool that are one call. */
@@ -54,6 +62,7 @@ async function outcomesOf(moves: readonly Intended[], parts: Parts): Promise<rea
   const group = parts.context.groupOf(policy, first.pool);
   if (group === null) return moves.map(() => ({ kind: "failed", detail: "the pool has no group" }));
   try {
+    if (isGrowth(first)) return await growthOf(moves.filter(isGrowth), group, policy, parts);
     return first.placeholder === true
       ? await placesOf(moves, group, policy, parts)
       : [await one(first, group, policy, parts)];
@@ -62,6 +71,19 @@ async function outcomesOf(moves: readonly Intended[], parts: Parts): Promise<rea
     if (!(error instanceof Error) || error.name !== "AbortError") throw error;
     return moves.map(() => ({ kind: "unsettled", detail: describe(error) }));
   }
+}
+
+async function growthOf(
+  moves: readonly (Grow | Replace)[],
+  group: NodeGroup,
+  policy: ValidPolicy,
+  { budgets, context }: Parts,
+): Promise<readonly Outcome[]> {
+  return await attemptAll(
+    moves,
+    async () => await growTogether(moves, group, budgets.growth(policy, moves[0]?.pool ?? ""), context),
+    (error) => launchFailedBy(error, context),
+  );
 }
 
 async function placesOf(
@@ -73,27 +95,33 @@ async function placesOf(
   const places = moves.map((move) =>
     "disruption" in move && move.disruption !== undefined ? { disruption: move.disruption } : {},
   );
+  return await attemptAll(
+    moves,
+    async () => await cancelPlaces(places, group, budgets.removal(policy, moves[0]?.pool ?? ""), context),
+  );
+}
+
+/** `attempt` for a call of several moves. */
+async function attemptAll(
+  moves: readonly unknown[],
+  action: () => Promise<readonly Outcome[]>,
+  failed?: (error: unknown) => Failed,
+): Promise<readonly Outcome[]> {
   let outcomes: readonly Outcome[] = [];
-  const failed = await attempt(async () => {
-    outcomes = await cancelPlaces(places, group, budgets.removal(policy, moves[0]?.pool ?? ""), context);
+  const outcome = await attempt(async () => {
+    outcomes = await action();
     return outcomes[0] ?? UNKNOWN;
-  });
-  return outcomes.length > 0 ? outcomes : moves.map(() => failed);
+  }, failed);
+  return outcomes.length > 0 ? outcomes : moves.map(() => outcome);
 }
 
 async function one(
-  move: Intended,
+  move: Release | Shrink,
   group: NodeGroup,
   policy: ValidPolicy,
   { budgets, context }: Parts,
 ): Promise<Outcome> {
   switch (move.kind) {
-    case "grow":
-    case "replace":
-      return await attempt(
-        async () => await grow(move, group, budgets.growth(policy, move.pool), context),
-        (error) => launchFailedBy(error, context),
-      );
     case "release": {
       // Without a cause of ours it is the cloud that takes it.
       const how = move.disruption === undefined ? "release" : "remove";

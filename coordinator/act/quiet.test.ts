@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { millis } from "../../shared/model/units.ts";
 import type { Predecessor } from "../../shared/runtime/kube/lease-record.ts";
 import { createFakeClock } from "../../test/build/clock.ts";
-import { quietAfter } from "./quiet.ts";
+import { inheritedAfter, quietAfter } from "./quiet.ts";
 
 const SILENT: Predecessor = { kind: "silent", identity: "other", lastSeenMs: millis(0) };
 
@@ -15,6 +15,23 @@ function aReign(predecessor: Predecessor, led: readonly string[] = ["old"]) {
   );
   return { clock, quietMs };
 }
+
+describe("inheritedAfter()", () => {
+  test.each([
+    [SILENT, 2_000],
+    [{ kind: "gave-back" }, 2_000],
+    [{ kind: "none" }, 12_000],
+  ] as const)("is over, after %j, when what was sent is carried out or never", async (predecessor, forMs) => {
+    const clock = createFakeClock();
+    const since = { predecessor, sinceMs: clock.monotonic() };
+    const inheritedMs = inheritedAfter(since, { clock, leaseMs: millis(10_000) });
+    expect(inheritedMs()).toBe(forMs);
+    await clock.advance(forMs - 1);
+    expect(inheritedMs()).toBe(1);
+    await clock.advance(1_000);
+    expect(inheritedMs()).toBe(0);
+  });
+});
 
 describe("quietAfter()", () => {
   test("waits for what was sent before a silent leader's lease ran out", async () => {

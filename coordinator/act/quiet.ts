@@ -18,15 +18,19 @@ import type { Millis } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import type { Leadership } from "../../shared/runtime/kube/lease.ts";
 
-/** What was sent before the lease's end is carried out by then, or never. */
-export const LATE_CALLS_MS = 2_000;
+/** What was sent is carried out so long after nobody waits for it any more, or never. */
+export const LATE_CALLS_MS = millis(2_000);
 
 /**
- * For so long after an intent was written its call may still take effect. A move reads its group and then calls, each
- * within the deadline of a call; what had been sent by then is late by no more than any.
+ * For how long what leaders before have sent may still take effect, at whatever group. Also one who gave the lease back
+ * may have cut off a call that was on its way (`lingering`).
  */
-export function maybeAfter(callDeadlineMs: Millis): Millis {
-  return millis(2 * callDeadlineMs + LATE_CALLS_MS);
+export function inheritedAfter(
+  { predecessor, sinceMs }: Pick<Leadership, "predecessor" | "sinceMs">,
+  { clock, leaseMs }: { readonly clock: Pick<Clock, "monotonic">; readonly leaseMs: Millis },
+): () => Millis {
+  const untilMs = sinceMs + Math.max(LATE_CALLS_MS, quietFor(predecessor.kind, leaseMs));
+  return () => millis(Math.max(0, untilMs - clock.monotonic()));
 }
 
 /**

@@ -27,6 +27,10 @@ export interface InFlight {
   readonly underNotice: boolean;
   /** Null when the policy no longer says how to reach it. */
   readonly group: NodeGroup | null;
+  /** Whether its call, given up by us or with the process that made it, could still be carried out as this cycle began. */
+  readonly mayStillHappen: boolean;
+  /** A growth of the pool is open (`isGrowing`). */
+  readonly growing: boolean;
   /** Why the policy must not act any more, or why this removal is called off; null when it goes on. */
   readonly stopped: string | null;
 }
@@ -45,25 +49,26 @@ export async function settle(
   return await settleRemoval(found, context);
 }
 
-/** Whether a call that was given up, by us or with the process that made it, can still be carried out. */
-function mayStillHappen({ at }: MoveState, { clock, maybeMs }: ActContext): boolean {
-  const intendedAt = parseInstant(at);
-  return intendedAt !== null && elapsed(intendedAt, clock.now()) < maybeMs;
-}
-
 /** What is still wanted is decided again, and the pool is none the worse for it. */
 function undone(size?: number): Outcome {
   const where = size === undefined ? "" : ` at size ${size}`;
   return { kind: "failed", detail: `found undone${where} after an interruption`, undone: true };
 }
 
-async function settleGrowth({ move, group }: InFlight, context: ActContext): Promise<Outcome | null> {
+async function settleGrowth(
+  { move, group, mayStillHappen }: InFlight,
+  context: ActContext,
+): Promise<Outcome | null> {
   if (group === null) return { kind: "failed", detail: "the pool has no group any more" };
   const size = await sizeOf(group, context);
   if (typeof size === "string") return { kind: "failed", detail: size };
   if (size >= move.to)
     return { kind: "applied", from: move.from, to: move.to, detail: "found done after an interruption" };
-  return mayStillHappen(move, context) ? null : undone(size);
+  if (mayStillHappen) return null;
+  // Limits may have cut it at the call. What is there counts for the rate, whoever added it.
+  if (size > move.from)
+    return { kind: "applied", from: move.from, to: size, detail: "found done in part after an interruption" };
+  return undone(size);
 }
 
 /** In words when there is no such group any more: it will never tell. */
@@ -77,13 +82,16 @@ async function sizeOf(group: NodeGroup, context: ActContext): Promise<number | s
 }
 
 /** A place has no name that could be looked for: whether it was given back shows in the size alone. */
-async function settlePlace({ move, group }: InFlight, context: ActContext): Promise<Outcome | null> {
+async function settlePlace(
+  { move, group, mayStillHappen }: InFlight,
+  context: ActContext,
+): Promise<Outcome | null> {
   if (group === null) return { kind: "failed", detail: "the pool has no group any more" };
   const size = await sizeOf(group, context);
   if (typeof size === "string") return { kind: "failed", detail: size };
   if (size <= move.to)
     return { kind: "applied", from: move.from, to: move.to, detail: "found done after an interruption" };
-  return mayStillHappen(move, context) ? null : undone(size);
+  return mayStillHappen ? null : undone(size);
 }
 
 async function settleRemoval(found: InFlight, context: ActContext): Promise<Outcome | null> {
@@ -101,7 +109,7 @@ async function settleRemoval(found: InFlight, context: ActContext): Promise<Outc
       return { kind: "applied", from: move.from, to: move.to, detail: "found done after an interruption" };
     }
     // Opened now, the node could get pods that a removal which arrives late then ends.
-    if (mayStillHappen(move, context)) return null;
+    if (found.mayStillHappen) return null;
     await group.keepInstance(move.instance, context.call());
   }
 
@@ -140,10 +148,14 @@ async function settleDrain(
       await callOff(context, removal.node);
       return { kind: "failed", detail: progress.detail };
     case "drained": {
+      if (found.growing) return null;
       const outcome = await attempt(async () => await takeInstance(removal, group, budget, context));
       // A call that nobody saw the end of is looked at again; the node stays empty and closed meanwhile.
       if (outcome.kind === "unsettled") return null;
       if (outcome.kind === "failed") await callOff(context, removal.node);
+      // Nobody but us had a reason: a call of ours that was given up has been carried out.
+      if (outcome.kind === "reached")
+        return { kind: "applied", from: move.from, to: move.to, detail: "found done after an interruption" };
       return outcome;
     }
     default:

@@ -37,6 +37,7 @@ function parts({ client, world }: WorldClient) {
     groupOf: () => null,
     drainTimeoutMs: millis(1_000),
     maybeMs: millis(0),
+    inheritedMs: () => millis(0),
     launchFailureOf,
     quietMs: () => millis(0),
     call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),

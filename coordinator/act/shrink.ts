@@ -63,7 +63,32 @@ export async function takeInstance(
   how: "remove" | "release" = "remove",
 ): Promise<Outcome> {
   const take = how === "release" ? group.releaseInstance : group.removeInstance;
-  return await budget.inTurn(async () => await lower(move, { group, take }, budget, context));
+  return await budget.inTurn(async () => {
+    const left = how === "release" ? await releaseLeaving(move, group, budget, context) : null;
+    return left ?? (await lower(move, { group, take }, budget, context));
+  });
+}
+
+/** Of a member that another hand is ending and that the group would make anew. Null: it is none, or it is too late. */
+async function releaseLeaving(
+  move: Removal,
+  group: NodeGroup,
+  budget: RemovalBudget,
+  context: ActContext,
+): Promise<Outcome | null> {
+  if (group.releaseLeaving === undefined || (await group.contains(move.instance, context.call()))) return null;
+  const seen = await group.read(context.call());
+  if (!budget.take(seen.size, move.disruption)) return null;
+  try {
+    if (await group.releaseLeaving(move.instance, seen, context.call()))
+      return { kind: "applied", from: seen.size, to: seen.size - 1 };
+  } catch (error) {
+    if (isMaybeDone(kindOf(error))) return { kind: "unsettled", detail: describe(error) };
+    budget.giveBack();
+    return failedBy(error);
+  }
+  budget.giveBack();
+  return null;
 }
 
 async function lower(

@@ -56,6 +56,7 @@ function setup(made: WorldClient, agoMs = 0) {
     groupOf: () => null,
     drainTimeoutMs: millis(600_000),
     maybeMs: millis(0),
+    inheritedMs: () => millis(0),
     launchFailureOf,
     quietMs: () => millis(0),
     call: () => ({ signal: new AbortController().signal, deadlineMs: millis(2_000) }),
@@ -70,7 +71,8 @@ function setup(made: WorldClient, agoMs = 0) {
   const read = () => world.get("nodes", { name });
   const step = async (changes: Partial<InFlight> = {}) => {
     const node = { ...aNode(name), taints: read()?.spec?.taints ?? [] };
-    return await settle({ move, node, underNotice: false, group, stopped: null, ...changes }, YES, context);
+    const found = { move, node, underNotice: false, group, mayStillHappen: false, growing: false, stopped: null };
+    return await settle({ ...found, ...changes }, YES, context);
   };
   const asked = (): readonly string[] =>
     server.audit

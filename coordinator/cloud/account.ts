@@ -22,6 +22,8 @@ export type GroupLook =
       /** Whether `releaseInstance` leaves the machine running, so that it may be called at the notice. */
       readonly detaches: boolean;
       readonly members: readonly Member[];
+      /** providerIDs of machines that are in the group and fill no place of its size: set aside, or kept warm. */
+      readonly aside?: readonly string[];
       readonly template?: GroupTemplate;
       /** What an operator should know of the group's own settings, in words. */
       readonly mismatches: readonly string[];

@@ -4,6 +4,7 @@
 import { millis } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
+import { nextTurn } from "../../shared/runtime/stream.ts";
 import type { GroupLook } from "./account.ts";
 import type { CallOptions } from "./group.ts";
 import { within } from "./within.ts";
@@ -128,12 +129,6 @@ async function endOrPatience(round: Promise<unknown>, clock: Clock): Promise<voi
   const timer = new AbortController();
   await Promise.race([round, clock.sleep(PATIENCE_MS, timer.signal).catch(() => {})]);
   timer.abort("ended");
-}
-
-async function nextTurn(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    setImmediate(resolve);
-  });
 }
 
 function chunksOf<V>(values: readonly V[], size: number): readonly (readonly V[])[] {

@@ -41,6 +41,14 @@ export interface GroupState {
  *   It never ends a machine.
  * - `keepInstance` takes back what a `removeInstance` that nobody saw the end of may have left behind.
  * - `contains` tells whether the member still counts: false once it is gone or its removal has begun.
+ * - `releaseLeaving` is for groups that make the next machine at once for a member that another hand is ending: it lowers
+ *   the number by the place of such a member, whose end has begun and for which the number has not fallen, so that what
+ *   was made for it goes while it is no node yet. False: it is too late, or there is no such member, and nothing was done.
+ *   Whoever calls has not removed the member himself: the group does not remember whose hand it was.
+ * - `capAt` keeps the group's own limits at what is given, in one conditional write, and only where something else grows
+ *   the group and the policy says that its limits are ours. It never sets one above what stood there before us, which is
+ *   remembered on the group. It answers what it changed: nothing where all stands already. Giving back is not a matter of
+ *   the group, since its policy may be gone (scale/capped.ts).
  *
  * A member that is gone is `not-found`. A size under the group's own minimum or over its maximum is `refused`.
  * A `timeout` or `unavailable` from a write means "maybe done": read again before concluding anything.
@@ -58,6 +66,24 @@ export interface NodeGroup {
   cancelUnfilled(count: number, seen: GroupState, options: CallOptions): Promise<void>;
   keepInstance(id: string, options: CallOptions): Promise<void>;
   contains(id: string, options: CallOptions): Promise<boolean>;
+  releaseLeaving?(id: string, seen: GroupState, options: CallOptions): Promise<boolean>;
+  capAt?(cap: GroupCap, options: CallOptions): Promise<readonly CapChange[]>;
+}
+
+/** How large a group that something else grows may become. */
+export interface GroupCap {
+  /** For which policy: noted on the group, so that it is found when the policy is gone. */
+  readonly policy: string;
+  readonly nodes: number;
+  /** The same in GPUs, by resource. Absent: not known. */
+  readonly gpus?: Readonly<Record<string, number>>;
+}
+
+/** Null: no limit. */
+export interface CapChange {
+  readonly limit: string;
+  readonly from: string | null;
+  readonly to: string | null;
 }
 
 export interface CallOptions {

@@ -70,7 +70,7 @@ export function decideInFull(input: Snapshot): WorkedDecision {
   const moves = [...additions, ...releases, ...shrinking.moves];
   const holds = [...holdsOf(packing, moves, shrinking.stays), ...holdsOfUnreadable(snapshot.policies)];
   const unplaced = [...unplacedOf(packing), ...unreadable];
-  const caps = capsOf(packing, additions);
+  const caps = capsOf(fleet, packing.ledger, additions);
   return {
     plan: {
       at: snapshot.at,

@@ -6,6 +6,7 @@ import { policy, pool } from "../../test/build/policy.ts";
 import type { PolicyOptions } from "../../test/build/policy.ts";
 import { snapshot } from "../../test/build/snapshot.ts";
 import { allowedNow, removalRefusedNow } from "./recheck.ts";
+import type { Recheck } from "./recheck.ts";
 
 function allowed(spec: PolicyOptions, sizes: Readonly<Record<string, number>>, changedNow = 0): number {
   const only = policy({
@@ -64,13 +65,19 @@ describe("allowedNow() under caps", () => {
 });
 
 describe("removalRefusedNow()", () => {
-  const refused = (spec: PolicyOptions, size: number, changedNow = 0) => {
+  const refused = (
+    spec: PolicyOptions,
+    size: number,
+    changedNow = 0,
+    why: Pick<Recheck, "disruption"> = { disruption: "Idle" },
+  ) => {
     const only = policy({ pools: [pool("spot", { minSize: 1 })], ...spec });
     return removalRefusedNow({
       policy: only,
       pool: "spot",
       sizes: new Map([["spot", size]]),
       changedNow,
+      ...why,
       snapshot: snapshot({ policies: [only] }),
     });
   };
@@ -98,6 +105,11 @@ describe("removalRefusedNow()", () => {
     if (size < 5) expect(refused(spec, size + 1)).toBeNull();
   });
 
+  test("lets nodes of spot go where spot is switched off, and none come", () => {
+    expect(refused({ enableSpotInstances: false }, 5)).toBeNull();
+    expect(allowed({ enableSpotInstances: false }, { spot: 1, od: 1 })).toBe(0);
+  });
+
   test("is no minimum for what is ill, and all else for it too", () => {
     const only = policy({ pools: [pool("spot", { minSize: 1 })] });
     const ill = (of: typeof only) =>
@@ -121,5 +133,13 @@ describe("removalRefusedNow()", () => {
     };
     expect(refused(spec, 9)).toBeNull();
     expect(refused(spec, 9, 1)).toMatchObject({ code: "removal-rate", removed: 3, allowed: 3 });
+  });
+
+  test("is only a minimum where its cloud takes the machine, since its group would buy the next one beside ours", () => {
+    const taken = (spec: PolicyOptions, size: number) => refused(spec, size, 0, {});
+    expect(taken({ disruption: { freeze: true } }, 5)).toBeNull();
+    expect(taken({ maxPercentOrNodesRemoved: { nodes: 0, percent: 0 } }, 5)).toBeNull();
+    expect(taken({}, 1)).toEqual({ code: "at-minimum", scope: "pool", minimum: 1 });
+    expect(taken({ minNodes: 3 }, 3)?.code).toBe("at-minimum");
   });
 });

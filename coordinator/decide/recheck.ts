@@ -25,7 +25,7 @@ export interface Recheck {
   readonly sizes: ReadonlyMap<string, number>;
   /** Nodes that this cycle has added to the policy already; of a removal, those that it has taken away. */
   readonly changedNow: number;
-  /** Of a removal: why the node goes. */
+  /** Of a removal: why the node goes. Absent: its cloud takes it. */
   readonly disruption?: Disruption;
   readonly snapshot: Snapshot;
 }
@@ -36,6 +36,7 @@ export function allowedNow(recheck: Recheck): number {
   const asked = askedOf(recheck);
   if (asked === null) return 0;
   const { fleet, pool, schedules } = asked;
+  if (pool.blocked !== null) return 0;
   if (selfGrowthOf(pool) !== null || schedules.problemOf(pool.name) !== null) return 0;
   const all = sizesOf(fleet, pool, sizes);
   const usdPerHourOf = priceLookup(recheck.snapshot.prices);
@@ -59,7 +60,8 @@ export function removalRefusedNow(recheck: Recheck): Reason | null {
   if (asked === null) return { code: "size-unknown", detail: "the group's size at the time of the call" };
   const { fleet, pool, schedules } = asked;
   const { spec } = pool;
-  if (spec.disruption.freeze) return { code: "frozen" };
+  // Without a cause of ours its cloud takes it: what is refused here would be bought again by its group.
+  if (disruption !== undefined && spec.disruption.freeze) return { code: "frozen" };
   const problem = schedules.problemOf(pool.name);
   if (problem !== null) return problem;
   const left = sizeOf(pool, sizes) - 1;
@@ -74,6 +76,7 @@ export function removalRefusedNow(recheck: Recheck): Reason | null {
     const every = Math.max(spec.minNodes, schedules.floorOf(null)?.minimum ?? 0);
     if (all - 1 < every) return { code: "at-minimum", scope: "policy", minimum: every };
   }
+  if (disruption === undefined) return null;
   const removed = removedInWindow(pool.journal, fleet.at) + changedNow;
   return rateReached(spec, { removed, before: all + removed });
 }
@@ -107,7 +110,9 @@ function askedOf({ policy, pool: name, sizes, snapshot }: Recheck): Asked | null
   if (made === null) return null;
   const { fleet } = made;
   const pool = fleet.poolsById.get(poolId(policy.name, name));
-  if (pool === undefined || pool.blocked !== null || !isSize(sizes.get(name))) return null;
+  // A pool whose tier is switched off still loses nodes.
+  const isOurs = pool?.blocked === null || pool?.blocked.code === "spot-disabled";
+  if (pool === undefined || !isOurs || !isSize(sizes.get(name))) return null;
   const leads = leadsOf(fleet, pool.policy, made.memory);
   return { fleet, pool, schedules: scheduleState(pool.spec, fleet.at, leads) };
 }

@@ -108,6 +108,8 @@ export type GroupReading =
       readonly growsItself?: boolean;
       /** True: a member that its cloud is about to take can leave the group at the notice and run on to its end. */
       readonly detaches?: boolean;
+      /** True: for a member that another hand ends it makes the next one at once, unless that place is released. */
+      readonly replacesLeaving?: boolean;
     }
   | { readonly kind: "missing"; readonly detail: string }
   | { readonly kind: "unknown"; readonly detail: string };

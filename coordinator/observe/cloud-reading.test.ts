@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { epochMs } from "../../shared/model/units.ts";
 import type { Member } from "../cloud/account.ts";
-import { isMoving, readingOf, sharedMembers, strangers } from "./cloud-reading.ts";
+import { isMoving, readingOf, sharedMembers } from "./cloud-reading.ts";
 import type { SeenLook } from "./cloud-reading.ts";
 
 function look(members: readonly Member[], more: Partial<SeenLook> = {}): SeenLook {
@@ -121,40 +121,6 @@ describe("a group's reading", () => {
   });
 });
 
-describe("strangers", () => {
-  const node = (name: string, providerID: string | undefined, more = {}) => ({
-    name,
-    labels: { team: "a" },
-    cordoned: false,
-    ...(providerID === undefined ? {} : { providerID }),
-    ...more,
-  });
-  const told = (nodes: Parameters<typeof strangers>[1]): readonly string[] =>
-    strangers(look([A]), nodes, ({ team }) => team === "a");
-
-  test("are nodes that wear the pool's label and whose machine is not in its group", () => {
-    expect(told([node("n1", "aws:////i-0a"), node("n2", "aws:///us-west-2a/i-0b")])).toEqual([
-      "node n2 wears the pool's label, but its machine aws:///us-west-2a/i-0b is not in the pool's group",
-    ]);
-  });
-
-  test("are nodes whose providerID cannot be read", () => {
-    expect(told([node("n", "i-0a")])).toEqual([
-      'node n: its providerID "i-0a" cannot be read, so it counts as no member',
-    ]);
-  });
-
-  test("are not nodes without one yet, of another policy, or on their way out", () => {
-    expect(
-      told([
-        node("n1", undefined),
-        node("n2", "aws:////i-0b", { labels: { team: "b" } }),
-        node("n3", "aws:////i-0b", { cordoned: true }),
-      ]),
-    ).toEqual([]);
-  });
-});
-
 describe("members of two groups", () => {
   test("are told to each of them, placeholders left out", () => {
     const shared = sharedMembers([
@@ -164,8 +130,8 @@ describe("members of two groups", () => {
       ["w", { kind: "unknown", detail: "?" }],
     ]);
     expect([...shared]).toEqual([
-      ["x", ["instance i-0a is listed in the groups x and y"]],
-      ["y", ["instance i-0a is listed in the groups x and y"]],
+      ["x", ["instance i-0a is listed in the groups x and y: detach it from all but one"]],
+      ["y", ["instance i-0a is listed in the groups x and y: detach it from all but one"]],
     ]);
   });
 });

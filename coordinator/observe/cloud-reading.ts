@@ -5,7 +5,7 @@ import type { GroupLook, Member } from "../cloud/account.ts";
 import { providerIdKey } from "../cloud/provider-id.ts";
 import type { InstanceInput } from "../decide/snapshot.ts";
 import type { PoolReading } from "./groups.ts";
-import type { LabelledNode, NodeMachines } from "./node-machines.ts";
+import type { NodeMachines } from "./node-machines.ts";
 
 export type SeenLook = Extract<GroupLook, { readonly kind: "seen" }>;
 
@@ -59,32 +59,6 @@ export function isMoving(look: GroupLook, nodesOf: NodeMachines["nodesOf"]): boo
   );
 }
 
-/** Nodes that wear the pool's label and are no member of its group, but for one that goes: it may have been released. */
-export function strangers(
-  { members }: SeenLook,
-  nodes: readonly LabelledNode[],
-  isOurs: (labels: LabelledNode["labels"]) => boolean,
-): readonly string[] {
-  const ours = new Set(
-    members.flatMap(({ providerID }) => (providerID === undefined ? [] : [providerIdKey(providerID)])),
-  );
-  return nodes
-    .filter(({ labels, cordoned }) => !cordoned && isOurs(labels))
-    .flatMap(({ name, providerID }) => {
-      // Its cloud's controller sets it a moment after the node has come.
-      if (providerID === undefined) return [];
-      const key = providerIdKey(providerID);
-      if (key === null)
-        return [
-          `node ${name}: its providerID ${JSON.stringify(providerID)} cannot be read, so it counts as no member`,
-        ];
-      if (ours.has(key)) return [];
-      return [
-        `node ${name} wears the pool's label, but its machine ${providerID} is not in the pool's group`,
-      ];
-    });
-}
-
 /** Group → sentences about machines that stand in the lists of several groups of one account. */
 export function sharedMembers(
   looks: Iterable<readonly [string, GroupLook]>,
@@ -98,7 +72,7 @@ export function sharedMembers(
   const sentences = new Map<string, string[]>();
   for (const [id, groups] of groupsOf) {
     if (groups.length < 2) continue;
-    const sentence = `instance ${id} is listed in the groups ${groups.toSorted().join(" and ")}`;
+    const sentence = `instance ${id} is listed in the groups ${groups.toSorted().join(" and ")}: detach it from all but one`;
     for (const group of groups) sentences.set(group, [...(sentences.get(group) ?? []), sentence]);
   }
   return sentences;

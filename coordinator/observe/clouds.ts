@@ -13,10 +13,11 @@ import { accountKey, accountName, describeTarget, groupKey } from "../cloud/targ
 import type { CloudTarget } from "../cloud/target.ts";
 import { createAccountPoll } from "./account-poll.ts";
 import type { AccountPoll, Seen } from "./account-poll.ts";
-import { isMoving, readingOf, sharedMembers, strangers } from "./cloud-reading.ts";
+import { isMoving, readingOf, sharedMembers } from "./cloud-reading.ts";
 import type { PoolOf, SeenLook } from "./cloud-reading.ts";
 import type { GroupSource, PoolReading } from "./groups.ts";
 import type { NodeMachines } from "./node-machines.ts";
+import { createStrangers } from "./strangers.ts";
 
 export interface CloudsOptions {
   readonly accounts: Pick<Accounts, "account">;
@@ -45,6 +46,7 @@ const TOO_OLD_MS = 30_000;
 export function createClouds(options: CloudsOptions): CloudGroups {
   const { accounts, clock, machines } = options;
   const polls = new Map<string, { readonly name: string; readonly poll: AccountPoll }>();
+  const strangers = createStrangers(clock);
   /** By the answers of an account, so that a cycle at rest compares nothing. */
   const shared = new WeakMap<ReadonlyMap<string, Seen | null>, ReturnType<typeof sharedMembers>>();
 
@@ -87,7 +89,11 @@ export function createClouds(options: CloudsOptions): CloudGroups {
     const foreign =
       of === undefined
         ? []
-        : strangers(look, machines.labelled(of.pool), (labels) => matchesLabels(labels, of.nodeSelector));
+        : strangers.of(
+            JSON.stringify([accountKey(target), groupKey(target)]),
+            look,
+            machines.labelled(of.pool).filter(({ labels }) => matchesLabels(labels, of.nodeSelector)),
+          );
     return readingOf(look, { nodesOf: machines.nodesOf, isNodeReady: options.isNodeReady }, [
       ...(sharedIn(poll.all()).get(groupKey(target)) ?? []),
       ...foreign,

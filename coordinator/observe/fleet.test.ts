@@ -13,12 +13,13 @@ import { createFleet, digestOf, MAX_DIGESTS } from "./fleet.ts";
 const START = Date.UTC(2026, 5, 1);
 
 function aFleet() {
-  const state = { now: START, refused: [] as string[], turns: [] as string[] };
+  const state = { now: START, refused: [] as string[], turns: [] as string[], ages: [] as number[] };
   const fleet = createFleet({
     now: () => epochMs(state.now),
     subjectRoot: SUBJECT_ROOT,
     onRefused: (code) => state.refused.push(code),
     onTurn: (node) => state.turns.push(node),
+    onAge: (ms) => state.ages.push(ms),
   });
   const send = (report: GpuReport, subject = subjectFor("report", report.node)): void =>
     fleet.accept(subject, encode<"report">(report));
@@ -39,6 +40,12 @@ describe("createFleet()", () => {
       gpus: [{ mean60: 0.25 }],
       since: [{ at: START, busiest: 0.25, peak: 0.25, coverage: 1 }],
     });
+  });
+
+  test("tells how old each report was, by two clocks and so never less than nothing", () => {
+    const { state, send } = aFleet();
+    for (const ageMs of [40, 0, -3_000]) send(aReport("n1", { at: START - ageMs }));
+    expect(state.ages).toEqual([40, 0, 0]);
   });
 
   test("reads a report that leaves out what can be filled in", () => {

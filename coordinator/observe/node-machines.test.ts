@@ -36,7 +36,7 @@ describe("machines of nodes", () => {
   test("follow what happens to nodes, and a providerID that comes late is worth a cycle", () => {
     const { cluster, news } = observed({ nodes: [node("a", undefined, POOL)] });
     const [nodes] = cluster.watches;
-    expect(cluster.machines.labelled("spot")).toEqual([{ name: "a", labels: POOL, cordoned: false }]);
+    expect(cluster.machines.labelled("spot")).toEqual([{ name: "a", labels: POOL, going: false }]);
     nodes.store.apply({ kind: "put", object: node("a", "kwok://a", POOL) });
     expect(news).toEqual(["other"]);
     expect(cluster.machines.nodesOf("kwok://a")).toEqual(["a"]);
@@ -46,8 +46,14 @@ describe("machines of nodes", () => {
       object: { ...cordoned, spec: { ...cordoned.spec, unschedulable: true } },
     });
     expect(cluster.machines.labelled("spot")).toEqual([
-      { name: "a", labels: POOL, providerID: "kwok://a", cordoned: true },
+      { name: "a", labels: POOL, providerID: "kwok://a", going: true },
     ]);
+    const annotations = { "gpu-autoscaler.io/spot-interruption-source": "aws" };
+    nodes.store.apply({
+      kind: "put",
+      object: { ...cordoned, metadata: { ...cordoned.metadata, annotations } },
+    });
+    expect(cluster.machines.labelled("spot")).toMatchObject([{ name: "a", going: true }]);
     nodes.store.apply({ kind: "gone", object: cordoned });
     expect(cluster.machines.nodesOf("kwok://a")).toEqual([]);
     expect(cluster.machines.labelled("spot")).toEqual([]);

@@ -2,6 +2,7 @@
 // are joined to. Made from the store when it is asked for and kept until a node changes. It judges no readiness.
 
 import type { Node } from "../../shared/model/kube.ts";
+import { NODE_ANNOTATION } from "../../shared/model/names.ts";
 import { poolLabelOf } from "../../shared/model/node.ts";
 import { providerIdKey } from "../cloud/provider-id.ts";
 
@@ -20,8 +21,8 @@ export interface LabelledNode {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly providerID?: string;
-  /** Nothing new may be placed on it: it is cordoned, as one that goes is. */
-  readonly cordoned: boolean;
+  /** It is cordoned or under notice, as one that goes is. */
+  readonly going: boolean;
 }
 
 interface Index {
@@ -55,13 +56,16 @@ export function createNodeMachines(store: {
       (indexed().byPool.get(pool) ?? []).map((node) => {
         const { name, labels = {} } = node.metadata;
         const providerID = saidBy(node);
-        const cordoned = node.spec?.unschedulable === true;
-        return { name, labels, cordoned, ...(providerID === undefined ? {} : { providerID }) };
+        return { name, labels, going: isGoing(node), ...(providerID === undefined ? {} : { providerID }) };
       }),
     changed: () => {
       index = null;
     },
   };
+}
+
+function isGoing({ metadata: { annotations = {} }, spec = {} }: Node): boolean {
+  return spec.unschedulable === true || annotations[NODE_ANNOTATION.interruptionSource] !== undefined;
 }
 
 /** An empty one is one that nobody has set yet. */

@@ -132,7 +132,8 @@ function sizeOf(pool: NodePool, claims: readonly NodeClaim[], now: EpochMs): Gro
   }
   const alive = new Set(live.map(({ metadata }) => metadata.uid));
   const owed = notesOf(pool).filter((note) => !isOld(note, now) && !alive.has(note.uid)).length;
-  return { kind: "known", size: Math.max(0, replicas - owed), chosenRemoval: true, ...bounds };
+  const size = Math.max(0, replicas - owed);
+  return { kind: "known", size, chosenRemoval: true, replacesLeaving: true, ...bounds };
 }
 
 /** What of the object itself stands against its size. */

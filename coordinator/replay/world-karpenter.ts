@@ -24,6 +24,8 @@ export interface Karpenter extends Part {
   addPool(shape: NodePoolShape): void;
   /** As a DELETE of a NodeClaim: its node is drained, then both go. */
   deleteClaim(name: string): void;
+  /** The node's cloud has said that it will take it. */
+  noticed(node: string): void;
   /** False: the node is none of its own. */
   takeNode(node: string): boolean;
   /** False: it has no such pool. */
@@ -158,6 +160,11 @@ export function createKarpenter(core: Core, index: NodeIndex, kubelet: Kubelet):
     deleteClaim: (name) => {
       const claim = core.store.get("nodeclaims", name);
       if (claim !== undefined) beginDeletion(claim, "direct");
+    },
+    noticed: (node) => {
+      const claim = [...core.store.list("nodeclaims")].find(({ status }) => status?.nodeName === node);
+      if (claim !== undefined && pools.get(poolOf(claim))?.shape.deletesAtNotice === true)
+        beginDeletion(claim, "direct");
     },
     takeNode: (name) => {
       const claim = [...core.store.list("nodeclaims")].find(({ status }) => status?.nodeName === name);

@@ -41,6 +41,8 @@ export type MachinePoolShape = Omit<PoolShape, "bootFailureRate" | "onInterrupt"
 export interface NodePoolShape extends Omit<MachinePoolShape, "namespace"> {
   /** `limits.nodes` */
   readonly nodeLimit?: number;
+  /** Whether its provider's own interruption controller deletes a claim at the notice, as with a queue of such notices. */
+  readonly deletesAtNotice?: boolean;
   /** Of a dynamic one: how many NodeClaims it begins with, as if pods had asked for them. */
   readonly claims?: number;
 }

@@ -270,14 +270,16 @@ export function createWorld(options: WorldOptions): World {
     addDaemonSet: (spec) => then(nodes.addDaemonSet(spec)),
     openJobs: () => workloads.openJobs(),
     clouds: settledClouds(clouds, then),
-    interrupt: (node, at) =>
+    interrupt: (node, at) => {
+      karpenter.noticed(node);
       then(
         core.schedule(at, () => {
           const taken =
             clouds.takeNode(node) || machinePools.takeNode(node) || karpenter.takeNode(node);
           if (!taken) machines.interrupt(node);
         }),
-      ),
+      );
+    },
     setCapacity: (pool, max, refusal) => {
       const known = machinePools.setCapacity(pool, max) || karpenter.setCapacity(pool, max, refusal);
       if (!known) machines.setCapacity(pool, max, refusal);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 
 import { describe, expect, test } from "vitest";
 
-import { decode, encode, MAX_MESSAGE_BYTES } from "./codec.ts";
+import { decode, decodeGist, encode, MAX_MESSAGE_BYTES } from "./codec.ts";
 import type { GpuReport } from "./gpu-report.ts";
 import type { MessageKind } from "./subjects.ts";
 import { parseSubject } from "./subjects.ts";
@@ -58,6 +58,25 @@ describe("decode()", () => {
     ["more bytes than any message needs", subject, new Uint8Array(MAX_MESSAGE_BYTES + 1), "too-large"],
   ])("refuses %s", (_, on, data, code) => {
     expect(decode("report", on, data)).toMatchObject({ kind: "refused", code });
+    expect(decodeGist(on, data)).toEqual(decode("report", on, data));
+  });
+
+  test("reads a report's gist also where something else in it is wrong", () => {
+    const { gpus, ...rest } = message as unknown as GpuReport;
+    const wrong = bytes({
+      ...rest,
+      seq: "x",
+      gpus: gpus.map((gpu) => ({ ...gpu, powerWatts: "many", index: -1 })),
+    });
+    expect(decode("report", subject, wrong)).toMatchObject({ kind: "refused", code: "malformed" });
+    expect(decodeGist(subject, wrong)).toMatchObject({
+      kind: "message",
+      message: {
+        node: rest.node,
+        source: rest.source,
+        gpus: gpus.map(({ uuid, utilization: { w10, w60 } }) => ({ uuid, utilization: { w10, w60 } })),
+      },
+    });
   });
 
   test("says what it knows, and who has to be upgraded first", () => {

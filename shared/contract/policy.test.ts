@@ -132,6 +132,26 @@ describe("parsePolicy()", () => {
       "spec.nodePools.0.capacityType: is required",
     ],
     [
+      "limits to be managed of something that has none",
+      {
+        nodePools: [
+          {
+            name: "a",
+            capacityType: "spot",
+            group: {
+              scale: {
+                apiVersion: "cluster.x-k8s.io/v1beta1",
+                kind: "MachineDeployment",
+                name: "a",
+                manageLimits: true,
+              },
+            },
+          },
+        ],
+      },
+      "spec.nodePools.0.group.scale.manageLimits: true is only for a NodePool of karpenter.sh, and the group is a MachineDeployment of cluster.x-k8s.io/v1beta1; leave it out",
+    ],
+    [
       "two pools of one name",
       {
         nodePools: [

@@ -89,6 +89,7 @@ export type Reason =
   | { readonly code: "group-maximum"; readonly group: number; readonly maximum: number }
   | { readonly code: "group-minimum"; readonly group: number; readonly minimum: number }
   | { readonly code: "group-grows-itself"; readonly pool: string }
+  | { readonly code: "group-refills"; readonly node: string }
   | {
       readonly code: "rate-limit";
       readonly added: number;
@@ -405,6 +406,7 @@ export const REASON_SEVERITY = {
   "group-maximum": "attention",
   "group-minimum": "attention",
   "group-grows-itself": "normal",
+  "group-refills": "normal",
   "rate-limit": "attention",
   "no-group": "attention",
   "group-missing": "attention",

@@ -69,6 +69,13 @@ export function createPulse(clock: Clock): Pulse {
   };
 }
 
+/** Lets what is ready run, messages and answers above all, before whoever works on goes on. */
+export async function nextTurn(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 /** Said once: without a reason each wake-up would make an error with a stack. */
 const WOKEN = "woken";
 

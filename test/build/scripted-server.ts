@@ -4,7 +4,7 @@
 import http from "node:http";
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import https from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 
 export interface ScriptedRequest {
   readonly method: string;
@@ -84,7 +84,7 @@ export async function startScriptedServer(
           { ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true },
           onRequest,
         );
-  server.on("connection", (socket) => {
+  server.on("connection", (socket: Socket) => {
     connections++;
     socket.once("close", () => {
       closed++;

@@ -25,6 +25,8 @@ import type { Trouble } from "../world/cloud/trouble.ts";
 
 const GROUPS = ["a", "b"];
 const STEPS = 150;
+/** Seconds each. A dozen others went well when this was written. */
+const SEEDS = [1, 2];
 const ANSWERED = { signal: new AbortController().signal, deadlineMs: millis(30_000) };
 const MAYBE_DONE = ["timeout", "unavailable"];
 
@@ -265,9 +267,7 @@ const STAGES: readonly (readonly [string, MakeStage])[] = [
 test.each(STAGES)(
   "%s: writes do what they say and nothing else",
   async (name, make) => {
-    const seed = Number(process.env["SEED"] ?? 1);
-    const seeds = Array.from({ length: Number(process.env["SEEDS"] ?? 2) }, (_, at) => seed + at);
-    for (const each of seeds) {
+    for (const each of SEEDS) {
       const said: string[] = [];
       await using stage = await make(each);
       await stage.advance(120_000);

@@ -59,7 +59,9 @@ export async function playCell(cell: Cell, openStand: OpenStand): Promise<Verdic
   });
   const stand = await openStand(scene);
   const env = { GPUAS_CALL_DEADLINE: CALL_DEADLINE, ...stand.env };
-  const play = await prepare(cell.deed, scene, stand);
+  // What the provider has made in between and is a node already stays until a decision finds it empty.
+  const spare = stand.spare?.(cell) ?? 0;
+  const play = await prepare(cell.deed, scene, stand, spare);
 
   // 1. The leader, a rival where the cell has one, and the trap.
   const first = await scene.coordinator({ env: { ...env, POD_NAME: "first" } });
@@ -86,7 +88,7 @@ export async function playCell(cell: Cell, openStand: OpenStand): Promise<Verdic
     faults.push(`it does not come to its end: ${error instanceof Error ? error.message.slice(0, 1500) : ""}`);
   }
   await untilCyclesPass(second, 3, scene);
-  faults.push(...faultsOf(play, scene, stand, stand.spare?.(cell) ?? 0));
+  faults.push(...faultsOf(play, scene, stand, spare));
   if (cycles > MOST_CYCLES) faults.push(`it took ${cycles} cycles to settle what was open`);
   return { cell: `${stand.name}: ${nameOfCell(cell)}`, hit: trap.hit(), cycles, faults };
 }
@@ -100,7 +102,7 @@ interface Play {
   readonly desired: Readonly<Record<string, number>>;
 }
 
-async function prepare(deed: Deed, scene: Scene, stand: Stand): Promise<Play> {
+async function prepare(deed: Deed, scene: Scene, stand: Stand, spare: number): Promise<Play> {
   const policy = (overrides: Readonly<Record<string, unknown>> = {}): void =>
     scene.policy(
       policySpec(
@@ -171,8 +173,9 @@ async function prepare(deed: Deed, scene: Scene, stand: Stand): Promise<Play> {
           scene.also(async () => await Promise.resolve(clearTimeout(timer)));
         },
         isDone: () =>
-          nodesOf(POOL).length === 0 &&
-          stand.desired(POOL) === 0 &&
+          nodesOf(POOL).length <= spare &&
+          stand.desired(POOL) <= spare &&
+          !nodesOf(POOL).includes(node) &&
           stand.desired(OTHER) === 1 &&
           runs() === 1,
         made: { [POOL]: 1, [OTHER]: 1 },
@@ -320,7 +323,7 @@ function faultsOf(play: Play, scene: Scene, stand: Stand, spare: number): readon
     if (stand.made(pool) < most || stand.made(pool) > most + spare)
       faults.push(`group ${pool} was given ${stand.made(pool)} machines, not ${most}`);
   for (const [pool, size] of Object.entries(play.desired))
-    if (stand.desired(pool) !== size)
+    if (stand.desired(pool) < size || stand.desired(pool) > size + spare)
       faults.push(`group ${pool} has size ${stand.desired(pool)}, not ${size}`);
   faults.push(...stand.forgotten().map((id) => `machine ${id} runs and nobody accounts for it`));
   for (const { metadata, spec } of scene.world.list("nodes")) {

@@ -71,8 +71,9 @@ function planOf(input: Snapshot, decisions = 1): Plan {
 }
 
 /** What is done, without what is said of it. */
-function doings({ moves, unplaced }: Plan): unknown {
+function doings({ moves, unplaced, caps = [] }: Plan): unknown {
   return {
+    caps,
     moves: moves.map((move) => [
       move.kind,
       move.policy,

@@ -16,7 +16,7 @@ import { buildReport } from "../../agent/publish/reports.ts";
 import { createSight } from "../../agent/sight.ts";
 import { FRESH_COVERAGE } from "../../coordinator/decide/fleet/fresh.ts";
 import { digestOf } from "../../coordinator/observe/fleet.ts";
-import { decode, MAX_MESSAGE_BYTES } from "../../shared/contract/codec.ts";
+import { decode, decodeGist, MAX_MESSAGE_BYTES } from "../../shared/contract/codec.ts";
 import type { GpuReport } from "../../shared/contract/gpu-report.ts";
 import { nodeDetailSchema } from "../../shared/contract/node-detail.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
@@ -215,6 +215,19 @@ function readBack(report: GpuReport): GpuReport {
   expect(data.byteLength).toBeLessThanOrEqual(MAX_MESSAGE_BYTES);
   const read = decode("report", SUBJECT, data);
   if (read.kind !== "message") throw new Error(read.detail);
+  const { message } = read;
+  expect(decodeGist(SUBJECT, data)).toMatchObject({
+    kind: "message",
+    message: {
+      at: message.at,
+      source: message.source,
+      gpus: message.gpus.map(({ uuid, state, utilization: { w10, w60 } }) => ({
+        uuid,
+        ...(state === "present" ? {} : { state }),
+        utilization: { w10, w60 },
+      })),
+    },
+  });
   const bare = (of: GpuReport): GpuReport => ({
     ...of,
     unsupported: undefined,

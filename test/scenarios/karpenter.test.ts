@@ -3,8 +3,16 @@
 
 import { expect, test } from "vitest";
 
-import { KARPENTER } from "../../shared/model/names.ts";
-import { millis } from "../../shared/model/units.ts";
+import { encode } from "../../shared/contract/codec.ts";
+import type { NoticeMessage } from "../../shared/contract/notice.ts";
+import { noticeMessageId } from "../../shared/contract/notice.ts";
+import { subjectFor } from "../../shared/contract/subjects.ts";
+import { GPU_RESOURCE, KARPENTER } from "../../shared/model/names.ts";
+import { seededRandom } from "../../shared/model/random.ts";
+import { after, millis } from "../../shared/model/units.ts";
+import { systemClock } from "../../shared/runtime/clock.ts";
+import { createLogSink } from "../../shared/runtime/log.ts";
+import { connectNats } from "../../shared/runtime/nats.ts";
 import { aQuickPool, openScene, policySpec, poolSpec } from "../build/scene.ts";
 import type { Scene } from "../build/scene.ts";
 
@@ -50,6 +58,28 @@ test("a static NodePool is not asked for more than its own limit allows", async 
   expect(sizeOf(scene)).toBe(4);
 });
 
+test("a NodePool that follows pods is held at what its policy allows, and gets its limit back from whoever leads", async () => {
+  const { namespace: _, ...shape } = aQuickPool({ name: "gpu" });
+  await using scene = await openScene({ pools: [], nodePools: [{ ...shape, claims: 2, nodeLimit: 10 }] });
+  const nodePool = () => scene.world.get("nodepools", { name: "gpu" });
+  const managed = { scale: { ...GROUP.scale, manageLimits: true } };
+  const held = (maxSize: number) =>
+    policySpec([poolSpec("gpu", { group: managed, maxSize, instanceTypes: ["gpu-8x"] })]);
+  scene.policy(held(3));
+  const first = await scene.coordinator();
+  await scene.until(() => nodePool()?.spec?.limits?.["nodes"] === "3");
+  expect(nodePool()?.spec?.limits).toEqual({ nodes: "3", [GPU_RESOURCE]: "24" });
+  scene.policy(held(5));
+  await scene.until(() => nodePool()?.spec?.limits?.["nodes"] === "5");
+
+  await first.kill();
+  scene.server.change((world) => void world.remove("autoscalingpolicies", { name: "gpus" }));
+  await scene.coordinator();
+  await scene.until(() => nodePool()?.spec?.limits?.["nodes"] === "10");
+  expect(nodePool()?.spec?.limits).toEqual({ nodes: "10" });
+  expect(nodePool()?.metadata.annotations ?? {}).toEqual({});
+});
+
 test.each([
   // The next leader finds an open place and lowers the number.
   ["has not been bought yet", 1, 1],
@@ -91,3 +121,69 @@ test.each([
     expect(note).toEqual({});
   },
 );
+
+/** As the agent on the node says it. */
+async function announce(scene: Scene, node: string): Promise<void> {
+  const nats = connectNats({
+    servers: [scene.nats.url],
+    name: "test",
+    log: createLogSink().log,
+    clock: systemClock,
+    random: seededRandom(2),
+  });
+  scene.also(async () => await nats.close());
+  await nats.whenConnected(AbortSignal.timeout(5_000));
+  const seenAt = systemClock.now();
+  const notice: NoticeMessage = {
+    v: 1,
+    node,
+    id: `aws-${node}`,
+    phase: "seen",
+    source: "aws",
+    seenAt,
+    deadline: seenAt + 120_000,
+    replace: true,
+    pods: { low: 0, medium: 1, high: 0, system: 0 },
+  };
+  // The coordinator makes the stream; an agent tries again until it is there.
+  await scene.until(async () => {
+    await nats.publishEvent(subjectFor("notice", node), encode<"notice">(notice), noticeMessageId(notice));
+    return true;
+  });
+}
+
+test.each([
+  ["before we have bought the next one", "before"],
+  ["once we have bought the next one", "after"],
+] as const)("a notice is one new node, also where Karpenter deletes the claim %s", async (_, when) => {
+  const { namespace: __, ...shape } = aQuickPool({ name: "gpu", bootMs: millis(1_500) });
+  await using scene = await openScene({
+    pools: [],
+    nodePools: [{ ...shape, replicas: 1, nodeLimit: 4, deletesAtNotice: true }],
+  });
+  await scene.until(() => scene.world.list("nodes").length === 1);
+  const node = scene.world.list("nodes")[0]?.metadata.name ?? "";
+  const job = { id: "long", gpus: 8, durationMs: millis(600_000), exitAfterMs: millis(4_000) };
+  scene.server.change((world) => world.submitJob(job));
+  await scene.until(() => scene.world.list("pods").some(({ status }) => status?.phase === "Running"));
+  const windows = { emptySeconds: 300, idleSeconds: 600 };
+  scene.policy(policySpec([poolSpec("gpu", { group: GROUP, maxSize: 4 })], windows));
+  await scene.coordinator();
+  await scene.until(() => scene.status()?.pools.some(({ ready }) => ready === 1));
+  const interrupt = (): void =>
+    scene.server.change((world) => world.interrupt(node, after(world.now, millis(120_000))));
+
+  if (when === "before") interrupt();
+  await announce(scene, node);
+  if (when === "after") {
+    await scene.until(() => sizeOf(scene) === 2);
+    interrupt();
+  }
+  await scene.until(
+    () =>
+      scene.world.list("nodes").every(({ metadata }) => metadata.name !== node) &&
+      scene.world.list("pods").some(({ status }) => status?.phase === "Running"),
+  );
+  await scene.until(() => scene.world.list("nodeclaims").length === 1 && sizeOf(scene) === 1);
+  expect(scene.world.ledger.filter(({ kind }) => kind === "machine-joined")).toHaveLength(2);
+});

@@ -75,6 +75,7 @@ describe("look() of named groups", () => {
         expect.objectContaining({ id: "i-0b", state: "present" }),
         expect.objectContaining({ id: "i-0c", state: "leaving", providerID: "aws:///us-west-2a/i-0c" }),
       ],
+      aside: ["aws:///us-west-2a/i-0d", "aws:///us-west-2a/i-0e"],
       template: { instanceTypes: ["p4d.24xlarge", "p4de.24xlarge"] },
       mismatches: [
         "machines of a warm pool are not counted: i-0d",
@@ -211,6 +212,21 @@ describe("look() of named groups", () => {
     expect(kinds).toHaveLength(150);
     expect(new Set(kinds)).toEqual(new Set(["seen", "unknown"]));
   });
+});
+
+test("a call that nobody answers leaves its own groups unknown, and the others are seen", async () => {
+  const names = Array.from({ length: 150 }, (_, n) => `g-${n}`);
+  await using aws = await startScriptedAws({
+    DescribeAutoScalingGroups: (form) =>
+      [...form.values()].includes("g-149")
+        ? () => {}
+        : describing(...names.map((name) => awsGroup(name)))(form),
+  });
+  const looks = await aws.account.look(names, { ...ANY_CALL, deadlineMs: millis(1_000) });
+  expect(names.map((name) => looks.get(name)?.kind)).toEqual([
+    ...Array.from({ length: 100 }, () => "seen"),
+    ...Array.from({ length: 50 }, () => "unknown"),
+  ]);
 });
 
 describe("look() of groups by tags", () => {
@@ -458,6 +474,19 @@ describe("look() of a group that is short of machines", () => {
     expect(aws.asked("DescribeScalingActivities")).toHaveLength(4);
   });
 
+  test("is seen all the same, and in time, when nobody answers for its activities", async () => {
+    await using aws = await startScriptedAws({
+      DescribeAutoScalingGroups: describing(short),
+      DescribeScalingActivities: () => () => {},
+    });
+    const looks = await aws.account.look(["gpu"], { ...ANY_CALL, deadlineMs: millis(600) });
+    expect(looks.get("gpu")).toMatchObject({
+      kind: "seen",
+      state: { size: 4 },
+      mismatches: [expect.stringMatching(/^why machines do not come cannot be read: .* no answer within/)],
+    });
+  });
+
   test("is seen all the same when its activities cannot be read, and says so", async () => {
     await using aws = await startScriptedAws({
       DescribeAutoScalingGroups: describing(short),
@@ -611,8 +640,9 @@ describe("what the connection does", () => {
     await eventually(() => stream?.closed);
   });
 
-  test("credentials that come after the deadline send nothing late, neither a read nor a write", async () => {
-    const late = Promise.withResolvers<{ accessKeyId: string; secretAccessKey: string }>();
+  test("a write whose credentials come after its deadline is not sent late", async () => {
+    const renewed = Promise.withResolvers<void>();
+    let waits = false;
     let asked = 0;
     await using aws = await startScriptedAws(
       {
@@ -622,19 +652,23 @@ describe("what the connection does", () => {
       {
         credentials: async () => {
           asked++;
-          return await late.promise;
+          if (waits) await renewed.promise;
+          // So old that each call asks again.
+          return { accessKeyId: "key", secretAccessKey: "secret", expiration: new Date(0) };
         },
       },
     );
-    const soon = { ...ANY_CALL, deadlineMs: millis(100) };
-    await expect(aws.account.look(["gpu"], soon)).rejects.toMatchObject({ kind: "timeout" });
-    const growth = aws.account.group("gpu").resize(1, { size: 0, version: null }, soon);
+    const group = aws.account.group("gpu");
+    const state = await group.read(ANY_CALL);
+    const before = asked;
+    waits = true;
+    const growth = group.resize(1, state, { ...ANY_CALL, deadlineMs: millis(100) });
     await expect(growth).rejects.toMatchObject({ kind: "timeout" });
-    expect(asked).toBeGreaterThan(0);
-    late.resolve({ accessKeyId: "key", secretAccessKey: "secret" });
-    // What was waiting for the credentials goes before what is asked for now.
+    expect(asked).toBeGreaterThan(before);
+    renewed.resolve();
+    // What was waiting for the credentials would go before what is asked for now.
     await seen(aws, "gpu");
-    expect(aws.server.requests.map(({ form }) => form.get("Action"))).toEqual(["DescribeAutoScalingGroups"]);
+    expect(aws.asked("SetDesiredCapacity")).toEqual([]);
   });
 
   test("an account that is done with leaves no connection open", async () => {

@@ -1,6 +1,7 @@
 // One region of AWS with one set of credentials: looks at its Auto Scaling groups and hands out the NodeGroup of each.
 // The SDK is loaded when an account is made and not before. What is seen is kept elsewhere (observe/clouds.ts).
 
+import { millis } from "../../../shared/model/units.ts";
 import type { Millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import type { CloudAccount, GroupLook } from "../account.ts";
@@ -14,7 +15,7 @@ import type { Found } from "./find.ts";
 import { holdReason, sentencesOf } from "./fitness.ts";
 import { createLaunchWatch, NO_NEWS } from "./launch-watch.ts";
 import type { LaunchNews } from "./launch-watch.ts";
-import { membersOf } from "./members.ts";
+import { asideIn, membersOf } from "./members.ts";
 import { createAwsGroup } from "./node-group.ts";
 import { stateOf } from "./reading.ts";
 import type { AwsReading } from "./reading.ts";
@@ -39,6 +40,8 @@ export type AwsAccount = CloudAccount & Disposable;
 
 /** As many as one call reads. */
 const BATCH = 100;
+/** Of a look's time, what a single call of it may take. */
+const SILENT_CALL = 0.75;
 /** A hook that is still waited for after this is one that nobody completes. */
 const STUCK_MS = 10 * 60_000;
 
@@ -99,12 +102,14 @@ export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsA
     const detail = whyHold(reading);
     if (detail !== null) return { kind: "unknown", detail };
     const { template, problems } = templateOf(reading);
+    const aside = asideIn(reading);
     return {
       kind: "seen",
       state: stateOf(reading),
       chosenRemoval: true,
       detaches: true,
       members: membersOf(reading, launches),
+      ...(aside.length === 0 ? {} : { aside }),
       ...(template === undefined ? {} : { template }),
       mismatches: [
         ...sentencesOf(reading, stuckIn(reading)),
@@ -119,14 +124,18 @@ export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsA
     name: `aws ${region}`,
     look: async (keys, limits) =>
       await within(clock, limits, `look at ${keys.length} groups of AWS in ${region}`, async (signal) => {
-        const ends = { signal, deadlineMs: limits.deadlineMs };
+        // One call that nobody answers ends before the look does, and does not cost the others theirs.
+        const ends = { signal, deadlineMs: millis(limits.deadlineMs * SILENT_CALL) };
+        const endMs = clock.monotonic() + limits.deadlineMs;
         const found = [...(await find(keys, ends))];
         const failed = found.flatMap(([, entry]) => (entry.kind === "failed" ? [entry.error] : []));
         if (failed.length > 0 && failed.length === found.length) throw failed[0];
         const readings = found.flatMap(([, entry]) => (entry.kind === "found" ? [entry.reading] : []));
         const sized = readings.filter((reading) => whyHold(reading) === null);
         waitingSince.sweep();
-        const news = await watch.of(sized, ends);
+        // The sizes are known by now, and are not lost for the sake of why they are not reached.
+        const leftMs = millis(Math.max(1, (endMs - clock.monotonic()) / 2));
+        const news = await watch.of(sized, { signal, deadlineMs: leftMs });
         return new Map(found.map(([key, entry]) => [key, lookOf(entry, news)]));
       }),
     group: (key) =>

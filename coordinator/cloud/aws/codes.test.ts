@@ -160,6 +160,7 @@ describe("a call that AWS refuses", () => {
       "refused",
     ],
     ["AutoScalingGroup name not found - AutoScalingGroup gpu not found", "not-found"],
+    ["AutoScalingGroup name not found - no such group: gpu-max-size-8", "not-found"],
     ["Instance Id not found - No managed instance found for instance ID: i-0a", "not-found"],
     ["The instance i-0a is not part of Auto Scaling group gpu.", "not-found"],
     ["AutoScalingGroup gpu is pending delete", "not-found"],

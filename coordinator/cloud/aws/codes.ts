@@ -125,6 +125,8 @@ const ROWS: Readonly<Record<string, Row>> = AWS_CODES;
  * What stands in none of them was a request that AWS finds wrong.
  */
 export const VALIDATION_TEXTS: readonly (readonly [RegExp, ErrorKind])[] = [
+  // A group may have a size in its name.
+  [/^autoscalinggroup name not found/i, "not-found"],
   [
     /min(?:imum)?[ -]?size|max(?:imum)?[ -]?size|(?:above|over) max|(?:below|under) min|desired ?size equals/i,
     "refused",

@@ -46,6 +46,12 @@ describe("sentencesOf()", () => {
   test.each<[AwsReadingParts, readonly string[], string]>([
     [{ zones: ["us-west-2a", "us-west-2b"] }, [], "AZRebalance is not suspended"],
     [{ rebalancesCapacity: true }, [], "capacity rebalancing is on"],
+    [
+      { suspended: ["HealthCheck"] },
+      [],
+      "HealthCheck is suspended: a machine that AWS has lost stays listed",
+    ],
+    [{ suspended: ["ReplaceUnhealthy", "HealthCheck"] }, [], "resume them"],
     [{ hasWarmPool: true }, [], "it has a warm pool, whose machines are not counted"],
     [{ hasWarmPool: true, states: { "i-0a": "Warmed:Stopped" } }, [], "not counted (i-0a)"],
     [{ states: { "i-0a": "Warmed:Stopped" } }, [], "machines of a warm pool are not counted: i-0a"],

@@ -9,6 +9,7 @@ import type { AwsReading } from "./reading.ts";
 
 const PROVIDER = "aws";
 const SIZING = ["Launch", "Terminate"];
+const KEEPING = ["HealthCheck", "ReplaceUnhealthy"];
 
 /** Why no size of this group may be written; null when all is well. */
 export function holdReason(reading: AwsReading, region: string): string | null {
@@ -48,6 +49,7 @@ export function sentencesOf(reading: AwsReading, stuck: readonly string[]): read
   const of = (standing: string): readonly string[] =>
     instances.filter((instance) => instance.standing === standing).map(({ id }) => id);
   const aside = of("aside");
+  const blind = suspended.filter((process) => KEEPING.includes(process));
   const warm = of("warm");
   const locked = instances.filter((instance) => isKept(reading, instance)).map(({ id }) => id);
   const foreign = [...new Set(instances.map(({ lifecycle }) => lifecycle))].filter(
@@ -57,6 +59,8 @@ export function sentencesOf(reading: AwsReading, stuck: readonly string[]): read
     zones.length > 1 &&
       !suspended.includes("AZRebalance") &&
       "AZRebalance is not suspended: AWS may end a busy node to even out its zones; suspend the process",
+    blind.length > 0 &&
+      `${blind.join(" and ")} ${blind.length > 1 ? "are" : "is"} suspended: a machine that AWS has lost stays listed, and its place is not filled; resume ${blind.length > 1 ? "them" : "it"}`,
     reading.rebalancesCapacity &&
       "capacity rebalancing is on: AWS launches machines beside ours when spot capacity is at risk; turn it off",
     reading.hasWarmPool &&

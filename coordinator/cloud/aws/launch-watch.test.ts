@@ -88,7 +88,6 @@ describe("two hundred groups that are short at once", () => {
       await scene.clock.advance(2_000);
       expect(await failures(scene, readings)).toBe(200);
     }
-    console.log(`${scene.asked.length} calls in ${looks} looks at 200 short groups, one each 2 s`);
     expect(scene.asked.length).toBeLessThan(looks * 2);
   });
 
@@ -104,6 +103,23 @@ describe("two hundred groups that are short at once", () => {
     // The last ten are few enough to be asked for by name alone.
     expect(await failures(scene, readings)).toBe(30);
   });
+});
+
+test("what is under way in many groups at one moment is one call, and in a few one each", async () => {
+  const scene = aScene();
+  const readings = shortGroups(40);
+  const begun = { ...failing("g-7", START), StatusCode: "InProgress" as const };
+  scene.activities = [begun, ...readings.map(({ name }) => failing(name, START))];
+  const underWay = async (some: readonly AwsReading[]): Promise<readonly number[]> =>
+    await Promise.all(some.map(async (reading) => await scene.watch.underWay(reading, LIMITS)));
+  expect(await underWay(readings)).toEqual(readings.map((_, n) => (n === 7 ? 1 : 0)));
+  expect(scene.asked).toHaveLength(1);
+  expect(await underWay(readings.slice(6, 9))).toEqual([0, 1, 0]);
+  expect(scene.asked.slice(1).map(({ AutoScalingGroupName }) => AutoScalingGroupName)).toEqual([
+    "g-6",
+    "g-7",
+    "g-8",
+  ]);
 });
 
 describe("one group that is short", () => {

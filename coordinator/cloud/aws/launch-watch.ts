@@ -5,10 +5,12 @@
 import { epochMs, millis } from "../../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
+import { createBatchedReads } from "../batch.ts";
 import type { CallOptions } from "../group.ts";
+import { within } from "../within.ts";
 import type { AwsCalls } from "./calls.ts";
 import { askActivities, historyOf, horizonOf, launchesIn, NO_HISTORY, NO_LAUNCHES } from "./launches.ts";
-import type { AskedActivities, LaunchHistory, Launches, Since } from "./launches.ts";
+import type { LaunchHistory, Launches, Since } from "./launches.ts";
 import { liveIn } from "./reading.ts";
 import type { AwsReading } from "./reading.ts";
 import { createRecent } from "./recent.ts";
@@ -26,7 +28,10 @@ export interface LaunchWatch {
   dated(at: EpochMs | null): void;
   /** More machines were asked for, or may have been, at `at` by AWS's clock. */
   grown(name: string, at: EpochMs): void;
-  /** Of groups that are read together, by name. Rejects for nothing but the end of `limits.signal`. */
+  /**
+   * Of groups that are read together, by name; at the deadline with what is known by then. Rejects for nothing but the
+   * end of `limits.signal`.
+   */
   of(readings: readonly AwsReading[], limits: CallOptions): Promise<ReadonlyMap<string, LaunchNews>>;
   /** Launches of the group that are under way at this moment, asked anew. @throws AppError as calls do. */
   underWay(reading: AwsReading, limits: CallOptions): Promise<number>;
@@ -45,6 +50,8 @@ interface Kept {
 /** So many at most are asked for by name in one look; more are asked for all at once. */
 const BY_NAME_MAX = 10;
 const NAMED_PAGES = 3;
+/** More than a region may have. */
+const GROUPS_MAX = 2_000;
 const WIDE_PAGES = 5;
 /** A group that has not changed for long is asked for at this pace. */
 const SLOWEST_MS = 15_000;
@@ -92,26 +99,62 @@ export function createLaunchWatch(calls: AwsCalls, clock: Clock): LaunchWatch {
     return historyOf((await askActivities(calls, name, { horizon, pages: NAMED_PAGES }, options)).activities);
   }
 
-  /** Which of them nothing was learned of. */
-  async function askForAll(names: readonly string[], options: CallOptions): Promise<readonly string[]> {
+  /** Asks for all groups of the region at once. `left`: those of which that says nothing. @throws AppError as calls do. */
+  async function askForAll(
+    names: readonly string[],
+    options: CallOptions,
+  ): Promise<{ readonly known: ReadonlyMap<string, LaunchHistory>; readonly left: readonly string[] }> {
     const horizons = new Map(names.map((name) => [name, horizonOf(sinceOf(name))]));
     const horizon = epochMs(Math.min(...horizons.values()));
-    let asked: AskedActivities;
-    try {
-      asked = await askActivities(calls, null, { horizon, pages: WIDE_PAGES }, options);
-    } catch (error) {
-      for (const name of names) failed(name, error);
-      return [];
-    }
-    const { activities, since } = asked;
+    const { activities, since } = await askActivities(calls, null, { horizon, pages: WIDE_PAGES }, options);
     const byGroup = Map.groupBy(activities, ({ AutoScalingGroupName = "" }) => AutoScalingGroupName);
-    return names.filter((name) => {
-      const own = byGroup.get(name);
-      // The newest of a group are enough; of one without any the pages may not have gone far enough.
-      if (own === undefined && since > (horizons.get(name) ?? 0)) return true;
-      learned(name, { history: historyOf(own ?? []) });
-      return false;
-    });
+    const known = new Map<string, LaunchHistory>();
+    for (const [name, own] of byGroup) if (horizons.has(name)) known.set(name, historyOf(own));
+    // The newest of a group are enough; of one without any the pages may not have gone far enough.
+    for (const [name, from] of horizons) if (!known.has(name) && since <= from) known.set(name, NO_HISTORY);
+    return { known, left: names.filter((name) => !known.has(name)) };
+  }
+
+  /** Of all of them, each with what was learned or why nothing was. */
+  async function askAnew(
+    names: readonly string[],
+    options: CallOptions,
+  ): Promise<ReadonlyMap<string, Asked>> {
+    const { known, left } =
+      names.length > BY_NAME_MAX
+        ? await askForAll(names, options)
+        : { known: new Map<string, LaunchHistory>(), left: names };
+    const asked = await Promise.all(
+      left.map(async (name): Promise<readonly [string, Asked]> => {
+        try {
+          return [name, { history: await askFor(name, options) }];
+        } catch (error) {
+          return [name, { error }];
+        }
+      }),
+    );
+    return new Map([...[...known].map(([name, history]) => [name, { history }] as const), ...asked]);
+  }
+
+  /** Many places that are given back in one moment cost what those of one group do. */
+  const anew = createBatchedReads<Asked>(askAnew, { clock, maxBatch: GROUPS_MAX });
+
+  async function ask(due: readonly string[], options: CallOptions): Promise<void> {
+    let left = due;
+    if (due.length > BY_NAME_MAX) {
+      const all = await askForAll(due, options);
+      for (const [name, history] of all.known) learned(name, { history });
+      left = all.left;
+    }
+    await Promise.all(
+      left.slice(0, BY_NAME_MAX).map(async (name) => {
+        try {
+          learned(name, { history: await askFor(name, options) });
+        } catch (error) {
+          failed(name, error);
+        }
+      }),
+    );
   }
 
   return {
@@ -125,20 +168,17 @@ export function createLaunchWatch(calls: AwsCalls, clock: Clock): LaunchWatch {
       kept.sweep();
       const short = readings.filter((reading) => reading.size > liveIn(reading));
       const due = short
-        .map((reading) => ({ name: reading.name, ...keep(reading) }))
-        .filter((entry) => isDue(entry, clock.monotonic()))
-        .toSorted((a, b) => (a.askedMs ?? -1) - (b.askedMs ?? -1))
-        .map(({ name }) => name);
-      const left = due.length > BY_NAME_MAX ? await askForAll(due, limits) : due;
-      await Promise.all(
-        left.slice(0, BY_NAME_MAX).map(async (name) => {
-          try {
-            learned(name, { history: await askFor(name, limits) });
-          } catch (error) {
-            failed(name, error);
-          }
-        }),
-      );
+        .map((reading) => ({ name: reading.name, before: keep(reading) }))
+        .filter(({ before }) => isDue(before, clock.monotonic()))
+        .toSorted((a, b) => (a.before.askedMs ?? -1) - (b.before.askedMs ?? -1));
+      try {
+        const what = "asking why machines do not come";
+        const names = due.map(({ name }) => name);
+        await within(clock, limits, what, async (signal) => await ask(names, { ...limits, signal }));
+      } catch (error) {
+        // What was learned before it went wrong stays.
+        for (const { name, before } of due) if (kept.get(name) === before) failed(name, error);
+      }
       limits.signal.throwIfAborted();
       return new Map(
         short.map((reading) => {
@@ -148,13 +188,16 @@ export function createLaunchWatch(calls: AwsCalls, clock: Clock): LaunchWatch {
         }),
       );
     },
-    underWay: async (reading, limits) =>
-      launchesIn(await askFor(reading.name, limits), listedIn(reading), {
-        ...sinceOf(reading.name),
-        grownAt: null,
-      }).underWay,
+    underWay: async (reading, limits) => {
+      const asked = await anew.read(reading.name, limits);
+      if ("error" in asked) throw asked.error;
+      const since = { ...sinceOf(reading.name), grownAt: null };
+      return launchesIn(asked.history, listedIn(reading), since).underWay;
+    },
   };
 }
+
+type Asked = { readonly history: LaunchHistory } | { readonly error: unknown };
 
 export const NO_NEWS: LaunchNews = { launches: NO_LAUNCHES };
 

@@ -15,6 +15,13 @@ export function membersOf(reading: AwsReading, launches: Launches): readonly Mem
   return [...machines, ...openPlaces(reading, launches)];
 }
 
+/** providerIDs of those. */
+export function asideIn({ instances }: AwsReading): readonly string[] {
+  return instances
+    .filter(({ standing }) => standing === "aside" || standing === "warm")
+    .map(({ id, zone }) => formatProviderId({ scheme: "aws", zone, instance: id }));
+}
+
 /** AWS does not say when a machine began. */
 function memberOf(reading: AwsReading, instance: AwsInstance): Member {
   const { id, zone, type, standing } = instance;

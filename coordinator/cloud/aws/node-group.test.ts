@@ -89,6 +89,16 @@ describe("resize()", () => {
     expect(cloud.written).toEqual([key]);
   });
 
+  test("on a state that is not its own, another size by now is a conflict, unsent", async () => {
+    await using cloud = await aws();
+    const growth = cloud.account.group("gpu").resize(5, { size: 4, version: null }, ANY_CALL);
+    await expect(growth).rejects.toMatchObject({
+      kind: "conflict",
+      message: "Auto Scaling group gpu was seen with a size of 4 and has 2 by now",
+    });
+    expect(writes(cloud)).toBe(0);
+  });
+
   test("over the maximum is refused with both numbers, and lowering is a bug; neither is sent", async () => {
     await using cloud = await aws();
     const group = cloud.account.group("gpu");
@@ -223,6 +233,17 @@ describe("releaseInstance()", () => {
     await expect(group.releaseInstance("i-0a", await group.read(ANY_CALL), ANY_CALL)).rejects.toMatchObject({
       kind: "refused",
       message: expect.stringContaining("AWS replaces i-0a by itself") as string,
+    });
+    expect(writes(cloud)).toBe(0);
+  });
+
+  test("one that is not in service yet is refused unsent, as AWS would: it is not ended instead", async () => {
+    await using cloud = await aws({ Instances: [awsInstance("i-0a", { LifecycleState: "Pending:Wait" })] });
+    const group = cloud.account.group("gpu");
+    const release = group.releaseInstance("i-0a", await group.read(ANY_CALL), ANY_CALL);
+    await expect(release).rejects.toMatchObject({
+      kind: "refused",
+      message: expect.stringContaining("i-0a is Pending:Wait") as string,
     });
     expect(writes(cloud)).toBe(0);
   });

@@ -44,7 +44,15 @@ export function createAwsGroup(key: string, parts: AwsGroupParts): NodeGroup {
   }
 
   async function asSeen(seen: GroupState, options: CallOptions): Promise<AwsReading> {
-    return behind.get(seen) ?? (await current(options));
+    const known = behind.get(seen);
+    if (known !== undefined) return known;
+    const reading = await current(options);
+    // AWS refuses no write for being late, but what was just read tells.
+    if (reading.size === seen.size) return reading;
+    throw new AppError(
+      "conflict",
+      `${wordsOf(reading.name)} was seen with a size of ${seen.size} and has ${reading.size} by now`,
+    );
   }
 
   async function write(send: () => Promise<Answer<unknown>>): Promise<EpochMs | null> {
@@ -120,7 +128,12 @@ export function createAwsGroup(key: string, parts: AwsGroupParts): NodeGroup {
     releaseInstance: async (id, seen, options) => {
       await inTime("release", options, async (left) => {
         const reading = await asSeen(seen, left());
-        countedIn(reading, id);
+        const { lifecycle } = countedIn(reading, id);
+        if (lifecycle.startsWith("Pending"))
+          throw new AppError(
+            "refused",
+            `${wordsOf(reading.name)}: ${id} is ${lifecycle}, and AWS releases only what is in service: it can go once it is`,
+          );
         try {
           checkFall(wordsOf(reading.name), 1, { ...seen, min: reading.min });
         } catch (error) {

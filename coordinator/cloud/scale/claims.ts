@@ -14,6 +14,8 @@ export interface Claims {
   live(options: CallOptions): Promise<readonly NodeClaim[]>;
   /** @throws AppError not-found when it is gone, going, or of another pool. */
   member(name: string, options: CallOptions): Promise<NodeClaim>;
+  /** One of this pool that is going and not gone; null: there is none of that name. */
+  leaving(name: string, options: CallOptions): Promise<ClaimRef | null>;
   /** Whether this very claim, and no later one of its name, is there and not being deleted. */
   stays(claim: ClaimRef, options: CallOptions): Promise<boolean>;
   /**
@@ -72,6 +74,12 @@ export function createClaims(client: ScaleClient, apiVersion: string, pool: stri
       if (claim === null || why !== null)
         throw new AppError("not-found", `NodePool ${pool} has no member ${name}: ${why ?? "gone"}`);
       return claim;
+    },
+    leaving: async (name, options) => {
+      const claim = await find(name, options);
+      const uid = claim?.metadata.uid;
+      if (claim === null || uid === undefined || isLive(claim)) return null;
+      return claim.metadata.labels?.[KARPENTER.nodePool] === pool ? { name, uid } : null;
     },
     stays,
     remove: async ({ name, uid, resourceVersion }, options) => {

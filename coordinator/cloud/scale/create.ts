@@ -26,6 +26,15 @@ export function createScaleGroup(options: ScaleGroupOptions): NodeGroup {
     cancelUnfilled: async (count, seen, call) => await group.cancelUnfilled(count, seen, timed(call)),
     keepInstance: async (id, call) => await group.keepInstance(id, timed(call)),
     contains: async (id, call) => await group.contains(id, timed(call)),
+    ...(group.releaseLeaving === undefined
+      ? {}
+      : {
+          releaseLeaving: async (id, seen, call) =>
+            (await group.releaseLeaving?.(id, seen, timed(call))) ?? false,
+        }),
+    ...(group.capAt === undefined
+      ? {}
+      : { capAt: async (cap, call) => (await group.capAt?.(cap, timed(call))) ?? [] }),
   };
 }
 

@@ -9,8 +9,10 @@ import { AppError, kindOf } from "../../../shared/runtime/errors.ts";
 import { checkFall } from "../group.ts";
 import type { CallOptions, GroupState, NodeGroup } from "../group.ts";
 import { nodePoolBounds } from "./bounds.ts";
+import { changeLimits } from "./capped.ts";
 import { chosen, createClaims, isUnlaunched, newestFirst } from "./claims.ts";
 import { isStatic, nodePoolsOf } from "./kinds.ts";
+import { cappedPatch } from "./limits.ts";
 import { notesOf } from "./lowering.ts";
 import type { ScaleGroupOptions } from "./scaled.ts";
 import { createStaticNodePool } from "./static-node-pool.ts";
@@ -70,8 +72,22 @@ export function createNodePool({ client, target, clock, onWritten }: ScaleGroupO
     for (const claim of open.slice(0, count)) await claims.remove(chosen(claim), call);
   }
 
+  /** Only of a dynamic one: the number of a static one is written by nobody but us. */
+  const capAt: NodeGroup["capAt"] = async (cap, call) =>
+    await written(
+      async () =>
+        await changeLimits(
+          client,
+          async () => await get(call),
+          (pool) => (isStatic(pool) ? null : cappedPatch(pool, cap)),
+          () => call,
+          nodePoolsOf(apiVersion),
+        ),
+    );
+
   return {
     backEnd: "scale",
+    capAt,
     chosenRemoval: true,
     conditional: true,
     read: async (call) => {
@@ -94,6 +110,12 @@ export function createNodePool({ client, target, clock, onWritten }: ScaleGroupO
     removeInstance: remove,
     // Karpenter ends the machine, which the cloud takes anyway, and buys no other for it.
     releaseInstance: remove,
+    releaseLeaving: async (id, seen, call) => {
+      const pool = await get(call);
+      // Nothing is made in the place of a claim of a dynamic pool: its pods ask for what they need.
+      if (!isStatic(pool)) return false;
+      return await written(async () => await sized.releaseLeaving(pool, id, seen, call));
+    },
     cancelUnfilled: async (count, seen, call) => {
       const pool = await get(call);
       await written(async () => {

@@ -21,6 +21,8 @@ export interface StaticNodePool {
   resize(pool: NodePool, to: number, seen: GroupState, call: CallOptions): Promise<void>;
   remove(pool: NodePool, id: string, seen: GroupState, call: CallOptions): Promise<void>;
   cancel(pool: NodePool, count: number, seen: GroupState, call: CallOptions): Promise<void>;
+  /** What another hand is removing is noted as if it were ours, and finished: the number falls unless it is too late. */
+  releaseLeaving(pool: NodePool, id: string, seen: GroupState, call: CallOptions): Promise<boolean>;
   /** Takes back the note of a removal that did not begin; finishes one that did. */
   keep(pool: NodePool, id: string, call: CallOptions): Promise<void>;
   /** Finishes what a process left half-way. Afterwards the number is what was asked for. */
@@ -132,6 +134,13 @@ export function createStaticNodePool(options: {
       const these = unlaunched.slice(0, count - bare).map(chosen);
       if (these.length === 0) await writes.resize(pool, seen.size - bare, seen, call);
       else await begin(await writes.note(pool, these, seen, call), these, bare, call);
+    },
+    releaseLeaving: async (pool, id, seen, call) => {
+      const claim = await claims.leaving(id, call);
+      if (claim === null) return false;
+      checkFall(words, 1, seen);
+      const settled = await finish(await writes.note(pool, [claim], seen, call), call);
+      return replicasOf(settled, words).size < seen.size;
     },
     keep: async (pool, id, call) => {
       await claims.keep(id, clockNow(), call);

@@ -164,7 +164,8 @@ describe("a member without a node", () => {
     ["failed", [failed("f-1")]],
   ])("is kept when it is %s and a node that works is named by none", (_case, others) => {
     const instances = [ready("ok-0"), ready("ok-1"), ...others];
-    const scene = health({ nodes: healthy(3), pool: { size: 3, instances } });
+    const nodes = [...healthy(2), node("young", { ageMs: 14 * MINUTE })];
+    const scene = health({ nodes, pool: { size: 3, instances } });
     expect(scene).toEqual({ condemned: {}, instances: {}, notes: [] });
   });
 

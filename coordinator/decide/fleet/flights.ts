@@ -130,11 +130,23 @@ const CARRY_OUT_MS = 5 * 60_000;
 
 /** True when this very node, not a later one of its name, was taken out of its group a moment ago. */
 export function wasRemoved(journal: Journal, node: string, createdAt: EpochMs, at: EpochMs): boolean {
-  return journal.moves.some((move) => {
-    if (move.node !== node || (move.kind !== "shrink" && move.kind !== "release") || move.phase !== "applied")
-      return false;
+  return removalsDone(journal, node, createdAt).some(
+    (removedAt) => removedAt === null || at - removedAt <= CARRY_OUT_MS,
+  );
+}
+
+/** The same however long ago. One that no member names either is in no place of its group, also where it runs on. */
+export function hasLeftGroup(journal: Journal, node: string, createdAt: EpochMs): boolean {
+  return removalsDone(journal, node, createdAt).length > 0;
+}
+
+/** When the node was taken out of its group; null: nobody can read when. */
+function removalsDone(journal: Journal, node: string, createdAt: EpochMs): readonly (EpochMs | null)[] {
+  return journal.moves.flatMap((move) => {
+    const takes = (move.kind === "shrink" || move.kind === "release") && move.phase === "applied";
+    if (move.node !== node || !takes) return [];
     const removedAt = parseInstant(move.at);
-    return removedAt === null || (removedAt >= createdAt && at - removedAt <= CARRY_OUT_MS);
+    return removedAt === null || removedAt >= createdAt ? [removedAt] : [];
   });
 }
 
@@ -166,6 +178,16 @@ export function failedReplacements(journal: Journal, notice: string): ReadonlySe
 
 function isReplacementFor(move: MoveState, notice: string): boolean {
   return move.kind === "replace" && move.key.endsWith(`/replace/${notice}`);
+}
+
+/** True when a removal of this member by us is on its way or done. */
+export function isRemovedByUs(journal: Journal, instance: string): boolean {
+  return journal.moves.some(
+    (move) =>
+      (move.kind === "shrink" || move.kind === "release") &&
+      move.instance === instance &&
+      move.phase !== "failed",
+  );
 }
 
 /** True when a move with this key is on its way or done. */

@@ -6,7 +6,7 @@ import { after, elapsed, epochMs, millis } from "../../../shared/model/units.ts"
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { LaunchMemory } from "../snapshot-memory.ts";
 import type { InstanceInput } from "../snapshot.ts";
-import { growthsOf } from "./flights.ts";
+import { growthsOf, hasLeftGroup } from "./flights.ts";
 import { deadMembers, openPlaces, placesTaken } from "./places.ts";
 import { clocksOf } from "./standing.ts";
 import type { NodeState, PoolSetting } from "./standing.ts";
@@ -48,7 +48,17 @@ export function launchesOf(about: {
 }): Launches {
   const { setting, nodes, size, planned, before, lookedAt, coming, at } = about;
   const { instances } = setting.input;
-  const missing = size === null ? 0 : Math.max(0, planned - placesTaken(nodes, instances));
+  const grownAt = growthsOf(setting.policy.journal, setting.pool.name, at).at(-1)?.at ?? null;
+  const { registrationMs } = clocksOf(setting.policy.spec);
+  const places = {
+    nodes,
+    instances,
+    size,
+    grownAt,
+    youngerThan: epochMs(at - registrationMs),
+    hasLeft: ({ name, node }: NodeState) => hasLeftGroup(setting.policy.journal, name, node.createdAt),
+  };
+  const missing = size === null ? 0 : Math.max(0, planned - placesTaken(places));
   // While the size cannot be read nobody knows what is missing: the time that runs is kept, not begun anew.
   const launch = size === null ? (before ?? null) : launchMemory(missing, before, { lookedAt, at });
   const since = launch?.since ?? at;
@@ -61,10 +71,10 @@ export function launchesOf(about: {
   const booting = nodes.filter((state) => state.standing === "booting").length;
   const unlisted = Math.max(0, missing - booting - listed.length);
 
-  const places = Math.max(0, missing - booting);
+  const left = Math.max(0, missing - booting);
   const members = lateMembers(setting, listed, { since, at });
   const gone = [
-    ...(listed.length <= places ? members : nameless(members, places)),
+    ...(listed.length <= left ? members : nameless(members, left)),
     ...byPlace(
       lateLaunches(setting, unlisted, { since, from: launch?.from ?? epochMs(0), at }),
       openPlaces(instances),
@@ -79,7 +89,7 @@ export function launchesOf(about: {
     booting: missing - overdue,
     overdue: { nodes: overdue, forMs: millis(overdue === 0 ? 0 : Math.max(0, at - oldest)) },
     late: [...gone, ...lateNodes(setting, nodes, coming)],
-    dead: deadMembers(nodes, instances, size),
+    dead: deadMembers(places),
     launch,
   };
 }

@@ -13,6 +13,7 @@ import { EMPTY_MEMORY } from "../snapshot-memory.ts";
 import type { Memory, OfferingMemory } from "../snapshot-memory.ts";
 import type { GroupReading, InstanceInput, NodeInput } from "../snapshot.ts";
 import { deadMembers, openPlaces } from "./places.ts";
+import type { Places } from "./places.ts";
 
 const place = (index: number, failure?: LaunchFailureKind): InstanceInput => ({
   id: `g/placeholder-${index}`,
@@ -164,25 +165,34 @@ describe("places of a group that no machine fills", () => {
 describe("deadMembers()", () => {
   const failed = [place(0, "no-capacity"), place(1, "no-capacity")];
   const states = (...names: readonly string[]) =>
-    names.map((name) => ({ name, instance: null, standing: "up" }) as never);
+    names.map((name) => ({ name, instance: null, standing: "up", node: { createdAt: NOW } }) as never);
+  const dead = (nodes: Places["nodes"], instances: Places["instances"], size: number | null) =>
+    deadMembers({
+      nodes,
+      instances,
+      size,
+      grownAt: epochMs(NOW),
+      youngerThan: epochMs(NOW - MINUTE),
+      hasLeft: () => false,
+    });
 
   test("are never more places than the size has beyond machines and nodes", () => {
     const machines = [member("a"), { ...member("b"), node: null, state: "booting" as const }];
-    expect(deadMembers([], [...machines, ...failed], 4)).toHaveLength(2);
-    expect(deadMembers([], [...machines, ...failed], 3)).toEqual([]);
+    expect(dead([], [...machines, ...failed], 4)).toHaveLength(2);
+    expect(dead([], [...machines, ...failed], 3)).toEqual([]);
     // A node that no member names may stand in one of the places.
-    expect(deadMembers(states("x"), [...machines, ...failed], 4)).toHaveLength(1);
-    expect(deadMembers(states("x", "y"), [...machines, ...failed], 4)).toEqual([]);
-    expect(deadMembers([], failed, null)).toEqual([]);
+    expect(dead(states("x"), [...machines, ...failed], 4)).toHaveLength(1);
+    expect(dead(states("x", "y"), [...machines, ...failed], 4)).toEqual([]);
+    expect(dead([], failed, null)).toEqual([]);
     // One that was taken out of the group stands in none of them.
-    const left = [{ name: "x", instance: null, standing: "leaving" }] as never;
-    expect(deadMembers(left, [...machines, ...failed], 4)).toHaveLength(2);
+    const left = [{ name: "x", instance: null, standing: "leaving", node: { createdAt: NOW } }] as never;
+    expect(dead(left, [...machines, ...failed], 4)).toHaveLength(2);
   });
 
   test("and of machines none while a node is unnamed", () => {
     const machine: InstanceInput = { id: "i-1", node: null, state: "failed" };
-    expect(deadMembers([], [machine, ...failed], 3)).toHaveLength(3);
-    expect(deadMembers(states("x"), [machine, ...failed], 3).map(({ id }) => id)).toEqual([
+    expect(dead([], [machine, ...failed], 3)).toHaveLength(3);
+    expect(dead(states("x"), [machine, ...failed], 3).map(({ id }) => id)).toEqual([
       "g/placeholder-0",
     ]);
   });
@@ -200,4 +210,49 @@ test("a late place is blamed on the pool's stock once, with the machines that ca
   expect(look(6 * MINUTE, asked).released).toEqual(["g/placeholder-0", "g/placeholder-1"]);
   look(7 * MINUTE, asked);
   expect(failures()).toEqual([["timed-out", 1]]);
+});
+
+describe("a node that has left its group and runs on", () => {
+  const coming = (more: Partial<InstanceInput> = {}): InstanceInput => ({
+    id: "i-coming",
+    node: null,
+    state: "booting",
+    ...more,
+  });
+  const asked = { nodes: [node("stray")], moves: [grown(0, 0, 1)] };
+  const booting = (decision: ReturnType<typeof decide>) => decision.plan.figures[0]?.pools[0]?.booting;
+
+  test.each<[string, Partial<Look>]>([
+    ["that the group does not list yet", { instances: [] }],
+    ["that was made after it", { instances: [coming({ createdAt: epochMs(NOW) })] }],
+    ["that does not say when it was made", { instances: [coming()] }],
+  ])("hides no machine %s", (_case, options) => {
+    const listed = { size: 2, ...options, instances: [member("n1"), ...(options.instances ?? [])] };
+    const nodes = [...asked.nodes, node("n1")];
+    const { decision } = watch().look(MINUTE, { ...asked, ...listed, nodes });
+    expect(booting(decision)).toBe(1);
+    // Three pods for three nodes, the one that comes among them.
+    expect(grows(decision)).toEqual([]);
+  });
+
+  test("is told by our own journal, however young it is and however long ago it left", () => {
+    const released = move(NOW - 6 * MINUTE, {
+      kind: "release",
+      phase: "applied",
+      from: 1,
+      to: 0,
+      node: "stray",
+      key: "demo/spot/release/notice-stray",
+    });
+    const nodes = [node("stray", { ageMs: 8 * MINUTE })];
+    const look = { size: 1, instances: [coming()], nodes };
+    expect(booting(watch().look(0, { ...look, moves: [released] }).decision)).toBe(1);
+    expect(booting(watch().look(0, look).decision)).toBe(0);
+  });
+
+  test("keeps no place from being known as dead", () => {
+    const instances = [member("n1"), place(0, "no-capacity")];
+    const look = { size: 2, instances, nodes: [node("n1"), node("stray")], moves: [grown(0, 1, 2)] };
+    expect(watch().look(MINUTE, look).released).toEqual(["g/placeholder-0"]);
+  });
 });

@@ -57,7 +57,7 @@ function saneLedger(ledger: LaunchLedger, at: EpochMs): LaunchLedger {
 
 const MOMENTS = ["intendedAt", "acceptedAt", "launchedAt", "registeredAt", "readyAt"] as const;
 const isStage = (stage: string): boolean => LAUNCH_STAGES.some((known) => known === stage);
-const isTime: Form = (ms) => typeof ms === "number" && isAmount(ms);
+const isTime: Form = (ms) => typeof ms === "number" && isInstant(ms);
 const isForPods = ({ forPods }: LaunchedMachine): boolean => forPods === undefined || isFlag(forPods);
 
 type IsPast = (time: EpochMs | undefined) => boolean;

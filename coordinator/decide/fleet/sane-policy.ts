@@ -131,14 +131,14 @@ function saneGroup(group: GroupReading): GroupReading {
 
 /** What lies beyond a bound that cannot be read is left to its provider to refuse; what may grow by itself is not grown. */
 function saneKnown(group: Extract<GroupReading, { readonly kind: "known" }>): GroupReading {
-  const { chosenRemoval, min, max, growsItself, detaches, ...rest } = group;
+  const { chosenRemoval, min, max, growsItself, detaches, replacesLeaving, ...rest } = group;
   const isSane =
     isFlag(chosenRemoval) &&
     isBound(min) &&
     isBound(max) &&
     isAbsentOr(isFlag)(growsItself) &&
     isAbsentOr(isFlag)(detaches) &&
-    isAbsentOr(isFlag)(detaches);
+    isAbsentOr(isFlag)(replacesLeaving);
   if (isSane) return group;
   return {
     ...rest,
@@ -147,7 +147,7 @@ function saneKnown(group: Extract<GroupReading, { readonly kind: "known" }>): Gr
     ...(max !== undefined && isBound(max) ? { max } : {}),
     ...(growsItself === undefined ? {} : { growsItself: growsItself !== false }),
     ...(detaches === true ? { detaches } : {}),
-    ...(detaches === true ? { detaches } : {}),
+    ...(replacesLeaving === true ? { replacesLeaving } : {}),
   };
 }
 

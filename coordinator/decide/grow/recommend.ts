@@ -32,7 +32,10 @@ export function rememberBehavior(
 
 /** With what demand was given and what a pause kept from it, and without what nobody needs. */
 function wantedSize({ ledger, board }: Packing, pool: PoolState): number {
-  const held = board.bins.filter((bin) => bin.pool === pool && bin.held !== null).length;
+  // What answers a notice and is not asked for is a machine that the group makes itself, and in its size already.
+  const held = board.bins.filter(
+    (bin) => bin.pool === pool && bin.held !== null && bin.notice === null,
+  ).length;
   const up = ledger.added(pool).demand + held + ledger.keptBack(pool);
   return Math.max(0, pool.planned + up - ledger.removable(pool));
 }

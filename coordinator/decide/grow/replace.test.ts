@@ -242,6 +242,10 @@ describe("the release of a machine that its cloud took", () => {
     );
   });
 
+  test("comes also where spot is switched off, since its group buys the next one all the same", () => {
+    expect(releases({ drained: true }, { enableSpotInstances: false })).toHaveLength(1);
+  });
+
   test.each([
     ["before that", { drained: false }, {}],
     ["for a drill", { drained: true, source: "drill" }, {}],

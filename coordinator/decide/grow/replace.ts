@@ -5,11 +5,13 @@
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
+import { newPlace } from "../fit/place.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
-import { failedReplacements, isDone, replacingPools } from "../fleet/flights.ts";
+import { failedReplacements, isDone, isRemovedByUs, replacingPools } from "../fleet/flights.ts";
 import { poolId } from "../fleet/ownership.ts";
 import { workloads } from "../fleet/standing.ts";
-import { minimumBroken } from "../limits/minima.ts";
+import { selfGrowthOf } from "../limits/group-bounds.ts";
+import { minimumBroken, ownMinimumBroken } from "../limits/minima.ts";
 import type { Steps } from "../limits/steps.ts";
 import { holds } from "../pack/amounts.ts";
 import type { Bin } from "../pack/bin.ts";
@@ -17,31 +19,84 @@ import { openFor, settle } from "../pack/packing.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Release, Replace } from "../plan.ts";
 import type { PodInput } from "../snapshot-pod.ts";
-import type { NoticeInput } from "../snapshot.ts";
+import type { InstanceInput, NoticeInput } from "../snapshot.ts";
 
 const NONE: ReadonlySet<string> = new Set();
 
 /** Comes before pods that wait, so that what is reserved for the pods of a node that goes is given to nobody else. */
 export function reservePlaces(packing: Packing): void {
   const { fleet, demand, feasible } = packing;
+  const refilled = refilledPlaces(fleet);
   for (const notice of fleet.notices) {
     const owner = ownerOf(fleet, notice);
     const pods = demand.reserved.get(notice.id) ?? [];
     const bought = owner === null ? NONE : replacingPools(owner.journal, notice.id);
     const buys = owner !== null && owner.blocked?.code !== "disabled" && bought.size === 0;
+    const refill = refilled.has(notice.id) ? refillOf(packing, notice) : null;
     for (const pod of pods) {
       if (seat(packing, pod, buys, bought) || !buys) continue;
-      const failed = [...failedReplacements(owner.journal, notice.id)].map((pool) =>
-        poolId(owner.policy, pool),
+      const failed = new Set(
+        [...failedReplacements(owner.journal, notice.id)].map((pool) => poolId(owner.policy, pool)),
       );
       const pools = feasible(pod).pools.filter((pool) => pool.policy === owner.policy);
+      const isOwn = refill !== null && pools.includes(owner) && !failed.has(owner.id);
+      if (isOwn && refill.take(pod)) continue;
       const need = {
         requests: pod.requests,
         pods: pods.filter((other) => gpusIn(other.requests) === gpusIn(pod.requests)).length,
       };
-      openFor(packing, pod, packing.market.rank(pools, need, new Set([owner.id, ...failed])), notice);
+      const ranked = packing.market.rank(pools, need, new Set([owner.id, ...failed]));
+      openFor(packing, pod, isOwn ? [owner, ...ranked.filter((pool) => pool !== owner)] : ranked, notice);
     }
   }
+}
+
+/**
+ * Notices of machines whose places do not leave their groups, since a minimum of the pool or of the group stands against
+ * that, or since something else fills them: the group makes the next machine itself, and one bought elsewhere would be
+ * the second for the same pods. One more in the same pool lets the old one leave; where none may be added, the pods
+ * wait for what the group makes.
+ */
+function refilledPlaces(fleet: Fleet): ReadonlySet<string> {
+  const going = new Map<string, number>();
+  const refilled = new Set<string>();
+  for (const notice of fleet.notices) {
+    const pool = ownerOf(fleet, notice);
+    if (pool === null || pool.blocked !== null || notice.source === "drill" || notice.kind === "rebalance")
+      continue;
+    if (selfGrowthOf(pool) !== null) {
+      refilled.add(notice.id);
+      continue;
+    }
+    const { group } = pool.input;
+    const detaches = group.kind === "known" && group.chosenRemoval && group.detaches === true;
+    if (!detaches || memberOf(pool, notice) === undefined || isDone(pool.journal, releaseKey(pool, notice)))
+      continue;
+    if (ownMinimumBroken(fleet, pool, going) !== null) refilled.add(notice.id);
+    else going.set(pool.id, (going.get(pool.id) ?? 0) + 1);
+  }
+  return refilled;
+}
+
+/** Room on the machine that the group makes itself. Nothing is asked for: it holds a place of the group already. */
+function refillOf({ fleet, board, ledger, market, kinds, parts }: Packing, notice: NoticeInput) {
+  const pool = ownerOf(fleet, notice);
+  const shape = pool?.shape ?? null;
+  const place = pool === null ? null : newPlace(pool, -1);
+  let isOpen = pool !== null && shape !== null && place !== null;
+  return {
+    /** False where the pool can be asked for a node, has none to give, or the pod does not fit onto one. */
+    take: (pod: PodInput): boolean => {
+      if (!isOpen || pool === null || shape === null || place === null) return false;
+      if (market.offerOf(pool).refusal !== null || pool.overdue.nodes > 0 || ledger.refusal(pool) === null)
+        return false;
+      if (!parts.admission.admitsNew(kinds.of(pod), { ...place, face: board.faceOf(pool) })) return false;
+      isOpen = false;
+      const held: Reason = { code: "group-refills", node: notice.node };
+      board.put(board.open({ pool, shape, notice, held }), pod);
+      return true;
+    },
+  };
 }
 
 /**
@@ -69,7 +124,7 @@ function seat(packing: Packing, pod: PodInput, buys: boolean, bought: ReadonlySe
 export function replaceMoves({ fleet, board }: Packing, steps: Steps): Replace[] {
   const moves: Replace[] = [];
   for (const notice of fleet.notices) {
-    const bins = board.bins.filter((bin) => bin.notice?.id === notice.id);
+    const bins = board.bins.filter((bin) => bin.notice?.id === notice.id && bin.held === null);
     for (const pool of fleet.pools) {
       const own = bins.filter((bin) => bin.pool === pool);
       if (own.length === 0) continue;
@@ -98,19 +153,18 @@ export function replaceMoves({ fleet, board }: Packing, steps: Steps): Replace[]
 
 /**
  * Only for a machine that really goes, and only by its name: at the notice where it can leave its group and run on, else
- * once it is drained or its time is up. A hint has no time that could be up. Where it would take the group below a minimum, the group may as well buy the next one itself.
+ * once it is drained or its time is up. A hint has no time that could be up. Where it would take the group below a
+ * minimum, the group may as well buy the next one itself.
  */
 export function releaseMoves(fleet: Fleet, steps: Steps): Release[] {
   const moves: Release[] = [];
   if (fleet.sync.kind !== "synced") return moves;
   for (const notice of fleet.notices) {
     const pool = ownerOf(fleet, notice);
-    if (pool === null || pool.blocked !== null || notice.source === "drill") continue;
-    if (!notice.drained && !isDueFor(pool, notice, fleet.at)) continue;
-    const instance = pool.input.instances.find(
-      ({ node, state }) => node === notice.node && state !== "leaving",
-    );
-    const key = `${pool.id}/release/${notice.id}`;
+    if (pool === null || !canLower(pool) || notice.source === "drill") continue;
+    const isDue = notice.drained || isDueFor(pool, notice, fleet.at);
+    const instance = madeAnew(pool, notice) ?? (isDue ? memberOf(pool, notice) : undefined);
+    const key = releaseKey(pool, notice);
     if (
       instance === undefined ||
       !isChosenRemoval(pool) ||
@@ -132,6 +186,28 @@ export function releaseMoves(fleet: Fleet, steps: Steps): Release[] {
   return moves;
 }
 
+function memberOf({ input }: PoolState, notice: NoticeInput): InstanceInput | undefined {
+  return input.instances.find(({ node, state }) => node === notice.node && state !== "leaving");
+}
+
+/**
+ * Another hand ends it, as Karpenter's own answer to the notice, so that its group makes the next one beside the one that
+ * we have asked for already. Where we have asked for none, that next one is the replacement; and where it is we who took
+ * it out, its place has gone with it.
+ */
+function madeAnew({ input, journal }: PoolState, notice: NoticeInput): InstanceInput | undefined {
+  const { group } = input;
+  if (group.kind !== "known" || group.replacesLeaving !== true) return undefined;
+  if (replacingPools(journal, notice.id).size === 0) return undefined;
+  return input.instances.find(
+    ({ id, node, state }) => node === notice.node && state === "leaving" && !isRemovedByUs(journal, id),
+  );
+}
+
+function releaseKey({ id }: PoolState, notice: NoticeInput): string {
+  return `${id}/release/${notice.id}`;
+}
+
 function isDueFor({ input: { group } }: PoolState, { kind, deadline }: NoticeInput, at: EpochMs): boolean {
   if (kind === "rebalance") return false;
   // A group that still counts it when it goes buys the next one beside ours.
@@ -146,6 +222,11 @@ function ownerOf(fleet: Fleet, notice: NoticeInput): PoolState | null {
 function podsLosing(fleet: Fleet, notice: NoticeInput): number {
   const state = fleet.nodesByName.get(notice.node);
   return state === undefined ? 0 : workloads(state).length;
+}
+
+/** A pool whose tier is switched off loses machines like any other. */
+function canLower({ blocked }: PoolState): boolean {
+  return blocked === null || blocked.code === "spot-disabled";
 }
 
 function isChosenRemoval(pool: PoolState): boolean {

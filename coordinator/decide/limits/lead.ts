@@ -6,6 +6,7 @@ import type { Millis } from "../../../shared/model/units.ts";
 import { poolsOf } from "../fleet/fleet.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { atShare } from "../fleet/ledger-stages.ts";
+import { isInstant } from "../fleet/sane-value.ts";
 import type { Memory } from "../snapshot-memory.ts";
 
 /** While nothing was measured. */
@@ -15,7 +16,7 @@ const LEAD_SHARE = 0.9;
 
 export function leadMsOf(pool: PoolState, memory: Memory): Millis {
   const measured = (memory.bootMs?.[pool.id] ?? [])
-    .filter((ms) => Number.isFinite(ms) && ms >= 0)
+    .filter(isInstant)
     .toSorted((a, b) => a - b);
   return atShare(measured, LEAD_SHARE) ?? LEAD_DEFAULT_MS;
 }

@@ -21,6 +21,14 @@ export function minimumBroken(fleet: Fleet, pool: PoolState, going: Going): Reas
   return groupMinimumBroken(pool, going, fleet.at);
 }
 
+/** The same of the pool and its group alone: nodes of other pools do not help with these. */
+export function ownMinimumBroken(fleet: Fleet, pool: PoolState, going: Going): Reason | null {
+  const minimum = pool.pool.minSize;
+  return lowest(fleet, pool, going) - 1 < minimum
+    ? { code: "at-minimum", scope: "pool", minimum }
+    : groupMinimumBroken(pool, going, fleet.at);
+}
+
 export interface BrokenFloor {
   /** In the words of a sentence: which floor. */
   readonly floor: string;

@@ -14,6 +14,7 @@ export const POOL: Sentences<
   | "group-maximum"
   | "group-minimum"
   | "group-grows-itself"
+  | "group-refills"
   | "rate-limit"
   | "no-group"
   | "group-missing"
@@ -64,6 +65,8 @@ export const POOL: Sentences<
     `the group itself keeps ${count(group, "node")}, nodePools[].minSize asks for ${minimum}: lower the minimum of the group, or raise minSize to it`,
   "group-grows-itself": ({ pool }) =>
     `pool ${pool} gets its nodes from what runs its group, which buys them for pods that wait; nodes of it are only removed here: its own limits and events say why it buys none`,
+  "group-refills": ({ node }) =>
+    `the pool's group fills the place of node ${node} itself once that is gone, so no other node is bought for its pods`,
   "rate-limit": ({ added, allowed, windowMs }) =>
     `${count(added, "node")} added in ${duration(windowMs)}, ${allowed} allowed (maxPercentOrNodesAdded)`,
   "no-group": () => "the pool has no group, so it cannot be sized: set nodePools[].group",

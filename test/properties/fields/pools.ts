@@ -147,6 +147,18 @@ export const POOL_CASES: FieldCases = {
   "nodePools[].group.scale.kind": grouped("MachinePool")("kind"),
   "nodePools[].group.scale.name": grouped("c")("name"),
   "nodePools[].group.scale.namespace": grouped("others")("namespace"),
+  "nodePools[].group.scale.manageLimits": {
+    values: [true, undefined],
+    policy: {
+      pools: [
+        pool("spot", {
+          group: { kind: "known", size: 1, chosenRemoval: true, growsItself: true },
+          instances: [],
+          fields: { group: { scale: { apiVersion: "karpenter.sh/v1", kind: "NodePool", name: "a" } } },
+        }),
+      ],
+    },
+  },
   "nodePools[].group.aws.region": clouded({ aws: { region: "us-west-2", autoScalingGroup: "a" } }, [
     "us-west-2",
     "us-east-1",
