@@ -21,6 +21,8 @@ export interface GroupState {
   /** Bounds that the group sets itself. Absent: it has none. */
   readonly min?: number;
   readonly max?: number;
+  /** Why a new size would not be carried out, in words: every write is refused. Absent: nothing stands against it. */
+  readonly held?: string;
   /** Places of `size` that no machine fills. Absent: the group does not tell. */
   readonly unfilled?: number;
 }
@@ -93,11 +95,12 @@ export interface CallOptions {
 
 /**
  * What no back end sends, whatever its provider would make of it. `words` names the group.
- * @throws AppError `bug` for no whole number or a lower one, `refused` over the maximum that was read.
+ * @throws AppError `bug` for no whole number or a lower one, `refused` over the maximum that was read or where it is held.
  */
 export function checkGrowth(words: string, to: number, seen: GroupState): void {
   if (!Number.isInteger(to) || !Number.isInteger(seen.size) || to < seen.size)
     throw new AppError("bug", `${words}: asked to make ${seen.size} into ${to} without naming a member`);
+  checkHeld(seen);
   if (seen.max !== undefined && to > seen.max)
     throw new AppError("refused", `${words} has a maximum of ${seen.max}, so it cannot grow to ${to}`);
 }
@@ -106,12 +109,17 @@ export function checkGrowth(words: string, to: number, seen: GroupState): void {
 export function checkFall(words: string, count: number, seen: GroupState): void {
   if (!Number.isInteger(count) || !Number.isInteger(seen.size) || count < 1)
     throw new AppError("bug", `${words}: asked to lower ${seen.size} by ${count}`);
+  checkHeld(seen);
   const { min = 0 } = seen;
   if (seen.size - count < min)
     throw new AppError(
       "refused",
       `${words} has a minimum of ${min}, so ${seen.size} cannot fall by ${count}`,
     );
+}
+
+function checkHeld({ held }: GroupState): void {
+  if (held !== undefined) throw new AppError("refused", held);
 }
 
 /** Of a write: one whose answer cannot be read may have been done, which `unavailable` says; any other error stays. */

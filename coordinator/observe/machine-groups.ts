@@ -92,8 +92,8 @@ function sizeOf({ metadata, spec }: UnreadObject): GroupReading {
   const replicas: unknown =
     typeof spec === "object" && spec !== null && "replicas" in spec ? spec.replicas : undefined;
   const words = `MachineDeployment ${metadata.name}`;
-  if (metadata.annotations?.[CLUSTER_API.paused] !== undefined)
-    return { kind: "unknown", detail: `${words} is paused, so a new size would not be carried out` };
+  const paused = pausedBecause(OBJ, words);
+  if (paused !== null) return { kind: "unknown", detail: paused };
   if (typeof replicas !== "number" || !Number.isInteger(replicas) || replicas < 0)
     return { kind: "unknown", detail: `${words} has no usable spec.replicas: ${JSON.stringify(replicas)}` };
   return { kind: "known", size: replicas, chosenRemoval: true, ...clusterApiBounds(metadata.annotations) };

@@ -54,8 +54,8 @@ export function watchMachinePools(target: Target, options: ScaleGroupsOptions): 
 function sizeOf({ metadata, spec }: MachinePool): GroupReading {
   const words = `MachinePool ${metadata.name}`;
   const replicas = spec?.replicas;
-  if (metadata.annotations?.[CLUSTER_API.paused] !== undefined)
-    return { kind: "unknown", detail: `${words} is paused, so a new size would not be carried out` };
+  const paused = pausedBecause(OBJ, words);
+  if (paused !== null) return { kind: "unknown", detail: paused };
   if (replicas === undefined || !Number.isInteger(replicas) || replicas < 0)
     return { kind: "unknown", detail: `${words} has no usable spec.replicas: ${JSON.stringify(replicas)}` };
   return { kind: "known", size: replicas, chosenRemoval: false, ...clusterApiBounds(metadata.annotations) };

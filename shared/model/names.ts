@@ -219,6 +219,8 @@ export const CLUSTER_API = {
   /** Label on a Machine that only shows what a MachinePool's provider made: the MachinePool. */
   poolName: "cluster.x-k8s.io/pool-name",
   paused: "cluster.x-k8s.io/paused",
+  /** Condition of an object that its controllers leave alone, since it or its Cluster is paused. */
+  pausedCondition: "Paused",
   /** Annotations of a group: the bounds that Cluster Autoscaler keeps. */
   minSize: "cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size",
   maxSize: "cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size",

@@ -9,9 +9,8 @@ import { AppError, kindOf } from "../../../shared/runtime/errors.ts";
 import { RESOURCE } from "../../../shared/runtime/kube/resources.ts";
 import { checkFall, checkGrowth } from "../group.ts";
 import type { CallOptions, GroupState, NodeGroup } from "../group.ts";
-import { clusterApiBounds } from "./bounds.ts";
 import { inVersionOf, machinesOf } from "./kinds.ts";
-import { createScaled, exists, replicasOf } from "./scaled.ts";
+import { clusterApiState, createScaled, exists } from "./scaled.ts";
 import type { ScaleGroupOptions } from "./scaled.ts";
 
 export function createMachineDeployment(options: ScaleGroupOptions): NodeGroup {
@@ -24,7 +23,7 @@ export function createMachineDeployment(options: ScaleGroupOptions): NodeGroup {
   /** From the object itself, since its scale does not show the bounds; both are of one version. */
   async function read(call: CallOptions): Promise<GroupState> {
     const deployment = await client.get(deployments, { namespace, name: target.name }, call);
-    return { ...replicasOf(deployment, words), ...clusterApiBounds(deployment.metadata.annotations) };
+    return clusterApiState(deployment, words);
   }
 
   async function mark(machine: Machine, on: boolean, call: CallOptions): Promise<void> {

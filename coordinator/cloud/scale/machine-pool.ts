@@ -8,9 +8,8 @@ import { kindOf } from "../../../shared/runtime/errors.ts";
 import { RESOURCE } from "../../../shared/runtime/kube/resources.ts";
 import { checkGrowth } from "../group.ts";
 import type { CallOptions, NodeGroup } from "../group.ts";
-import { clusterApiBounds } from "./bounds.ts";
 import { inVersionOf } from "./kinds.ts";
-import { createScaled, replicasOf, withoutChoice } from "./scaled.ts";
+import { clusterApiState, createScaled, withoutChoice } from "./scaled.ts";
 import type { ScaleGroupOptions } from "./scaled.ts";
 
 export function createMachinePool(options: ScaleGroupOptions): NodeGroup {
@@ -31,7 +30,7 @@ export function createMachinePool(options: ScaleGroupOptions): NodeGroup {
     ...withoutChoice(words),
     read: async (call) => {
       const pool = await client.get(pools, { namespace, name: target.name }, call);
-      return { ...replicasOf(pool, words), ...clusterApiBounds(pool.metadata.annotations) };
+      return clusterApiState(pool, words);
     },
     contains: async (node, call) => {
       const pool = await getOrNull(call);

@@ -10,6 +10,8 @@ import type { KubeClient } from "../../../shared/runtime/kube/client.ts";
 import type { Discovery, ObjectRef, Resource, UnreadObject } from "../../../shared/runtime/kube/resources.ts";
 import { checkGrowth } from "../group.ts";
 import type { CallOptions, GroupState, NodeGroup } from "../group.ts";
+import { clusterApiBounds } from "./bounds.ts";
+import { pausedBecause } from "./paused.ts";
 
 export type ScaleClient = Pick<
   KubeClient,
@@ -49,20 +51,20 @@ export function createScaled({
   const words = `${target.kind} ${target.name}`;
 
   async function locate(
-    signal: AbortSignal,
+    call: CallOptions,
   ): Promise<{ readonly resource: Resource; readonly ref: ObjectRef }> {
-    const resource = await discover(target, { signal });
+    const resource = await discover(target, call);
     if (!resource.scalable) {
       throw new AppError(
         "refused",
-        `${words} cannot be sized: ${target.apiVersion} ${target.kind} has no scale subresource`,
+        `${words} cannot be sized: ${target.apiVersion} ${target.kind} has no scale subresource; name a group that has one`,
       );
     }
     return { resource, ref: resource.namespaced ? { namespace, name: target.name } : { name: target.name } };
   }
 
   async function write(to: number, seen: GroupState, options: CallOptions): Promise<void> {
-    const { resource, ref } = await locate(options.signal);
+    const { resource, ref } = await locate(options);
     const { version } = seen;
     if (version === null) throw new AppError("bug", `${words}: a size without a version is none of ours`);
     try {
@@ -76,7 +78,7 @@ export function createScaled({
     words,
     namespace,
     read: async (options) => {
-      const { resource, ref } = await locate(options.signal);
+      const { resource, ref } = await locate(options);
       return stateOf(await client.getScale(resource, ref, options), words);
     },
     write,
@@ -142,6 +144,16 @@ export function replicasOf({ metadata, spec }: UnreadObject, words: string): Gro
   const version = metadata.resourceVersion;
   if (version === undefined) throw new AppError("malformed", `${words} has no resourceVersion`);
   return { size: usableSize(replicas, words), version };
+}
+
+/** Of a group of Cluster API: its size with its bounds, and whether it is paused; all of one version. */
+export function clusterApiState(object: UnreadObject, words: string): GroupState {
+  const held = pausedBecause(object, words);
+  return {
+    ...replicasOf(object, words),
+    ...clusterApiBounds(object.metadata.annotations),
+    ...(held === null ? {} : { held }),
+  };
 }
 
 function stateOf(scale: Scale, words: string): GroupState {

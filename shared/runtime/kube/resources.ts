@@ -261,8 +261,13 @@ export interface DiscoveredResource extends Resource<UnreadObject> {
 
 export type Discovery = (
   kind: { readonly apiVersion: string; readonly kind: string },
-  options?: { readonly signal?: AbortSignal },
+  options?: DiscoveryLimits,
 ) => Promise<DiscoveredResource>;
+
+export interface DiscoveryLimits {
+  readonly signal?: AbortSignal;
+  readonly deadlineMs?: Millis;
+}
 
 /**
  * Finds where the server keeps a kind. Answers are remembered for the life of the function; a kind that is not
@@ -270,7 +275,7 @@ export type Discovery = (
  * @throws AppError not-found when the server does not know the kind, else what the call throws.
  */
 export function createDiscovery(client: {
-  read(path: string, options?: { readonly signal?: AbortSignal }): Promise<unknown>;
+  read(path: string, options?: DiscoveryLimits): Promise<unknown>;
 }): Discovery {
   const known = new Map<string, DiscoveredResource>();
   return async ({ apiVersion, kind }, options = {}) => {
