@@ -368,6 +368,19 @@ describe("createActuator()", () => {
     expect(calls).toHaveLength(2);
   });
 
+  test("does not let itself be told to wait for longer than five minutes", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, clock, state } = setup(made);
+    state.refuse = new AppError("throttled", "slower", { retryAfterMs: 86_400_000 });
+    await act(aGrow("a"));
+    await clock.advance(299_000);
+    await act(aGrow("a"));
+    expect(calls).toHaveLength(1);
+    await clock.advance(1_000);
+    await act(aGrow("a"));
+    expect(calls).toHaveLength(2);
+  });
+
   test("has the intent in the policy's status before the call, and the outcome after it", async () => {
     await using made = await aWorldClient(0);
     const { act, calls, written } = setup(made);
@@ -458,6 +471,9 @@ describe("createActuator()", () => {
     onCall(() => {});
     state.unreadable = null;
     await clock.advance(100);
+    // What this cycle finds out, its plan did not know.
+    await act(second, release);
+    expect(calls.map(({ call }) => call)).toEqual(["b to 3"]);
     await act(second, release);
     expect(calls.map(({ call }) => call)).toEqual(["b to 3", "b to 4", "b releases m"]);
     expect(written()?.moves.map(({ phase }) => phase)).toEqual(["applied", "applied", "applied"]);

@@ -52,7 +52,12 @@ export function createActuator(options: {
     act: async (plan, snapshot, context) => {
       const budgets = createBudgets(snapshot, limits);
       // 1. Finish what was begun, and take back what nobody accounts for.
+      const unsure = unsureOf(snapshot);
       const done = [...(await finish(plan, snapshot, budgets, context))];
+      // The plan was made before we knew how these had ended: what it says of their pools is decided again.
+      const learned = new Set(
+        done.filter(({ move, outcome }) => unsure.has(move.key) && outcome.kind !== "unsettled").map(poolOf),
+      );
       await clearLeftovers(snapshot, (policy) => journal.status(policy).moves, context);
 
       // 2. Of the plan, what may be done and is not being done already.
@@ -60,6 +65,7 @@ export function createActuator(options: {
       const due = portionOf(
         plan.moves
           .map((move) => intended(move, policies.get(move.policy)))
+          .filter((move) => !learned.has(poolOf({ policy: move.policy, move })))
           .filter((move) => isDue(move, policies.get(move.policy), context)),
         (policy) => journal.status(policy).moves,
         context.clock.now(),
@@ -85,6 +91,12 @@ export function createActuator(options: {
     },
     waitsMs: (context) => late.soonestMs(context),
   };
+
+  /** Keys of moves whose call nobody saw the end of. */
+  function unsureOf(snapshot: Snapshot): ReadonlySet<string> {
+    const moves = snapshot.policies.flatMap(({ name }) => journal.status(name).moves);
+    return new Set(moves.filter(({ phase }) => phase === "intended").map(({ key }) => key));
+  }
 
   async function finish(
     plan: Plan,
@@ -188,6 +200,16 @@ export function createActuator(options: {
     );
     return ended;
   }
+}
+
+function poolOf({
+  policy,
+  move: { pool },
+}: {
+  readonly policy: string;
+  readonly move: { readonly pool: string };
+}): string {
+  return `${policy}/${pool}`;
 }
 
 function groupOf(policy: PolicyInput, pool: string, context: ActContext): NodeGroup | null {

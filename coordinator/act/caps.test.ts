@@ -69,7 +69,8 @@ async function setup(shape: { readonly nodeLimit?: number; readonly replicas?: n
     set: (nodes: string) =>
       made.server.change((world) => {
         const object = nodePool();
-        if (object !== null) world.put("nodepools", { ...object, spec: { ...object.spec, limits: { nodes } } });
+        if (object !== null)
+          world.put("nodepools", { ...object, spec: { ...object.spec, limits: { nodes } } });
       }),
     writes: () => made.server.audit.filter(({ method }) => method !== "GET").length,
     asks: () => made.server.audit.length,
@@ -147,17 +148,20 @@ describe("keep()", () => {
     ["only recommends", [aPolicy({ mode: "Recommend" })], 4],
     ["does not ask for it any more", [aPolicy({}, false)], undefined],
     ["is gone", [], 4],
-  ])("writes nothing for a policy that %s, and gives back what it had lowered", async (_, policies, nodes) => {
-    const { made, limits, note, keep, writes } = await setup();
-    await using __ = made;
-    await keep(policies, nodes);
-    expect(writes()).toBe(0);
-    await keep([aPolicy()], 4);
-    expect(limits()).toEqual({ nodes: "4" });
-    await keep(policies);
-    expect(limits()).toEqual({ nodes: "10" });
-    expect(note()).toBeUndefined();
-  });
+  ])(
+    "writes nothing for a policy that %s, and gives back what it had lowered",
+    async (_, policies, nodes) => {
+      const { made, limits, note, keep, writes } = await setup();
+      await using __ = made;
+      await keep(policies, nodes);
+      expect(writes()).toBe(0);
+      await keep([aPolicy()], 4);
+      expect(limits()).toEqual({ nodes: "4" });
+      await keep(policies);
+      expect(limits()).toEqual({ nodes: "10" });
+      expect(note()).toBeUndefined();
+    },
+  );
 
   test("gives back after a restart, by what stands on the object", async () => {
     const { made, limits, keep, restart } = await setup({});
@@ -205,7 +209,10 @@ describe("keep()", () => {
       stop();
       const object = made.world.get("nodepools", { name: "gpu" });
       if (object !== null)
-        made.world.put("nodepools", { ...object, spec: { ...object.spec, limits: { nodes: "9", cpu: "1" } } });
+        made.world.put("nodepools", {
+          ...object,
+          spec: { ...object.spec, limits: { nodes: "9", cpu: "1" } },
+        });
     });
     await keep([aPolicy()], 4);
     expect(limits()).toEqual({ nodes: "4", cpu: "1" });

@@ -49,7 +49,10 @@ export function createCaps(): Caps {
     } catch (error) {
       // Where nobody knows whether it was written, the next attempt finds it as it shall be.
       held.set(key, { words, untilMs: context.clock.monotonic() + TRY_AGAIN_MS });
-      context.log.warn({ ...about, error }, "cannot hold the limits of a group that grows itself; trying again");
+      context.log.warn(
+        { ...about, error },
+        "cannot hold the limits of a group that grows itself; trying again",
+      );
     }
   }
 

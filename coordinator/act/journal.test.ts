@@ -262,6 +262,71 @@ describe("claim()", () => {
   });
 });
 
+describe("a policy that goes while its status is written", () => {
+  /** As `setup`, with a hand that acts when the server has written and we have not heard of it. */
+  async function written(made: WorldClient, hand: (own: ReturnType<typeof createJournal>) => unknown) {
+    setup(made);
+    const { client } = made;
+    const journal = createJournal({
+      client: {
+        get: async (...args) => await client.get(...args),
+        replaceStatus: async (...args) => {
+          const answer = await client.replaceStatus(...args);
+          await hand(journal);
+          return answer;
+        },
+      },
+      onUnreadable: () => {},
+    });
+    journal.seen(await client.get(RESOURCE.policies, { name: "gpus" }));
+    return journal;
+  }
+
+  test("is not known again by the answer, and not asked for in each cycle", async () => {
+    await using made = await aWorldClient();
+    const journal = await written(made, (own) => own.gone("gpus"));
+    await journal.change("gpus", waiting(1), call());
+    made.server.change((world) => world.remove("autoscalingpolicies", { name: "gpus" }));
+    expect(journal.status("gpus")).toBe(EMPTY_STATUS);
+    journal.begin({ leader: "one", onDeposed: () => {} });
+    const before = made.server.audit.length;
+    expect(await journal.claim(call)).toEqual([]);
+    expect(made.server.audit).toHaveLength(before);
+  });
+
+  test("is forgotten when the server knows it no more, though no watch has said so", async () => {
+    await using made = await aWorldClient();
+    const journal = await written(made, () => {});
+    made.server.change((world) => world.remove("autoscalingpolicies", { name: "gpus" }));
+    journal.begin({ leader: "one", onDeposed: () => {} });
+    expect(await journal.claim(call)).toEqual([]);
+    const before = made.server.audit.length;
+    expect(await journal.claim(call)).toEqual([]);
+    expect(made.server.audit).toHaveLength(before);
+  });
+
+  test("and is made anew under its name counts as the new one, whose term is its own", async () => {
+    await using made = await aWorldClient();
+    let turn = 0;
+    const journal = await written(made, async (own) => {
+      if (++turn !== 2) return;
+      made.server.change((world) => world.remove("autoscalingpolicies", { name: "gpus" }));
+      own.gone("gpus");
+      setup(made);
+      own.seen(await made.client.get(RESOURCE.policies, { name: "gpus" }));
+    });
+    const deposed: string[] = [];
+    journal.begin({ leader: "one", onDeposed: ({ message }) => deposed.push(message) });
+    await journal.claim(call);
+    await journal.change("gpus", waiting(1), call());
+    expect(journal.status("gpus")).toEqual(EMPTY_STATUS);
+    expect(await journal.claim(call)).toEqual([]);
+    await journal.change("gpus", waiting(2), call());
+    expect(journal.status("gpus")).toMatchObject({ term: 1, leader: "one", pendingPods: 2 });
+    expect(deposed).toEqual([]);
+  });
+});
+
 function aMove(): PolicyStatus["moves"][number] {
   return {
     key: "gpus/a/grow/x",

@@ -11,6 +11,7 @@ import type { KubeClient } from "../../shared/runtime/kube/client.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import type { UnreadObject } from "../../shared/runtime/kube/resources.ts";
 import { EMPTY_STATUS } from "./moves.ts";
+import { inParallel, STATUS_WRITES } from "./parallel.ts";
 import { claimed, deposedBy, marked } from "./term.ts";
 import type { Claim } from "./term.ts";
 
@@ -90,6 +91,16 @@ export function createJournal({ client, onUnreadable }: JournalOptions): PolicyJ
     return status;
   }
 
+  function isKnown({ metadata: { name, uid } }: UnreadObject): boolean {
+    const now = known.get(name);
+    return now !== undefined && now.object.metadata.uid === uid;
+  }
+
+  function forget(policy: string): void {
+    known.delete(policy);
+    reign?.claims.delete(policy);
+  }
+
   /** Computes the next status from the newest, writes it, and computes it again where somebody else wrote first. */
   async function compareAndSet(
     policy: string,
@@ -104,10 +115,15 @@ export function createJournal({ client, onUnreadable }: JournalOptions): PolicyJ
       const next = change(current.status);
       if (next === current.status) return next;
       try {
-        return keep(
-          await client.replaceStatus(RESOURCE.policies, { ...current.object, status: next }, call()),
+        const written = await client.replaceStatus(
+          RESOURCE.policies,
+          { ...current.object, status: next },
+          call(),
         );
+        // Deleted meanwhile, or made anew: what we have written is a policy of the past.
+        return isKnown(current.object) ? keep(written) : next;
       } catch (error) {
+        if (kindOf(error) === "not-found" && isKnown(current.object)) forget(policy);
         if (kindOf(error) !== "conflict" || attempt >= ATTEMPTS) throw error;
       }
     }
@@ -162,10 +178,7 @@ export function createJournal({ client, onUnreadable }: JournalOptions): PolicyJ
       const deposed = claim === undefined ? null : deposedBy(name, status, claim);
       if (deposed !== null) reign?.onDeposed(deposed);
     },
-    gone: (policy) => {
-      known.delete(policy);
-      reign?.claims.delete(policy);
-    },
+    gone: forget,
     status: (policy) => known.get(policy)?.status ?? EMPTY_STATUS,
     begin: (begun) => {
       reign = { ...begun, claims: new Map() };
@@ -181,12 +194,10 @@ export function createJournal({ client, onUnreadable }: JournalOptions): PolicyJ
       for (let round = 1; round <= ROUNDS; round++) {
         const open = [...known.keys()].filter((policy) => !by.claims.has(policy) && !failed.has(policy));
         if (open.length === 0) break;
-        await Promise.all(
-          open.map(async (policy) => {
-            const error = await claimOne(policy, by, call);
-            if (error !== null) failed.set(policy, error);
-          }),
-        );
+        await inParallel(open, STATUS_WRITES, async (policy) => {
+          const error = await claimOne(policy, by, call);
+          if (error !== null) failed.set(policy, error);
+        });
       }
       return [...failed]
         .filter(([, error]) => kindOf(error) !== "not-found")

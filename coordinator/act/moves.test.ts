@@ -245,6 +245,13 @@ describe("withOutcomes()", () => {
     expect(journalOf(second).additions).toEqual([{ at: later(600_001), nodes: 1 }]);
   });
 
+  test("keeps what an error said to what a person reads", () => {
+    const said = { kind: "failed", detail: "<html>".repeat(10_000) } as const;
+    const [move] = withOutcomes(intended, [{ key: aGrow().key, outcome: said }], later(10)).moves.slice(-1);
+    expect(move?.detail).toHaveLength(500);
+    expect(move?.detail).toMatch(/^<html>.*…$/);
+  });
+
   test("ignores the end of a move that nobody began", () => {
     expect(withOutcomes(intended, [{ key: "unknown", outcome: { kind: "failed", detail: "x" } }], AT)).toBe(
       intended,

@@ -22,6 +22,8 @@ const CHANGES_MS = 10 * 60_000;
 /** Nodes go one by one: those of so short a time are one entry, by the newest of them. */
 const ONE_ENTRY_MS = 5_000;
 
+const LONGEST_DETAIL = 500;
+
 export const EMPTY_STATUS: PolicyStatus = {
   currentNodes: 0,
   desiredNodes: 0,
@@ -165,7 +167,8 @@ function intentOf(move: Intended, term: number | undefined, at: EpochMs): MoveSt
   };
 }
 
-function withOutcome(status: PolicyStatus, move: MoveState, outcome: Outcome, at: EpochMs): PolicyStatus {
+function withOutcome(status: PolicyStatus, move: MoveState, told: Outcome, at: EpochMs): PolicyStatus {
+  const outcome = shortened(told);
   switch (outcome.kind) {
     case "unsettled":
       return withMove(status, { ...move, detail: outcome.detail }, at);
@@ -212,6 +215,12 @@ function withOutcome(status: PolicyStatus, move: MoveState, outcome: Outcome, at
     default:
       return outcome satisfies never;
   }
+}
+
+/** An error may bring a whole page along, and each move of a policy stands in one object. */
+function shortened(outcome: Outcome): Outcome {
+  if (!("detail" in outcome) || (outcome.detail?.length ?? 0) <= LONGEST_DETAIL) return outcome;
+  return { ...outcome, detail: `${outcome.detail?.slice(0, LONGEST_DETAIL - 1)}…` };
 }
 
 /**

@@ -1,5 +1,5 @@
 // How long a move that failed is left alone before it is tried again: longer after each failure in a row, or as long as
-// the provider asked for. In memory only: a new leader tries once more at once, and what a failure says of the cloud's
+// the provider asked for, within reason. In memory only: a new leader tries once more at once, and what a failure says of the cloud's
 // stock is remembered in the status by the decision.
 
 import type { Random } from "../../shared/model/random.ts";
@@ -18,6 +18,8 @@ export interface Pauses {
 
 /** From half a second, doubling, to a minute. */
 const PAUSE = { baseMs: millis(1_000), capMs: millis(60_000) };
+/** Nobody may keep a pool from growing for longer, whatever he asks for. */
+const LONGEST_MS = 5 * PAUSE.capMs;
 const REMEMBERED_MS = 10 * PAUSE.capMs;
 
 export function createPauses(): Pauses {
@@ -37,11 +39,12 @@ export function createPauses(): Pauses {
       }
       const count = (failures.get(key)?.count ?? 0) + 1;
       const ours = millis(PAUSE.baseMs / 2 + backoffMs(count, PAUSE, random));
-      failures.set(key, { count, atMs: clock.monotonic(), pauseMs: outcome.retryAfterMs ?? ours });
+      const pauseMs = millis(Math.min(outcome.retryAfterMs ?? ours, LONGEST_MS));
+      failures.set(key, { count, atMs: clock.monotonic(), pauseMs });
     },
     forgetOld: (clock) => {
-      for (const [key, { atMs, pauseMs }] of failures)
-        if (clock.monotonic() - atMs > Math.max(REMEMBERED_MS, pauseMs)) failures.delete(key);
+      for (const [key, { atMs }] of failures)
+        if (clock.monotonic() - atMs > REMEMBERED_MS) failures.delete(key);
     },
   };
 }

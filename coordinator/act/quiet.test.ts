@@ -19,12 +19,16 @@ function aReign(predecessor: Predecessor, led: readonly string[] = ["old"]) {
 describe("inheritedAfter()", () => {
   test.each([
     [SILENT, 2_000],
-    [{ kind: "gave-back" }, 2_000],
+    [{ kind: "gave-back" }, 7_000],
     [{ kind: "none" }, 12_000],
   ] as const)("is over, after %j, when what was sent is carried out or never", async (predecessor, forMs) => {
     const clock = createFakeClock();
     const since = { predecessor, sinceMs: clock.monotonic() };
-    const inheritedMs = inheritedAfter(since, { clock, leaseMs: millis(10_000) });
+    const inheritedMs = inheritedAfter(since, {
+      clock,
+      leaseMs: millis(10_000),
+      callDeadlineMs: millis(5_000),
+    });
     expect(inheritedMs()).toBe(forMs);
     await clock.advance(forMs - 1);
     expect(inheritedMs()).toBe(1);

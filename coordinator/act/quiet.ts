@@ -22,15 +22,20 @@ import type { Leadership } from "../../shared/runtime/kube/lease.ts";
 export const LATE_CALLS_MS = millis(2_000);
 
 /**
- * For how long what leaders before have sent may still take effect, at whatever group. Also one who gave the lease back
- * may have cut off a call that was on its way (`lingering`).
+ * For how long what leaders before have sent may still take effect, at whatever group. One who gave the lease back may
+ * have cut off a call that was on its way (`lingering`): such a one has had no time yet, and gets that of any call.
  */
 export function inheritedAfter(
-  { predecessor, sinceMs }: Pick<Leadership, "predecessor" | "sinceMs">,
-  { clock, leaseMs }: { readonly clock: Pick<Clock, "monotonic">; readonly leaseMs: Millis },
+  { predecessor: { kind }, sinceMs }: Pick<Leadership, "predecessor" | "sinceMs">,
+  options: {
+    readonly clock: Pick<Clock, "monotonic">;
+    readonly leaseMs: Millis;
+    readonly callDeadlineMs: Millis;
+  },
 ): () => Millis {
-  const untilMs = sinceMs + Math.max(LATE_CALLS_MS, quietFor(predecessor.kind, leaseMs));
-  return () => millis(Math.max(0, untilMs - clock.monotonic()));
+  const { clock, leaseMs, callDeadlineMs } = options;
+  const forMs = kind === "gave-back" ? callDeadlineMs + LATE_CALLS_MS : quietFor(kind, leaseMs);
+  return () => millis(Math.max(0, sinceMs + forMs - clock.monotonic()));
 }
 
 /**

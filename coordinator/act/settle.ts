@@ -71,6 +71,14 @@ async function settleGrowth(
   return undone(size);
 }
 
+/**
+ * A removal that has happened, with the sizes that it really led to: those of its decision may be others, and what we
+ * say to have made is believed over a reading from before (flights.ts).
+ */
+function foundGone(size: number): Outcome {
+  return { kind: "applied", from: size + 1, to: size, detail: "found done after an interruption" };
+}
+
 /** In words when there is no such group any more: it will never tell. */
 async function sizeOf(group: NodeGroup, context: ActContext): Promise<number | string> {
   try {
@@ -106,7 +114,8 @@ async function settleRemoval(found: InFlight, context: ActContext): Promise<Outc
   // 2. The member is going: done, by us or by somebody else.
   if (group !== null && move.instance !== undefined) {
     if (!(await group.contains(move.instance, context.call()))) {
-      return { kind: "applied", from: move.from, to: move.to, detail: "found done after an interruption" };
+      const size = await sizeOf(group, context);
+      return typeof size === "string" ? { kind: "failed", detail: size } : foundGone(size);
     }
     // Opened now, the node could get pods that a removal which arrives late then ends.
     if (found.mayStillHappen) return null;
@@ -154,8 +163,7 @@ async function settleDrain(
       if (outcome.kind === "unsettled") return null;
       if (outcome.kind === "failed") await callOff(context, removal.node);
       // Nobody but us had a reason: a call of ours that was given up has been carried out.
-      if (outcome.kind === "reached")
-        return { kind: "applied", from: move.from, to: move.to, detail: "found done after an interruption" };
+      if (outcome.kind === "reached") return foundGone(outcome.size);
       return outcome;
     }
     default:

@@ -6,6 +6,7 @@ import { systemClock } from "../../shared/runtime/clock.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { createDiscovery } from "../../shared/runtime/kube/resources.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
+import { aNodeGroup } from "../../test/build/node-group.ts";
 import { policy, pool } from "../../test/build/policy.ts";
 import { snapshot } from "../../test/build/snapshot.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
@@ -262,5 +263,50 @@ describe("takeInstance()", () => {
     await takeInstance(removal, group, yes, context);
     expect(await takeInstance(removal, group, yes, context)).toEqual({ kind: "reached", size: 2 });
     expect(sizeOf(made)).toBe(2);
+  });
+});
+
+describe("the release of a member that another hand is ending", () => {
+  const removal = { key: "p/a/release/n", node: "n", instance: "i-1" };
+  const seen = { size: 3, version: "1" };
+
+  async function released(
+    leaving: () => Promise<boolean>,
+    budget = yes,
+    how: "release" | "remove" = "release",
+  ) {
+    await using made = await aWorldClient(1);
+    const given: number[] = [];
+    const group = aNodeGroup({
+      read: async () => await Promise.resolve(seen),
+      contains: async () => await Promise.resolve(false),
+      releaseLeaving: leaving,
+    });
+    const counted = { ...budget, giveBack: () => void given.push(1) };
+    const outcome = await takeInstance(removal, group, counted, parts(made).context, how);
+    return { outcome, given: given.length };
+  }
+
+  test("lowers the number by it where its group would make it anew", async () => {
+    expect(await released(async () => await Promise.resolve(true))).toEqual({
+      outcome: { kind: "applied", from: 3, to: 2 },
+      given: 0,
+    });
+  });
+
+  test("has nothing to do where it is too late, or where it is a removal of ours", async () => {
+    const reached = { kind: "reached", size: 3 };
+    expect(await released(async () => await Promise.resolve(false))).toEqual({ outcome: reached, given: 1 });
+    const never = async (): Promise<never> => await Promise.reject(new Error("not asked for"));
+    expect(await released(never, yes, "remove")).toEqual({ outcome: reached, given: 0 });
+    expect((await released(never, no)).outcome).toEqual(reached);
+  });
+
+  test.each([
+    ["timeout", "unsettled", 0],
+    ["conflict", "failed", 1],
+  ] as const)("after %s is %s", async (kind, outcome, given) => {
+    const failing = async (): Promise<never> => await Promise.reject(new AppError(kind, "no"));
+    expect(await released(failing)).toMatchObject({ outcome: { kind: outcome }, given });
   });
 });

@@ -76,7 +76,8 @@ async function releaseLeaving(
   budget: RemovalBudget,
   context: ActContext,
 ): Promise<Outcome | null> {
-  if (group.releaseLeaving === undefined || (await group.contains(move.instance, context.call()))) return null;
+  if (group.releaseLeaving === undefined || (await group.contains(move.instance, context.call())))
+    return null;
   const seen = await group.read(context.call());
   if (!budget.take(seen.size, move.disruption)) return null;
   try {

@@ -71,7 +71,15 @@ function setup(made: WorldClient, agoMs = 0) {
   const read = () => world.get("nodes", { name });
   const step = async (changes: Partial<InFlight> = {}) => {
     const node = { ...aNode(name), taints: read()?.spec?.taints ?? [] };
-    const found = { move, node, underNotice: false, group, mayStillHappen: false, growing: false, stopped: null };
+    const found = {
+      move,
+      node,
+      underNotice: false,
+      group,
+      mayStillHappen: false,
+      growing: false,
+      stopped: null,
+    };
     return await settle({ ...found, ...changes }, YES, context);
   };
   const asked = (): readonly string[] =>

@@ -21,14 +21,22 @@ test.each([
     "n",
     "aws:///a/i-1",
     { n: "aws:///a/i-2" },
-    { node: null, mismatch: "NodeClaim gpu-1 is aws:///a/i-1, but its node n is aws:///a/i-2" },
+    {
+      node: null,
+      mismatch:
+        "NodeClaim gpu-1 is aws:///a/i-1, but its node n is aws:///a/i-2: delete the one of the two that is left over",
+    },
   ],
   [
     "one that cannot be read",
     "n",
     "aws:///a/i-1",
     { n: "aws:/" },
-    { node: null, mismatch: "NodeClaim gpu-1: the providerID aws:/ cannot be read" },
+    {
+      node: null,
+      mismatch:
+        "NodeClaim gpu-1: the providerID aws:/ of its node n cannot be read: correct it, or the cloud's own controller that wrote it",
+    },
   ],
 ] as const)("%s", (_, node, providerID, nodes: Readonly<Record<string, string>>, expected) => {
   expect(joinToNode({ words, node, providerID }, (name) => nodes[name])).toEqual(expected);

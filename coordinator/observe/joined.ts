@@ -30,10 +30,13 @@ export function joinToNode(
   if (ours === null || theirs === null)
     return {
       node: null,
-      mismatch: `${words}: the providerID ${ours === null ? providerID : actual} cannot be read`,
+      mismatch: `${words}: the providerID ${ours === null ? providerID : `${actual} of its node ${node}`} cannot be read: correct it, or the cloud's own controller that wrote it`,
     };
   if (ours === theirs) return { node };
-  return { node: null, mismatch: `${words} is ${providerID}, but its node ${node} is ${actual}` };
+  return {
+    node: null,
+    mismatch: `${words} is ${providerID}, but its node ${node} is ${actual}: delete the one of the two that is left over`,
+  };
 }
 
 /** Members with what is to be said of them. */

@@ -8,6 +8,7 @@ import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import type { UnreadObject } from "../../shared/runtime/kube/resources.ts";
 import { clusterApiBounds } from "../cloud/scale/bounds.ts";
 import { inVersionOf, machinesOf } from "../cloud/scale/kinds.ts";
+import { noSize, pausedBecause } from "../cloud/scale/paused.ts";
 import type { GroupReading, InstanceInput } from "../decide/snapshot.ts";
 import { clusterApiTemplate } from "./group-template.ts";
 import { apart, joinToNode } from "./joined.ts";
@@ -57,7 +58,7 @@ export function watchMachineGroups(target: Target, options: ScaleGroupsOptions):
       const { deployments, machines } = open.watches;
       const deployment = deployments.store.get({ namespace, name });
       if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) {
-        const detail = `there is no MachineDeployment ${namespace}/${name}`;
+        const detail = `there is no MachineDeployment ${namespace}/${name}: create it, or correct nodePools[].group`;
         return { group: { kind: "missing", detail }, instances: [] };
       }
       members ??= Map.groupBy(machines.store.values(), ({ metadata }) =>
@@ -88,14 +89,15 @@ export function watchMachineGroups(target: Target, options: ScaleGroupsOptions):
   };
 }
 
-function sizeOf({ metadata, spec }: UnreadObject): GroupReading {
+function sizeOf(deployment: UnreadObject): GroupReading {
+  const { metadata, spec } = deployment;
   const replicas: unknown =
     typeof spec === "object" && spec !== null && "replicas" in spec ? spec.replicas : undefined;
   const words = `MachineDeployment ${metadata.name}`;
-  const paused = pausedBecause(OBJ, words);
+  const paused = pausedBecause(deployment, words);
   if (paused !== null) return { kind: "unknown", detail: paused };
   if (typeof replicas !== "number" || !Number.isInteger(replicas) || replicas < 0)
-    return { kind: "unknown", detail: `${words} has no usable spec.replicas: ${JSON.stringify(replicas)}` };
+    return { kind: "unknown", detail: noSize(words, replicas) };
   return { kind: "known", size: replicas, chosenRemoval: true, ...clusterApiBounds(metadata.annotations) };
 }
 

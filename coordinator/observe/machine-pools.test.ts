@@ -40,7 +40,9 @@ test("a MachinePool that is paused has no size, one that is gone is missing", as
   expect(paused.group).toMatchObject({ detail: expect.stringContaining("is paused") as string });
   made.server.change((world) => world.remove("machinepools", { namespace: "default", name: "spot-a" }));
   const gone = await observed.until(TARGET, ({ group }) => group.kind === "missing");
-  expect(gone.group).toMatchObject({ detail: "there is no MachinePool default/spot-a" });
+  expect(gone.group).toMatchObject({
+    detail: "there is no MachinePool default/spot-a: create it, or correct nodePools[].group",
+  });
 });
 
 test("the provider of a MachinePool takes its own victim when the number falls", async () => {

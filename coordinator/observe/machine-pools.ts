@@ -2,10 +2,10 @@
 // has no other name than its node's, since nothing can be asked of it by name.
 
 import type { MachinePool } from "../../shared/model/kube.ts";
-import { CLUSTER_API } from "../../shared/model/names.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import { clusterApiBounds } from "../cloud/scale/bounds.ts";
 import { inVersionOf } from "../cloud/scale/kinds.ts";
+import { noSize, pausedBecause } from "../cloud/scale/paused.ts";
 import type { GroupReading, InstanceInput } from "../decide/snapshot.ts";
 import { clusterApiTemplate } from "./group-template.ts";
 import { rivalOf } from "./rival.ts";
@@ -34,7 +34,7 @@ export function watchMachinePools(target: Target, options: ScaleGroupsOptions): 
       if ("absent" in open) return { group: open.absent, instances: [] };
       const pool = open.watches.pools.store.get({ namespace, name });
       if (pool === undefined || pool.metadata.deletionTimestamp !== undefined) {
-        const detail = `there is no MachinePool ${namespace}/${name}`;
+        const detail = `there is no MachinePool ${namespace}/${name}: create it, or correct nodePools[].group`;
         return { group: { kind: "missing", detail }, instances: [] };
       }
       const mismatches = rivalOf(`MachinePool ${name}`, pool);
@@ -51,12 +51,13 @@ export function watchMachinePools(target: Target, options: ScaleGroupsOptions): 
   };
 }
 
-function sizeOf({ metadata, spec }: MachinePool): GroupReading {
+function sizeOf(pool: MachinePool): GroupReading {
+  const { metadata, spec } = pool;
   const words = `MachinePool ${metadata.name}`;
   const replicas = spec?.replicas;
-  const paused = pausedBecause(OBJ, words);
+  const paused = pausedBecause(pool, words);
   if (paused !== null) return { kind: "unknown", detail: paused };
   if (replicas === undefined || !Number.isInteger(replicas) || replicas < 0)
-    return { kind: "unknown", detail: `${words} has no usable spec.replicas: ${JSON.stringify(replicas)}` };
+    return { kind: "unknown", detail: noSize(words, replicas) };
   return { kind: "known", size: replicas, chosenRemoval: false, ...clusterApiBounds(metadata.annotations) };
 }

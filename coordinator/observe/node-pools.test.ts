@@ -36,7 +36,13 @@ describe("a static NodePool", () => {
     await using observed = observeGroups(made);
     const [one] = made.world.list("nodeclaims");
     const reading = await observed.until(TARGET);
-    expect(reading.group).toEqual({ kind: "known", size: 2, chosenRemoval: true, max: 5 });
+    expect(reading.group).toEqual({
+      kind: "known",
+      size: 2,
+      chosenRemoval: true,
+      replacesLeaving: true,
+      max: 5,
+    });
     expect(reading.instances).toHaveLength(2);
     expect(reading.instances).toContainEqual({
       id: one?.metadata.name,
@@ -114,7 +120,9 @@ describe("a static NodePool", () => {
       },
     }));
     const told = await observed.until(TARGET, ({ mismatches = [] }) => mismatches.length > 0);
-    expect(told.mismatches).toContain("NodePool gpu asks for 6 nodes, and its limits.nodes allows 4");
+    expect(told.mismatches).toContain(
+      "NodePool gpu asks for 6 nodes (spec.replicas), and its limits.nodes allows 4: raise the limit, or lower maxSize of the pool",
+    );
   });
 
   test("that Karpenter ignores is told apart from one that it has only just seen", async () => {
@@ -158,7 +166,10 @@ describe("a static NodePool", () => {
     await observed.until(TARGET);
     made.server.change((world) => world.remove("nodepools", { name: "gpu" }));
     const { group } = await observed.until(TARGET, (reading) => reading.group.kind === "missing");
-    expect(group).toEqual({ kind: "missing", detail: "there is no NodePool gpu" });
+    expect(group).toEqual({
+      kind: "missing",
+      detail: "there is no NodePool gpu: create it, or correct nodePools[].group",
+    });
   });
 });
 

@@ -10,6 +10,7 @@ import { nodePoolBounds } from "../cloud/scale/bounds.ts";
 import { isLive, isUnlaunched } from "../cloud/scale/claims.ts";
 import { isStatic, nodeClaimsOf, nodePoolsOf } from "../cloud/scale/kinds.ts";
 import { isOld, notesOf } from "../cloud/scale/lowering.ts";
+import { noSize } from "../cloud/scale/paused.ts";
 import type { GroupReading, InstanceInput } from "../decide/snapshot.ts";
 import { watchClaimFailures } from "./claim-failures.ts";
 import { claimInstance } from "./claim-instance.ts";
@@ -110,12 +111,17 @@ export function watchNodePools(target: Target, options: ScaleGroupsOptions): Ver
       const { pools, claims } = open.watches;
       const pool = pools.store.get({ name });
       if (pool === undefined || pool.metadata.deletionTimestamp !== undefined)
-        return { group: { kind: "missing", detail: `there is no NodePool ${name}` }, instances: [] };
+        return {
+          group: { kind: "missing", detail: `there is no NodePool ${name}: ${WAY_OUT}` },
+          instances: [],
+        };
       members ??= Map.groupBy(claims.store.values(), poolOf);
       return known(pool, members.get(name) ?? [], now);
     },
   };
 }
+
+const WAY_OUT = "create it, or correct nodePools[].group";
 
 /** Karpenter looks at a NodePool at least once a minute. */
 const IGNORED_MS = 120_000;
@@ -127,8 +133,7 @@ function sizeOf(pool: NodePool, claims: readonly NodeClaim[], now: EpochMs): Gro
     return { kind: "known", size: live.length, chosenRemoval: true, growsItself: true, ...bounds };
   const replicas = pool.spec?.replicas;
   if (replicas === undefined || !Number.isInteger(replicas) || replicas < 0) {
-    const detail = `NodePool ${pool.metadata.name} has no usable spec.replicas: ${JSON.stringify(replicas)}`;
-    return { kind: "unknown", detail };
+    return { kind: "unknown", detail: noSize(`NodePool ${pool.metadata.name}`, replicas) };
   }
   const alive = new Set(live.map(({ metadata }) => metadata.uid));
   const owed = notesOf(pool).filter((note) => !isOld(note, now) && !alive.has(note.uid)).length;
@@ -142,7 +147,9 @@ function troubles({ metadata, spec, status }: NodePool): readonly string[] {
   const { max } = nodePoolBounds(spec?.limits);
   const found: string[] = [];
   if (max !== undefined && spec?.replicas !== undefined && spec.replicas > max)
-    found.push(`${words} asks for ${spec.replicas} nodes, and its limits.nodes allows ${max}`);
+    found.push(
+      `${words} asks for ${spec.replicas} nodes (spec.replicas), and its limits.nodes allows ${max}: raise the limit, or lower maxSize of the pool`,
+    );
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
   if (ready !== undefined && ready.status !== "True") {
     const why = [ready.reason, ready.message].filter((part) => (part ?? "") !== "").join(": ");

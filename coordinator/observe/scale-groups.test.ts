@@ -253,7 +253,7 @@ describe("a MachineDeployment", () => {
     });
     expect(reading.instances).toMatchObject([{ node: null, state: "booting" }]);
     expect(reading.mismatches).toEqual([
-      `Machine ${machine?.metadata.name} is ${machine?.spec?.providerID}, but its node ${node} is sim://spot-a/somebody-else`,
+      `Machine ${machine?.metadata.name} is ${machine?.spec?.providerID}, but its node ${node} is sim://spot-a/somebody-else: delete the one of the two that is left over`,
     ]);
     actual.set(node, machine?.spec?.providerID ?? "");
     expect(groups.reading(DEPLOYMENT).instances).toMatchObject([{ node, state: "ready" }]);
@@ -273,7 +273,7 @@ describe("a MachineDeployment", () => {
       ).group,
     ).toEqual({
       kind: "missing",
-      detail: "there is no MachineDeployment default/other",
+      detail: "there is no MachineDeployment default/other: create it, or correct nodePools[].group",
     });
     await end();
   });

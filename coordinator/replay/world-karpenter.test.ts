@@ -99,6 +99,17 @@ describe("a static NodePool of the world", () => {
     expect(claims(world)).not.toContain(gone?.metadata.name);
   });
 
+  test("loses a claim at the notice where its provider's own controller hears of it, and makes the next at once", () => {
+    const world = aWorld({ deletesAtNotice: true });
+    const [gone] = world.list("nodeclaims");
+    world.interrupt(gone?.status?.nodeName ?? "", after(world.now, millis(120_000)));
+    pass(world, 60_000);
+    expect(claims(world)).toHaveLength(2);
+    expect(claims(world)).not.toContain(gone?.metadata.name);
+    pass(world, 120_000);
+    expect(world.list("nodes")).toHaveLength(2);
+  });
+
   test("goes with its claims", () => {
     const world = aWorld();
     world.remove("nodepools", { name: "gpu" });

@@ -16,8 +16,8 @@ import { randomStream } from "./world-core.ts";
 import type { Core, LedgerEntry, Part } from "./world-core.ts";
 import { createNodeIndex } from "./world-index.ts";
 import { createWorkloads } from "./world-jobs.ts";
-import { createKubelet } from "./world-kubelet.ts";
 import { createKarpenter } from "./world-karpenter.ts";
+import { createKubelet } from "./world-kubelet.ts";
 import type { Kubelet } from "./world-kubelet.ts";
 import { createMachinePools } from "./world-machine-pools.ts";
 import { createMachines } from "./world-machines.ts";
@@ -274,8 +274,7 @@ export function createWorld(options: WorldOptions): World {
       karpenter.noticed(node);
       then(
         core.schedule(at, () => {
-          const taken =
-            clouds.takeNode(node) || machinePools.takeNode(node) || karpenter.takeNode(node);
+          const taken = clouds.takeNode(node) || machinePools.takeNode(node) || karpenter.takeNode(node);
           if (!taken) machines.interrupt(node);
         }),
       );

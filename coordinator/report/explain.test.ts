@@ -93,6 +93,10 @@ describe("a sentence says what to change", () => {
       "pool gpus/a gets its nodes from what runs its group, which buys them for pods that wait",
     ],
     [
+      { code: "group-refills", node: "n1" },
+      "the pool's group fills the place of node n1 itself once that is gone, so no other node is bought for its pods",
+    ],
+    [
       { code: "instance-shared", instance: "i-1", pools: ["gpus/a", "gpus/b"] },
       "machine i-1 is listed by the groups of gpus/a, gpus/b, so that neither is sized: give each pool a group of its own",
     ],

@@ -67,7 +67,9 @@ describe("statusText()", () => {
     );
     expect(text).toMatch(/max +\$\/h[\s\S]*5 +3\.06/);
     expect(text).toMatch(/back end[\s\S]*spot +simulated +1 /);
-    expect(text).toContain("spot: machines took 30 s (p90 61 s) to launch, 1 s (p90 2 s) to later-version");
+    expect(text).toMatch(
+      /median and p90 in seconds\n +pool +launched +later-version\n +spot +30 \/ 61 +1 \/ 2\n/,
+    );
     expect(text).toContain("! GroupsMatch GroupMismatch: pool spot: its group allows 5");
     expect(text).toContain(
       "paused: p3.2xlarge in us-west-2a as spot for 60 s more, no-capacity, 2 failures: none left",

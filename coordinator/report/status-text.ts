@@ -80,9 +80,7 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
     ...status.pools.flatMap((pool) =>
       (pool.because ?? []).map(({ code, sentence }) => `  ${pool.name}: ${sentence} [${code}]`),
     ),
-    ...status.pools.flatMap(({ name: pool, stages = [] }) =>
-      stages.length === 0 ? [] : [`  ${pool}: machines took ${stages.map(stageText).join(", ")}`],
-    ),
+    ...stagesText(status.pools),
     ...(status.offerings ?? [])
       .filter(({ until }) => Date.parse(until) > now)
       .map(
@@ -109,19 +107,36 @@ function conditionsText(status: PolicyStatus): string {
   return status.conditions.map(({ type, status: value }) => `${type}=${value}`).join(" ");
 }
 
-function stageText({ stage, medianSeconds, p90Seconds }: Stage): string {
-  return `${medianSeconds} s (p90 ${p90Seconds} s) to ${STAGE_WORDS[stage] ?? stage}`;
+/** One line for each pool that has measured machines, one column for each stage that any of them has. */
+function stagesText(pools: PolicyStatus["pools"]): readonly string[] {
+  const measured = pools.filter(({ stages = [] }) => stages.length > 0);
+  if (measured.length === 0) return [];
+  const found = new Set(measured.flatMap(({ stages = [] }) => stages.map(({ stage }) => stage)));
+  const known = Object.keys(STAGE_WORDS).filter((stage) => found.has(stage));
+  const columns = [...known, ...[...found].filter((stage) => !known.includes(stage))];
+  const rows = measured.map(({ name, stages = [] }) => [
+    name,
+    ...columns.map((column) => stageText(stages.find(({ stage }) => stage === column))),
+  ]);
+  return [
+    "  how long the last machines took to each stage, median and p90 in seconds",
+    table([["pool", ...columns.map((stage) => STAGE_WORDS[stage] ?? stage)], ...rows]),
+  ];
+}
+
+function stageText(stage: Stage | undefined): string {
+  return stage === undefined ? "-" : `${stage.medianSeconds} / ${stage.p90Seconds}`;
 }
 
 type Stage = NonNullable<PolicyStatus["pools"][number]["stages"]>[number];
 
 const STAGE_WORDS: Readonly<Record<string, string>> = {
-  accepted: "be accepted",
-  launched: "launch",
-  registered: "register",
-  ready: "show GPUs",
-  "first-pod": "get a pod",
-  total: "all of it",
+  accepted: "accepted",
+  launched: "launched",
+  registered: "registered",
+  ready: "GPUs ready",
+  "first-pod": "first pod",
+  total: "in all",
 };
 
 const GOOD_WHEN_TRUE: ReadonlySet<string> = new Set([

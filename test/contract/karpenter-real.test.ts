@@ -176,7 +176,7 @@ describe.skipIf(missing !== null)("Karpenter", () => {
     expect(metadata.annotations?.[GROUP_ANNOTATION.lowering]).toBeUndefined();
   });
 
-  test("loses only what was not yet a node when Karpenter launches the replacement in between", async () => {
+  test("loses no node but the chosen one when the replacement becomes a node in between: it stays, and the number", async () => {
     const { stage, harness, there, chosen } = await threeNodes();
     const { karpenter, between, pool } = stage;
     await using _ = harness;
@@ -194,10 +194,13 @@ describe.skipIf(missing !== null)("Karpenter", () => {
     await harness.advance();
     expect(launched).toBe(true);
     const now = await harness.instances();
-    expect(now).toHaveLength(2);
-    // Whoever has pods stays: what goes for the number is empty, the late replacement or the node that was idle anyway.
-    expect(now).toContain(there[0]);
+    // A lower number would now take a node of Karpenter's choice; what came for the chosen one is decided on like any.
+    expect(now).toHaveLength(3);
+    expect(now).toEqual(expect.arrayContaining(there.filter((id) => id !== chosen)));
     expect(now).not.toContain(chosen);
+    const { metadata, spec } = await plane.client.get(RESOURCE.nodePools, { name: stage.pool });
+    expect(spec?.replicas).toBe(3);
+    expect(metadata.annotations?.[GROUP_ANNOTATION.lowering]).toBeUndefined();
   });
 
   test("takes a body that is no NodePool for no answer, and not for a pool without a size", async () => {

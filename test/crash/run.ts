@@ -43,7 +43,7 @@ const DRAINED_MS = 5_000;
 /** A call of the coordinator may take so long here, so that a late answer is late soon. */
 const CALL_DEADLINE = "1s";
 const MOST_CYCLES = 2;
-/** A call of the dead leader may still arrive for so long, and nobody may conclude anything before: settle.ts, quiet.ts. */
+/** A call of the dead leader may still arrive for so long, and nobody may conclude anything before: late.ts, quiet.ts. */
 const MAYBE_MS = 4_500;
 const WITHIN = { withinMs: 30_000 };
 

@@ -27,6 +27,11 @@ function sizes(scene: Scene): readonly (readonly [number, number])[] {
   );
 }
 
+/** Writes of a size that were answered with this code. */
+function answered(scene: Scene, code: number) {
+  return scene.server.audit.filter(({ subresource, status }) => subresource === "scale" && status === code);
+}
+
 function running(scene: Scene): number {
   return scene.world.list("pods").filter(({ status }) => status?.phase === "Running").length;
 }
@@ -246,21 +251,43 @@ describe("an API server", () => {
     expect(scene.status()?.moves).toMatchObject([{ kind: "grow", phase: "applied" }]);
   });
 
-  test("that refuses every size is asked again with growing pauses, and the status says what it said", async () => {
+  test("that refuses a size for lack of rights is not pressed, and the status says what it said", async () => {
     await using scene = await openScene();
     scene.policy(policySpec([poolSpec("spot-a")]));
-    const heal = scene.server.faults.set({ kind: "status", code: 403, match: SCALE_WRITE });
-    await scene.coordinator();
+    scene.server.faults.set({ kind: "status", code: 403, match: SCALE_WRITE });
+    const coordinator = await scene.coordinator();
     submit(scene);
     const failed = await scene.until(() => scene.status()?.moves.find(({ phase }) => phase === "failed"));
-    expect(failed.detail).toContain("403");
+    expect(failed).toMatchObject({ failure: "denied", detail: expect.stringContaining("403") as string });
+    const held = await scene.until(() =>
+      scene.status()?.pools[0]?.because?.find(({ code }) => code === "not-permitted"),
+    );
+    expect(held.sentence).toMatch(/403.*tried again in/);
+    // What a launch failure means is remembered for minutes, so that cycles that pass ask for nothing.
+    const count = "gpu_autoscaler_reconcile_duration_seconds_count";
+    const before = (await coordinator.metric(count)) ?? 0;
+    await scene.until(async () => ((await coordinator.metric(count)) ?? 0) >= before + 5);
+    expect(answered(scene, 403)).toHaveLength(1);
     expect(scene.status()?.lastScaleUpTime).toBeUndefined();
+    expect(sizes(scene)).toEqual([]);
+  });
+
+  test("whose scale another hand writes each time is asked with growing pauses until that ends", async () => {
+    await using scene = await openScene();
+    scene.policy(policySpec([poolSpec("spot-a")]));
+    const heal = scene.server.faults.set({ kind: "status", code: 409, match: SCALE_WRITE });
+    await scene.coordinator();
+    submit(scene);
+    // Three attempts make one move, and a pause of at least half a second follows each that failed.
+    await scene.until(() => answered(scene, 409).length >= 9);
+    const failed = await scene.until(() => scene.status()?.moves.find(({ phase }) => phase === "failed"));
+    expect(failed.detail).toContain("changed at each of 3 attempts");
+    const times = answered(scene, 409).map(({ at }) => at);
+    expect((times[3] ?? 0) - (times[2] ?? 0)).toBeGreaterThanOrEqual(450);
+    expect((times[6] ?? 0) - (times[5] ?? 0)).toBeGreaterThanOrEqual(450);
     heal();
     await scene.until(() => running(scene) === 1);
-    const refused = scene.server.audit.filter(
-      ({ subresource, status }) => subresource === "scale" && status === 403,
-    );
-    expect(refused.length).toBeLessThan(5);
+    expect(sizes(scene)).toEqual([[0, 1]]);
   });
 
   test("whose scale moves under the coordinator's hand is read again, and the node is added once", async () => {

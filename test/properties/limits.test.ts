@@ -228,8 +228,14 @@ describe("decisions under limits", () => {
           (move) => move.kind === "release" && move.pool === name && places.has(move.instance),
         );
         const named = new Set(instances.map(({ node }) => node));
+        // What we took out of the group is in none of its places.
+        const left = new Set(
+          one.journal.moves.flatMap(({ kind, phase, node }) =>
+            (kind === "shrink" || kind === "release") && phase === "applied" ? [node] : [],
+          ),
+        );
         const unlisted = input.nodes.filter(
-          (node) => node.labels[NODE_LABEL.pool] === name && !named.has(node.name),
+          (node) => node.labels[NODE_LABEL.pool] === name && !named.has(node.name) && !left.has(node.name),
         );
         const filled = instances.length - places.size + unlisted.length;
         expect(given.length).toBeLessThanOrEqual(Math.max(0, group.size - filled));

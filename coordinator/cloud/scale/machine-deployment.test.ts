@@ -155,6 +155,36 @@ describe("removal of a chosen Machine", () => {
     expect(marks(made)).toEqual([]);
   });
 
+  test("is refused, as every other write is, where the group is paused, and says how that ends", async () => {
+    await using made = await aWorldClient(3);
+    const group = groupOf(made);
+    const [id = ""] = machines(made);
+    edit(made, { [CLUSTER_API.paused]: "" });
+    const seen = await group.read(options());
+    expect(seen.size).toBe(3);
+    const refused = {
+      kind: "refused",
+      message: `MachineDeployment spot-a is paused, so a new size would not be carried out: take its annotation ${CLUSTER_API.paused} away`,
+    };
+    await expect(group.resize(4, seen, options())).rejects.toMatchObject(refused);
+    await expect(group.removeInstance(id, seen, options())).rejects.toMatchObject(refused);
+    await expect(group.releaseInstance(id, seen, options())).rejects.toMatchObject(refused);
+    await expect(group.cancelUnfilled(1, seen, options())).rejects.toMatchObject(refused);
+    expect(marks(made)).toEqual([]);
+  });
+
+  test("is refused where it was paused after it was read", async () => {
+    await using made = await aWorldClient(3);
+    const group = groupOf(made);
+    const seen = await group.read(options());
+    edit(made, { [CLUSTER_API.paused]: "" });
+    await expect(group.resize(4, seen, options())).rejects.toMatchObject({ kind: "conflict" });
+    await expect(group.removeInstance(machines(made)[0] ?? "", seen, options())).rejects.toMatchObject({
+      kind: "conflict",
+    });
+    expect(marks(made)).toEqual([]);
+  });
+
   test("takes a mark back, once or more often, also from a machine that is gone", async () => {
     await using made = await aWorldClient(1);
     const group = groupOf(made);

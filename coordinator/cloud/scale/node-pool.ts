@@ -102,7 +102,7 @@ export function createNodePool({ client, target, clock, onWritten }: ScaleGroupO
       const pool = await get(call);
       if (!isStatic(pool)) {
         const why =
-          "Karpenter adds its nodes for pods that wait, and only a static NodePool (spec.replicas) has a size";
+          "Karpenter adds its nodes for pods that wait, and only a static NodePool (spec.replicas) has a size, which is chosen when it is made";
         throw new AppError("refused", `${words} cannot be sized to ${to}: ${why}`);
       }
       await written(async () => await sized.resize(pool, to, seen, call));

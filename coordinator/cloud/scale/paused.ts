@@ -1,4 +1,4 @@
-// Whether Cluster API carries out nothing for a group at the moment: somebody has paused the object by its annotation, or
+// What stands against a size that an object has, in words for people. Whether Cluster API carries out nothing for a group at the moment: somebody has paused the object by its annotation, or
 // the whole Cluster, which its controllers then say in a condition of the object. A new size would be taken and wait.
 
 import type { Condition } from "../../../shared/model/kube.ts";
@@ -35,4 +35,9 @@ function isCondition(value: unknown): value is Condition {
     typeof status === "string" &&
     (message === undefined || typeof message === "string")
   );
+}
+
+/** Of an object whose `spec.replicas` is no size. */
+export function noSize(words: string, replicas: unknown): string {
+  return `${words} has no usable spec.replicas (${JSON.stringify(replicas) ?? "it is missing"}): set it to a whole number, 0 or more`;
 }

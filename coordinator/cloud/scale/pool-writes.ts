@@ -19,15 +19,24 @@ export interface PoolWrites {
   resize(pool: NodePool, to: number, seen: GroupState, call: CallOptions): Promise<void>;
   /** Notes the claims, over what was seen, or leaves nothing behind. */
   note(pool: NodePool, these: readonly ClaimRef[], seen: GroupState, call: CallOptions): Promise<NodePool>;
-  /** Notes one claim in the place of another. */
-  exchange(pool: NodePool, gone: ClaimRef, instead: ClaimRef, call: CallOptions): Promise<NodePool>;
+  /** Notes one claim in the place of another. Null: that is noted no more, since somebody else has finished it. */
+  exchange(pool: NodePool, gone: ClaimRef, instead: ClaimRef, call: CallOptions): Promise<NodePool | null>;
   /** Takes the notes of these claims away, and those that are too old to mean anything. */
   withdraw(pool: NodePool, gone: readonly ClaimRef[], call: CallOptions): Promise<void>;
   /**
-   * The claims are going: the number falls by those that are still noted, and by `more` places without a claim.
+   * The claims are going: the number falls by those that are still noted, and by `more` places without a claim. Where
+   * somebody has written in between, `isFree` is asked first whether the number can still fall by so many without a
+   * victim: time has passed, or another hand has lowered it. False: it cannot, and nothing was done.
    * @throws AppError timeout: it has still to fall.
    */
-  lower(pool: NodePool, going: readonly ClaimRef[], more: number, call: CallOptions): Promise<void>;
+  lower(lowering: Lowering, call: CallOptions): Promise<boolean>;
+}
+
+export interface Lowering {
+  readonly pool: NodePool;
+  readonly going: readonly ClaimRef[];
+  readonly more: number;
+  readonly isFree: (pool: NodePool, places: number) => Promise<boolean>;
 }
 
 /** Karpenter writes the NodePool's status for each claim that comes or goes, so a write is repeated more often. */
@@ -130,21 +139,35 @@ export function createPoolWrites(options: {
     },
     exchange: async (pool, gone, instead, call) => {
       const uids = uidsOf([gone, instead]);
-      const others = (now: NodePool) => notesOf(now).filter(({ uid }) => !uids.has(uid));
-      return await rewrite(pool, (now) => ({ noted: [...others(now), noteOf(instead)] }), call);
-    },
-    lower: async (pool, going, more, call) => {
-      const uids = uidsOf(going);
+      let isOwed = true;
       const changeOf = (now: NodePool): Change | null => {
         const notes = notesOf(now);
-        const owed = notes.filter(({ uid }) => uids.has(uid)).length;
-        // Somebody has finished it for us.
-        if (owed === 0) return null;
-        const replicas = Math.max(0, replicasOf(now, words).size - owed - more);
-        return { replicas, noted: notes.filter(({ uid }) => !uids.has(uid)) };
+        isOwed = notes.some(({ uid }) => uid === gone.uid) && notes.every(({ uid }) => uid !== instead.uid);
+        const others = notes.filter(({ uid }) => !uids.has(uid));
+        return isOwed ? { noted: [...others, noteOf(instead)] } : null;
       };
+      const now = await rewrite(pool, changeOf, call);
+      return isOwed ? now : null;
+    },
+    lower: async ({ pool, going, more, isFree }, call) => {
+      const uids = uidsOf(going);
       try {
-        await rewrite(pool, changeOf, call);
+        let now = pool;
+        for (let attempt = 1; ; attempt++) {
+          const notes = notesOf(now);
+          const owed = notes.filter(({ uid }) => uids.has(uid)).length;
+          // Somebody has finished it for us.
+          if (owed === 0) return true;
+          if (attempt > 1 && !(await isFree(now, owed + more))) return false;
+          const replicas = Math.max(0, replicasOf(now, words).size - owed - more);
+          try {
+            await write(now, { replicas, noted: notes.filter(({ uid }) => !uids.has(uid)) }, call);
+            return true;
+          } catch (error) {
+            if (kindOf(error) !== "conflict" || attempt >= ATTEMPTS) throw error;
+            now = await get(call);
+          }
+        }
       } catch (cause) {
         const names = going.map((claim) => claim.name).join(", ");
         const detail = `${words}: ${names} is being removed, its number has still to fall`;

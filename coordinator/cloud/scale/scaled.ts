@@ -11,7 +11,7 @@ import type { Discovery, ObjectRef, Resource, UnreadObject } from "../../../shar
 import { checkGrowth } from "../group.ts";
 import type { CallOptions, GroupState, NodeGroup } from "../group.ts";
 import { clusterApiBounds } from "./bounds.ts";
-import { pausedBecause } from "./paused.ts";
+import { noSize, pausedBecause } from "./paused.ts";
 
 export type ScaleClient = Pick<
   KubeClient,
@@ -104,7 +104,12 @@ export function createPlainGroup(options: ScaleGroupOptions): NodeGroup {
 /** What a group cannot do whose controller or provider picks who goes when the number falls. */
 export function withoutChoice(words: string): Omit<NodeGroup, "read" | "resize" | "contains"> {
   const refuse = async (what: string): Promise<never> =>
-    await Promise.reject(new AppError("refused", `${words} picks its own victim, so ${what}`));
+    await Promise.reject(
+      new AppError(
+        "refused",
+        `${words} picks its own victim, so ${what}: lower its number yourself, or use a group whose members go by name`,
+      ),
+    );
   return {
     backEnd: "scale",
     chosenRemoval: false,
@@ -134,7 +139,7 @@ export async function exists(look: () => Promise<unknown>): Promise<boolean> {
 /** @throws AppError malformed for anything but a whole number that is not negative. */
 export function usableSize(size: unknown, words: string): number {
   if (typeof size === "number" && Number.isInteger(size) && size >= 0) return size;
-  throw new AppError("malformed", `${words} has no usable spec.replicas: ${JSON.stringify(size)}`);
+  throw new AppError("malformed", noSize(words, size));
 }
 
 /** Of an object that has `spec.replicas`. @throws AppError malformed where that is no size. */

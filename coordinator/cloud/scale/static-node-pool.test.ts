@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { GROUP_ANNOTATION, KARPENTER } from "../../../shared/model/names.ts";
-import { after, epochMs, millis } from "../../../shared/model/units.ts";
+import { after, epochMs, millis, seconds } from "../../../shared/model/units.ts";
 import { systemClock } from "../../../shared/runtime/clock.ts";
 import { RESOURCE, createDiscovery } from "../../../shared/runtime/kube/resources.ts";
 import { aQuickPool } from "../../../test/build/scene.ts";
@@ -164,6 +164,51 @@ describe("removeInstance() of a static NodePool", () => {
   });
 });
 
+describe("a removal beside other hands", () => {
+  /** What happens once, when the write that lowers the number comes in. */
+  async function between(change: (made: WorldClient, chosen: string) => void) {
+    const pool = await aStaticPool();
+    const { made } = pool;
+    const before = claims(made);
+    const [chosen = ""] = before;
+    let isDeleted = false;
+    const hold = made.server.onRequest(({ when, method, path }) => {
+      isDeleted ||= when === "after" && method === "DELETE";
+      if (when !== "before" || method !== "PATCH" || !isDeleted || !path.includes("/nodepools/")) return;
+      hold();
+      change(made, chosen);
+    });
+    await pool.remove(chosen);
+    pass(made, 120_000);
+    return { ...pool, before, chosen };
+  }
+
+  function resize({ world }: WorldClient, by: number): void {
+    const pool = world.get("nodepools", { name: "gpu" });
+    if (pool === null) throw new Error("no NodePool");
+    world.put("nodepools", { ...pool, spec: { ...pool.spec, replicas: (pool.spec?.replicas ?? 0) + by } });
+  }
+
+  test("takes what was bought meanwhile, and no node, where the number was raised before it fell", async () => {
+    const { made, before } = await between((at) => {
+      resize(at, 1);
+      at.world.advance(after(at.world.now, millis(5_000)));
+    });
+    await using _ = made;
+    expect(nodePool(made)).toEqual({ replicas: 3, note: undefined });
+    expect(victims(made)).toEqual([]);
+    expect(claims(made)).toEqual(expect.arrayContaining(before.slice(1)));
+  });
+
+  test("lowers no further where another hand has lowered it and what came for the member went with that", async () => {
+    const { made, before } = await between((at) => resize(at, -1));
+    await using _ = made;
+    expect(nodePool(made)).toEqual({ replicas: 2, note: undefined });
+    expect(victims(made)).toEqual([]);
+    expect(claims(made)).toEqual(before.slice(1));
+  });
+});
+
 describe("a removal whose process died", () => {
   test("before the claim was deleted has not happened, and is taken back", async () => {
     const { made, group, remove } = await aStaticPool();
@@ -253,6 +298,17 @@ describe("a removal whose process died", () => {
     pass(made, 120_000);
     expect(nodePool(made)).toEqual({ replicas: 3, note: undefined });
     expect(claims(made)).toEqual(now);
+    expect(victims(made)).toEqual([]);
+  });
+
+  test("is finished once by two who look at the same moment, also where it is late", async () => {
+    const { made, group, others } = await diedFor(30_000);
+    await using _ = made;
+    await Promise.all(Array.from({ length: 4 }, async () => await group.read(options()).catch(() => {})));
+    expect((await group.read(options())).size).toBe(2);
+    pass(made, 120_000);
+    expect(claims(made)).toEqual(others);
+    expect(nodePool(made)).toEqual({ replicas: 2, note: undefined });
     expect(victims(made)).toEqual([]);
   });
 
@@ -350,4 +406,66 @@ test("a removal is not undone by the second sending of its own request", async (
   expect(nodePool(made)).toEqual({ replicas: 2, note: undefined });
   pass(made, 120_000);
   expect(claims(made)).toEqual(before.slice(1));
+});
+
+describe("releaseLeaving() of a static NodePool", () => {
+  /** Another hand deletes a claim; `ms` of the world pass before anybody looks. */
+  async function deletedFor(ms: number) {
+    const pool = await aStaticPool();
+    const [gone = "", ...others] = claims(pool.made);
+    // Pods that take their time keep the claim.
+    const slow = { gpus: 8, graceSeconds: seconds(600), exitAfterMs: millis(110_000) };
+    pool.made.server.change((world) => world.submitService({ name: "serve", replicas: 3, ...slow }));
+    pass(pool.made, 10_000);
+    pool.made.server.change((world) => world.remove("nodeclaims", { name: gone }));
+    pass(pool.made, ms);
+    const release = async (id = gone) =>
+      await pool.group.releaseLeaving?.(id, await pool.group.read(options()), options());
+    return { ...pool, gone, others, release };
+  }
+
+  test.each([
+    ["has not been bought", 0],
+    ["boots", 30_000],
+  ])("lowers the number, and what was made in its place goes while it %s", async (_, ms) => {
+    const { made, others, release } = await deletedFor(ms);
+    await using __ = made;
+    expect(await release()).toBe(true);
+    expect(nodePool(made)).toEqual({ replicas: 2, note: undefined });
+    pass(made, 120_000);
+    expect(claims(made)).toEqual(others);
+    expect(victims(made)).toEqual([]);
+  });
+
+  test("leaves what is a node by then, and the number with it", async () => {
+    const { made, release } = await deletedFor(90_000);
+    await using _ = made;
+    const now = claims(made);
+    expect(await release()).toBe(false);
+    expect(nodePool(made)).toEqual({ replicas: 3, note: undefined });
+    expect(claims(made)).toEqual(now);
+  });
+
+  test("does nothing for a claim that stays, or that is gone", async () => {
+    const { made, others, release } = await deletedFor(0);
+    await using _ = made;
+    expect(await release(others[0])).toBe(false);
+    expect(await release("nobody")).toBe(false);
+    expect(nodePool(made)).toEqual({ replicas: 3, note: undefined });
+  });
+
+  test("is finished by whoever reads next where its process died", async () => {
+    const { made, group, others, release } = await deletedFor(0);
+    await using _ = made;
+    let patches = 0;
+    const hold = made.server.onRequest(({ when, method }) => {
+      if (when === "after" && method === "PATCH" && ++patches === 1) dieAt(made, "PATCH", "/nodepools/");
+    });
+    await expect(release()).rejects.toMatchObject({ kind: "timeout" });
+    hold();
+    made.server.faults.clear();
+    expect((await group.read(options())).size).toBe(2);
+    pass(made, 120_000);
+    expect(claims(made)).toEqual(others);
+  });
 });

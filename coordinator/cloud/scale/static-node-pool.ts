@@ -48,18 +48,31 @@ export function createStaticNodePool(options: {
     const owed: ClaimRef[] = [];
     for (const note of young) if (!(await claims.stays(note, call))) owed.push(note);
     if (owed.length === 0 && old.length === 0) return pool;
-    // 1. As many as can go without a victim: places that no claim holds, and claims that nothing was bought for.
-    const live = owed.length === 0 ? [] : await claims.live(call);
-    const vacant = Math.max(0, replicasOf(pool, words).size - live.length);
-    const free = vacant + live.filter(isUnlaunched).length;
+    // 1. As many as can go without a victim. 2. It is too late for the others: their replacements were bought.
+    const free = owed.length === 0 ? 0 : await freePlaces(pool, call);
     const lowered = owed.slice(0, free);
-    if (lowered.length > 0) await writes.lower(pool, lowered, 0, call);
-    // 2. It is too late for the others: their replacements were bought. Where one has no node yet, it goes instead.
-    for (const claim of owed.slice(free)) await replaceLate(claim, call);
+    const isLowered = lowered.length === 0 || (await lower(pool, lowered, 0, call));
+    for (const claim of isLowered ? owed.slice(free) : owed) await replaceLate(claim, call);
     const now = await writes.get(call);
     if (old.length === 0) return now;
     await writes.withdraw(now, old, call);
     return await writes.get(call);
+  }
+
+  /** So far the number can fall without a victim: places that no claim holds, and claims that nothing was bought for. */
+  async function freePlaces(pool: NodePool, call: CallOptions): Promise<number> {
+    const live = await claims.live(call);
+    return Math.max(0, replicasOf(pool, words).size - live.length) + live.filter(isUnlaunched).length;
+  }
+
+  async function lower(
+    pool: NodePool,
+    going: readonly ClaimRef[],
+    more: number,
+    call: CallOptions,
+  ): Promise<boolean> {
+    const isFree = async (now: NodePool, places: number) => (await freePlaces(now, call)) >= places;
+    return await writes.lower({ pool, going, more, isFree }, call);
   }
 
   /** A replacement that is a node already may have pods: it stays, the number with it, and is decided on like any. */
@@ -71,7 +84,8 @@ export function createStaticNodePool(options: {
       return;
     }
     const instead = chosen(booting);
-    await begin(await writes.exchange(pool, claim, instead, call), [instead], 0, call);
+    const noted = await writes.exchange(pool, claim, instead, call);
+    if (noted !== null) await begin(noted, [instead], 0, call);
   }
 
   /** Deletes what is noted and lowers the number by what went. */
@@ -98,7 +112,9 @@ export function createStaticNodePool(options: {
       }
     }
     const stay = these.filter((claim) => !going.includes(claim));
-    if (going.length > 0) await writes.lower(noted, going, more, call);
+    // It cannot fall any more by all of them: by those by which it can, and what was bought for the others goes.
+    if (going.length > 0 && !(await lower(noted, going, more, call)))
+      await finish(await writes.get(call), call);
     if (stay.length > 0)
       await writes.withdraw(going.length === 0 ? noted : await writes.get(call), stay, call);
     if (refusal !== null) throw refusal;

@@ -45,6 +45,7 @@ describe("settledSize()", () => {
     ["nor may a removal", { kind: "shrink", from: 2, to: 1, agoMs: 10 * SECOND }, 1],
     ["nor may a release", { kind: "release", from: 2, to: 1, agoMs: 10 * SECOND }, 1],
     ["what was done a minute ago shows", { from: 2, to: 5, agoMs: MINUTE }, 2],
+    ["what a clock far ahead has dated shows", { from: 2, to: 5, agoMs: -MINUTE }, 2],
     ["a size that has changed since shows", { from: 1, to: 5, agoMs: SECOND }, 2],
     ["what was not done changes nothing", { from: 2, to: 5, phase: "failed", agoMs: SECOND }, 2],
     ["another pool is another", { from: 2, to: 5, pool: "other", agoMs: SECOND }, 2],

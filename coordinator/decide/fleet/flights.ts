@@ -35,10 +35,15 @@ function adds(move: MoveState): boolean {
 export function settledSize(journal: Journal, pool: string, reading: number, at: EpochMs): number {
   let size = reading;
   for (const move of journal.moves) {
-    const isRecent = move.pool === pool && move.phase === "applied" && ageMs(move, at) <= READING_LAGS_MS;
-    if (isRecent && move.from === size && isSize(move.to)) size = move.to;
+    const isOurs = move.pool === pool && move.phase === "applied" && isRecent(move, at);
+    if (isOurs && move.from === size && isSize(move.to)) size = move.to;
   }
   return size;
+}
+
+/** One from long after now was written by another clock, and is no newer than the reading for that. */
+function isRecent(move: MoveState, at: EpochMs): boolean {
+  return Math.abs((parseInstant(move.at) ?? at) - at) <= READING_LAGS_MS;
 }
 
 /** The size that the pool has or is about to have: the group's, or the target of a growth that was begun. */

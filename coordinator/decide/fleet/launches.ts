@@ -77,7 +77,7 @@ export function launchesOf(about: {
     ...(listed.length <= left ? members : nameless(members, left)),
     ...byPlace(
       lateLaunches(setting, unlisted, { since, from: launch?.from ?? epochMs(0), at }),
-      openPlaces(instances),
+      openPlaces(places),
     ),
   ];
   const overdue = Math.min(

@@ -180,7 +180,8 @@ describe("what nobody saw is not measured", () => {
   test("a growth that was decided before anybody remembers is known from its acceptance on", () => {
     const { look } = watch();
     const moves = [accepted(2)];
-    expect(look(sec(35), { size: 1, moves, ...made }).finished).toEqual([["launched", 28]]);
+    // Whether its launch was counted before the memory was lost is not known either.
+    expect(look(sec(35), { size: 1, moves, ...made }).finished).toEqual([]);
     expect(look(sec(70), { ...works, moves, pods: [pod("p", { node: "n1" })] }).finished).toEqual([
       ["registered", 30],
       ["ready", 10],
@@ -201,10 +202,30 @@ describe("what nobody saw is not measured", () => {
   test("of what was there before anybody looked nothing is said but what its cloud tells", () => {
     const { look, memory } = watch();
     look(sec(35), { size: 2, instances: [machine("i-1", null), machine("i-2", 30)] });
-    expect(memory().ledger?.["demo/spot"]?.machines).toEqual([{ id: "i-2", launchedAt: NOW + sec(30) }]);
+    const known = [{ id: "i-2", launchedAt: NOW + sec(30) }, { id: "i-1" }];
+    expect(memory().ledger?.["demo/spot"]?.machines).toEqual(known);
     const up = watch();
     up.look(sec(100), works);
     expect(up.look(sec(110), works).finished).toEqual([]);
+  });
+
+  test("and a memory that is lost counts no stage twice", () => {
+    const moves = [accepted(2)];
+    const unnamed = { size: 1, moves, instances: [machine("i-1", null)] };
+    const seen = watch();
+    seen.look(0, {});
+    expect(seen.look(sec(35), unnamed).finished).toEqual([["launched", 33]]);
+    const lost = watch();
+    const after = [sec(40), sec(45)].flatMap((at) => lost.look(at, unnamed).finished);
+    expect(after).toEqual([]);
+    const node = {
+      size: 1,
+      moves,
+      instances: [machine("i-1", null, "n1")],
+      nodes: [aNode("n1", 60, { ready: "not-ready" })],
+    };
+    const again = watch();
+    expect([sec(65), sec(70)].flatMap((at) => again.look(at, node).finished)).toEqual([]);
   });
 
   test("a group that lists no members shows when its nodes come, from its acceptance", () => {

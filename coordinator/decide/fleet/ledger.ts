@@ -59,8 +59,6 @@ export function followLaunches(pool: PoolState, memory: Memory, at: EpochMs): Le
     if (state !== "booting" || placeholder === true || isHere(node)) continue;
     const machine = known.get(id);
     known.delete(id);
-    // What was there before anybody looked has begun at a time that only its cloud can tell.
-    if (machine === undefined && memory.at === null && instance.createdAt === undefined) continue;
     found.push({ machine, state: null, instance });
   }
   // While the group cannot be read, nobody knows that a machine has gone.
@@ -73,8 +71,10 @@ export function followLaunches(pool: PoolState, memory: Memory, at: EpochMs): Le
   for (const { machine, state, instance } of inOrder(found, at)) {
     if (machine === undefined && machines.length >= MAX_MACHINES) continue;
     const was = machine ?? begin(instance?.id ?? state?.name ?? "", beganAt({ state, instance }, at));
-    const now = advanced(was, { state, instance }, at);
-    finished.push(...stagesBetween(machine, now, at));
+    // Of what is here at the first look after the memory was lost nobody knows when it came, nor which stages were counted.
+    const isNew = machine === undefined && memory.at !== null;
+    const now = advanced(was, { state, instance, isNew }, at);
+    if (machine !== undefined || isNew) finished.push(...stagesBetween(machine, now, at));
     const calledAt = now.acceptedAt ?? now.intendedAt ?? now.launchedAt ?? now.registeredAt;
     if (was.readyAt === undefined && now.readyAt !== undefined && calledAt !== undefined)
       bootMs.push(elapsed(calledAt, now.readyAt));
@@ -114,15 +114,21 @@ function beganAt({ state, instance }: Sight, at: EpochMs): EpochMs {
 }
 
 /** A node that was there before and of which nobody knows how it came is no measure. */
-function hasJustCome({ name, node }: NodeState, memory: Memory): boolean {
+function hasJustCome({ name, node, standing }: NodeState, memory: Memory): boolean {
   const before = memory.nodes[name];
   if (before !== undefined) return before.comingSince !== undefined;
-  return memory.at !== null && node.createdAt > memory.at;
+  return memory.at === null ? standing === "booting" : node.createdAt > memory.at;
 }
 
-function advanced(was: LaunchedMachine, { state, instance }: Sight, at: EpochMs): Progress {
-  const launchedAt =
-    was.launchedAt ?? (instance === null ? undefined : (instance.createdAt ?? launchSeen(state, at)));
+/** `isNew`: it was not there at the last look. */
+function advanced(
+  was: LaunchedMachine,
+  { state, instance, isNew }: Sight & { readonly isNew: boolean },
+  at: EpochMs,
+): Progress {
+  // A member that is a node already when it is first seen was launched at a time that nobody saw.
+  const seenAt = isNew && instance !== null && state === null ? at : undefined;
+  const launchedAt = was.launchedAt ?? instance?.createdAt ?? seenAt;
   const registeredAt = was.registeredAt ?? state?.node.createdAt;
   const readyAt = was.readyAt ?? (state?.standing === "up" ? at : undefined);
   const isUsed =
@@ -134,11 +140,6 @@ function advanced(was: LaunchedMachine, { state, instance }: Sight, at: EpochMs)
     ...(readyAt === undefined ? {} : { readyAt }),
     ...(isUsed ? { firstPodAt: at } : {}),
   };
-}
-
-/** A member that is a node already when it is first seen was launched at a time that nobody saw. */
-function launchSeen(state: NodeState | null, at: EpochMs): EpochMs | undefined {
-  return state === null ? at : undefined;
 }
 
 function isUnderWay(

@@ -192,14 +192,23 @@ describe("deadMembers()", () => {
   test("and of machines none while a node is unnamed", () => {
     const machine: InstanceInput = { id: "i-1", node: null, state: "failed" };
     expect(dead([], [machine, ...failed], 3)).toHaveLength(3);
-    expect(dead(states("x"), [machine, ...failed], 3).map(({ id }) => id)).toEqual([
-      "g/placeholder-0",
-    ]);
+    expect(dead(states("x"), [machine, ...failed], 3).map(({ id }) => id)).toEqual(["g/placeholder-0"]);
   });
 });
 
-test("openPlaces() are those that may still be filled", () => {
-  expect(openPlaces([member("a"), place(0), place(1, "quota")])).toEqual([place(0)]);
+test("openPlaces() are those that may still be filled, and no more than are empty for certain", () => {
+  const of = (size: number) =>
+    openPlaces({
+      nodes: [],
+      instances: [member("a"), place(0), place(1, "quota")],
+      size,
+      grownAt: null,
+      youngerThan: epochMs(NOW),
+      hasLeft: () => false,
+    });
+  expect(of(3)).toEqual([place(0)]);
+  expect(of(2)).toEqual([place(0)]);
+  expect(of(1)).toEqual([]);
 });
 
 test("a late place is blamed on the pool's stock once, with the machines that came left alone", () => {
@@ -252,7 +261,11 @@ describe("a node that has left its group and runs on", () => {
 
   test("keeps no place from being known as dead", () => {
     const instances = [member("n1"), place(0, "no-capacity")];
-    const look = { size: 2, instances, nodes: [node("n1"), node("stray")], moves: [grown(0, 1, 2)] };
-    expect(watch().look(MINUTE, look).released).toEqual(["g/placeholder-0"]);
+    const look = { size: 2, instances, nodes: [node("n1"), node("stray")] };
+    const left = grown(-9 * MINUTE, 2, 1);
+    const moves = [{ ...left, kind: "release" as const, node: "stray" }, grown(0, 1, 2)];
+    expect(watch().look(MINUTE, { ...look, moves }).released).toEqual(["g/placeholder-0"]);
+    // Else it may be the machine of that place.
+    expect(watch().look(MINUTE, { ...look, moves: [grown(0, 1, 2)] }).released).toEqual([]);
   });
 });

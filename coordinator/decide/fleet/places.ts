@@ -74,23 +74,36 @@ export function deadMembers(places: Places): readonly InstanceInput[] {
   const { nodes, instances, size } = places;
   const staying = instances.filter(({ state }) => state !== "leaving");
   if (size === null || staying.length > size) return [];
-  const strange = strangers(places);
-  // What we took out of the group a moment ago, as a machine under notice, is in none of its places.
-  const unnamed = nodes.filter(
-    (state) => state.instance === null && state.standing !== "leaving" && !strange.has(state),
-  ).length;
   const known = new Set(nodes.map(({ name }) => name));
   const failed = staying.filter(({ state, node }) => state === "failed" && !known.has(node ?? ""));
-  const machines = staying.filter(({ placeholder }) => placeholder !== true).length;
   return [
-    ...(unnamed === 0 ? failed.filter(({ placeholder }) => placeholder !== true) : []),
-    ...failed
-      .filter(({ placeholder }) => placeholder === true)
-      .slice(0, Math.max(0, size - machines - unnamed)),
+    ...(unnamedNodes(places) === 0 ? failed.filter(({ placeholder }) => placeholder !== true) : []),
+    ...failed.filter(({ placeholder }) => placeholder === true).slice(0, emptyPlaces(places)),
   ];
 }
 
-/** Places of the group that no machine fills yet and that may still be filled. */
-export function openPlaces(instances: readonly InstanceInput[]): readonly InstanceInput[] {
-  return instances.filter(({ placeholder, state }) => placeholder === true && state === "booting");
+/** Places of the group that no machine fills yet, that may still be filled, and that can be given back by number. */
+export function openPlaces(places: Places): readonly InstanceInput[] {
+  const open = places.instances.filter(
+    ({ placeholder, state }) => placeholder === true && state === "booting",
+  );
+  const dead = deadMembers(places).filter(({ placeholder }) => placeholder === true).length;
+  return open.slice(0, Math.max(0, emptyPlaces(places) - dead));
+}
+
+/** As many as the size has for certain beyond machines and nodes. */
+function emptyPlaces(places: Places): number {
+  const machines = places.instances.filter(
+    ({ placeholder, state }) => placeholder !== true && state !== "leaving",
+  ).length;
+  return Math.max(0, (places.size ?? 0) - machines - unnamedNodes(places));
+}
+
+/**
+ * Nodes that may be in a place without its saying so. What we took out of the group, as a machine under notice, is in
+ * none. That others are too old for any is not enough to give a place back.
+ */
+function unnamedNodes({ nodes, hasLeft }: Places): number {
+  return nodes.filter((state) => state.instance === null && state.standing !== "leaving" && !hasLeft(state))
+    .length;
 }

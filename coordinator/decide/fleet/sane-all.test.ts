@@ -54,6 +54,7 @@ const PLAIN: Snapshot = {
               max: 9,
               growsItself: false,
               detaches: true,
+              replacesLeaving: false,
             },
             fields: { instanceTypes: ["p3.2xlarge"], availabilityZones: ["us-west-2a"] },
           }),

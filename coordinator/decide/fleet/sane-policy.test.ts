@@ -53,7 +53,7 @@ describe("sanePolicies()", () => {
       { min: 1, max: 3, growsItself: true },
       { min: 1, max: 3, growsItself: true },
     ],
-    [{ min: -1, max: 1.5, detaches: "yes" }, {}],
+    [{ min: -1, max: 1.5, detaches: "yes", replacesLeaving: 1 }, {}],
     [{ min: "1", max: null, growsItself: "perhaps" }, { growsItself: true }],
   ])("keeps of what a group says of its size what can be read: %j", (said, kept) => {
     const known = { kind: "known", size: 1, chosenRemoval: true };

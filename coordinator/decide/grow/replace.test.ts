@@ -19,6 +19,7 @@ import {
 } from "../../../test/build/snapshot.ts";
 import type { SnapshotOptions } from "../../../test/build/snapshot.ts";
 import { decide } from "../decide.ts";
+import type { GroupReading, NoticeInput } from "../snapshot.ts";
 
 const tiers = [pool("spot"), pool("od", { capacityType: "on-demand" })];
 
@@ -280,5 +281,207 @@ describe("the release of a machine that its cloud took", () => {
     ["while the policy is switched off", { drained: true }, { enabled: false }],
   ] as const)("does not come %s", (_case, options, spec) => {
     expect(releases(options, spec)).toEqual([]);
+  });
+});
+
+describe("a notice in a group that a machine can leave at once", () => {
+  /** Two spot nodes, of which the first goes; a pool on demand that would take its pod. */
+  const detaching = (
+    group: Partial<Extract<GroupReading, { kind: "known" }>> = {},
+    spec: PolicyOptions = {},
+    options: SnapshotOptions & { readonly minSize?: number; readonly maxSize?: number } = {},
+  ) => {
+    const { minSize = 0, maxSize = 20, ...input } = options;
+    const known = { kind: "known", size: 2, chosenRemoval: true, detaches: true, ...group } as const;
+    const pools = [
+      pool("spot", { minSize, maxSize, group: known }),
+      pool("od", { capacityType: "on-demand" }),
+    ];
+    const full = [pod("goes", { node: "n1", gpus: 8 }), pod("stays", { node: "n2", gpus: 8 })];
+    return interrupted({ pools, ...spec }, { nodes: [node("n1"), node("n2")], pods: full, ...input });
+  };
+  const kinds = ({ plan }: ReturnType<typeof decide>): readonly string[] =>
+    plan.moves.map(({ kind, pool: name, from, to }) => `${kind} ${name} ${from} to ${to}`);
+
+  test("buys one node elsewhere and lets the machine leave in the same decision", () => {
+    expect(kinds(detaching())).toEqual(["replace od 0 to 1", "release spot 2 to 1"]);
+  });
+
+  test.each<[string, Partial<NoticeInput>, readonly string[]]>([
+    ["a drill, whose machine stays", { source: "drill" }, ["replace od 0 to 1"]],
+    ["a hint that is only told", { kind: "rebalance" }, []],
+  ])("releases nothing for %s", (_case, more, moves) => {
+    expect(kinds(detaching({}, {}, { notices: [notice("n1", more)] }))).toEqual(moves);
+  });
+
+  test("and none for a hint that buys, since the machine may never be taken", () => {
+    const moves = kinds(
+      detaching({}, { spot: { rebalance: "Replace" } }, { notices: [notice("n1", { kind: "rebalance" })] }),
+    );
+    expect(moves).toEqual(["replace od 0 to 1"]);
+  });
+
+  describe("whose place stays at a minimum, so that the group makes the next machine", () => {
+    test.each<[string, Partial<Extract<GroupReading, { kind: "known" }>>, { minSize?: number }]>([
+      ["ours", {}, { minSize: 2 }],
+      ["the group's", { min: 2 }, {}],
+    ])("%s: one more comes in the same pool, and then the old one leaves", (_case, group, options) => {
+      expect(kinds(detaching(group, {}, options))).toEqual(["replace spot 2 to 3"]);
+      const bought = move(NOW, {
+        kind: "replace",
+        key: "demo/spot/replace/notice-n1",
+        phase: "applied",
+        from: 2,
+        to: 3,
+        agoMs: 20 * SECOND,
+      });
+      const next = detaching({ ...group, size: 3 }, { journal: { moves: [bought] } }, options);
+      expect(kinds(next)).toEqual(["release spot 3 to 2"]);
+    });
+
+    test.each<[string, Partial<Extract<GroupReading, { kind: "known" }>>, object, PolicyOptions]>([
+      ["the group's maximum", { min: 2, max: 2 }, {}, {}],
+      ["the pool's", {}, { minSize: 2, maxSize: 2 }, {}],
+      ["the policy's", { min: 2 }, {}, { maxNodes: 2 }],
+    ])("and no second one is bought where %s allows no more", (_case, group, options, spec) => {
+      const decision = detaching(group, spec, options);
+      expect(decision.plan.moves).toEqual([]);
+      expect(decision.plan.holds.find(({ pool: name }) => name === "spot")?.because).toContainEqual({
+        code: "group-refills",
+        node: "n1",
+      });
+      expect(holdCodes(decision, "od")).toEqual(["nothing-to-do"]);
+    });
+
+    test("whose pods have left it already, and which wait, is bought no second one either", () => {
+      const pods = [pod("waits", { gpus: 8 }), pod("stays", { node: "n2", gpus: 8 })];
+      const decision = detaching({ min: 2, max: 2 }, {}, { pods });
+      expect(decision.plan.moves).toEqual([]);
+      expect(unplacedCodes(decision, "waits")).toEqual(["group-refills"]);
+    });
+
+    test("of two that go only the one that the minimum lets go leaves at once", () => {
+      const both = { notices: [notice("n1"), notice("n2", { deadline: epochMs(NOW + 3 * MINUTE) })] };
+      expect(kinds(detaching({ min: 1, max: 2 }, {}, both))).toEqual([
+        "replace od 0 to 1",
+        "release spot 2 to 1",
+      ]);
+    });
+
+    test("the pods go elsewhere where they fit no machine of the group, or where it has none to give", () => {
+      const onDemand = { nodeSelector: { [NODE_LABEL.pool]: "od" } };
+      const pods = [pod("goes", { node: "n1", gpus: 8, ...onDemand })];
+      expect(kinds(detaching({ min: 2, max: 2 }, {}, { pods }))).toEqual(["replace od 0 to 1"]);
+      const offerings = [
+        {
+          offering: "pool/spot",
+          kind: "quota",
+          failures: 1,
+          lastAt: epochMs(NOW - SECOND),
+          until: epochMs(NOW + MINUTE),
+          detail: "",
+        } as const,
+      ];
+      expect(kinds(detaching({ min: 2, max: 2 }, { journal: { offerings } }))).toEqual(["replace od 0 to 1"]);
+    });
+  });
+
+  test("of a pool that something else grows buys no second node beside the one that this makes", () => {
+    const decision = detaching({ growsItself: true, detaches: false });
+    expect(decision.plan.moves).toEqual([]);
+    expect(holdCodes(decision)).toContain("group-refills");
+  });
+
+  test("has a node that is no member any more, and counts its pod once", () => {
+    const released = move(NOW, {
+      kind: "release",
+      key: "demo/spot/release/notice-n1",
+      phase: "applied",
+      from: 2,
+      to: 1,
+      node: "n1",
+      agoMs: 30 * SECOND,
+    });
+    const bought = move(NOW, {
+      kind: "replace",
+      pool: "od",
+      key: "demo/od/replace/notice-n1",
+      phase: "applied",
+      from: 0,
+      to: 1,
+      agoMs: 30 * SECOND,
+    });
+    const instances = [{ id: "i-n2", node: "n2", state: "ready" }] as const;
+    const group = { kind: "known", size: 1, chosenRemoval: true, detaches: true } as const;
+    const pools = [pool("spot", { group, instances }), pool("od", { capacityType: "on-demand", size: 1 })];
+    const after = (options: SnapshotOptions, journal = [released, bought]) =>
+      detaching({}, { pools, journal: { moves: journal } }, options);
+    const during = after({});
+    expect(during.plan.moves).toEqual([]);
+    expect(during.plan.figures[0]?.pools[0]).toMatchObject({ size: 1, ready: 1, booting: 0 });
+    // Withdrawn: it runs on outside of the group, works, and is nobody's to remove.
+    const old = [released, bought].map((each) => ({
+      ...each,
+      at: new Date(NOW - 10 * MINUTE).toISOString(),
+    }));
+    const withdrawn = after({ notices: [], pods: [] }, old);
+    expect(withdrawn.plan.moves.filter(({ kind }) => kind !== "grow")).toEqual([]);
+    expect(withdrawn.plan.figures[0]?.pools[0]).toMatchObject({ size: 1, booting: 0 });
+  });
+});
+
+describe("a machine under notice that another hand ends, in a group that makes it anew", () => {
+  const replaced = move(NOW, {
+    key: "demo/od/replace/notice-n1",
+    kind: "replace",
+    pool: "od",
+    phase: "applied",
+  });
+  const released = (
+    moves: readonly ReturnType<typeof move>[],
+    {
+      state = "leaving",
+      replacesLeaving = true,
+    }: { state?: "leaving" | "ready"; replacesLeaving?: boolean } = {},
+  ) =>
+    movesOf(
+      interrupted({
+        pools: [
+          pool("spot", {
+            group: { kind: "known", size: 1, chosenRemoval: true, replacesLeaving },
+            instances: [{ id: "i-1", node: "n1", state }],
+          }),
+          pool("od", { capacityType: "on-demand" }),
+        ],
+        journal: { moves },
+      }),
+      "release",
+    );
+
+  test("gives up its place at once where the next one was asked for elsewhere", () => {
+    expect(released([replaced])).toMatchObject([
+      { key: "demo/spot/release/notice-n1", pool: "spot", instance: "i-1", from: 1, to: 0 },
+    ]);
+  });
+
+  test.each([
+    ["the group makes none", [replaced], { replacesLeaving: false }],
+    ["nobody has asked for another: the group's is the replacement", [], {}],
+    ["it is not leaving", [replaced], { state: "ready" as const }],
+    [
+      "it is we who took it out",
+      [replaced, move(NOW, { kind: "shrink", pool: "spot", node: "n1", instance: "i-1", phase: "applied" })],
+      {},
+    ],
+    [
+      "its place was given up already",
+      [
+        replaced,
+        move(NOW, { key: "demo/spot/release/notice-n1", kind: "release", pool: "spot", phase: "applied" }),
+      ],
+      {},
+    ],
+  ])("keeps it where %s", (_, moves, options) => {
+    expect(released(moves, options)).toEqual([]);
   });
 });

@@ -5,7 +5,6 @@
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
-import { newPlace } from "../fit/place.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { failedReplacements, isDone, isRemovedByUs, replacingPools } from "../fleet/flights.ts";
 import { poolId } from "../fleet/ownership.ts";
@@ -27,20 +26,25 @@ const NONE: ReadonlySet<string> = new Set();
 export function reservePlaces(packing: Packing): void {
   const { fleet, demand, feasible } = packing;
   const refilled = refilledPlaces(fleet);
+  // What is made anyway is room for all who wait, so it is there before anybody opens a node.
+  for (const notice of fleet.notices) if (refilled.get(notice.id) === "at-once") openRefill(packing, notice);
   for (const notice of fleet.notices) {
     const owner = ownerOf(fleet, notice);
     const pods = demand.reserved.get(notice.id) ?? [];
     const bought = owner === null ? NONE : replacingPools(owner.journal, notice.id);
     const buys = owner !== null && owner.blocked?.code !== "disabled" && bought.size === 0;
-    const refill = refilled.has(notice.id) ? refillOf(packing, notice) : null;
     for (const pod of pods) {
       if (seat(packing, pod, buys, bought) || !buys) continue;
       const failed = new Set(
         [...failedReplacements(owner.journal, notice.id)].map((pool) => poolId(owner.policy, pool)),
       );
       const pools = feasible(pod).pools.filter((pool) => pool.policy === owner.policy);
-      const isOwn = refill !== null && pools.includes(owner) && !failed.has(owner.id);
-      if (isOwn && refill.take(pod)) continue;
+      const isOwn = refilled.has(notice.id) && pools.includes(owner) && !failed.has(owner.id);
+      if (isOwn && refilled.get(notice.id) === "for-pods") {
+        openRefill(packing, notice);
+        refilled.delete(notice.id);
+        if (settle(packing, pod)) continue;
+      }
       const need = {
         requests: pod.requests,
         pods: pods.filter((other) => gpusIn(other.requests) === gpusIn(pod.requests)).length,
@@ -55,48 +59,40 @@ export function reservePlaces(packing: Packing): void {
  * Notices of machines whose places do not leave their groups, since a minimum of the pool or of the group stands against
  * that, or since something else fills them: the group makes the next machine itself, and one bought elsewhere would be
  * the second for the same pods. One more in the same pool lets the old one leave; where none may be added, the pods
- * wait for what the group makes.
+ * wait for what the group makes. `for-pods`: it makes one only for pods that wait.
  */
-function refilledPlaces(fleet: Fleet): ReadonlySet<string> {
+function refilledPlaces(fleet: Fleet): Map<string, "at-once" | "for-pods"> {
   const going = new Map<string, number>();
-  const refilled = new Set<string>();
+  const refilled = new Map<string, "at-once" | "for-pods">();
   for (const notice of fleet.notices) {
     const pool = ownerOf(fleet, notice);
     if (pool === null || pool.blocked !== null || notice.source === "drill" || notice.kind === "rebalance")
       continue;
     if (selfGrowthOf(pool) !== null) {
-      refilled.add(notice.id);
+      refilled.set(notice.id, "for-pods");
       continue;
     }
     const { group } = pool.input;
     const detaches = group.kind === "known" && group.chosenRemoval && group.detaches === true;
     if (!detaches || memberOf(pool, notice) === undefined || isDone(pool.journal, releaseKey(pool, notice)))
       continue;
-    if (ownMinimumBroken(fleet, pool, going) !== null) refilled.add(notice.id);
+    if (ownMinimumBroken(fleet, pool, going) !== null) refilled.set(notice.id, "at-once");
     else going.set(pool.id, (going.get(pool.id) ?? 0) + 1);
   }
   return refilled;
 }
 
-/** Room on the machine that the group makes itself. Nothing is asked for: it holds a place of the group already. */
-function refillOf({ fleet, board, ledger, market, kinds, parts }: Packing, notice: NoticeInput) {
+/**
+ * A machine that the group makes itself. Nothing is asked for: it is in the group's size already. None where the pool
+ * can be asked for one more, which comes sooner; none where it has none to give.
+ */
+function openRefill({ fleet, board, ledger, market }: Packing, notice: NoticeInput): void {
   const pool = ownerOf(fleet, notice);
-  const shape = pool?.shape ?? null;
-  const place = pool === null ? null : newPlace(pool, -1);
-  let isOpen = pool !== null && shape !== null && place !== null;
-  return {
-    /** False where the pool can be asked for a node, has none to give, or the pod does not fit onto one. */
-    take: (pod: PodInput): boolean => {
-      if (!isOpen || pool === null || shape === null || place === null) return false;
-      if (market.offerOf(pool).refusal !== null || pool.overdue.nodes > 0 || ledger.refusal(pool) === null)
-        return false;
-      if (!parts.admission.admitsNew(kinds.of(pod), { ...place, face: board.faceOf(pool) })) return false;
-      isOpen = false;
-      const held: Reason = { code: "group-refills", node: notice.node };
-      board.put(board.open({ pool, shape, notice, held }), pod);
-      return true;
-    },
-  };
+  if (pool === null || pool.shape === null || replacingPools(pool.journal, notice.id).size > 0) return;
+  if (market.offerOf(pool).refusal !== null || pool.overdue.nodes > 0 || ledger.refusal(pool) === null)
+    return;
+  const held: Reason = { code: "group-refills", node: notice.node };
+  board.open({ pool, shape: pool.shape, notice, held });
 }
 
 /**

@@ -85,9 +85,6 @@ function gpusOfEach({ pool, input, shape }: PoolState): Readonly<Record<string, 
   return found.length === 0 ? null : Object.fromEntries(found);
 }
 
-function timesEach(
-  gpus: Readonly<Record<string, number>>,
-  nodes: number,
-): Readonly<Record<string, number>> {
+function timesEach(gpus: Readonly<Record<string, number>>, nodes: number): Readonly<Record<string, number>> {
   return Object.fromEntries(Object.entries(gpus).map(([name, count]) => [name, count * nodes]));
 }

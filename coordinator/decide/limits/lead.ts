@@ -15,9 +15,7 @@ const LEAD_DEFAULT_MS = millis(10 * 60_000);
 const LEAD_SHARE = 0.9;
 
 export function leadMsOf(pool: PoolState, memory: Memory): Millis {
-  const measured = (memory.bootMs?.[pool.id] ?? [])
-    .filter(isInstant)
-    .toSorted((a, b) => a - b);
+  const measured = (memory.bootMs?.[pool.id] ?? []).filter(isInstant).toSorted((a, b) => a - b);
   return atShare(measured, LEAD_SHARE) ?? LEAD_DEFAULT_MS;
 }
 

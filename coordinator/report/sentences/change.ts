@@ -53,7 +53,7 @@ export const CHANGE: Sentences<
   idle: ({ node, forMs, threshold }) =>
     `every GPU of node ${node} has been below ${percent(threshold)} for ${duration(forMs)}`,
   "lost-to-interruption": ({ node, source }) =>
-    `the machine of node ${node} was taken by its cloud (${source})`,
+    `the machine of node ${node} is taken by its cloud (${source}), so its place leaves the group`,
   movable: ({ node, forMs, savesUsdPerHour }) =>
     `every pod of node ${node} has had room elsewhere for ${duration(forMs)}; without it the fleet costs ${hourly(savesUsdPerHour)} less`,
   expired: ({ node, ageMs, limitMs }) =>

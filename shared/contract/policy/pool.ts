@@ -22,7 +22,7 @@ const scaleGroup = z.object({
   namespace: z.string().optional(),
   manageLimits: z.boolean().optional().meta({
     description:
-      "of a Karpenter NodePool that follows pods; true: its limits (nodes, and GPUs where one instance type is known) are kept at what maxSize and the policy's maxima allow, never above what they were, and given back when this is no longer true. Leave it out where another tool owns the object. Karpenter counts nodes between its rounds only, so that without a limit of GPUs one round may go above it",
+      "of a Karpenter NodePool that follows pods; true: its limits (nodes, and GPUs where one instance type is known) are kept at what maxSize, maxNodes, maxGpus and the caps of schedules allow, never above what they were, and given back when this is no longer true. Leave it out where another tool owns the object. Karpenter counts nodes between its rounds only, so that without a limit of GPUs one round may go above it",
   }),
 });
 

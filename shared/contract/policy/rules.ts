@@ -120,10 +120,7 @@ function* groupProblems(
     };
 }
 
-function* limitsProblems(
-  scale: PoolGroup["scale"],
-  path: readonly (string | number)[],
-): Generator<Problem> {
+function* limitsProblems(scale: PoolGroup["scale"], path: readonly (string | number)[]): Generator<Problem> {
   if (scale?.manageLimits !== true) return;
   const [api] = scale.apiVersion.split("/");
   if (api !== KARPENTER.group || scale.kind !== "NodePool")

@@ -18,6 +18,7 @@ import type {
   StorageClass,
 } from "../../model/kube.ts";
 import { API_GROUP, API_VERSION, CLUSTER_API, KARPENTER, POLICY } from "../../model/names.ts";
+import type { Millis } from "../../model/units.ts";
 import { AppError } from "../errors.ts";
 
 declare const shape: unique symbol;

@@ -19,13 +19,20 @@ import { snapshot } from "../../build/snapshot.ts";
 import { CAPACITY_GOLDEN } from "./cases/capacity.ts";
 import type { GoldenCase } from "./cases/case.ts";
 import { DEMAND_GOLDEN } from "./cases/demand.ts";
+import { NOTICE_GOLDEN } from "./cases/notices.ts";
 import { REQUIREMENT_GOLDEN } from "./cases/requirements.ts";
 import { USE_GOLDEN } from "./cases/use.ts";
 
 const FOLDER = new URL(".", import.meta.url).pathname;
 const LARGEST = 20_000;
 
-const CASES: readonly GoldenCase[] = [...REQUIREMENT_GOLDEN, ...USE_GOLDEN, ...CAPACITY_GOLDEN, ...DEMAND_GOLDEN];
+const CASES: readonly GoldenCase[] = [
+  ...REQUIREMENT_GOLDEN,
+  ...USE_GOLDEN,
+  ...CAPACITY_GOLDEN,
+  ...NOTICE_GOLDEN,
+  ...DEMAND_GOLDEN,
+];
 
 const nobodyLive = async (): Promise<never> => await Promise.reject(new Error("a file needs no coordinator"));
 
