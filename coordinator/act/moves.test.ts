@@ -108,6 +108,27 @@ describe("withIntents()", () => {
     expect(old.moves).toHaveLength(MAX_MOVES);
   });
 
+  test("keeps all growths of one cycle until readings have caught up", () => {
+    const keys = Array.from({ length: 2 * MAX_MOVES }, (_, i) => `g${i}`);
+    const outcome = { kind: "applied", from: 0, to: 1 } as const;
+    const grown = withOutcomes(
+      withIntents(
+        EMPTY_STATUS,
+        keys.map((key) => aGrow({ key })),
+        AT,
+      ),
+      keys.map((key) => ({ key, outcome })),
+      AT,
+    );
+    expect(grown.moves).toHaveLength(2 * MAX_MOVES);
+    const later61 = withOutcomes(
+      withIntents(grown, [aGrow({ key: "next" })], later(61_000)),
+      [{ key: "next", outcome }],
+      later(61_000),
+    );
+    expect(later61.moves).toHaveLength(MAX_MOVES + 1);
+  });
+
   test("says why a node goes, for whoever finishes it", () => {
     expect(withIntents(EMPTY_STATUS, [aShrink({ disruption: "Movable" })], AT).moves[0]?.disruption).toBe(
       "Movable",

@@ -17,6 +17,8 @@ export const MAX_MOVES = 50;
  * notice whose replacement is younger may still stand, and is answered once.
  */
 const CARRY_OUT_MS = 5 * 60_000;
+/** Readings of groups may be from before what was just done, and a decision corrects them by it (flights.ts). */
+const NEWS_MS = 60_000;
 /** Additions and removals are kept as long as the rates look back. */
 const CHANGES_MS = 10 * 60_000;
 /** Nodes go one by one: those of so short a time are one entry, by the newest of them. */
@@ -82,6 +84,11 @@ export function isGrowing(moves: readonly MoveState[], pool: string): boolean {
 export function isUnderWay(move: MoveState, now: EpochMs): boolean {
   if (move.kind !== "shrink" && move.kind !== "release") return false;
   return inFlight(move) || (move.phase === "applied" && isYoung(move, now));
+}
+
+/** Either way: a move dated ahead by another clock is no older than one dated back. */
+function isWithin(move: MoveState, ms: number, now: EpochMs): boolean {
+  return Math.abs(now - (parseInstant(move.at) ?? 0)) <= ms;
 }
 
 function isYoung(move: MoveState, now: EpochMs): boolean {
@@ -297,7 +304,10 @@ function withMove(status: PolicyStatus, move: MoveState, at: EpochMs): PolicySta
 
 function bounded(moves: readonly MoveState[], at: EpochMs): MoveState[] {
   const isAskedFor = (move: MoveState): boolean =>
-    inFlight(move) || isUnderWay(move, at) || (move.kind === "replace" && isYoung(move, at));
+    inFlight(move) ||
+    isUnderWay(move, at) ||
+    (move.kind === "replace" && isYoung(move, at)) ||
+    (move.phase === "applied" && isWithin(move, NEWS_MS, at));
   let spare = moves.filter((move) => !isAskedFor(move)).length - MAX_MOVES;
   return moves.filter((move) => {
     if (spare <= 0 || isAskedFor(move)) return true;
