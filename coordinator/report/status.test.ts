@@ -356,6 +356,11 @@ describe("nextStatus()", () => {
     const because = next(EMPTY_STATUS, aPlan({ holds: [hold(many)] })).pools[0]?.because ?? [];
     expect(because).toHaveLength(12);
     expect(because.at(-1)).toEqual({ code: "more", sentence: "29 more reasons" });
+    const [figure] = FIGURES.pools;
+    if (figure === undefined) throw new Error("the figures have no pool");
+    const crowd = Array.from({ length: 100 }, (_, i) => (i === 0 ? figure : { ...figure, pool: `p${i}` }));
+    const crowded = aPlan({ holds: [hold(many)], figures: [{ ...FIGURES, pools: crowd }] });
+    expect(next(EMPTY_STATUS, crowded).pools[0]?.because).toHaveLength(3);
   });
 
   test("stays bounded when a reason quotes somebody who had much to say", () => {

@@ -17,6 +17,9 @@ type PoolStatus = PolicyStatus["pools"][number];
 
 /** The status object is bounded: reasons of one pool beyond this are left out, the last entry saying how many. */
 const MAX_REASONS = 12;
+/** Of all pools together, so that the object stays below what a server takes, whatever else it holds. */
+const MAX_REASONS_OF_ALL = 300;
+const LEAST_REASONS = 2;
 const LONGEST_SENTENCE = 1_000;
 /** Ages, shares, counts and whose turn it is to be busy change in each cycle; so old they may get on paper. */
 const DRIFT_MS = 30_000;
@@ -104,7 +107,10 @@ function invalidStatus(
   return {
     ...status,
     ...(input.generation === undefined ? {} : { observedGeneration: input.generation }),
-    pools: status.pools.map((pool) => ({ ...pool, ...decisionOf(answers.get(pool.name)) })),
+    pools: status.pools.map((pool) => ({
+      ...pool,
+      ...decisionOf(answers.get(pool.name), status.pools.length),
+    })),
     conditions: withVerdicts(status.conditions, verdictsOf(policy, []), {
       at: input.plan.at,
       generation: input.generation,
@@ -157,7 +163,7 @@ function poolStatus(
     ...(down === null ? {} : { downCooldownEndsAt: down }),
     ...priceOf(figure),
     ...launchesOf(figure),
-    ...decisionOf(answer),
+    ...decisionOf(answer, figures?.pools.length ?? status.pools.length),
   };
 }
 
@@ -181,11 +187,12 @@ function launchesOf(
   };
 }
 
-function decisionOf(answer: Answer | undefined): Pick<PoolStatus, "decision" | "because"> {
+function decisionOf(answer: Answer | undefined, pools: number): Pick<PoolStatus, "decision" | "because"> {
   if (answer === undefined) return {};
+  const most = Math.max(LEAST_REASONS, Math.min(MAX_REASONS, Math.floor(MAX_REASONS_OF_ALL / pools)));
   const reasons = [...answer.moves, ...answer.holds].flatMap(({ because }) => because);
   const shown = reasons
-    .slice(0, reasons.length > MAX_REASONS ? MAX_REASONS - 1 : MAX_REASONS)
+    .slice(0, reasons.length > most ? most - 1 : most)
     .map((reason) => ({ code: reason.code, sentence: shortened(sentence(reason), LONGEST_SENTENCE) }));
   const left = reasons.length - shown.length;
   return {
