@@ -12,6 +12,8 @@ export default defineConfig({
         test: {
           ...common,
           name: "unit",
+          // A worker for each of four hundred files costs more than the tests; nothing in them outlives its test.
+          isolate: false,
           include: [
             "{agent,coordinator,shared,deploy}/**/*.test.ts",
             "test/*.test.ts",

@@ -59,7 +59,10 @@ describe("createFleet()", () => {
     fleet.accept(subjectFor("report", "n1"), data);
     expect(state.refused).toEqual([]);
     expect(fleet.telemetry("n1")).toMatchObject({
-      gpus: [{ mean60: 0.25 }, { uuid: "GPU-b", mean60: 0.25 }],
+      gpus: [
+        { uuid: "GPU-b", mean60: 0.25 },
+        { uuid: "GPU-of-n1", mean60: 0.25 },
+      ],
       since: [{ busiest: 0.25, coverage: 1 }],
     });
   });

@@ -38,18 +38,26 @@ export interface FleetOptions {
   readonly onAge?: (ms: Millis) => void;
 }
 
+const NEVER: Telemetry = Object.freeze({
+  kind: "unknown",
+  because: "never-reported",
+  detail: "no report has come from this node's agent",
+});
+
 interface Entry {
   readonly receivedAt: EpochMs;
   /** Of the last report no more than this is kept: the rest is read into what follows, and large. */
   readonly source: ReportGist["source"];
   readonly gpus: readonly GpuInput[];
   readonly since: readonly ReportDigest[];
+  /** How many of them, from the first, somebody has asked for. What has come after those no decision has seen. */
+  shown: number;
+  /** What was told last; null: something else is to be told now. */
+  told: Telemetry | null;
 }
 
 export function createFleet({ now, subjectRoot, onRefused, onTurn, onAge }: FleetOptions): Fleet {
   const entries = new Map<string, Entry>();
-  /** What somebody has asked for. What has come since, in the same millisecond even, no decision has seen. */
-  const shown = new WeakSet<ReportDigest>();
   return {
     accept: (subject, data) => {
       const decoded = decodeGist(subject, data, subjectRoot);
@@ -68,39 +76,31 @@ export function createFleet({ now, subjectRoot, onRefused, onTurn, onAge }: Flee
       entries.set(node, {
         receivedAt: at,
         source: message.source,
-        gpus: deepFreeze(message.gpus.map(gpuInput)),
-        since: bounded([...(before?.since ?? []), deepFreeze(digestOf(message, at))]),
+        gpus: gpuInputs(message.gpus, before?.gpus ?? []),
+        ...bounded([...(before?.since ?? []), Object.freeze(digestOf(message, at))], before?.shown ?? 0),
+        told: null,
       });
       if (before?.source.state !== message.source.state) onTurn(node);
     },
     telemetry: (node) => {
       const entry = entries.get(node);
-      if (entry === undefined)
-        return {
-          kind: "unknown",
-          because: "never-reported",
-          detail: "no report has come from this node's agent",
-        };
-      const { source } = entry;
-      if (source.state !== "ready") {
-        return {
-          kind: "unknown",
-          because: "source-not-ready",
-          detail: [source.state, source.detail].filter(Boolean).join(": "),
-        };
-      }
-      for (const digest of entry.since) shown.add(digest);
-      return { kind: "reported", receivedAt: entry.receivedAt, gpus: entry.gpus, since: entry.since };
+      if (entry === undefined) return NEVER;
+      entry.told ??= Object.freeze(told(entry));
+      if (entry.told.kind === "reported") entry.shown = entry.since.length;
+      return entry.told;
     },
     decided: (at) => {
       for (const [node, entry] of entries) {
-        if (entry.since.length <= 1) continue;
+        const { since, shown } = entry;
+        if (since.length <= 1 || shown === 0) continue;
+        // The last one stays, for it says whether what is known now is fresh. Seen twice it counts once.
+        const isKept = (digest: ReportDigest, i: number): boolean =>
+          i === since.length - 1 || i >= shown || digest.at > at;
         entries.set(node, {
           ...entry,
-          // The last one stays, for it says whether what is known now is fresh. Seen twice it counts once.
-          since: entry.since.filter(
-            (digest, i) => i === entry.since.length - 1 || digest.at > at || !shown.has(digest),
-          ),
+          since: Object.freeze(since.filter(isKept)),
+          shown: since.slice(0, shown).filter(isKept).length,
+          told: null,
         });
       }
     },
@@ -125,15 +125,29 @@ export function digestOf(report: Pick<ReportGist, "source" | "gpus">, at: EpochM
   };
 }
 
-function gpuInput(gpu: ReportGist["gpus"][number]): GpuInput {
-  const mean = gpu.state === "lost" ? undefined : known(gpu.utilization.w60)?.mean;
-  return { uuid: gpu.uuid, mean60: mean === undefined ? null : share(mean) };
+function told({ source, receivedAt, gpus, since }: Entry): Telemetry {
+  if (source.state === "ready") return { kind: "reported", receivedAt, gpus, since };
+  const detail = [source.state, source.detail].filter(Boolean).join(": ");
+  return { kind: "unknown", because: "source-not-ready", detail };
 }
 
-function bounded(digests: readonly ReportDigest[]): readonly ReportDigest[] {
+/** By UUID, as decisions want them. Names are those of the report before: each report brings them all anew. */
+function gpuInputs(gpus: ReportGist["gpus"], before: readonly GpuInput[]): readonly GpuInput[] {
+  const names = new Map(before.map(({ uuid }) => [uuid, uuid]));
+  const inputs = gpus.map((gpu) => {
+    const mean = gpu.state === "lost" ? undefined : known(gpu.utilization.w60)?.mean;
+    const uuid = names.get(gpu.uuid) ?? gpu.uuid;
+    return Object.freeze({ uuid, mean60: mean === undefined ? null : share(mean) });
+  });
+  return Object.freeze(inputs.sort((a, b) => (a.uuid < b.uuid ? -1 : a.uuid > b.uuid ? 1 : 0)));
+}
+
+function bounded(digests: readonly ReportDigest[], shown: number): Pick<Entry, "since" | "shown"> {
   const [first, second, ...rest] = digests;
-  if (digests.length <= MAX_DIGESTS || first === undefined || second === undefined) return digests;
-  return [worstOf(first, second), ...rest];
+  if (digests.length <= MAX_DIGESTS || first === undefined || second === undefined)
+    return { since: Object.freeze(digests), shown };
+  // Of the one that comes of the two, half may be news.
+  return { since: Object.freeze([worstOf(first, second), ...rest]), shown: shown < 2 ? 0 : shown - 1 };
 }
 
 /** Two reports as one that is at least as busy, and at least as thin, as either. */

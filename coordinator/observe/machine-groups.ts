@@ -10,6 +10,7 @@ import { clusterApiBounds } from "../cloud/scale/bounds.ts";
 import { inVersionOf, machinesOf } from "../cloud/scale/kinds.ts";
 import { noSize, pausedBecause } from "../cloud/scale/paused.ts";
 import type { GroupReading, InstanceInput } from "../decide/snapshot.ts";
+import { deepFreeze } from "./freeze.ts";
 import { clusterApiTemplate } from "./group-template.ts";
 import { apart, joinToNode } from "./joined.ts";
 import { machineFailure } from "./machine-failure.ts";
@@ -18,6 +19,18 @@ import { rivalOf } from "./rival.ts";
 import type { ScaleGroupsOptions, Target, VersionWatch } from "./scale-groups.ts";
 import { startServed } from "./served.ts";
 import { createNews, createWatched } from "./watched.ts";
+
+interface Member {
+  readonly instance: InstanceInput;
+  readonly mismatch: string | undefined;
+}
+
+interface KnownMember {
+  readonly member: Member;
+  /** What its node said of itself then. */
+  readonly actual: string | undefined;
+  readonly ready: boolean;
+}
 
 export function watchMachineGroups(target: Target, options: ScaleGroupsOptions): VersionWatch {
   const { apiVersion } = target;
@@ -51,6 +64,28 @@ export function watchMachineGroups(target: Target, options: ScaleGroupsOptions):
     };
   });
 
+  /** Of ten thousand nothing is new in most cycles: each is read again when it or its node has changed. */
+  const known = new WeakMap<Machine, KnownMember>();
+  const memberOf = (machine: Machine): Member => {
+    const named = machine.status?.nodeRef?.name;
+    const actual = named === undefined ? undefined : options.providerIdOf(named);
+    const ready = named !== undefined && options.isNodeReady(named);
+    const before = known.get(machine);
+    if (before !== undefined && before.actual === actual && before.ready === ready) return before.member;
+    const { node, mismatch } = joinToNode(
+      {
+        words: `Machine ${machine.metadata.name}`,
+        node: named,
+        providerID: machine.spec?.providerID,
+      },
+      () => actual,
+    );
+    const instance = deepFreeze(instanceOf(machine, node, node !== null && ready));
+    const member = { instance, mismatch };
+    known.set(machine, { actual, ready, member });
+    return member;
+  };
+
   return {
     reading: ({ name, namespace }) => {
       const open = served.open(options.clock.now());
@@ -64,18 +99,7 @@ export function watchMachineGroups(target: Target, options: ScaleGroupsOptions):
       members ??= Map.groupBy(machines.store.values(), ({ metadata }) =>
         memberKey(metadata.namespace, metadata.labels?.[CLUSTER_API.deploymentName]),
       );
-      const found = (members.get(memberKey(namespace, name)) ?? []).map((machine) => {
-        const { node, mismatch } = joinToNode(
-          {
-            words: `Machine ${machine.metadata.name}`,
-            node: machine.status?.nodeRef?.name,
-            providerID: machine.spec?.providerID,
-          },
-          options.providerIdOf,
-        );
-        const instance = instanceOf(machine, node, node !== null && options.isNodeReady(node));
-        return { instance, mismatch };
-      });
+      const found = (members.get(memberKey(namespace, name)) ?? []).map(memberOf);
       const { instances, mismatches } = apart(found);
       const said = [...mismatches, ...rivalOf(`MachineDeployment ${name}`, deployment)];
       const template = clusterApiTemplate(deployment);

@@ -3,11 +3,12 @@
 
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Journal, Memory } from "../decide/snapshot-memory.ts";
-import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
+import type { NodeInput, PolicyInput, Snapshot } from "../decide/snapshot.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Fleet } from "./fleet.ts";
 import { deepFreeze } from "./freeze.ts";
 import type { Groups } from "./groups.ts";
+import type { BareNode } from "./inputs.ts";
 import type { Notices } from "./notices.ts";
 import type { Policies, Policy } from "./policies.ts";
 import { incompleteness } from "./watched.ts";
@@ -19,6 +20,12 @@ export interface Sources {
   readonly notices: Notices;
   readonly groups: Groups;
   readonly journalOf: (policy: string) => Journal;
+}
+
+/** Of the last snapshot. */
+interface KnownNode {
+  readonly bare: BareNode;
+  readonly input: NodeInput;
 }
 
 export interface Observer {
@@ -35,6 +42,7 @@ export interface Observer {
 export function createObserver(sources: Sources): Observer {
   const { cluster, policies, fleet, notices, groups, journalOf } = sources;
   const watches = [...cluster.watches, policies.watch];
+  let before: readonly KnownNode[] = [];
   /** Since when every watch has been complete at each look. */
   let completeSince: EpochMs | null = null;
 
@@ -49,6 +57,18 @@ export function createObserver(sources: Sources): Observer {
       ...groups.reading(pool.group, { pool: pool.name, nodeSelector: parsed.spec.nodeSelector }),
     }));
     return { kind: "valid", name, spec: parsed.spec, pools: inputs, journal: journalOf(name) };
+  }
+
+  /** A node of which nothing is new stays the object that it was, and so do its parts. */
+  function nodeInputs(nodes: readonly BareNode[]): readonly NodeInput[] {
+    before = nodes.map((bare, index) => {
+      const telemetry = fleet.telemetry(bare.name);
+      const known = before[index];
+      return known?.bare === bare && known.input.telemetry === telemetry
+        ? known
+        : { bare, input: Object.freeze({ ...bare, telemetry }) };
+    });
+    return Object.freeze(before.map(({ input }) => input));
   }
 
   return {
@@ -77,7 +97,7 @@ export function createObserver(sources: Sources): Observer {
             ? { kind: "unsynced", missing: lacking }
             : { kind: "synced", since: completeSince },
         policies: policies.list().map(policyInput),
-        nodes: nodes.map((node) => ({ ...node, telemetry: fleet.telemetry(node.name) })),
+        nodes: nodeInputs(nodes),
         pods: cluster.pods(),
         budgets: cluster.budgets(),
         notices: notices.current(nodes, now),

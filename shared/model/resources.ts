@@ -61,12 +61,14 @@ export function firstShortage(
 }
 
 export function isGpuResource(name: string): boolean {
-  return GPU_RESOURCE_PREFIXES.some((prefix) => name.startsWith(prefix));
+  for (const prefix of GPU_RESOURCE_PREFIXES) if (name.startsWith(prefix)) return true;
+  return false;
 }
 
 /** How many GPU devices (whole, MIG or shared, each counted as one) an amount holds. */
 export function gpusIn(amounts: Resources): number {
   let count = 0;
-  for (const [name, amount] of Object.entries(amounts)) if (isGpuResource(name)) count += amount;
+  // Asked of each node several times in a decision: a list of entries would be most of what it allocates.
+  for (const name in amounts) if (isGpuResource(name)) count += amounts[name] ?? 0;
   return count;
 }

@@ -2,6 +2,7 @@
 // `{ url, nodes, gpus, everyMs }` as JSON from standard input, then sends a report of each node in each period, spread
 // evenly, until its input closes. Not a bench itself.
 
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 
 import { encode } from "../../shared/contract/codec.ts";
@@ -37,6 +38,8 @@ function send({ url, nodes, gpus, everyMs }: Sending): () => Promise<void> {
     random: seededRandom(1),
   });
   const random = seededRandom(2);
+  const delays = monitorEventLoopDelay({ resolution: STEP_MS });
+  delays.enable();
   const beganAt = systemClock.monotonic();
   let sent = 0;
   const timer = setInterval(() => {
@@ -52,6 +55,10 @@ function send({ url, nodes, gpus, everyMs }: Sending): () => Promise<void> {
   }, STEP_MS);
   return async () => {
     clearInterval(timer);
+    // What lags here is no lag of the listener, and says that the machine was busy with something else.
+    console.error(
+      `report-sender: its own loop was at most ${Math.round(delays.percentile(99) / 1e6)} ms late, in 99 %`,
+    );
     await nats.close();
   };
 }

@@ -21,8 +21,8 @@ import type { Sending } from "./report-sender.ts";
 const NODES = 10_000;
 const GPUS = 8;
 const REPORT_EVERY_MS = 5_000;
-/** After the start, compiled code and lists settle. */
-const SETTLE_MS = millis(30_000);
+/** After the start, compiled code and lists settle: a decision, made each ten seconds, is compiled in its tenth run. */
+const SETTLE_MS = millis(100_000);
 const MEASURE_MS = millis(90_000);
 const LOOK_EVERY_MS = millis(2_000);
 

@@ -7,7 +7,7 @@ import { freshness } from "../fleet/fresh.ts";
 import { backEndOf } from "../fleet/group-identity.ts";
 import { stageFigures } from "../fleet/ledger-stages.ts";
 import type { FinishedStage } from "../fleet/ledger-stages.ts";
-import { loadOf } from "../fleet/load.ts";
+import { policyLoad } from "../fleet/load.ts";
 import { workloads } from "../fleet/standing.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import { budgetsChangeAt } from "../limits/budgets.ts";
@@ -46,7 +46,7 @@ export function figuresOf(
         price: priceOf(packing, pool),
       })),
       usdPerHour: book.usdPerHourOf(pools),
-      utilization: loadOf(nodes, fleet.at).mean,
+      utilization: policyLoad(fleet, policy).mean,
       pendingPods: pending.get(policy) ?? 0,
       underutilizedNodes: pools.flatMap((pool) =>
         pool.nodes.filter((state) => isUnderused(state, pool, memory, fleet.at)),

@@ -83,6 +83,8 @@ export interface PoolState {
   readonly dead: readonly InstanceInput[];
   readonly launch: LaunchMemory | null;
   readonly shape: NodeShape | null;
+  /** What its nodes that are up offer; null when none is up. */
+  readonly learned: NodeShape | null;
   readonly gpusPerNode: number | null;
 }
 
@@ -194,7 +196,8 @@ function poolState(
     coming: (name) => memory.nodes[name]?.comingSince !== undefined,
     at,
   });
-  const bare = learnedShape(pool, up) ?? setting.remembered ?? setting.template;
+  const learned = learnedShape(pool, up);
+  const bare = learned ?? setting.remembered ?? setting.template;
   const shape = bare === null ? null : withDaemons(bare, snapshot.daemons);
   const blocked = blockOf(policy, pool, input, disputes);
   return {
@@ -215,6 +218,7 @@ function poolState(
     ready: up.length,
     ...launches,
     shape,
+    learned,
     gpusPerNode: shape === null ? null : gpusIn(shape.allocatable),
   };
 }

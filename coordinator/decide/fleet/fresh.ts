@@ -14,12 +14,15 @@ export type Freshness =
   | { readonly kind: "stale"; readonly ageMs: Millis }
   | { readonly kind: "thin"; readonly coverage: Ratio };
 
+const FRESH: Freshness = { kind: "fresh" };
+const UNKNOWN: Freshness = { kind: "unknown" };
+
 export function freshness(telemetry: Telemetry, at: EpochMs): Freshness {
-  if (telemetry.kind === "unknown") return { kind: "unknown" };
+  if (telemetry.kind === "unknown") return UNKNOWN;
   // A receipt in the future is from before the clock was set back; how old it is, nobody knows.
   const ageMs = Math.abs(at - telemetry.receivedAt);
   if (ageMs > FRESH_FOR_MS) return { kind: "stale", ageMs: millis(ageMs) };
   const last = telemetry.since.at(-1);
   if (last !== undefined && last.coverage < FRESH_COVERAGE) return { kind: "thin", coverage: last.coverage };
-  return { kind: "fresh" };
+  return FRESH;
 }

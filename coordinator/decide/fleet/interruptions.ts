@@ -32,20 +32,22 @@ type Counts = Required<Pick<Memory, "risk" | "countedNotices" | "lessSpot">>;
 
 export function countInterruptions(fleet: Fleet, memory: Memory): Counts {
   const { at } = fleet;
-  const risk = new Map<string, RiskMemory>();
+  // Summed in place: a fleet of spot is many nodes of few offerings.
+  const risk = new Map<string, { nodeDays: number; interruptions: number; at: EpochMs }>();
   for (const [key, entry] of Object.entries(memory.risk ?? {})) risk.set(key, faded(key, entry, at));
   const add = (keys: readonly string[], nodeDays: number, interruptions: number): void => {
     for (const key of keys) {
-      const before = risk.get(key) ?? { nodeDays: 0, interruptions: 0, at };
-      risk.set(key, {
-        nodeDays: before.nodeDays + nodeDays,
-        interruptions: before.interruptions + interruptions,
-        at,
-      });
+      const sum = risk.get(key) ?? { nodeDays: 0, interruptions: 0, at };
+      sum.nodeDays += nodeDays;
+      sum.interruptions += interruptions;
+      risk.set(key, sum);
     }
   };
-  for (const [pool, state] of spotNodes(fleet))
-    add(keysOf(pool, state), nodeDaysSeen(fleet, memory, state), 0);
+  for (const pool of fleet.pools) {
+    for (const state of pool.nodes)
+      if (state.standing === "up" && isSpot(pool, state))
+        add(keysOf(pool, state), nodeDaysSeen(fleet, memory, state), 0);
+  }
 
   const counted: Record<string, EpochMs> = {};
   const before = memory.countedNotices ?? {};
@@ -120,11 +122,6 @@ function lessSpotOf(fleet: Fleet, memory: Memory, risk: Memory["risk"]): Record<
   return less;
 }
 
-function* spotNodes(fleet: Fleet): Generator<readonly [PoolState, NodeState]> {
-  for (const pool of fleet.pools)
-    for (const state of pool.nodes) if (state.standing === "up" && isSpot(pool, state)) yield [pool, state];
-}
-
 /** What a node says of itself comes first: a group may mix both. */
 function isSpot(pool: PoolState, state: NodeState | null): boolean {
   return ((state && capacityTypeOf(state.node.labels)) ?? pool.pool.capacityType) === "spot";
@@ -156,7 +153,11 @@ function policyKey(policy: string): string {
   return `policy/${policy}`;
 }
 
-function faded(key: string, entry: RiskMemory, at: EpochMs): RiskMemory {
+function faded(
+  key: string,
+  entry: RiskMemory,
+  at: EpochMs,
+): { nodeDays: number; interruptions: number; at: EpochMs } {
   const halfLifeMs = key.startsWith("policy/") ? POLICY_HALF_LIFE_MS : OFFERING_HALF_LIFE_MS;
   const share = 0.5 ** (Math.max(0, at - entry.at) / halfLifeMs);
   return { nodeDays: entry.nodeDays * share, interruptions: entry.interruptions * share, at };

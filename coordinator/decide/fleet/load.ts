@@ -25,6 +25,21 @@ export interface Load {
   readonly silent: string | null;
 }
 
+/** Of all nodes of one policy. The same for a whole decision, and asked by several of its steps. */
+export function policyLoad(fleet: Fleet, policy: string): Load {
+  const known = loads.get(fleet) ?? new Map<string, Load>();
+  loads.set(fleet, known);
+  let load = known.get(policy);
+  if (load === undefined) {
+    const nodes = fleet.pools.flatMap((pool) => (pool.policy === policy ? pool.nodes : []));
+    load = loadOf(nodes, fleet.at);
+    known.set(policy, load);
+  }
+  return load;
+}
+
+const loads = new WeakMap<Fleet, Map<string, Load>>();
+
 export function loadOf(nodes: readonly NodeState[], at: EpochMs): Load {
   let sum = 0;
   let fresh = 0;
@@ -68,14 +83,12 @@ function isEnough(load: Load): boolean {
   return load.fresh >= ENOUGH_FRESH * load.gpus;
 }
 
-/** Over the threshold: `utilization-high` where enough GPUs report, else `telemetry-unknown`. Null: not over. */
+/** `pools`: those of one policy. Over the threshold: `utilization-high` where enough GPUs report, else `telemetry-unknown`. Null: not over. */
 export function heat(fleet: Fleet, pools: readonly PoolState[], since: EpochMs | undefined): Reason | null {
   const [first] = pools;
-  const load = loadOf(
-    pools.flatMap((pool) => pool.nodes),
-    fleet.at,
-  );
-  if (first === undefined || load.mean === null || load.mean <= first.spec.scaleUpThreshold) return null;
+  if (first === undefined) return null;
+  const load = policyLoad(fleet, first.policy);
+  if (load.mean === null || load.mean <= first.spec.scaleUpThreshold) return null;
   if (!isEnough(load) && load.silent !== null) return { code: "telemetry-unknown", node: load.silent };
   return {
     code: "utilization-high",

@@ -18,7 +18,6 @@ import { followLaunches, KEPT_BOOTS } from "./ledger.ts";
 import { heat } from "./load.ts";
 import { failedKey } from "./offering.ts";
 import { poolId } from "./ownership.ts";
-import { learnedShape } from "./shape.ts";
 
 const UNTIMED: NodeMemory = { idleSince: null, lastReportAt: null, emptySince: null };
 
@@ -61,11 +60,7 @@ export function lookAround(fleet: Fleet, snapshot: Snapshot): Look {
       const key = failedKey(pool, instance);
       failedSince[key] = memory.failedSince?.[key] ?? at;
     }
-    const shape =
-      learnedShape(
-        pool.pool,
-        pool.nodes.filter((state) => state.standing === "up"),
-      ) ?? memory.shapes[pool.id];
+    const shape = pool.learned ?? memory.shapes[pool.id];
     if (shape !== undefined) shapes[pool.id] = shape;
     if (pool.launch !== null) launches[pool.id] = pool.launch;
   }

@@ -66,22 +66,22 @@ function claimsByInstance(policies: readonly ValidPolicy[]): Map<string, Claim[]
     const names = new Set(
       pool.instances.flatMap((instance) => (instance.node === null ? [] : [instance.node])),
     );
-    for (const name of names) add(claims, name, { policy: policy.name, pool: pool.name });
+    const claim: Claim = { policy: policy.name, pool: pool.name };
+    for (const name of names) add(claims, name, claim);
   }
   return claims;
 }
 
 function claimsByLabel(policies: readonly ValidPolicy[], snapshot: Snapshot): Map<string, Claim[]> {
-  const byPoolName = new Map<string, ValidPolicy[]>();
-  for (const [policy, pool] of eachPool(policies)) add(byPoolName, pool.name, policy);
+  const byPoolName = new Map<string, { readonly policy: ValidPolicy; readonly claim: Claim }[]>();
+  for (const [policy, { name }] of eachPool(policies))
+    add(byPoolName, name, { policy, claim: { policy: policy.name, pool: name } });
   const claims = new Map<string, Claim[]>();
   for (const node of snapshot.nodes) {
     const pool = poolLabelOf(node.labels);
     if (pool === null) continue;
-    for (const policy of byPoolName.get(pool) ?? []) {
-      if (matchesLabels(node.labels, policy.spec.nodeSelector))
-        add(claims, node.name, { policy: policy.name, pool });
-    }
+    for (const { policy, claim } of byPoolName.get(pool) ?? [])
+      if (matchesLabels(node.labels, policy.spec.nodeSelector)) add(claims, node.name, claim);
   }
   return claims;
 }

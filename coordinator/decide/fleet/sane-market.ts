@@ -54,7 +54,7 @@ export function isMember(instance: unknown): instance is InstanceInput {
 
 /** A time, a place or a failure that cannot be read is not told. */
 export function saneInstance(instance: InstanceInput, at: EpochMs): InstanceInput {
-  const { createdAt, zone, instanceType, failure, placeholder, keptBecause, ...rest } = instance;
+  const { createdAt, zone, instanceType, failure, placeholder, keptBecause } = instance;
   const isSane =
     (createdAt === undefined || isPast(createdAt, at)) &&
     (zone === undefined || isText(zone)) &&
@@ -63,8 +63,11 @@ export function saneInstance(instance: InstanceInput, at: EpochMs): InstanceInpu
     (placeholder === undefined || isFlag(placeholder)) &&
     (keptBecause === undefined || isText(keptBecause));
   if (isSane) return instance;
+  const { id, node, state } = instance;
   return {
-    ...rest,
+    id,
+    node,
+    state,
     ...(createdAt !== undefined && isPast(createdAt, at) ? { createdAt } : {}),
     ...(isText(zone) ? { zone } : {}),
     ...(isText(instanceType) ? { instanceType } : {}),

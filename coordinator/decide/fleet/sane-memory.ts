@@ -49,15 +49,25 @@ function readable<T>(
   isWell: (value: T) => boolean,
 ): Readonly<Record<string, T>> {
   if (!isRecord(record)) return {};
-  const entries = Object.entries(record);
-  const well = entries.filter(([, value]) => isWell(value));
-  return well.length === entries.length ? record : Object.fromEntries(well);
+  for (const key in record) {
+    const value = record[key];
+    if (value === undefined || !isWell(value))
+      return Object.fromEntries(Object.entries(record).filter(([, other]) => isWell(other)));
+  }
+  return record;
 }
 
 function saneTimers(timers: NodeMemory, past: Past): NodeMemory {
   const { idleSince, lastReportAt, emptySince, movableSince, comingSince, downSince } = timers;
   const isPast = (time: EpochMs | null | undefined): boolean => (time ?? null) === past(time);
-  if ([idleSince, lastReportAt, emptySince, movableSince, comingSince, downSince].every(isPast))
+  if (
+    isPast(idleSince) &&
+    isPast(lastReportAt) &&
+    isPast(emptySince) &&
+    isPast(movableSince) &&
+    isPast(comingSince) &&
+    isPast(downSince)
+  )
     return timers;
   const movable = past(movableSince);
   const coming = past(comingSince);

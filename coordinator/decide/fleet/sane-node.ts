@@ -5,7 +5,8 @@ import { NODE_ANNOTATION } from "../../../shared/model/names.ts";
 import { ratio } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { GpuInput, NodeInput, ReportDigest, Telemetry } from "../snapshot.ts";
-import { isFlag, isListOf, isOneOf, isRecord, isText, isTexts } from "./sane-form.ts";
+import { isFlag, isList, isListOf, isOneOf, isRecord, isText, isTexts } from "./sane-form.ts";
+import type { Unread } from "./sane-form.ts";
 import { each, sorted } from "./sane-list.ts";
 import { saneNodeTimes } from "./sane-market.ts";
 import { isTaint } from "./sane-memory.ts";
@@ -18,7 +19,7 @@ export function isNode(value: unknown): value is NodeInput {
 
 export function saneNode(node: NodeInput, at: EpochMs): NodeInput {
   const whole = isWhole(node) ? node : wholeNode(node);
-  const { readyChangedAt, gpuHealth, capacity, volumeLimits, ...rest } = whole;
+  const { readyChangedAt, gpuHealth, capacity, volumeLimits } = whole;
   const times = saneNodeTimes(whole, at);
   const allocatable = saneResources(whole.allocatable);
   const telemetry = saneTelemetry(whole.telemetry);
@@ -32,6 +33,13 @@ export function saneNode(node: NodeInput, at: EpochMs): NodeInput {
     times.readyChangedAt === readyChangedAt &&
     times.gpuHealth === gpuHealth;
   if (isSane) return whole;
+  const {
+    readyChangedAt: _ready,
+    gpuHealth: _health,
+    capacity: _capacity,
+    volumeLimits: _limits,
+    ...rest
+  } = whole;
   return {
     ...rest,
     ...times,
@@ -96,7 +104,7 @@ const UNREADABLE: Telemetry = {
 };
 
 function saneTelemetry(telemetry: Telemetry): Telemetry {
-  if (telemetry.kind === "unknown") return telemetry;
+  if (telemetry.kind === "unknown" || isSaneReport(telemetry)) return telemetry;
   const { kind, receivedAt, gpus, since } = telemetry;
   if (kind !== "reported" || !isInstant(receivedAt) || !isGpus(gpus) || !isDigests(since)) return UNREADABLE;
   const sane = {
@@ -107,6 +115,38 @@ function saneTelemetry(telemetry: Telemetry): Telemetry {
     since: saneReports(since),
   };
   return sane.gpus === gpus && sane.since === since ? telemetry : { ...telemetry, ...sane };
+}
+
+/**
+ * Whether all of it is in order, in one walk: nearly all telemetry is, and there is most of it. What is not so, down to
+ * the order of its GPUs, is for the steps that make it so.
+ */
+function isSaneReport({ kind, receivedAt, gpus, since }: Unread<Reported>): boolean {
+  if (kind !== "reported" || typeof receivedAt !== "number" || !isInstant(receivedAt)) return false;
+  if (!isList(gpus) || !isList(since)) return false;
+  let last: string | null = null;
+  for (const gpu of gpus) {
+    if (!isRecord(gpu)) return false;
+    const { uuid, mean60 }: Unread<GpuInput> = gpu;
+    if (!isText(uuid) || (last !== null && last >= uuid) || !isShareOrNull(mean60)) return false;
+    last = uuid;
+  }
+  let before = 0;
+  for (const digest of since) {
+    if (!isRecord(digest)) return false;
+    const { at, busiest, peak, coverage }: Unread<ReportDigest> = digest;
+    if (typeof at !== "number" || !isInstant(at) || at < before) return false;
+    if (!isShareOrNull(busiest) || !isShareOrNull(peak) || coverage === null || !isShareOrNull(coverage))
+      return false;
+    before = at;
+  }
+  return true;
+}
+
+type Reported = Extract<Telemetry, { readonly kind: "reported" }>;
+
+function isShareOrNull(value: unknown): boolean {
+  return value === null || (typeof value === "number" && value >= 0 && value <= 1);
 }
 
 const isGpus = isListOf((gpu) => isRecord(gpu) && isText(gpu["uuid"]));

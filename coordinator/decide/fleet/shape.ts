@@ -9,7 +9,7 @@ import { NODE_LABEL, TAINT } from "../../../shared/model/names.ts";
 import { gpusIn, minus, NO_RESOURCES, parseResources, plus } from "../../../shared/model/resources.ts";
 import type { Resources } from "../../../shared/model/resources.ts";
 import { regionOfZone, zoneLabelOf } from "../../../shared/model/zones.ts";
-import { compareText, firstDifference } from "../order.ts";
+import { compareText } from "../order.ts";
 import type { NodeShape } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { GroupTemplate, NodeInput } from "../snapshot.ts";
@@ -170,6 +170,8 @@ interface Sample {
 
 /** DaemonSet and static pods come with every node, so what they request is never there for others. */
 function sampleOf({ node, pods }: SeenNode): Sample {
+  if (pods.every(({ daemon, mirror }) => !daemon && !mirror))
+    return { node, overhead: NO_RESOURCES, daemons: {}, allocatable: node.allocatable };
   const daemons: Record<string, Resources> = {};
   let overhead = NO_RESOURCES;
   for (const { daemon, mirror, owner, requests } of pods) {
@@ -184,15 +186,15 @@ function sampleOf({ node, pods }: SeenNode): Sample {
 
 /** The larger one, and of two equals the one whose name comes first. */
 function comesFirst(a: Sample, b: Sample): boolean {
-  return firstDifference(bySize(a.allocatable, b.allocatable), compareText(a.node.name, b.node.name)) < 0;
+  const difference = bySize(a.allocatable, b.allocatable);
+  return difference === 0 ? compareText(a.node.name, b.node.name) < 0 : difference < 0;
 }
 
 function bySize(a: Resources, b: Resources): number {
-  return firstDifference(
-    gpusIn(b) - gpusIn(a),
-    (b["memory"] ?? 0) - (a["memory"] ?? 0),
-    (b["cpu"] ?? 0) - (a["cpu"] ?? 0),
-  );
+  const byGpus = gpusIn(b) - gpusIn(a);
+  if (byGpus !== 0) return byGpus;
+  const byMemory = (b["memory"] ?? 0) - (a["memory"] ?? 0);
+  return byMemory === 0 ? (b["cpu"] ?? 0) - (a["cpu"] ?? 0) : byMemory;
 }
 
 /** One node's zone is not the zone of a pool that spreads over several. */

@@ -5,7 +5,8 @@
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
-import { exact, heat, loadOf } from "../fleet/load.ts";
+import { exact, heat, policyLoad } from "../fleet/load.ts";
+import type { Load } from "../fleet/load.ts";
 import { toleranceOf } from "../limits/behavior-rules.ts";
 import { afterRemoveLeft } from "../limits/cooldown.ts";
 import type { Packing } from "../pack/packing.ts";
@@ -21,7 +22,7 @@ export function growForUtilization(
     const reason = heat(packing.fleet, pools, hotSince[policy]);
     if (reason?.code === "utilization-high") {
       hot.set(policy, reason);
-      addNodes(packing, pools, reason.threshold);
+      addNodes(packing, pools, policyLoad(packing.fleet, policy), reason.threshold);
     } else if (reason?.code === "telemetry-unknown") {
       const silent = pools.find((pool) => pool.nodes.some((state) => state.name === reason.node));
       if (silent !== undefined) packing.ledger.note(silent, reason);
@@ -30,12 +31,8 @@ export function growForUtilization(
   return hot;
 }
 
-function addNodes(packing: Packing, pools: readonly PoolState[], threshold: number): void {
+function addNodes(packing: Packing, pools: readonly PoolState[], load: Load, threshold: number): void {
   const { fleet, ledger } = packing;
-  const load = loadOf(
-    pools.flatMap((pool) => pool.nodes),
-    fleet.at,
-  );
   // What does not report may do nothing: only what is seen to be busy asks for more.
   const ratio = exact(load.sum / load.gpus / threshold);
   if (!(ratio > 1 + toleranceOfPolicy(pools))) return;

@@ -21,6 +21,8 @@ export interface Ask {
 export interface Amounts {
   readonly width: number;
   rowOf(resources: Resources): Float64Array;
+  /** The same, written into a table. */
+  writeRow(resources: Resources, table: Float64Array, at: number): void;
   toRecord(row: Float64Array, at: number): Record<string, number>;
   askOf(kind: PodKind): Ask;
 }
@@ -32,6 +34,10 @@ export function createAmounts(places: Iterable<Resources>): Amounts {
   const names = [...numbers.keys()];
   const asks: Ask[] = [];
 
+  const writeRow = (resources: Resources, table: Float64Array, at: number): void => {
+    for (let index = 0; index < names.length; index++)
+      table[at + index] = resources[names[index] as string] ?? 0;
+  };
   const ask = ({ requests }: PodKind["pod"]): Ask => {
     const wanted = Object.entries(requests).filter(([, amount]) => amount > 0);
     // What runs out first is compared first.
@@ -49,7 +55,12 @@ export function createAmounts(places: Iterable<Resources>): Amounts {
 
   return {
     width: names.length,
-    rowOf: (resources) => Float64Array.from(names, (name) => resources[name] ?? 0),
+    rowOf: (resources) => {
+      const row = new Float64Array(names.length);
+      writeRow(resources, row, 0);
+      return row;
+    },
+    writeRow,
     toRecord: (row, at) => Object.fromEntries(names.map((name, index) => [name, row[at + index] ?? 0])),
     askOf: (kind) => (asks[kind.ask] ??= ask(kind.pod)),
   };

@@ -4,6 +4,7 @@
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
+import type { Resources } from "../../../shared/model/resources.ts";
 import { claimsOf } from "../fit/kind-text.ts";
 import type { Kinds } from "../fit/kind.ts";
 import { createTopology } from "../fit/topology.ts";
@@ -83,21 +84,21 @@ export function createBoard(fleet: Fleet, kinds: Kinds): Board {
   let left = new Float64Array(width * (nodes.length + 64));
   const freeOf = (id: number): Slot["free"] => amounts.toRecord(left, id * width);
 
-  const add = (slot: Slot, row: Float64Array): Slot => {
+  const add = (slot: Slot, offered: Resources): Slot => {
     bins.push(slot);
     if (left.length < bins.length * width) {
       const larger = new Float64Array(2 * bins.length * width);
       larger.set(left);
       left = larger;
     }
-    left.set(row, slot.id * width);
+    amounts.writeRow(offered, left, slot.id * width);
     if (counts) topology.open(slot);
     return slot;
   };
   const addOfShape = (kind: "booting" | "new", opening: Opening): Slot =>
     add(
       slotOfShape(kind, opening, { id: bins.length, face: faceOf(opening.pool), freeOf }),
-      amounts.rowOf(opening.shape.allocatable),
+      opening.shape.allocatable,
     );
   const shift = (slot: Slot, pod: PodInput, by: 1 | -1): void => {
     change(left, slot.id * width, amounts.askOf(kinds.of(pod)), by);
@@ -118,7 +119,7 @@ export function createBoard(fleet: Fleet, kinds: Kinds): Board {
   for (const state of nodes) {
     const slot = add(
       slotOfNode(state, { id: bins.length, face: pools.length + bins.length, freeOf }),
-      amounts.rowOf(state.node.allocatable),
+      state.node.allocatable,
     );
     for (const pod of state.pods) occupy(slot, pod);
     slots.set(state.name, slot);

@@ -2,9 +2,8 @@
 // takes away already. Made once for a decision; only `take` changes it.
 
 import type { Reason } from "../../../shared/model/reasons.ts";
-import { poolsOf } from "../fleet/fleet.ts";
 import type { PoolState } from "../fleet/fleet.ts";
-import { loadOf, nodeLoad } from "../fleet/load.ts";
+import { nodeLoad, policyLoad } from "../fleet/load.ts";
 import type { Load } from "../fleet/load.ts";
 import type { Steps } from "../limits/steps.ts";
 import type { Packing } from "../pack/packing.ts";
@@ -43,8 +42,7 @@ export function contextOf(
   const load = (pool: PoolState): Pick<Load, "sum" | "fresh" | "mean"> => {
     const known = loads.get(pool.policy);
     if (known !== undefined) return known;
-    const nodes = poolsOf(fleet, pool.policy).flatMap((other) => other.nodes);
-    const made = loadOf(nodes, fleet.at);
+    const made = policyLoad(fleet, pool.policy);
     loads.set(pool.policy, made);
     return made;
   };
