@@ -32,7 +32,8 @@ export interface LoopParts {
   readonly metrics: CoordinatorMetrics;
   readonly wake: Wake;
   readonly observer: Observer;
-  readonly decide: (snapshot: Snapshot) => Decision;
+  /** In pieces, between which the process may do other things. */
+  readonly decide: (snapshot: Snapshot) => Generator<void, Decision>;
   /** The decision has seen all reports up to then. */
   readonly decided: (at: Snapshot["at"]) => void;
   readonly memory: MemoryKeeper;
@@ -132,13 +133,10 @@ async function cycle(
   if (snapshot === null) return { memory, pace, withinMs: null };
 
   // 2. Decide: a function of that and nothing else.
-  const decideAtMs = clock.monotonic();
-  const decision = await stage(parts, "decide", () => decide(snapshot));
-  if (decision === null) return { memory, pace, withinMs: null };
-  const worked = {
-    units: decision.plan.packing?.units ?? 0,
-    ms: millis(clock.monotonic() - decideAtMs),
-  };
+  const decided = await stage(parts, "decide", async () => await inTurns(decide(snapshot), clock));
+  if (decided === null) return { memory, pace, withinMs: null };
+  const { value: decision, ms } = decided;
+  const worked = { units: decision.plan.packing?.units ?? 0, ms };
   parts.decided(at);
   parts.memory.keep(decision.memory);
 
@@ -161,6 +159,21 @@ async function cycle(
     pace: learned(pace, worked),
     withinMs: changesAfterMs(decision.plan),
   };
+}
+
+/** Lets whatever waits have its turn after each piece. `ms`: the time of the pieces alone. */
+async function inTurns<T>(
+  pieces: Generator<void, T>,
+  clock: Clock,
+): Promise<{ readonly value: T; readonly ms: Millis }> {
+  let spentMs = 0;
+  for (;;) {
+    const begunMs = clock.monotonic();
+    const piece = pieces.next();
+    spentMs += clock.monotonic() - begunMs;
+    if (piece.done === true) return { value: piece.value, ms: millis(spentMs) };
+    await nextTurn();
+  }
 }
 
 /** Null when it failed. What ends because leadership ended is no failure, and ends the loop. */

@@ -22,7 +22,7 @@ import { journalOf } from "./act/moves.ts";
 import { createBackEnds } from "./back-ends.ts";
 import { launchFailureOf } from "./cloud/group.ts";
 import { connectKubernetes, connectToNats } from "./connect.ts";
-import { decide } from "./decide/decide.ts";
+import { decideInTurns } from "./decide/decide.ts";
 import { decideAndExplain } from "./decide/explained.ts";
 import { scheduleProblems } from "./decide/limits/schedule-check.ts";
 import type { Decision } from "./decide/plan.ts";
@@ -230,10 +230,10 @@ async function run(program: Program): Promise<void> {
     journal,
     leaseMs: values.leaseDuration,
   };
-  const decideAndKeep = (snapshot: Snapshot): Decision => {
-    const decision = decide(snapshot);
-    pages.keep(snapshot, decision.plan);
-    return decision;
+  const decideAndKeep = function* (snapshot: Snapshot): Generator<void, Decision> {
+    const { plan, memory: next } = yield* decideInTurns(snapshot);
+    pages.keep(snapshot, plan);
+    return { plan, memory: next };
   };
   const election = {
     client,

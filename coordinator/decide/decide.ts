@@ -38,14 +38,29 @@ export function decide(input: Snapshot): Decision {
 
 /** The same, with what it was worked out from, for whoever is asked to explain it. */
 export function decideInFull(input: Snapshot): WorkedDecision {
+  const turns = decideInTurns(input);
+  for (;;) {
+    const step = turns.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/**
+ * The same once more, in pieces: over thousands of nodes a decision takes longer than messages should wait for whoever
+ * makes it, and between two pieces they need not. What is decided does not depend on what happens in between.
+ */
+export function* decideInTurns(input: Snapshot): Generator<void, WorkedDecision> {
   const made = sane(input);
   if (made === null) return withoutTime(input);
+  yield;
   const { unreadable } = made;
   const snapshot = withScheduledTargets(made.snapshot);
 
   // 1. Who owns which node, what each pool has and what is coming; what is remembered of it.
   const fleet = assemble(snapshot);
+  yield;
   const { memory, finished } = lookAround(fleet, snapshot);
+  yield;
 
   // 2. Which pods count, and the room that is there.
   const usdPerHourOf = priceLookup(snapshot.prices);
@@ -58,17 +73,21 @@ export function decideInFull(input: Snapshot): WorkedDecision {
     ...snapshot,
   });
   const steps = createSteps();
+  yield;
 
   // 3. What is added, in the order of precedence.
   const additions = add(packing, memory, steps);
+  yield;
 
   // 4. Machines that are lost leave their groups; then nodes that nobody needs.
   const releases = releaseMoves(fleet, steps);
   const shrinking = shrink(packing, snapshot.budgets, memory, steps, { health });
+  yield;
 
   // 5. Every pool and every pod is answered.
   const moves = [...additions, ...releases, ...shrinking.moves];
   const holds = [...holdsOf(packing, moves, shrinking.stays), ...holdsOfUnreadable(snapshot.policies)];
+  yield;
   const unplaced = [...unplacedOf(packing), ...unreadable];
   const caps = capsOf(fleet, packing.ledger, additions);
   return {
