@@ -18,7 +18,7 @@ export const MAX_MOVES = 50;
  */
 const CARRY_OUT_MS = 5 * 60_000;
 /** Readings of groups may be from before what was just done, and a decision corrects them by it (flights.ts). */
-const NEWS_MS = 60_000;
+const NEWS_MS = 20_000;
 /** Additions and removals are kept as long as the rates look back. */
 const CHANGES_MS = 10 * 60_000;
 /** Nodes go one by one: those of so short a time are one entry, by the newest of them. */
@@ -114,7 +114,7 @@ export function withOutcomes(status: PolicyStatus, settled: readonly Settled[], 
     const move = next.moves.find((candidate) => candidate.key === key && inFlight(candidate));
     if (move !== undefined) next = withOutcome(next, move, outcome, at);
   }
-  return next;
+  return next === status ? status : { ...next, moves: bounded(next.moves, at) };
 }
 
 /** The journal as decisions read it. An instant that cannot be read is left out. */
@@ -178,35 +178,27 @@ function withOutcome(status: PolicyStatus, move: MoveState, told: Outcome, at: E
   const outcome = shortened(told);
   switch (outcome.kind) {
     case "unsettled":
-      return withMove(status, { ...move, detail: outcome.detail }, at);
+      return withMove(status, { ...move, detail: outcome.detail });
     case "draining":
-      return withMove(status, { ...move, phase: "draining", detail: outcome.detail }, at);
+      return withMove(status, { ...move, phase: "draining", detail: outcome.detail });
     case "failed":
-      return withMove(
-        status,
-        {
-          ...move,
-          phase: "failed",
-          at: instantText(at),
-          detail: outcome.detail,
-          ...(outcome.failure === undefined ? {} : { failure: outcome.failure }),
-          ...(outcome.undone === undefined ? {} : { undone: outcome.undone }),
-        },
-        at,
-      );
+      return withMove(status, {
+        ...move,
+        phase: "failed",
+        at: instantText(at),
+        detail: outcome.detail,
+        ...(outcome.failure === undefined ? {} : { failure: outcome.failure }),
+        ...(outcome.undone === undefined ? {} : { undone: outcome.undone }),
+      });
     case "reached":
-      return withMove(
-        status,
-        {
-          ...move,
-          // Nothing was lowered: a size that we have made would be believed before the group is read again.
-          ...(move.kind === "release" ? { from: outcome.size, to: outcome.size } : {}),
-          phase: "applied",
-          at: instantText(at),
-          detail: `the group had ${outcome.size} already`,
-        },
-        at,
-      );
+      return withMove(status, {
+        ...move,
+        // Nothing was lowered: a size that we have made would be believed before the group is read again.
+        ...(move.kind === "release" ? { from: outcome.size, to: outcome.size } : {}),
+        phase: "applied",
+        at: instantText(at),
+        detail: `the group had ${outcome.size} already`,
+      });
     case "applied": {
       const { from, to, detail } = outcome;
       const done: MoveState = {
@@ -217,7 +209,7 @@ function withOutcome(status: PolicyStatus, move: MoveState, told: Outcome, at: E
         at: instantText(at),
         ...(detail === undefined ? {} : { detail }),
       };
-      return withConsequences(withMove(status, done, at), done, at);
+      return withConsequences(withMove(status, done), done, at);
     }
     default:
       return outcome satisfies never;
@@ -294,12 +286,12 @@ function withPool(
 }
 
 /** The newest last, so that what is dropped first is what ended longest ago. */
-function withMove(status: PolicyStatus, move: MoveState, at: EpochMs): PolicyStatus {
+function withMove(status: PolicyStatus, move: MoveState): PolicyStatus {
   const others = status.moves.filter(({ key }) => key !== move.key);
   if (move.phase !== "applied" && move.phase !== "failed") {
     return { ...status, moves: status.moves.map((known) => (known.key === move.key ? move : known)) };
   }
-  return { ...status, moves: bounded([...others, move], at) };
+  return { ...status, moves: [...others, move] };
 }
 
 function bounded(moves: readonly MoveState[], at: EpochMs): MoveState[] {

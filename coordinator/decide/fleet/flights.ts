@@ -31,10 +31,39 @@ function adds(move: MoveState): boolean {
   return move.kind === "grow" || move.kind === "replace";
 }
 
+interface Sorted {
+  readonly byPool: ReadonlyMap<string, readonly MoveState[]>;
+  readonly byNode: ReadonlyMap<string | undefined, readonly MoveState[]>;
+}
+
+/** By the very list: one decision asks the same journal for each of its pools and nodes, several times. */
+const sorted = new WeakMap<Journal["moves"], Sorted>();
+const NO_MOVES: readonly MoveState[] = [];
+
+function sortedMoves({ moves }: Journal): Sorted {
+  const known = sorted.get(moves);
+  if (known !== undefined) return known;
+  const made = {
+    byPool: Map.groupBy(moves, ({ pool }) => pool),
+    byNode: Map.groupBy(moves, ({ node }) => node),
+  };
+  sorted.set(moves, made);
+  return made;
+}
+
+/** The journal's moves of one pool, in their order. */
+export function movesOf(journal: Journal, pool: string): readonly MoveState[] {
+  return sortedMoves(journal).byPool.get(pool) ?? NO_MOVES;
+}
+
+function movesOfNode(journal: Journal, node: string): readonly MoveState[] {
+  return sortedMoves(journal).byNode.get(node) ?? NO_MOVES;
+}
+
 /** The size that a group has after what we have just done to it, where its reading is still from before that. */
 export function settledSize(journal: Journal, pool: string, reading: number, at: EpochMs): number {
   let size = reading;
-  for (const move of journal.moves) {
+  for (const move of movesOf(journal, pool)) {
     const isOurs = move.pool === pool && move.phase === "applied" && isRecent(move, at);
     if (isOurs && move.from === size && isSize(move.to)) size = move.to;
   }
@@ -49,7 +78,7 @@ function isRecent(move: MoveState, at: EpochMs): boolean {
 /** The size that the pool has or is about to have: the group's, or the target of a growth that was begun. */
 export function plannedSize(journal: Journal, pool: string, size: number, at: EpochMs): number {
   let planned = size;
-  for (const move of journal.moves) {
+  for (const move of movesOf(journal, pool)) {
     if (move.pool !== pool || !adds(move) || !isSize(move.to)) continue;
     if (isIntended(move, at)) planned = Math.max(planned, move.to);
   }
@@ -58,7 +87,7 @@ export function plannedSize(journal: Journal, pool: string, size: number, at: Ep
 
 /** What we last set the pool's size to, for when the group cannot be read; 0 when we never did. */
 export function lastTarget(journal: Journal, pool: string): number {
-  const set = journal.moves.findLast(
+  const set = movesOf(journal, pool).findLast(
     (move) => move.pool === pool && (move.phase === "applied" || move.phase === "intended"),
   );
   return set !== undefined && isSize(set.to) ? set.to : 0;
@@ -81,7 +110,7 @@ export interface Growth {
 
 /** Growths of the pool that the journal still has, oldest first. */
 export function growthsOf(journal: Journal, pool: string, at: EpochMs): readonly Growth[] {
-  return journal.moves
+  return movesOf(journal, pool)
     .flatMap((move): Growth[] => {
       const since = parseInstant(move.at);
       if (move.pool !== pool || !adds(move) || since === null || !(move.to > move.from)) return [];
@@ -102,7 +131,7 @@ export function addingInFlight(journal: Journal, at: EpochMs): number {
 
 export function growthInFlight(journal: Journal, pool: string, at: EpochMs): Flight | null {
   return flight(
-    journal.moves.find((move) => move.pool === pool && adds(move) && isIntended(move, at)),
+    movesOf(journal, pool).find((move) => move.pool === pool && adds(move) && isIntended(move, at)),
     at,
   );
 }
@@ -117,17 +146,19 @@ function isLeaving(move: MoveState, at: EpochMs): boolean {
 /** A removal that was begun and of which nobody knows yet whether it happened. */
 export function unsettledRemoval(journal: Journal, pool: string, at: EpochMs): Flight | null {
   return flight(
-    journal.moves.find((move) => move.pool === pool && move.phase === "intended" && isLeaving(move, at)),
+    movesOf(journal, pool).find(
+      (move) => move.pool === pool && move.phase === "intended" && isLeaving(move, at),
+    ),
     at,
   );
 }
 
 export function removalsInFlight(journal: Journal, pool: string, at: EpochMs): number {
-  return journal.moves.filter((move) => move.pool === pool && isLeaving(move, at)).length;
+  return movesOf(journal, pool).filter((move) => move.pool === pool && isLeaving(move, at)).length;
 }
 
 export function isNodeLeaving(journal: Journal, node: string, at: EpochMs): boolean {
-  return journal.moves.some((move) => move.node === node && isLeaving(move, at));
+  return movesOfNode(journal, node).some((move) => move.node === node && isLeaving(move, at));
 }
 
 /** A group may take so long from being lowered until its member begins to go; after that the node is in use again. */
@@ -147,7 +178,7 @@ export function hasLeftGroup(journal: Journal, node: string, createdAt: EpochMs)
 
 /** When the node was taken out of its group; null: nobody can read when. */
 function removalsDone(journal: Journal, node: string, createdAt: EpochMs): readonly (EpochMs | null)[] {
-  return journal.moves.flatMap((move) => {
+  return movesOfNode(journal, node).flatMap((move) => {
     const takes = (move.kind === "shrink" || move.kind === "release") && move.phase === "applied";
     if (move.node !== node || !takes) return [];
     const removedAt = parseInstant(move.at);
@@ -157,7 +188,7 @@ function removalsDone(journal: Journal, node: string, createdAt: EpochMs): reado
 
 /** When a removal of the node last failed or was refused; null when none did. */
 export function removalFailedAt(journal: Journal, node: string): EpochMs | null {
-  const failed = journal.moves.findLast(
+  const failed = movesOfNode(journal, node).findLast(
     (move) => move.node === node && move.kind === "shrink" && move.phase === "failed" && move.undone !== true,
   );
   return failed === undefined ? null : parseInstant(failed.at);

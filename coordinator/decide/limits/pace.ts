@@ -9,6 +9,7 @@ import type { Reason } from "../../../shared/model/reasons.ts";
 import { elapsed } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
+import { movesOf } from "../fleet/flights.ts";
 import { workloads } from "../fleet/standing.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import type { BehaviorMemory, Memory } from "../snapshot-memory.ts";
@@ -83,7 +84,7 @@ export function historyOf(pool: PoolState, memory: Memory, at: EpochMs): Behavio
   // Without a memory the journal alone tells, as far back as any rule looks. What happened at the very instant of a
   // decision came after it.
   const since = known === undefined ? at - horizons.events : (memory.at ?? at - horizons.events);
-  const events = pool.journal.moves.flatMap((move) => {
+  const events = movesOf(pool.journal, pool.name).flatMap((move) => {
     const event = move.pool === pool.name ? eventOf(move, known?.exempt ?? {}) : null;
     return event !== null && event.at >= since && event.at < at ? [event] : [];
   });

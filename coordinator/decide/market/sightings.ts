@@ -5,7 +5,7 @@ import type { LaunchFailureKind } from "../../../shared/contract/policy/status.t
 import { parseInstant } from "../../../shared/model/instant.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
-import { growthsOf } from "../fleet/flights.ts";
+import { growthsOf, movesOf } from "../fleet/flights.ts";
 import { failedKey, offeringOf, offeringOfInstance, offeringOfNode, ownKey } from "../fleet/offering.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import type { Memory, OfferingMemory } from "../snapshot-memory.ts";
@@ -68,7 +68,7 @@ function timesOfPlace(
 }
 
 function* refusedCalls(pool: PoolState): Generator<Sighting> {
-  for (const move of pool.journal.moves) {
+  for (const move of movesOf(pool.journal, pool.name)) {
     if (move.pool !== pool.name || move.phase !== "failed" || move.failure === undefined) continue;
     const at = parseInstant(move.at);
     if (at === null) continue;

@@ -6,6 +6,7 @@ import type { Disruption } from "../../../shared/contract/policy/removal.ts";
 import type { MoveState } from "../../../shared/contract/policy/status.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
+import { movesOf } from "../fleet/flights.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import { workloads } from "../fleet/standing.ts";
 import type { Recall } from "../plan.ts";
@@ -22,7 +23,7 @@ export function recallsOf(context: RuleContext): readonly Recall[] {
   // A pod or a node that is missing from a list is no reason.
   if (fleet.sync.kind !== "synced") return [];
   return fleet.pools.flatMap((pool) => {
-    const asked = pool.journal.moves.filter((move) => move.pool === pool.name && isAsked(move));
+    const asked = movesOf(pool.journal, pool.name).filter(isAsked);
     return asked.flatMap((move) => {
       const state = pool.nodes.find(({ name }) => name === move.node);
       if (state === undefined || isBegun(state)) return [];
