@@ -13,7 +13,7 @@ import type { Figure } from "./figure.ts";
 const SEED = 8;
 const SAMPLE = 20;
 /** Cells mostly wait, for a lease to end and for a machine to go. */
-const TOGETHER = 4;
+const TOGETHER = 5;
 
 export async function run(): Promise<Figure[]> {
   const names = Object.keys(STANDS) as (keyof typeof STANDS)[];
