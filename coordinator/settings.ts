@@ -69,7 +69,7 @@ export const COORDINATOR_SETTINGS = defineSettings({
     kind: "duration",
     default: "1500ms",
     min: "100ms",
-    sentence: "Pause between two attempts to take or renew the lease.",
+    sentence: "Pause between two attempts to renew the lease; a replica that waits looks twice as often.",
   },
   natsServers: {
     env: "GPUAS_NATS_SERVERS",

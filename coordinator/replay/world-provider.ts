@@ -164,7 +164,13 @@ export function createProvider(core: Core): Provider {
   return {
     addPool: (group, shape) => {
       if (shape.zones.length === 0) throw new RangeError(`pool "${shape.name}" names no zone`);
-      pools.set(group, { shape, max: shape.maxMachines ?? null, refusal: null, machinesMade: 0, granted: new Set() });
+      pools.set(group, {
+        shape,
+        max: shape.maxMachines ?? null,
+        refusal: null,
+        machinesMade: 0,
+        granted: new Set(),
+      });
     },
     poolOf: (group) => pools.get(group)?.shape,
     poolOfMachine: (machine) => fates.get(machine)?.pool.shape,

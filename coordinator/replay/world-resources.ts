@@ -18,7 +18,14 @@ import type {
   PodDisruptionBudget,
   StorageClass,
 } from "../../shared/model/kube.ts";
-import { API_GROUP, API_VERSION, CLUSTER_API, GANG_KIND, KARPENTER, POLICY } from "../../shared/model/names.ts";
+import {
+  API_GROUP,
+  API_VERSION,
+  CLUSTER_API,
+  GANG_KIND,
+  KARPENTER,
+  POLICY,
+} from "../../shared/model/names.ts";
 
 export interface ResourceInfo {
   readonly group: string;

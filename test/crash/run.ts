@@ -39,7 +39,7 @@ const KIND = {
 /** The machine goes so long after its notice: longer than a successor needs to be there, and to wait where it has to. */
 const NOTICE_MS = 12_000;
 /** Its agent has emptied it so long before. */
-const DRAINED_MS = 5_000;
+const DRAINED_MS = 8_000;
 /** A call of the coordinator may take so long here, so that a late answer is late soon. */
 const CALL_DEADLINE = "1s";
 const MOST_CYCLES = 2;

@@ -67,6 +67,8 @@ describe("a drain request", () => {
       cordonedByUs: true,
     });
     expect(ourTaints(scene.currentNode())).toEqual([`${TAINT.scaleDown}:NoSchedule`]);
+    // The mark on the node and the message are two ways.
+    await scene.until("the message says drained", () => scene.phases().includes("drained"));
     expect(scene.phases()).toEqual(["started", "wave medium", "drained"]);
     // No notice: nothing is interrupted.
     expect(scene.heard.filter((one) => one.kind === "notice")).toEqual([]);
