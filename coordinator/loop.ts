@@ -67,7 +67,7 @@ export async function runCycles(
     leaseMs: parts.leaseMs,
     wasLed: (policy) => (journal.claimOf(policy)?.before ?? 0) > 0,
   });
-  const inheritedMs = inheritedAfter(leadership, { ...parts });
+  const inheritedMs = inheritedAfter(leadership, parts);
   const act = { ...parts.act, quietMs, maybeMs: LATE_CALLS_MS, inheritedMs };
   const claim = async (): Promise<void> => {
     for (const { policy, error } of await journal.claim(call)) {

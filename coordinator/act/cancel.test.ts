@@ -1,33 +1,9 @@
 import { describe, expect, test } from "vitest";
 
-import { millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
-import { createFakeClock } from "../../test/build/clock.ts";
+import { anActContext } from "../../test/build/act-context.ts";
 import { aNodeGroup } from "../../test/build/node-group.ts";
-import { launchFailureOf } from "../cloud/group.ts";
 import { cancelPlaces } from "./cancel.ts";
-import type { ActContext } from "./context.ts";
-
-const unexpected = async (): Promise<never> => {
-  throw new AppError("bug", "places need no Kubernetes call");
-};
-
-function aContext(): ActContext {
-  return {
-    client: { get: unexpected, list: unexpected, mergePatch: unexpected, evict: unexpected },
-    clock: createFakeClock(),
-    random: () => 0.5,
-    log: createLogSink().log,
-    groupOf: () => null,
-    drainTimeoutMs: millis(1_000),
-    maybeMs: millis(0),
-    inheritedMs: () => millis(0),
-    launchFailureOf,
-    quietMs: () => millis(0),
-    call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),
-  };
-}
 
 /** Lets `most` go, and counts what it has let go. */
 function aBudget(most = Infinity) {
@@ -63,7 +39,7 @@ describe("cancelPlaces()", () => {
   test("gives back as many as are open, and says of the others that they are filled", async () => {
     const { calls, group } = aGroup(7, 2);
     const { budget } = aBudget();
-    expect(await cancelPlaces(THREE, group, budget, aContext())).toEqual([
+    expect(await cancelPlaces(THREE, group, budget, anActContext())).toEqual([
       { kind: "applied", from: 7, to: 6 },
       { kind: "applied", from: 6, to: 5 },
       { kind: "reached", size: 5 },
@@ -74,7 +50,7 @@ describe("cancelPlaces()", () => {
   test("asks for none when all are filled", async () => {
     const { calls, group } = aGroup(7, 0);
     const { budget, state } = aBudget();
-    expect(await cancelPlaces(THREE, group, budget, aContext())).toEqual(
+    expect(await cancelPlaces(THREE, group, budget, anActContext())).toEqual(
       THREE.map(() => ({ kind: "reached", size: 7 })),
     );
     expect(calls).toEqual([]);
@@ -88,7 +64,7 @@ describe("cancelPlaces()", () => {
       came = true;
     });
     const { budget, state: limits } = aBudget();
-    const outcomes = await cancelPlaces(THREE, group, budget, aContext());
+    const outcomes = await cancelPlaces(THREE, group, budget, anActContext());
     expect(outcomes.map(({ kind }) => kind)).toEqual(["applied", "applied", "reached"]);
     expect(calls).toEqual([3, 2]);
     expect(state).toEqual({ size: 5, unfilled: 0 });
@@ -98,7 +74,7 @@ describe("cancelPlaces()", () => {
   test("takes no more than limits let go", async () => {
     const { calls, group } = aGroup(7, 3);
     const { budget } = aBudget(1);
-    const outcomes = await cancelPlaces(THREE, group, budget, aContext());
+    const outcomes = await cancelPlaces(THREE, group, budget, anActContext());
     expect(outcomes.map(({ kind }) => kind)).toEqual(["applied", "failed", "failed"]);
     expect(calls).toEqual([1]);
   });
@@ -108,7 +84,7 @@ describe("cancelPlaces()", () => {
       throw new AppError("denied", "no rights");
     });
     const first = aBudget();
-    expect(await cancelPlaces(THREE, refusing.group, first.budget, aContext())).toEqual(
+    expect(await cancelPlaces(THREE, refusing.group, first.budget, anActContext())).toEqual(
       THREE.map(() => ({ kind: "failed", detail: "no rights" })),
     );
     expect(first.state.taken).toBe(0);
@@ -117,7 +93,7 @@ describe("cancelPlaces()", () => {
       throw new AppError("timeout", "no answer");
     });
     const second = aBudget();
-    const outcomes = await cancelPlaces(THREE, silent.group, second.budget, aContext());
+    const outcomes = await cancelPlaces(THREE, silent.group, second.budget, anActContext());
     expect(outcomes).toEqual(THREE.map(() => ({ kind: "unsettled", detail: "no answer" })));
     expect(second.state.taken).toBe(3);
   });

@@ -1,32 +1,13 @@
 import { describe, expect, test } from "vitest";
 
-import { millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
-import { createFakeClock } from "../../test/build/clock.ts";
+import { anActContext } from "../../test/build/act-context.ts";
 import { aNodeGroup } from "../../test/build/node-group.ts";
-import { launchFailureOf } from "../cloud/group.ts";
 import type { GroupState } from "../cloud/group.ts";
 import type { Grow } from "../decide/plan.ts";
-import type { ActContext } from "./context.ts";
 import { growTogether } from "./grow-together.ts";
 
-const unexpected = async (): Promise<never> => {
-  throw new AppError("bug", "growing needs no Kubernetes call of its own");
-};
-const CONTEXT: ActContext = {
-  client: { get: unexpected, list: unexpected, mergePatch: unexpected, evict: unexpected },
-  clock: createFakeClock(),
-  random: () => 0.5,
-  log: createLogSink().log,
-  groupOf: () => null,
-  drainTimeoutMs: millis(1_000),
-  maybeMs: millis(0),
-  inheritedMs: () => millis(0),
-  launchFailureOf,
-  quietMs: () => millis(0),
-  call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),
-};
+const CONTEXT = anActContext();
 
 function aMove(from: number, to: number): Grow {
   return { kind: "grow", key: `${from}`, policy: "p", pool: "a", from, to, because: [], pods: [] };

@@ -1,11 +1,8 @@
 import { describe, expect, test } from "vitest";
 
-import { millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
-import { createFakeClock } from "../../test/build/clock.ts";
+import { anActContext } from "../../test/build/act-context.ts";
 import { aNodeGroup } from "../../test/build/node-group.ts";
-import { launchFailureOf } from "../cloud/group.ts";
 import type { NodeGroup } from "../cloud/group.ts";
 import type { Grow } from "../decide/plan.ts";
 import type { ActContext } from "./context.ts";
@@ -27,27 +24,6 @@ function aGroup(size: number, onResize: (group: { size: number; version: number 
   return { group, state };
 }
 
-function aContext(): ActContext {
-  return {
-    client: NO_CLIENT,
-    clock: createFakeClock(),
-    random: () => 0.5,
-    log: createLogSink().log,
-    groupOf: () => null,
-    drainTimeoutMs: millis(1_000),
-    maybeMs: millis(0),
-    inheritedMs: () => millis(0),
-    launchFailureOf,
-    quietMs: () => millis(0),
-    call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),
-  };
-}
-
-const unexpected = async (): Promise<never> => {
-  throw new AppError("bug", "growing needs no Kubernetes call of its own");
-};
-const NO_CLIENT = { get: unexpected, list: unexpected, mergePatch: unexpected, evict: unexpected };
-
 const plenty = { take: (_size: number, wanted: number) => wanted, giveBack: () => {} };
 const MOVE: Grow = {
   kind: "grow",
@@ -63,31 +39,35 @@ const MOVE: Grow = {
 describe("grow()", () => {
   test("raises the group to the size that was decided", async () => {
     const { group, state } = aGroup(2);
-    expect(await grow(MOVE, group, plenty, aContext())).toEqual({ kind: "applied", from: 2, to: 5 });
+    expect(await grow(MOVE, group, plenty, anActContext())).toEqual({ kind: "applied", from: 2, to: 5 });
     expect(state.size).toBe(5);
   });
 
   test.each([5, 7])("adds nothing to a group that somebody has raised to %i", async (size) => {
     const { group, state } = aGroup(size);
-    expect(await grow(MOVE, group, plenty, aContext())).toEqual({ kind: "reached", size });
+    expect(await grow(MOVE, group, plenty, anActContext())).toEqual({ kind: "reached", size });
     expect(state.writes).toBe(0);
   });
 
   test("adds only what is missing when somebody has raised the group in part", async () => {
     const { group, state } = aGroup(4);
-    await grow(MOVE, group, plenty, aContext());
+    await grow(MOVE, group, plenty, anActContext());
     expect(state.size).toBe(5);
   });
 
   test("never adds more than was decided when the group has become smaller", async () => {
     const { group, state } = aGroup(0);
-    expect(await grow(MOVE, group, plenty, aContext())).toMatchObject({ kind: "applied", from: 0, to: 3 });
+    expect(await grow(MOVE, group, plenty, anActContext())).toMatchObject({
+      kind: "applied",
+      from: 0,
+      to: 3,
+    });
     expect(state.size).toBe(3);
   });
 
   test("adds what limits leave and says that it was cut", async () => {
     const { group } = aGroup(2);
-    const outcome = await grow(MOVE, group, { take: () => 1, giveBack: () => {} }, aContext());
+    const outcome = await grow(MOVE, group, { take: () => 1, giveBack: () => {} }, anActContext());
     expect(outcome).toEqual({
       kind: "applied",
       from: 2,
@@ -98,7 +78,7 @@ describe("grow()", () => {
 
   test("writes nothing when limits leave no room", async () => {
     const { group, state } = aGroup(2);
-    expect(await grow(MOVE, group, { take: () => 0, giveBack: () => {} }, aContext())).toMatchObject({
+    expect(await grow(MOVE, group, { take: () => 0, giveBack: () => {} }, anActContext())).toMatchObject({
       kind: "failed",
     });
     expect(state.writes).toBe(0);
@@ -111,7 +91,7 @@ describe("grow()", () => {
       other.size = 4;
       other.version++;
     });
-    expect(await grow(MOVE, group, plenty, aContext())).toEqual({ kind: "applied", from: 4, to: 5 });
+    expect(await grow(MOVE, group, plenty, anActContext())).toEqual({ kind: "applied", from: 4, to: 5 });
     expect(state.size).toBe(5);
   });
 
@@ -122,7 +102,7 @@ describe("grow()", () => {
       giveBack: (nodes: number) => void (taken -= nodes),
     };
     const { group, state } = aGroup(2, (other) => void other.version++);
-    expect(await grow(MOVE, group, budget, aContext())).toMatchObject({ kind: "failed" });
+    expect(await grow(MOVE, group, budget, anActContext())).toMatchObject({ kind: "failed" });
     expect(taken).toBe(0);
     expect(state.size).toBe(2);
   });
@@ -136,7 +116,7 @@ describe("grow()", () => {
         throw new AppError("timeout", "no answer");
       },
     };
-    expect(await grow(MOVE, lossy, plenty, aContext())).toEqual({ kind: "applied", from: 2, to: 5 });
+    expect(await grow(MOVE, lossy, plenty, anActContext())).toEqual({ kind: "applied", from: 2, to: 5 });
     expect(state.writes).toBe(1);
   });
 
@@ -148,7 +128,7 @@ describe("grow()", () => {
         throw new AppError("timeout", "no answer");
       },
     };
-    expect(await grow(MOVE, slow, plenty, aContext())).toMatchObject({ kind: "unsettled" });
+    expect(await grow(MOVE, slow, plenty, anActContext())).toMatchObject({ kind: "unsettled" });
   });
 
   test("leaves a write unsettled whose answer cannot be read", async () => {
@@ -159,7 +139,7 @@ describe("grow()", () => {
         throw new AppError("malformed", "half an answer");
       },
     };
-    expect(await grow(MOVE, torn, plenty, aContext())).toMatchObject({ kind: "unsettled" });
+    expect(await grow(MOVE, torn, plenty, anActContext())).toMatchObject({ kind: "unsettled" });
   });
 
   test("does not ask for more than the group takes, and says whose maximum it was", async () => {
@@ -168,13 +148,13 @@ describe("grow()", () => {
       ...group,
       read: async (options) => ({ ...(await group.read(options)), max: 3 }),
     };
-    expect(await grow(MOVE, bounded, plenty, aContext())).toEqual({
+    expect(await grow(MOVE, bounded, plenty, anActContext())).toEqual({
       kind: "applied",
       from: 2,
       to: 3,
       detail: "2 fewer than decided: the group's own maximum is 3",
     });
-    expect(await grow({ ...MOVE, from: 3, to: 5 }, bounded, plenty, aContext())).toEqual({
+    expect(await grow({ ...MOVE, from: 3, to: 5 }, bounded, plenty, anActContext())).toEqual({
       kind: "failed",
       detail: "the group's own maximum is 3, and it has 3 at the time of the call",
     });
@@ -203,7 +183,7 @@ describe("grow()", () => {
           throw new AppError(kind, "no");
         },
       };
-      expect(await grow(MOVE, refusing, budget, aContext())).toEqual({
+      expect(await grow(MOVE, refusing, budget, anActContext())).toEqual({
         kind: "failed",
         detail: "no",
         failure,
@@ -216,7 +196,7 @@ describe("grow()", () => {
     const { group } = aGroup(2, () => {
       throw new AppError("throttled", "too many", { retryAfterMs: 7_000 });
     });
-    expect(await grow(MOVE, group, plenty, aContext())).toMatchObject({
+    expect(await grow(MOVE, group, plenty, anActContext())).toMatchObject({
       kind: "failed",
       retryAfterMs: 7_000,
     });
@@ -230,14 +210,14 @@ describe("grow()", () => {
       ...group,
       read: async (options) => ({ ...(await group.read(options)), min: 1, max: 8 }),
     };
-    expect(await grow(MOVE, bounded, plenty, aContext())).toMatchObject({
+    expect(await grow(MOVE, bounded, plenty, anActContext())).toMatchObject({
       detail: "size 5 is not allowed; asked for 5, and the group allows 1 to 8",
     });
   });
 
   test("leaves it unsettled too when leadership ends before it could read again", async () => {
     const { group } = aGroup(2);
-    const context = aContext();
+    const context = anActContext();
     let leads = true;
     const slow: NodeGroup = {
       ...group,
@@ -261,7 +241,7 @@ describe("grow()", () => {
         throw new AppError("unavailable", "the API is away");
       },
     };
-    await expect(grow(MOVE, blind, plenty, aContext())).rejects.toThrow("the API is away");
+    await expect(grow(MOVE, blind, plenty, anActContext())).rejects.toThrow("the API is away");
     expect(state.writes).toBe(0);
   });
 });

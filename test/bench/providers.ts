@@ -4,7 +4,7 @@
 
 import { millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
-import { aQuickPool } from "../build/scene.ts";
+import { aQuickPool, machineDeployment } from "../build/scene.ts";
 import type { Scene } from "../build/scene.ts";
 import { startAwsCloud } from "../world/cloud/aws.ts";
 import type { Face } from "../world/cloud/face.ts";
@@ -106,14 +106,7 @@ function ofCluster(scene: Scene): Provider {
   return {
     name: "scale",
     env: {},
-    groupOf: (pool) => ({
-      scale: {
-        apiVersion: "cluster.x-k8s.io/v1beta1",
-        kind: "MachineDeployment",
-        name: pool,
-        namespace: "default",
-      },
-    }),
+    groupOf: machineDeployment,
     addGroup: (pool, { desired, capacityType }) => {
       scene.server.change((world) =>
         world.addPool(aQuickPool({ name: pool, capacityType, replicas: desired })),

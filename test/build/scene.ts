@@ -60,6 +60,12 @@ export function aQuickPool(overrides: Partial<PoolShape> = {}): PoolShape {
   };
 }
 
+/** The group of a pool that sizes the MachineDeployment of this name. */
+export function machineDeployment(name: string): Readonly<Record<string, unknown>> {
+  const apiVersion = "cluster.x-k8s.io/v1beta1";
+  return { scale: { apiVersion, kind: "MachineDeployment", name, namespace: "default" } };
+}
+
 /** A pool of a policy that sizes the MachineDeployment of the same name. */
 export function poolSpec(
   name: string,
@@ -69,14 +75,7 @@ export function poolSpec(
     name,
     capacityType: "spot",
     maxSize: 5,
-    group: {
-      scale: {
-        apiVersion: "cluster.x-k8s.io/v1beta1",
-        kind: "MachineDeployment",
-        name,
-        namespace: "default",
-      },
-    },
+    group: machineDeployment(name),
     template: { allocatable: { cpu: "96", memory: "1000Gi", pods: "110", [GPU_RESOURCE]: "8" } },
     ...overrides,
   };

@@ -5,7 +5,7 @@ import type { CloudGroupShape } from "../../coordinator/replay/world-cloud.ts";
 import { KARPENTER } from "../../shared/model/names.ts";
 import { millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
-import { aQuickPool } from "../build/scene.ts";
+import { aQuickPool, machineDeployment } from "../build/scene.ts";
 import type { Scene } from "../build/scene.ts";
 import { startAwsCloud } from "../world/cloud/aws.ts";
 import type { Face } from "../world/cloud/face.ts";
@@ -21,14 +21,7 @@ export const clusterApiStand: OpenStand = async (scene) => {
   return await Promise.resolve({
     name: "cluster-api",
     env: {},
-    groupOf: (pool) => ({
-      scale: {
-        apiVersion: "cluster.x-k8s.io/v1beta1",
-        kind: "MachineDeployment",
-        name: pool,
-        namespace: "default",
-      },
-    }),
+    groupOf: machineDeployment,
     addGroup: (pool, { desired, capacityType }) => {
       scene.server.change((world) =>
         world.addPool(aQuickPool({ name: pool, capacityType, replicas: desired })),
