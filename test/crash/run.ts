@@ -6,6 +6,7 @@ import { parsePolicyStatus } from "../../shared/contract/policy/status.ts";
 import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { NODE_ANNOTATION, POLICY } from "../../shared/model/names.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import type { CoordinatorProcess } from "../build/coordinator.ts";
 import { lastLines } from "../build/program.ts";
@@ -36,10 +37,12 @@ const KIND = {
   replace: "replace",
   release: "release",
 } as const satisfies Record<Deed, MoveState["kind"]>;
-/** The machine goes so long after its notice: longer than a successor needs to be there, and to wait where it has to. */
-const NOTICE_MS = 12_000;
-/** Its agent has emptied it so long before. */
-const DRAINED_MS = 8_000;
+/** The notice gives a machine so long: a successor is there and has waited where it has to, on a slow machine too. */
+const NOTICE_MS = 40_000;
+/** Its agent empties it no sooner than so long after the notice, and it goes no sooner than so long after that. */
+const DRAIN_MS = 2_000;
+const EMPTY_MS = 1_000;
+const LOOK_MS = 50;
 /** A call of the coordinator may take so long here, so that a late answer is late soon. */
 const CALL_DEADLINE = "1s";
 const MOST_CYCLES = 2;
@@ -169,8 +172,7 @@ async function prepare(deed: Deed, scene: Scene, stand: Stand, spare: number): P
           const deadline = epochMs(systemClock.now() + NOTICE_MS);
           notice(scene, node, deadline, "started");
           scene.server.change((world) => world.interrupt(node, deadline));
-          const timer = setTimeout(() => notice(scene, node, deadline, "drained"), NOTICE_MS - DRAINED_MS);
-          scene.also(async () => await Promise.resolve(clearTimeout(timer)));
+          takeWhenLeft(node, deadline, { scene, stand, spare });
         },
         isDone: () =>
           nodesOf(POOL).length <= spare &&
@@ -185,6 +187,31 @@ async function prepare(deed: Deed, scene: Scene, stand: Stand, spare: number): P
     default:
       return deed satisfies never;
   }
+}
+
+/**
+ * Empties the machine when its replacement was made, and takes it when its group has let it go: both are what the
+ * cell waits for, so how fast this computer is decides nothing. At `deadline` it goes in any case.
+ */
+function takeWhenLeft(
+  node: string,
+  deadline: EpochMs,
+  { scene, stand, spare }: { readonly scene: Scene; readonly stand: Stand; readonly spare: number },
+): void {
+  const begunAt = systemClock.now();
+  let drainedAt: EpochMs | null = null;
+  const timer = setInterval(() => {
+    const now = systemClock.now();
+    if (drainedAt === null) {
+      if (now < begunAt + DRAIN_MS || stand.made(OTHER) === 0) return;
+      drainedAt = now;
+      notice(scene, node, deadline, "drained");
+    } else if (now >= drainedAt + EMPTY_MS && stand.desired(POOL) <= spare) {
+      clearInterval(timer);
+      scene.server.change((world) => world.interrupt(node, now));
+    }
+  }, LOOK_MS);
+  scene.also(async () => await Promise.resolve(clearInterval(timer)));
 }
 
 function aPoolSpec(

@@ -6,6 +6,7 @@ import * as z from "zod";
 
 import type { GpuSource } from "../../../shared/model/gpu.ts";
 import { bytes, celsius, hertz, millis, watts } from "../../../shared/model/units.ts";
+import { describe } from "../../../shared/runtime/errors.ts";
 
 export const CAPTURE_FORMAT = "gpu-autoscaler capture";
 export const CAPTURE_VERSION = 1;
@@ -13,6 +14,17 @@ export const CAPTURE_VERSION = 1;
 const code = z.number().int().min(-32_768).max(32_767);
 const count = z.number().int().min(0);
 const uuid = z.string().min(1).max(96);
+
+/** A number in its unit. One outside of the unit's range is an issue of its field, as any other wrong value. */
+const inUnit = <T>(number: z.ZodNumber, unit: (value: number) => T) =>
+  number.transform((value, { issues }) => {
+    try {
+      return unit(value);
+    } catch (error) {
+      issues.push({ code: "custom", message: describe(error), input: value });
+      return z.NEVER;
+    }
+  });
 
 /** As in the model, so that a person finds the same words in both. */
 const reading = <T extends z.ZodType>(value: T) =>
@@ -22,10 +34,10 @@ const reading = <T extends z.ZodType>(value: T) =>
     z.object({ kind: z.literal("failed"), code }),
     z.object({ kind: z.literal("pending"), code }),
   ]);
-const memory = reading(count.transform(bytes));
-const degrees = reading(z.number().transform(celsius));
-const power = reading(z.number().min(0).transform(watts));
-const clock = reading(z.number().min(0).transform(hertz));
+const memory = reading(inUnit(count, bytes));
+const degrees = reading(inUnit(z.number(), celsius));
+const power = reading(inUnit(z.number(), watts));
+const clock = reading(inUnit(z.number(), hertz));
 
 const instance = z.object({
   uuid,
@@ -80,7 +92,7 @@ const source: z.ZodType<GpuSource> = z.discriminatedUnion("state", [
     state: z.literal("hung"),
     call: z.string(),
     gpu: count.nullable(),
-    forMs: z.number().min(0).transform(millis),
+    forMs: inUnit(z.number(), millis),
   }),
   z.object({ state: z.literal("failed"), call: z.string(), code, detail: z.string() }),
 ]);
@@ -88,7 +100,7 @@ const source: z.ZodType<GpuSource> = z.discriminatedUnion("state", [
 /** Reading → its number, or `code 3` where it had none. Only what is another one than in the cycle before. */
 const changes = z.record(z.string(), z.union([z.number(), z.string().regex(/^code -?\d{1,5}$/)]));
 
-const memoryOfProcess = count.transform(bytes).nullable();
+const memoryOfProcess = inUnit(count, bytes).nullable();
 const gpuChanges = z.object({
   uuid,
   state: z.enum(["present", "lost"]).optional(),
@@ -123,7 +135,7 @@ const event = z.object({
 });
 
 /** Milliseconds since the recording began. */
-const atMs = z.number().min(0).transform(millis);
+const atMs = inUnit(z.number(), millis);
 const step = z.discriminatedUnion("kind", [
   z.object({ atMs, kind: z.literal("source"), source }),
   /** All GPUs of the cycle, in its order. */
@@ -144,7 +156,7 @@ export const captureSchema = z.object({
   /** What a person should know of the machine and the moment; empty when nobody said. */
   note: z.string(),
   /** From cycle to cycle; also the pause before a replay begins anew. */
-  intervalMs: z.number().min(1).transform(millis),
+  intervalMs: inUnit(z.number().min(1), millis),
   survey: survey.nullable(),
   /** In the order of time; the first one says what the source was. */
   steps: z

@@ -78,6 +78,15 @@ describe("captureFrom()", () => {
       { numRuns: 500 },
     );
   });
+
+  test.each([
+    ["intervalMs", { intervalMs: 2 ** 53 }],
+    ["steps.0.atMs", { steps: [{ kind: "source", atMs: 2 ** 53, source: { state: "starting" } }] }],
+  ])("names %s when its number is outside of its unit's range", (field, wrong) => {
+    expect(() => captureFrom({ ...CAPTURE, ...wrong }, "c")).toThrow(
+      `${field}: milliseconds must be from 0 to 9007199254740991, got 9007199254740992`,
+    );
+  });
 });
 
 describe("writeCapture() and readCapture()", () => {
