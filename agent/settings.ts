@@ -164,6 +164,105 @@ export const AGENT_SETTINGS = defineSettings({
     default: null,
     sentence: "A capture made by `agent record`, played instead of reading GPUs; for trials and tests.",
   },
+  cloud: {
+    env: "GPUAS_CLOUD",
+    kind: "enum",
+    values: ["auto", "aws", "gcp", "azure", "none"],
+    default: "auto",
+    sentence:
+      "Whose metadata tells of the machine's end; auto finds out from the node, the hardware's names and the metadata services themselves.",
+  },
+  metadataUrl: {
+    env: "GPUAS_METADATA_URL",
+    kind: "string",
+    default: null,
+    sentence:
+      "Where the cloud's metadata is served, such as http://[fd00:ec2::254] for AWS over IPv6; without it the cloud's own link-local address.",
+  },
+  awsMetadataV1: {
+    env: "GPUAS_AWS_METADATA_V1",
+    kind: "boolean",
+    default: "false",
+    sentence: "Whether AWS metadata is read without a token where the machine gives none (IMDSv1).",
+  },
+  awsNotice: {
+    env: "GPUAS_AWS_NOTICE",
+    kind: "duration",
+    default: "120s",
+    min: "5s",
+    max: "10m",
+    sentence: "How long a spot notice of AWS is taken to be when its time cannot be meant.",
+  },
+  gcpNotice: {
+    env: "GPUAS_GCP_NOTICE",
+    kind: "duration",
+    default: null,
+    min: "5s",
+    max: "10m",
+    sentence:
+      "How long before its end Google Cloud preempts a machine, which its metadata does not say; without it 15s on GKE (the kubelet keeps the other 15s of 30 for system pods) and 30s elsewhere. Machines made with a preemption notice of 120 s need 120s here.",
+  },
+  azureNotice: {
+    env: "GPUAS_AZURE_NOTICE",
+    kind: "duration",
+    default: "10s",
+    min: "2s",
+    max: "10m",
+    sentence: "How long an event of Azure is taken to leave when it has begun, or names no time.",
+  },
+  azureAcknowledge: {
+    env: "GPUAS_AZURE_ACKNOWLEDGE",
+    kind: "boolean",
+    default: "false",
+    sentence: "Whether a drained node tells Azure to begin an event that is about this machine alone.",
+  },
+  noticeFile: {
+    env: "GPUAS_NOTICE_FILE",
+    kind: "path",
+    default: null,
+    sentence:
+      "A file that tells of the machine's end by being there, on bare metal and on other clouds: empty, or JSON with deadline and kind.",
+  },
+  noticeUrl: {
+    env: "GPUAS_NOTICE_URL",
+    kind: "string",
+    default: null,
+    sentence: "An http address that answers like the notice file: 404 or 204 is no notice.",
+  },
+  genericNotice: {
+    env: "GPUAS_GENERIC_NOTICE",
+    kind: "duration",
+    default: "30s",
+    min: "2s",
+    max: "1h",
+    sentence: "How long a notice by file or address is when it names no time.",
+  },
+  maintenanceLead: {
+    env: "GPUAS_MAINTENANCE_LEAD",
+    kind: "duration",
+    default: "120s",
+    max: "1h",
+    sentence:
+      "How long before maintenance that ends the machine its node is drained; 0s leaves that to others. Pods with a checkpoint hook are told as soon as it is announced.",
+  },
+  checkpointHooks: {
+    env: "GPUAS_CHECKPOINT_HOOKS",
+    kind: "boolean",
+    default: "true",
+    sentence: "Whether pods that ask for it are told to save their state before they leave.",
+  },
+  checkpointExec: {
+    env: "GPUAS_CHECKPOINT_EXEC",
+    kind: "boolean",
+    default: "false",
+    sentence: "Whether that may be a command inside the pod, which needs the verb create on pods/exec.",
+  },
+  leaveLoadBalancers: {
+    env: "GPUAS_LEAVE_LOAD_BALANCERS",
+    kind: "boolean",
+    default: "true",
+    sentence: "Whether a node that is emptied is taken out of the cloud's load balancers by a label.",
+  },
   drills: {
     env: "GPUAS_DRILLS",
     kind: "boolean",

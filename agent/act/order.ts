@@ -2,6 +2,7 @@
 // same order, so that there is one way to drain; what differs is said by the cause.
 
 import type { DrainRequest, DrainState } from "../../shared/contract/node-marks.ts";
+import type { DrainKind } from "../../shared/model/drain-plan.ts";
 import type { DrainCause, DrainPhase, Notice, NoticeSource } from "../../shared/model/interruption.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
@@ -14,6 +15,8 @@ export interface DrainOrder {
   readonly seenAt: EpochMs;
   readonly deadline: EpochMs;
   readonly replace: boolean;
+  /** See Notice.confirmed; false of a request. */
+  readonly confirmed: boolean;
 }
 
 export function orderFromNotice(notice: Notice): DrainOrder {
@@ -28,12 +31,22 @@ export function orderFromRequest(request: DrainRequest, seenAt: EpochMs): DrainO
     seenAt,
     deadline: epochMs(request.deadline),
     replace: false,
+    confirmed: false,
   };
 }
 
-/** A drill and a request hurt nobody: budgets hold, and no pod gets more than its own grace. */
-export function isVoluntary(order: Pick<DrainOrder, "cause" | "source">): boolean {
-  return order.cause === "request" || order.source === "drill";
+/**
+ * How the pods may be treated. A drill and a request hurt nobody: budgets hold, and no pod gets more than its own grace.
+ * So does a real notice that only a mark on the node tells of: it may be anybody's.
+ */
+export function drainKind(order: Pick<DrainOrder, "cause" | "source" | "confirmed">): DrainKind {
+  if (order.cause === "request") return "request";
+  return order.source !== "drill" && order.confirmed ? "real" : "drill";
+}
+
+/** Budgets hold, and no pod gets more than its own grace. */
+export function isVoluntary(order: Pick<DrainOrder, "cause" | "source" | "confirmed">): boolean {
+  return drainKind(order) !== "real";
 }
 
 /** What stands in the node's drain-state. Whether we cordoned is known where the node is read. */
@@ -46,7 +59,15 @@ export function stateOf(order: DrainOrder, phase: DrainPhase): StateToWrite {
 
 export function orderFromState(state: StateToWrite): DrainOrder {
   const { id, cause, source, seenAt, deadline, replace } = state;
-  return { id, cause, source, seenAt: epochMs(seenAt), deadline: epochMs(deadline), replace };
+  return {
+    id,
+    cause,
+    source,
+    seenAt: epochMs(seenAt),
+    deadline: epochMs(deadline),
+    replace,
+    confirmed: false,
+  };
 }
 
 /**

@@ -12,6 +12,7 @@ const notice: Notice = {
   seenAt: epochMs(1000),
   deadline: epochMs(90_000),
   replace: false,
+  confirmed: false,
 };
 const request: DrainRequest = { v: 1, id: "shrink-a", deadline: 600_000, reason: "idle", idleBelow: 0.05 };
 

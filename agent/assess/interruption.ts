@@ -76,6 +76,7 @@ export function interruptionOf(input: InterruptionInput): Interruption {
       seenAt: input.now,
       deadline: time.deadline,
       replace: annotations?.[NODE_ANNOTATION.drillReplace] === "true",
+      confirmed: false,
     },
     ignored: null,
   };
@@ -91,6 +92,7 @@ export function noticeFromState(state: Omit<DrainState, "cordonedByUs">): Notice
     seenAt: epochMs(state.seenAt),
     deadline: epochMs(state.deadline),
     replace: state.replace,
+    confirmed: false,
   };
 }
 

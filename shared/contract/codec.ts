@@ -12,6 +12,8 @@ import { healthSchema } from "./health.ts";
 import type { HealthMessage } from "./health.ts";
 import { noticeSchema } from "./notice.ts";
 import type { NoticeMessage } from "./notice.ts";
+import { peerSchema } from "./peer.ts";
+import type { PeerMessage } from "./peer.ts";
 import { parseSubject } from "./subjects.ts";
 import type { MessageKind } from "./subjects.ts";
 
@@ -20,6 +22,7 @@ export interface Messages {
   readonly notice: NoticeMessage;
   readonly drain: DrainReport;
   readonly health: HealthMessage;
+  readonly tell: PeerMessage;
 }
 
 const SCHEMAS: { readonly [K in MessageKind]: z.ZodType<Messages[K]> } = {
@@ -27,10 +30,11 @@ const SCHEMAS: { readonly [K in MessageKind]: z.ZodType<Messages[K]> } = {
   notice: noticeSchema,
   drain: drainReportSchema,
   health: healthSchema,
+  tell: peerSchema,
 };
 
 /** The newest major version of each kind; readers know all that came before. */
-const NEWEST: Readonly<Record<MessageKind, number>> = { report: 2, notice: 1, drain: 1, health: 1 };
+const NEWEST: Readonly<Record<MessageKind, number>> = { report: 2, notice: 1, drain: 1, health: 1, tell: 1 };
 
 /** Larger messages are refused unread: a report takes about 0.4 KiB for each GPU. */
 export const MAX_MESSAGE_BYTES = 64 * 1024;

@@ -1,10 +1,12 @@
 // How a drain goes, phase by phase, with counts that add up: every pod that the drain covers is evicted,
-// blocked or waiting.
+// blocked or waiting. What came after the first version is optional.
 
 import * as z from "zod";
 
 import { DRAIN_PHASES, NOTICE_SOURCES } from "../model/interruption.ts";
 import { EVICTION_CLASSES } from "../model/pod.ts";
+import { checkpointSchema } from "./checkpoint.ts";
+import { drainSummarySchema } from "./drain-summary.ts";
 import { instantMs } from "./instant.ts";
 
 /** The live reading with which an agent refuses: the busiest GPU over the last 10 s. */
@@ -40,7 +42,15 @@ export const drainReportSchema = z.object({
     blocked: z.number().int().min(0),
     /** Not asked yet. */
     waiting: z.number().int().min(0),
+    /** Of those evicted, pods that were deleted past their budgets. */
+    forced: z.number().int().min(0).optional(),
+    /** Pods that a voluntary drain leaves where they are; outside of the sum. */
+    kept: z.number().int().min(0).optional(),
   }),
+  /** Only with the phases that end a drain. */
+  summary: drainSummarySchema.optional(),
+  /** What pods answered to the call to save their state; at most 64 of them. */
+  checkpoints: z.array(checkpointSchema).max(64).optional(),
   /** Only with `refused`. */
   reading: liveReadingSchema.optional(),
 });

@@ -3,8 +3,9 @@
 
 import * as z from "zod";
 
-import { DRAIN_PHASES, NOTICE_SOURCES } from "../model/interruption.ts";
+import { CLOUD_SOURCES, DRAIN_PHASES, NOTICE_SOURCES } from "../model/interruption.ts";
 import { liveReadingSchema } from "./drain-report.ts";
+import { drainSummarySchema } from "./drain-summary.ts";
 import { instantMs } from "./instant.ts";
 
 /** `…/drain-request`: please empty this node by `deadline` (epoch ms), budgets hold. */
@@ -34,8 +35,25 @@ export const drainStateSchema = z.object({
   cordonedByUs: z.boolean(),
   bootID: z.string().optional(),
   reading: liveReadingSchema.optional(),
+  /** Only with the phases that end a drain. */
+  summary: drainSummarySchema.optional(),
+  /** Only with `refused`, when it was a drill: why it is not held. */
+  why: z.string().max(500).optional(),
 });
 export type DrainState = z.infer<typeof drainStateSchema>;
+
+/** `…/interruption-hint`: written by the agent alone; its machine may go soon, or its host is worked on. */
+export const interruptionHintSchema = z.object({
+  v: z.literal(1),
+  id: z.string().min(1),
+  source: z.enum(CLOUD_SOURCES),
+  kind: z.enum(["rebalance", "maintenance"]),
+  action: z.string(),
+  seenAt: instantMs,
+  /** When it begins, where the cloud says so. */
+  at: instantMs.nullable(),
+});
+export type InterruptionHint = z.infer<typeof interruptionHintSchema>;
 
 /** A value that cannot be read says why; nobody acts on half of it. */
 export type Mark<T> =
@@ -49,6 +67,10 @@ export function readDrainRequest(text: string | undefined): Mark<DrainRequest> {
 
 export function readDrainState(text: string | undefined): Mark<DrainState> {
   return readMark(text, drainStateSchema);
+}
+
+export function readInterruptionHint(text: string | undefined): Mark<InterruptionHint> {
+  return readMark(text, interruptionHintSchema);
 }
 
 function readMark<T>(text: string | undefined, schema: z.ZodType<T>): Mark<T> {

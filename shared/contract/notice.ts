@@ -1,20 +1,38 @@
-// An interruption as its agent saw it: seen, cancelled, or superseded by an earlier deadline. Kept by
-// JetStream; the message id is event id and phase, so a retry is not a second notice.
+// An interruption or a hint of one as its agent saw it: seen, superseded by an earlier deadline, cancelled, or survived.
+// Kept by JetStream; the message id is event id and phase, so a retry is not a second notice. What a reader of an older
+// version does not know is optional, and absent means what it meant before it was there.
 
 import * as z from "zod";
 
-import { NOTICE_SOURCES } from "../model/interruption.ts";
+import { CLOUD_SOURCES, NOTICE_KINDS, NOTICE_SOURCES } from "../model/interruption.ts";
 import { instantMs } from "./instant.ts";
+
+/** What the machine's own metadata says of it; a field that it does not tell is absent. */
+export const machineSchema = z.object({
+  cloud: z.enum(CLOUD_SOURCES),
+  instanceId: z.string().max(256).optional(),
+  instanceType: z.string().max(128).optional(),
+  region: z.string().max(64).optional(),
+  zone: z.string().max(64).optional(),
+  /** AWS: names of zones differ from account to account, their ids do not. */
+  zoneId: z.string().max(64).optional(),
+  lifecycle: z.enum(["spot", "on-demand", "reserved"]).optional(),
+});
+export type Machine = z.infer<typeof machineSchema>;
 
 export const noticeSchema = z.object({
   v: z.literal(1),
   node: z.string().min(1),
   id: z.string().min(1),
-  phase: z.enum(["seen", "cancelled", "superseded"]),
+  phase: z.enum(["seen", "cancelled", "superseded", "survived"]),
   source: z.enum(NOTICE_SOURCES),
+  /** Absent: termination. */
+  kind: z.enum(NOTICE_KINDS).optional(),
+  /** The cloud's own word for it. */
+  action: z.string().max(128).optional(),
   /** Epoch ms. */
   seenAt: instantMs,
-  /** Epoch ms at which the machine goes. */
+  /** Epoch ms at which the machine goes. Of a hint, when it begins, or when it was seen where nobody knows that. */
   deadline: instantMs,
   /** Whether a replacement is wanted. */
   replace: z.boolean(),
@@ -25,6 +43,9 @@ export const noticeSchema = z.object({
     high: z.number().int().min(0),
     system: z.number().int().min(0),
   }),
+  /** GPUs of the node. */
+  gpus: z.number().int().min(0).optional(),
+  machine: machineSchema.optional(),
 });
 
 export type NoticeMessage = z.infer<typeof noticeSchema>;

@@ -3,7 +3,8 @@
 
 import { SUBJECT_ROOT } from "../model/names.ts";
 
-export const MESSAGE_KINDS = ["report", "notice", "drain", "health"] as const;
+/** What agents say, and, with `tell`, what the coordinator says to one of them. */
+export const MESSAGE_KINDS = ["report", "notice", "drain", "health", "tell"] as const;
 export type MessageKind = (typeof MESSAGE_KINDS)[number];
 /** Subjects of one node on which requests are answered. */
 export type RequestKind = "ask";

@@ -19,6 +19,13 @@ import type { EvictionClass } from "./pod.ts";
 import { epochMs, millis, seconds, secondsToMillis } from "./units.ts";
 import type { EpochMs, Millis, Seconds } from "./units.ts";
 
+/**
+ * `real`: the machine goes, so pods may be forced out and high ones get all the time that is left. `drill`: as if it went,
+ * with budgets that hold and pods that stay where they must not be moved. `request`: likewise, and a pod that stays keeps
+ * the node from being empty.
+ */
+export type DrainKind = "real" | "drill" | "request";
+
 /** The pods of a drain and the frame of time that holds for all of them. */
 export interface DrainPlan {
   readonly window: DrainWindow;

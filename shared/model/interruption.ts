@@ -1,12 +1,25 @@
-// A notice says that a node goes away and when. One type for real notices and drills; the source tells them
-// apart, because only a real one may cost a pod its budget or buy a replacement unasked.
+// What a node may hear of its own end: a notice that the machine goes, a hint that it may go soon, maintenance that its
+// host announces. One type for real notices and drills; the source tells them apart, because only a real one may cost
+// a pod its budget or buy a replacement unasked.
 
 import type { EpochMs } from "./units.ts";
 
-/** Who said it. A drill is a person with an annotation; the clouds come with their metadata readers. */
-export const NOTICE_SOURCES = ["drill", "aws", "gcp", "azure"] as const;
+/** Clouds whose metadata an agent reads by itself; `generic` is a file or an address that the operator names. */
+export const CLOUD_SOURCES = ["aws", "gcp", "azure", "generic"] as const;
+export type CloudSource = (typeof CLOUD_SOURCES)[number];
+
+/** Who said it. A drill is a person with an annotation. */
+export const NOTICE_SOURCES = ["drill", ...CLOUD_SOURCES] as const;
 export type NoticeSource = (typeof NOTICE_SOURCES)[number];
 
+/**
+ * `termination`: the machine goes at a known time. `rebalance`: it may go soon, nobody knows when. `maintenance`: its
+ * host is worked on, which this machine may live through or not.
+ */
+export const NOTICE_KINDS = ["termination", "rebalance", "maintenance"] as const;
+export type NoticeKind = (typeof NOTICE_KINDS)[number];
+
+/** A notice that empties its node. */
 export interface Notice {
   /** Stable for one interruption of one node: the same notice read again has the same id. */
   readonly id: string;
@@ -16,14 +29,40 @@ export interface Notice {
   readonly deadline: EpochMs;
   /** Whether a replacement is wanted: always on a real notice, on a drill only when it asks. */
   readonly replace: boolean;
+  /**
+   * This process has read it in the cloud's metadata itself. Only that lets it force a pod out: a mark on the node may be
+   * anybody's, so what an earlier process left counts as a drill until the metadata says it again.
+   */
+  readonly confirmed: boolean;
+}
+
+/** What the metadata says without the machine's certain end: pods with a checkpoint hook are told, nobody is evicted. */
+export interface Hint {
+  readonly id: string;
+  readonly source: CloudSource;
+  readonly kind: Exclude<NoticeKind, "termination">;
+  readonly seenAt: EpochMs;
+  /** When it begins, where the cloud says so. */
+  readonly at: EpochMs | null;
+  /** The cloud's own word for it: "rebalance", "Freeze", "system-reboot". */
+  readonly action: string;
 }
 
 /** Why a node is being emptied. A voluntary drain is asked for by the coordinator and holds all budgets. */
 export type DrainCause = "notice" | "request";
 
 /**
- * Where a drain stands. `refused`: the agent's own reading says the node is not idle. `drained`: nothing
- * evictable is left. `final`: the deadline came first. `cancelled`: the cause was withdrawn.
+ * Where a drain stands. `refused`: the agent's own reading says the node is not idle, or a drill is not allowed now.
+ * `drained`: nothing evictable is left. `final`: the deadline came first. `survived`: the machine still runs a minute after
+ * its deadline, and stays cordoned. `cancelled`: the cause was withdrawn.
  */
-export const DRAIN_PHASES = ["started", "wave", "drained", "final", "cancelled", "refused"] as const;
+export const DRAIN_PHASES = [
+  "started",
+  "wave",
+  "drained",
+  "final",
+  "survived",
+  "cancelled",
+  "refused",
+] as const;
 export type DrainPhase = (typeof DRAIN_PHASES)[number];

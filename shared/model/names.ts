@@ -23,6 +23,8 @@ export const NODE_LABEL = {
   region: "topology.kubernetes.io/region",
   arch: "kubernetes.io/arch",
   os: "kubernetes.io/os",
+  /** Kubernetes: load balancers of the cloud leave the node out; ours where the value is EXCLUDED_BY_US. */
+  excludeFromLoadBalancers: "node.kubernetes.io/exclude-from-external-load-balancers",
   /** GPU feature discovery: the driver's name of the GPU, and how many cards there are. */
   gpuProduct: "nvidia.com/gpu.product",
   gpuCount: "nvidia.com/gpu.count",
@@ -31,6 +33,9 @@ export const NODE_LABEL = {
   /** GKE: the accelerator type of the node's pool. */
   gkeAccelerator: "cloud.google.com/gke-accelerator",
 } as const;
+
+/** The value by which we know the load-balancer label as ours. */
+export const EXCLUDED_BY_US = "gpu-autoscaler";
 
 /** NVIDIA's GPU operator pauses its parts on a node with this value of their labels while it exchanges the driver. */
 export const DRIVER_UPGRADE = {
@@ -106,6 +111,12 @@ export const NODE_ANNOTATION = {
   interruptionSource: "gpu-autoscaler.io/spot-interruption-source",
   /** Written by the agent: compact JSON, see contract/node-marks.ts. */
   drainState: "gpu-autoscaler.io/drain-state",
+  /** Written by the agent: compact JSON; the machine may go soon, or its host is worked on. */
+  interruptionHint: "gpu-autoscaler.io/interruption-hint",
+  /** "true": the drill also moves pods that nobody makes again. */
+  drillUnmanaged: "gpu-autoscaler.io/drill-unmanaged",
+  /** "true": when the drill is over the node is given back, though the annotation still stands. */
+  drillAutoUncordon: "gpu-autoscaler.io/drill-auto-uncordon",
   /** Written by the coordinator: compact JSON, see contract/node-marks.ts. */
   drainRequest: "gpu-autoscaler.io/drain-request",
   /** Cluster Autoscaler: "true" keeps the node. */
@@ -151,6 +162,12 @@ export const POD_ANNOTATION = {
   checkpointUrl: "gpu-autoscaler.io/checkpoint-url",
   /** The same by a command inside the pod: a JSON list of arguments. */
   checkpointExec: "gpu-autoscaler.io/checkpoint-exec",
+  /** The container that the command runs in; left out: the first. */
+  checkpointContainer: "gpu-autoscaler.io/checkpoint-container",
+  /** Seconds that saving may take; 60 where it is left out. */
+  checkpointTimeout: "gpu-autoscaler.io/checkpoint-timeout",
+  /** Written by the agent: RFC 3339 instant at which the pod's node goes. */
+  terminationDeadline: "gpu-autoscaler.io/termination-deadline",
   /** Pods of one namespace with the same value run together or not at all. */
   gang: "gpu-autoscaler.io/gang",
   /** How many of them have to. */
@@ -313,6 +330,13 @@ export const EVENT = {
   drained: "NodeDrained",
   drillRefused: "DrillRefused",
   drillCancelled: "DrillCancelled",
+  interruptionHint: "InterruptionHint",
+  interruptionCancelled: "InterruptionCancelled",
+  survived: "InterruptionSurvived",
+  forced: "EvictionForced",
+  checkpoint: "Checkpoint",
+  checkpointFailed: "CheckpointFailed",
+  checkpointRefused: "CheckpointRefused",
   unknownPriority: "UnknownEvictionPriority",
   gpuFault: "GpuFault",
   gpuRecovered: "GpuRecovered",

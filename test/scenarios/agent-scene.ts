@@ -155,7 +155,8 @@ export async function createScene(
       heard.push({ kind, message: answer.message, atMs: clock.now() } as Heard & { atMs: number });
     }
   };
-  for (const kind of MESSAGE_KINDS) listen(kind).catch((error: unknown) => heardWrong.push(error));
+  for (const kind of MESSAGE_KINDS)
+    if (kind !== "tell") listen(kind).catch((error: unknown) => heardWrong.push(error));
   // A subscriber misses what comes while it is cut off; the stream does not.
   const stored: DrainReport[] = [];
   const readStream = async (): Promise<void> => {
