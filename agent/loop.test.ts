@@ -1,15 +1,18 @@
 import { describe, expect, test } from "vitest";
 
+import type { DrillPermit } from "../shared/contract/drill-permit.ts";
 import type { DrainState } from "../shared/contract/node-marks.ts";
+import type { Sighting } from "../shared/model/interruption.ts";
 import type { Node } from "../shared/model/kube.ts";
 import { NODE_ANNOTATION } from "../shared/model/names.ts";
-import { millis } from "../shared/model/units.ts";
+import { epochMs, millis } from "../shared/model/units.ts";
 import { createLogSink } from "../shared/runtime/log.ts";
 import { createPulse } from "../shared/runtime/stream.ts";
 import { createFakeClock } from "../test/build/clock.ts";
 import type { Drainer } from "./act/drain.ts";
-import { stateOf } from "./act/order.ts";
-import type { StateToWrite } from "./act/order.ts";
+import { noticeOfOrder, stateOf } from "./act/order.ts";
+import type { DrainOrder, StateToWrite } from "./act/order.ts";
+import type { Told } from "./assess/interruption.ts";
 import { NOTHING_KNOWN, NOTHING_SEEN, viewOf } from "./assess/view.ts";
 import { createHistory } from "./assess/window.ts";
 import { runLoop } from "./loop.ts";
@@ -20,6 +23,7 @@ function setUp(
     readonly podsSynced?: boolean;
     readonly drills?: boolean;
     readonly annotations?: Record<string, string>;
+    readonly bootID?: string;
   } = {},
 ) {
   const clock = createFakeClock();
@@ -28,18 +32,27 @@ function setUp(
   const did: string[] = [];
   const news: string[] = [];
   const sentAtMs: number[] = [];
+  const hinted: string[] = [];
   const world = {
-    node: { metadata: { name: "gpu-1", annotations: options.annotations ?? {} } } as Node | undefined,
+    node: {
+      metadata: { name: "gpu-1", annotations: options.annotations ?? {} },
+      status: { nodeInfo: { bootID: options.bootID ?? "boot-1" } },
+    } as Node | undefined,
+    told: { sightings: [], answered: true } as Told,
+    permit: { kind: "allowed" } as DrillPermit | null,
     podsSynced: options.podsSynced ?? true,
     busy: false,
     broken: false,
     revision: 0,
     state: null as StateToWrite | null,
   };
-  let following: string | null = null;
+  let following: DrainOrder | null = null;
   const drainer: Drainer = {
     get state() {
       return world.state;
+    },
+    get notice() {
+      return following === null ? null : noticeOfOrder(following);
     },
     get busy() {
       return world.busy;
@@ -49,9 +62,9 @@ function setUp(
       world.state = state;
     },
     follow: (order) => {
-      if (following === order.id) return;
-      following = order.id;
-      did.push(`follow ${order.cause}`);
+      if (following?.id === order.id) return;
+      following = order;
+      did.push(`follow ${order.source === "drill" ? "drill" : order.cause}`);
       world.state = stateOf(order, "started");
       world.busy = true;
     },
@@ -59,8 +72,12 @@ function setUp(
       did.push(`refuse ${order.id}: ${reading.detail}`);
       world.state = stateOf(order, "refused");
     },
-    undo: () => {
-      did.push("undo");
+    refuseDrill: (order, why) => {
+      did.push(`refuse drill: ${why}`);
+      world.state = stateOf(order, "refused");
+    },
+    undo: ({ endDrill } = { endDrill: false }) => {
+      did.push(endDrill ? "undo with the drill" : "undo");
       following = null;
       world.state = null;
       world.busy = false;
@@ -74,6 +91,10 @@ function setUp(
   const ended = runLoop({
     node: "gpu-1",
     drills: options.drills ?? true,
+    maintenanceLeadMs: millis(120_000),
+    told: () => world.told,
+    permit: (drill) => (drill === null ? null : world.permit),
+    hints: { follow: (hints, known) => void hinted.push(`${hints.length} ${known}`) },
     reportIntervalMs: millis(5_000),
     shutdownGraceMs: millis(60_000),
     sight: {
@@ -94,6 +115,8 @@ function setUp(
     },
     news: {
       drillIgnored: (ignored) => news.push(ignored.code),
+      drillHeld: (permit) => news.push(permit.kind === "refused" ? permit.code : permit.kind),
+      calledOff: (why) => news.push(why),
       requestMalformed: () => news.push("request malformed"),
       requestAnswered: (answer) => news.push(answer),
       reported: () => undefined,
@@ -107,11 +130,16 @@ function setUp(
     lasting: lasting.signal,
   });
   const annotate = async (annotations: Record<string, string>): Promise<void> => {
-    world.node = { metadata: { name: "gpu-1", annotations } };
+    world.node = { ...world.node, metadata: { name: "gpu-1", annotations } };
     pulse.trigger();
     await clock.advance(10);
   };
-  return { clock, did, news, sentAtMs, world, stop, ended, pulse, annotate };
+  const tell = async (...sightings: Sighting[]): Promise<void> => {
+    world.told = { sightings, answered: true };
+    pulse.trigger();
+    await clock.advance(10);
+  };
+  return { clock, did, news, hinted, sentAtMs, world, stop, ended, pulse, annotate, tell };
 }
 
 const DRILL = { [NODE_ANNOTATION.interruptionWarning]: "true" };
@@ -151,7 +179,7 @@ describe("runLoop()", () => {
     await annotate(DRILL);
     world.broken = false;
     await clock.advance(10_000);
-    expect(did).toEqual(["follow notice"]);
+    expect(did).toEqual(["follow drill"]);
     expect(sentAtMs.length).toBeGreaterThan(0);
   });
 
@@ -160,7 +188,7 @@ describe("runLoop()", () => {
     await annotate(DRILL);
     await annotate({ ...DRILL, other: "change" });
     await annotate({});
-    expect(did).toEqual(["follow notice", "undo"]);
+    expect(did).toEqual(["follow drill", "undo"]);
   });
 
   test("a drill that comes into a request and goes again leaves the request to be answered anew", async () => {
@@ -171,7 +199,7 @@ describe("runLoop()", () => {
     await annotate({});
     expect(did.map((one) => one.split(":")[0])).toEqual([
       "refuse shrink-1",
-      "follow notice",
+      "follow drill",
       "refuse shrink-1",
       "undo",
     ]);
@@ -234,7 +262,7 @@ describe("runLoop()", () => {
       annotations: { ...DRILL, [NODE_ANNOTATION.drainState]: JSON.stringify(left) },
     });
     await clock.advance(100);
-    expect(did).toEqual(["adopt drill-gpu-1-abc", "follow notice"]);
+    expect(did).toEqual(["adopt drill-gpu-1-abc", "follow drill"]);
     expect(world.state).toMatchObject({ id: left.id, seenAt: left.seenAt, deadline: left.deadline });
   });
 
@@ -260,7 +288,7 @@ describe("runLoop()", () => {
     await clock.advance(900);
     expect(did).toEqual([]);
     await clock.advance(200);
-    expect(did).toEqual(["follow notice"]);
+    expect(did).toEqual(["follow drill"]);
   });
 
   test("does nothing about a node that is not registered, and reports all the same", async () => {
@@ -285,12 +313,12 @@ describe("runLoop()", () => {
     await annotate(DRILL);
     stop.abort();
     await clock.advance(30_000);
-    expect(did).toEqual(["follow notice"]);
+    expect(did).toEqual(["follow drill"]);
     world.busy = false;
     pulse.trigger();
     await clock.advance(10);
     await ended;
-    expect(did).toEqual(["follow notice", "leave"]);
+    expect(did).toEqual(["follow drill", "leave"]);
   });
 
   test("leaves a drain to the next agent when its own grace is over", async () => {
@@ -299,6 +327,130 @@ describe("runLoop()", () => {
     stop.abort();
     await clock.advance(60_100);
     await ended;
-    expect(did).toEqual(["follow notice", "leave"]);
+    expect(did).toEqual(["follow drill", "leave"]);
+  });
+
+  test("a drill that may not begin is refused once, and asked about anew when it is another one", async () => {
+    const { did, news, world, annotate } = setUp();
+    world.permit = { kind: "refused", code: "another-drill", detail: "node gpu-2 holds one" };
+    await annotate(DRILL);
+    await annotate({ ...DRILL, other: "change" });
+    expect(did).toEqual(["refuse drill: node gpu-2 holds one"]);
+    expect(news).toEqual(["another-drill"]);
+    // The other one is over; this one was refused all the same.
+    world.permit = { kind: "allowed" };
+    await annotate({ ...DRILL, other: "again" });
+    expect(did).toHaveLength(1);
+    await annotate({});
+    await annotate(DRILL);
+    expect(did.slice(1)).toEqual(["undo", "follow drill"]);
+  });
+
+  test("a drill that a restarted agent finds refused stays refused", async () => {
+    const refused = {
+      v: 1,
+      id: "drill-gpu-1-abc",
+      cause: "notice",
+      source: "drill",
+      phase: "refused",
+      seenAt: 1,
+      deadline: 2,
+      replace: false,
+      cordonedByUs: false,
+    };
+    const { clock, did } = setUp({
+      annotations: { ...DRILL, [NODE_ANNOTATION.drainState]: JSON.stringify(refused) },
+    });
+    await clock.advance(1_000);
+    expect(did).toEqual(["adopt drill-gpu-1-abc"]);
+  });
+
+  test("a drill of which nobody knows whether it may begin waits for the answer", async () => {
+    const { did, news, world, annotate, pulse, clock } = setUp();
+    world.permit = { kind: "unknown", code: "cannot-look", detail: "nodes cannot be listed" };
+    await annotate(DRILL);
+    await annotate({ ...DRILL, other: "change" });
+    expect(news).toEqual(["unknown"]);
+    world.permit = { kind: "allowed" };
+    pulse.trigger();
+    await clock.advance(10);
+    expect(did).toEqual(["follow drill"]);
+  });
+
+  const taken: Sighting = {
+    id: "aws-1",
+    source: "aws",
+    kind: "termination",
+    action: "terminate",
+    seenAt: epochMs(Date.UTC(2026, 0, 1)),
+    deadline: epochMs(Date.UTC(2026, 0, 1, 0, 2)),
+    endsMachine: true,
+  };
+
+  test("a real notice needs nobody's leave, wins over a drill, and ends when its cloud takes it back", async () => {
+    const { did, news, world, annotate, tell } = setUp();
+    world.permit = { kind: "refused", code: "policy-disabled", detail: "no drills" };
+    await tell(taken);
+    world.permit = { kind: "allowed" };
+    await annotate(DRILL);
+    await tell();
+    expect(did).toEqual(["follow notice", "undo"]);
+    expect(news).toEqual(["withdrawn"]);
+  });
+
+  test("a real notice that comes into a drill takes its place", async () => {
+    const { did, annotate, tell } = setUp();
+    await annotate(DRILL);
+    await tell(taken);
+    expect(did).toEqual(["follow drill", "follow notice"]);
+  });
+
+  test("a real notice is acted on before the API server has shown the node", async () => {
+    const { did, world, tell } = setUp();
+    world.node = undefined;
+    await tell(taken);
+    expect(did).toEqual(["follow notice"]);
+  });
+
+  test("hints are followed in every look, and maintenance that ends the machine in time", async () => {
+    const { clock, did, hinted, tell } = setUp();
+    const reboot = { ...taken, kind: "maintenance", deadline: epochMs(clock.now() + 600_000) } as const;
+    await tell(reboot);
+    expect(hinted.at(-1)).toBe("1 true");
+    await clock.advance(479_900);
+    expect(did).toEqual([]);
+    await clock.advance(200);
+    expect(did).toEqual(["follow notice"]);
+    expect(hinted.at(-1)).toBe("0 true");
+  });
+
+  test("a machine that has started anew is done with its notice", async () => {
+    const left: DrainState = {
+      v: 1,
+      id: "aws-1",
+      cause: "notice",
+      source: "aws",
+      phase: "final",
+      seenAt: 1,
+      deadline: 2,
+      replace: true,
+      cordonedByUs: true,
+      bootID: "boot-0",
+    };
+    const { clock, did, news } = setUp({
+      annotations: { [NODE_ANNOTATION.drainState]: JSON.stringify(left) },
+    });
+    await clock.advance(100);
+    expect(did).toEqual(["adopt aws-1", "undo"]);
+    expect(news).toEqual(["restarted"]);
+  });
+
+  test("a drill that asked for it gives its node back when its time has come", async () => {
+    const { clock, did, annotate } = setUp();
+    await annotate({ ...DRILL, [NODE_ANNOTATION.drillAutoUncordon]: "true" });
+    await clock.advance(119_000);
+    expect(did).toEqual(["follow drill"]);
+    await clock.advance(1_100);
+    expect(did).toEqual(["follow drill", "undo with the drill"]);
   });
 });

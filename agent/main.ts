@@ -3,7 +3,6 @@
 
 import { readFileSync } from "node:fs";
 
-import { graceAt, planDrain, startsOf } from "../shared/model/drain-plan.ts";
 import { FIELD_MANAGER } from "../shared/model/names.ts";
 import { seededRandom } from "../shared/model/random.ts";
 import { millis } from "../shared/model/units.ts";
@@ -22,8 +21,6 @@ import { effectiveSettings, loadSettings, readEnvironment } from "../shared/runt
 import type { SettingValues } from "../shared/runtime/settings.ts";
 import { createPulse } from "../shared/runtime/stream.ts";
 import { openWeb } from "../shared/runtime/web.ts";
-import { createMarker } from "./act/cordon.ts";
-import { createDrainer } from "./act/drain.ts";
 import type { Drainer } from "./act/drain.ts";
 import { nodeDetailOf } from "./assess/detail.ts";
 import { healthSeries } from "./assess/health/series.ts";
@@ -33,6 +30,7 @@ import { isAgentCommand } from "./ctl/arguments.ts";
 import { untilPastHealing } from "./exit-watch.ts";
 import { watchGpus } from "./gpus.ts";
 import type { GpuWatch } from "./gpus.ts";
+import { attendToInterruptions } from "./interruptions.ts";
 import { agentKubeConfig } from "./kube-config.ts";
 import { runLoop } from "./loop.ts";
 import { createNews } from "./news.ts";
@@ -42,8 +40,10 @@ import { nodeFigures } from "./publish/metrics/node-figures.ts";
 import { AGENT_METRICS, countCycle } from "./publish/metrics/own.ts";
 import { createMetricsPage, readPageNames } from "./publish/metrics/page.ts";
 import { createReporter } from "./publish/reports.ts";
+import { createTold } from "./publish/told.ts";
 import { readyChecks } from "./ready.ts";
 import { deviceNodesState, readDeviceNodes } from "./sample/device-nodes.ts";
+import { watchMetadata } from "./sample/metadata/watch.ts";
 import { watchOwnNode } from "./sample/node-watch.ts";
 import { watchOwnPods } from "./sample/pods.ts";
 import type { GpuSampler } from "./sample/source.ts";
@@ -134,18 +134,35 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
   const own = watchOwnNode(
     watched("nodes", () => {
       gpus?.nodeChanged();
+      metadata.nodeKnown();
       pulse.trigger();
     }),
   );
   const pods = watchOwnPods(
     watched("pods", () => {
-      drainer.podsChanged();
+      interruptions.drainer.podsChanged();
       gpus?.podsChanged();
       pulse.trigger();
     }),
   );
 
-  // 4. What we say, and to whom.
+  // 4. What the machine's own metadata says of its end.
+  const metadata = watchMetadata({
+    settings: values,
+    nodeName: node,
+    ownNode: own.current,
+    clock,
+    random,
+    log,
+    onChange: pulse.trigger,
+    onAnswer: (source, outcome) => {
+      metrics.inc("gpu_autoscaler_metadata_requests_total", { source, outcome });
+    },
+    signal: lasting.signal,
+  });
+
+  // 5. What we say, and to whom.
+  const told = createTold(clock);
   const publisher = createEventPublisher({
     nats,
     node,
@@ -153,8 +170,9 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
     clock,
     random,
     log,
-    onSent: (kind) => {
+    onSent: (kind, id) => {
       metrics.inc("gpu_autoscaler_events_stored_total", { kind });
+      if (kind === "notice") told.stored(id);
     },
     onDropped: (kind) => {
       metrics.inc("gpu_autoscaler_events_dropped_total", { kind });
@@ -169,36 +187,32 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
     record: createEventRecorder({ client: kube, component: NAME, clock }),
     metrics,
     log,
+    about: () => ({ machine: metadata.machine, gpus: sight.seen.gpus.length }),
     onPhase: pulse.trigger,
     signal: lasting.signal,
   });
 
-  // 5. What we do.
-  const drainer = createDrainer({
-    marker: createMarker({
-      client: kube,
-      node,
-      known: own.current,
-      clock,
-      random,
-      log,
-      signal: lasting.signal,
-    }),
-    news,
+  // 6. What we do about it.
+  const interruptions = attendToInterruptions({
+    values,
+    metadata,
+    kube,
+    nats,
+    ownNode: own.current,
     pods: pods.store,
-    self: values.podName === null ? null : `${values.podNamespace ?? kube.namespace}/${values.podName}`,
-    evict: kube.evict,
-    plan: planDrain,
-    starts: startsOf,
-    grace: graceAt,
+    news,
+    metrics,
+    publishedAt: told.at,
+    onChange: pulse.trigger,
     clock,
     random,
     log,
+    signal: lasting.signal,
   });
-
+  const { drainer } = interruptions;
   onStop("marks", () => drainer.settled(), 3_000);
 
-  // 6. The GPUs: driver, kernel log, verdicts, and who holds what.
+  // 7. The GPUs: driver, kernel log, verdicts, and who holds what.
   const page = createMetricsPage({
     own: metrics,
     names: await readPageNames(values, log),
@@ -216,6 +230,8 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
         eventsWaiting: publisher.waiting,
         allocation,
         figures: () => nodeFigures(sight.view()),
+        metadata: metadata.health.state,
+        cloud: metadata.cloud,
         revision: sight.revision,
         steady: clock.monotonic(),
         health: { series: healthSeries(node, seen.gpus, { findings, xids, node: health }), xids },
@@ -252,7 +268,7 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
     if (!lasting.signal.aborted) log.error({ part: "ask", error }, "questions are answered no longer");
   });
 
-  // 7. Metrics and probes.
+  // 8. Metrics and probes.
   const web = values.webConfig === null ? null : await openWeb(values.webConfig, { log, clock });
   const admin = await startAdmin({
     host: values.metricsHost,
@@ -261,14 +277,14 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
     openMetrics: () => page.parts("openmetrics"),
     // A hung driver is nothing that a restart heals, so liveness does not look at it.
     live: {},
-    ready: readyChecks({ sight, own, nats, gpus, clock }),
+    ready: readyChecks({ sight, own, nats, gpus, metadata, drainer, stopping: signal, clock }),
     web,
     log,
   });
   onStop("admin", () => admin.close());
   log.info({ url: admin.url }, "metrics and probes");
 
-  // 8. The loop, until we are asked to stop and no drain is under way, or until only a new container helps.
+  // 9. The loop, until we are asked to stop and no drain is under way, or until only a new container helps.
   const looping = runLoop({
     node,
     drills: values.drills,
@@ -277,7 +293,11 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
     sight,
     ownNode: own.current,
     podsSynced: () => pods.store.synced,
+    maintenanceLeadMs: values.maintenanceLead,
+    told: () => metadata,
+    permit: interruptions.permit,
     drainer,
+    hints: interruptions.hints,
     reporter: createReporter({ nats, node, subjectRoot, describeSource: sourceDetail }),
     news,
     pulse,

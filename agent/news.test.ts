@@ -21,6 +21,11 @@ function pod(index: number): PlannedPod {
     end: epochMs(1),
     latestStart: epochMs(1),
     state: "stays",
+    forceAt: null,
+    keepMode: false,
+    hook: null,
+    hookBy: epochMs(1),
+    kept: null,
   };
 }
 
@@ -41,6 +46,7 @@ function setUp() {
     },
     metrics: createMetrics(AGENT_METRICS),
     log: sink.log,
+    about: () => ({ machine: null, gpus: 8 }),
     onPhase: () => undefined,
     signal: new AbortController().signal,
   });

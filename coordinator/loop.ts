@@ -23,6 +23,7 @@ import type { Snapshot } from "./decide/snapshot.ts";
 import type { MemoryKeeper } from "./observe/memory.ts";
 import type { Observer } from "./observe/snapshot.ts";
 import type { CoordinatorMetrics } from "./report/metrics.ts";
+import type { PeerTeller } from "./report/peers.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { Wake } from "./wake.ts";
 
@@ -46,6 +47,7 @@ export interface LoopParts {
   readonly act: Omit<ActContext, "call" | "quietMs" | "maybeMs" | "inheritedMs">;
   readonly callDeadlineMs: Millis;
   readonly reporter: Reporter;
+  readonly peers: PeerTeller;
 }
 
 /** Runs cycles until leadership ends, by the signal or because a policy turns out to be led by somebody else. */
@@ -139,6 +141,9 @@ async function cycle(
   const worked = { units: decision.plan.packing?.units ?? 0, ms };
   parts.decided(at);
   parts.memory.keep(decision.memory);
+
+  // Nobody's decision, and of use for seconds only.
+  await stage(parts, "peers", () => parts.peers.tell(snapshot));
 
   // 3. Act: finish what was begun, then what was decided.
   const done: readonly Done[] =

@@ -41,6 +41,7 @@ import { LIVE_CHECKS, readyChecks } from "./probes.ts";
 import { createExplainPages } from "./report/explain-pages.ts";
 import { recordAccounts, recordCall } from "./report/metrics-calls.ts";
 import { COORDINATOR_METRICS } from "./report/metrics.ts";
+import { createPeerTeller } from "./report/peers.ts";
 import { createReporter } from "./report/reporter.ts";
 import { COORDINATOR_SETTINGS } from "./settings.ts";
 import { createTasks } from "./tasks.ts";
@@ -213,6 +214,11 @@ async function run(program: Program): Promise<void> {
     changeStatus: async (policy, change, call) => await journal.change(policy, change, call),
     identityOf: identityOfPolicy,
   });
+  const peers = createPeerTeller({
+    publish: (subject, data) => nats.publishLatest(subject, data),
+    subjectRoot,
+    onTold: () => metrics.inc("gpu_autoscaler_peers_told_total", {}),
+  });
   const cycleParts = {
     decided: (at: EpochMs) => fleet.decided(at),
     memoryWaitMs: values.memoryWait,
@@ -269,6 +275,7 @@ async function run(program: Program): Promise<void> {
         memory,
         actuator,
         reporter,
+        peers,
         identity: election.identity,
       };
       await runCycles(parts, leaderSignal, leadership);

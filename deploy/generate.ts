@@ -4,8 +4,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import * as z from "zod";
-
 import { DCGM_FIELDS } from "../agent/publish/metrics/dcgm-fields.ts";
 import { DCGM_NOT_SERVED } from "../agent/publish/metrics/dcgm-not-served.ts";
 import { DCGM_SERIES_LABELS } from "../agent/publish/metrics/dcgm.ts";
@@ -26,6 +24,7 @@ import { metricsTable } from "../shared/runtime/metrics.ts";
 import { settingsTable } from "../shared/runtime/settings.ts";
 import { instancesPage } from "./catalogue-page.ts";
 import { catalogueOf, catalogueText } from "./catalogue.ts";
+import { policyDefinitionText, writtenSchema } from "./crd/crd.ts";
 import { metricsPage, policyPage, reasonsOf, reasonsPage, settingsPage } from "./reference.ts";
 import type { JsonSchema } from "./reference.ts";
 import { REQUIREMENT_IDS } from "./requirement-ids.ts";
@@ -126,7 +125,8 @@ export async function generated(): Promise<Readonly<Record<string, string>>> {
       })),
     ),
     // zod's type for a schema is wider than what it writes.
-    "deploy/reference/policy.md": policyPage(z.toJSONSchema(policySpecSchema, { io: "input" }) as JsonSchema),
+    "deploy/reference/policy.md": policyPage(writtenSchema(policySpecSchema) as JsonSchema),
+    "deploy/crd/autoscalingpolicies.yaml": policyDefinitionText(),
   };
 }
 

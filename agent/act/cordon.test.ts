@@ -1,15 +1,11 @@
 import { describe, expect, test } from "vitest";
 
-import type { DrainState } from "../../shared/contract/node-marks.ts";
-import { readDrainState } from "../../shared/contract/node-marks.ts";
+import type { DrainState, InterruptionHint } from "../../shared/contract/node-marks.ts";
+import { readDrainState, readInterruptionHint } from "../../shared/contract/node-marks.ts";
 import type { Node } from "../../shared/model/kube.ts";
-import { NODE_ANNOTATION, TAINT } from "../../shared/model/names.ts";
-import { seededRandom } from "../../shared/model/random.ts";
-import { AppError } from "../../shared/runtime/errors.ts";
-import type { NodePatcher } from "../../shared/runtime/kube/client.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
-import { createFakeClock } from "../../test/build/clock.ts";
-import { changeFor, createMarker } from "./cordon.ts";
+import { EXCLUDED_BY_US, NODE_ANNOTATION, NODE_LABEL, TAINT } from "../../shared/model/names.ts";
+import { changeFor } from "./cordon.ts";
+import type { MoreMarks } from "./cordon.ts";
 import type { StateToWrite } from "./order.ts";
 
 const drill: StateToWrite = {
@@ -27,25 +23,35 @@ const FOREIGN_TAINT = { key: "nvidia.com/gpu", value: "present", effect: "NoSche
 
 function node(more: { spec?: Node["spec"]; annotations?: Record<string, string> } = {}): Node {
   return {
-    metadata: { name: "gpu-1", resourceVersion: "7", annotations: more.annotations ?? {} },
+    metadata: { name: "gpu-1", resourceVersion: "7", annotations: more.annotations ?? {}, labels: {} },
     spec: { taints: [FOREIGN_TAINT], ...more.spec },
     status: { nodeInfo: { bootID: "boot-1" } },
   };
 }
 
 /** The node as the change leaves it. */
-function after(before: Node, wanted: StateToWrite | null): Node {
-  const change = changeFor(before, wanted);
+function after(before: Node, wanted: StateToWrite | null | undefined, more: Partial<MoreMarks> = {}): Node {
+  const change = changeFor(before, wanted, {
+    hint: undefined,
+    leaveLoadBalancers: true,
+    endDrill: false,
+    ...more,
+  });
   if (change === null) return before;
   const annotations = { ...before.metadata.annotations };
   for (const [key, value] of Object.entries(change.annotations ?? {})) {
     if (value === null) delete annotations[key];
     else annotations[key] = value;
   }
+  const labels = { ...before.metadata.labels };
+  for (const [key, value] of Object.entries(change.labels ?? {})) {
+    if (value === null) delete labels[key];
+    else labels[key] = value;
+  }
   const { unschedulable = before.spec?.unschedulable, taints = before.spec?.taints } = change;
   return {
     ...before,
-    metadata: { ...before.metadata, annotations },
+    metadata: { ...before.metadata, annotations, labels },
     spec: {
       ...(unschedulable === true ? { unschedulable } : {}),
       ...(taints === undefined ? {} : { taints }),
@@ -80,6 +86,59 @@ describe("changeFor()", () => {
     const marked = after(node(), drill);
     expect(changeFor(marked, drill)).toBeNull();
     expect(changeFor(node(), null)).toBeNull();
+  });
+
+  test("a real notice is told in the words in which a drill is asked for, and they go with it", () => {
+    const before = node({ annotations: { other: "stays" } });
+    const marked = after(before, { ...drill, source: "aws" });
+    expect(marked.metadata.annotations).toMatchObject({
+      [NODE_ANNOTATION.interruptionWarning]: "true",
+      [NODE_ANNOTATION.terminationTime]: "1970-01-01T00:02:01.000Z",
+      [NODE_ANNOTATION.interruptionSource]: "aws",
+    });
+    expect(after(marked, null)).toEqual(before);
+  });
+
+  test("a drill's own words stay when it is called off, and go when it gives its node back by itself", () => {
+    const asked = {
+      [NODE_ANNOTATION.interruptionWarning]: "true",
+      [NODE_ANNOTATION.drillAutoUncordon]: "true",
+    };
+    const marked = after(node({ annotations: asked }), drill);
+    expect(after(marked, null).metadata.annotations).toEqual(asked);
+    expect(after(marked, null, { endDrill: true }).metadata.annotations).toEqual({});
+  });
+
+  test("leaves load balancers, takes back only the label that bears our name, and only where it may", () => {
+    const label = NODE_LABEL.excludeFromLoadBalancers;
+    expect(after(node(), drill).metadata.labels).toEqual({ [label]: EXCLUDED_BY_US });
+    expect(after(after(node(), drill), null).metadata.labels).toEqual({});
+    const others = { ...node(), metadata: { ...node().metadata, labels: { [label]: "true" } } };
+    expect(after(after(others, drill), null).metadata.labels).toEqual({ [label]: "true" });
+    expect(after(node(), drill, { leaveLoadBalancers: false }).metadata.labels).toEqual({});
+  });
+
+  test("a hint stands beside whatever marks, until it is over", () => {
+    const hint: InterruptionHint = {
+      v: 1,
+      id: "aws-rebalance-1",
+      source: "aws",
+      kind: "rebalance",
+      action: "rebalance",
+      seenAt: 1000,
+      at: null,
+    };
+    const hinted = after(node(), undefined, { hint });
+    expect(hinted.spec).toEqual(node().spec);
+    expect(readInterruptionHint(hinted.metadata.annotations?.[NODE_ANNOTATION.interruptionHint])).toEqual({
+      kind: "value",
+      value: hint,
+    });
+    const both = after(hinted, drill);
+    expect(both.metadata.annotations).toMatchObject({
+      [NODE_ANNOTATION.interruptionHint]: JSON.stringify(hint),
+    });
+    expect(after(after(both, null), undefined, { hint: null })).toEqual(node());
   });
 
   test("undoing leaves the node as it was", () => {
@@ -142,77 +201,5 @@ describe("changeFor()", () => {
       const value = after(node(), { ...drill, id }).spec?.taints?.at(-1)?.value ?? "";
       expect(value).toMatch(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/);
     }
-  });
-});
-
-describe("createMarker()", () => {
-  function setUp(options: { readonly failing?: () => AppError | null } = {}) {
-    const clock = createFakeClock();
-    let stored = node();
-    const patches: object[] = [];
-    const client: NodePatcher = {
-      // The node is the only kind that a marker reads and writes.
-      get: async <T>() => stored as unknown as T,
-      mergePatch: async <T>(_: unknown, __: unknown, body: object) => {
-        const error = options.failing?.() ?? null;
-        if (error !== null) throw error;
-        patches.push(body);
-        const written = body as { metadata: { annotations: Record<string, string> } };
-        stored = { ...stored, metadata: { ...stored.metadata, annotations: written.metadata.annotations } };
-        return stored as unknown as T;
-      },
-    };
-    const stop = new AbortController();
-    const marker = createMarker({
-      client,
-      node: "gpu-1",
-      known: () => undefined,
-      clock,
-      random: seededRandom(1),
-      log: createLogSink().log,
-      signal: stop.signal,
-    });
-    return { clock, marker, patches, stop };
-  }
-
-  test("writes everything in one request", async () => {
-    const { marker, patches } = setUp();
-    expect(await marker.want(drill)).toBe("written");
-    expect(patches).toHaveLength(1);
-    expect(patches[0]).toMatchObject({ metadata: { resourceVersion: "7" }, spec: { unschedulable: true } });
-    expect(marker.pending).toBe(false);
-  });
-
-  test("tries again each second while the API server is away", async () => {
-    let failures = 3;
-    const { clock, marker, patches } = setUp({
-      failing: () => (failures-- > 0 ? new AppError("unavailable", "refused") : null),
-    });
-    const wanted = marker.want(drill);
-    await clock.advance(4_000);
-    expect(await wanted).toBe("written");
-    expect(patches).toHaveLength(1);
-  });
-
-  test("a newer wish takes the place of one that could not be written", async () => {
-    let away = true;
-    const { clock, marker, patches } = setUp({
-      failing: () => (away ? new AppError("unavailable", "refused") : null),
-    });
-    const first = marker.want(drill);
-    await clock.advance(500);
-    away = false;
-    const second = marker.want({ ...drill, phase: "drained" });
-    expect(await first).toBe("superseded");
-    expect(await second).toBe("written");
-    expect(patches).toHaveLength(1);
-  });
-
-  test("ends with the process", async () => {
-    const { clock, marker, stop } = setUp({ failing: () => new AppError("unavailable", "refused") });
-    const ended = marker.want(drill).catch((error: unknown) => String(error));
-    await clock.advance(100);
-    stop.abort(new Error("over"));
-    expect(await ended).toContain("over");
   });
 });

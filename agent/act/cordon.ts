@@ -1,33 +1,56 @@
-// The marks of a drain on our own node: cordon, taint, source and drain-state, in one PATCH that is idempotent.
-// What somebody else has put there stays: a node that was cordoned before us is not uncordoned by us. Writing is
-// repeated until the API server takes it or a newer wish replaces it.
+// What a node looks like while it is emptied: cordon, taint, load-balancer label, source, time and drain-state, in one
+// PATCH that is idempotent. What somebody else has put there stays: a node that was cordoned before us is not uncordoned
+// by us, and only a label that bears our name is taken off. Who writes it, and how often it is tried, is marker.ts.
 
 import { readDrainState } from "../../shared/contract/node-marks.ts";
-import type { DrainState } from "../../shared/contract/node-marks.ts";
+import type { DrainState, InterruptionHint } from "../../shared/contract/node-marks.ts";
 import type { Node, Taint } from "../../shared/model/kube.ts";
-import { NODE_ANNOTATION, TAINT } from "../../shared/model/names.ts";
-import type { Random } from "../../shared/model/random.ts";
-import { millis } from "../../shared/model/units.ts";
-import type { Clock } from "../../shared/runtime/clock.ts";
-import type { NodePatcher } from "../../shared/runtime/kube/client.ts";
-import { updateNode, withoutTaint, withTaint } from "../../shared/runtime/kube/node-marks.ts";
+import { EXCLUDED_BY_US, NODE_ANNOTATION, NODE_LABEL, TAINT } from "../../shared/model/names.ts";
+import { withoutTaint, withTaint } from "../../shared/runtime/kube/node-marks.ts";
 import type { NodeChange } from "../../shared/runtime/kube/node-marks.ts";
-import type { Log } from "../../shared/runtime/log.ts";
 import type { StateToWrite } from "./order.ts";
-
-const PATCH_DEADLINE = millis(3_000);
-const RETRY_MS = 1_000;
 
 /** What the node is to look like: marked for a drain, only told of a refusal, or as if we had never been. */
 export type Marks = StateToWrite | null;
 
+export interface MoreMarks {
+  /** Undefined: whatever stands there is left, for nobody knows yet whether it still holds. */
+  readonly hint: InterruptionHint | null | undefined;
+  readonly leaveLoadBalancers: boolean;
+  /** The annotation of a drill goes as well: it has asked to be over when its time has come. */
+  readonly endDrill: boolean;
+}
+
+const NOTHING_MORE: MoreMarks = { hint: undefined, leaveLoadBalancers: true, endDrill: false };
+
 /** The change that brings the node to `wanted`; null when it is there already. */
-export function changeFor(node: Node, wanted: Marks): NodeChange | null {
+export function changeFor(
+  node: Node,
+  /** Undefined: the marks that stand there are left. */
+  wanted: Marks | undefined,
+  more: MoreMarks = NOTHING_MORE,
+): NodeChange | null {
   const before = readDrainState(node.metadata.annotations?.[NODE_ANNOTATION.drainState]);
   const ours = before.kind === "value" && isDraining(before.value) ? before.value : null;
-  const change =
-    wanted !== null && isDraining(wanted) ? marking(node, wanted, ours) : clearing(node, wanted, ours);
-  return isNoChange(node, change) ? null : change;
+  const change: NodeChange = wanted === undefined ? {} : markChange(node, wanted, ours, more);
+  const { hint } = more;
+  const withHint =
+    hint === undefined
+      ? change
+      : {
+          ...change,
+          annotations: {
+            ...change.annotations,
+            [NODE_ANNOTATION.interruptionHint]: hint === null ? null : JSON.stringify(hint),
+          },
+        };
+  return isNoChange(node, withHint) ? null : withHint;
+}
+
+function markChange(node: Node, wanted: Marks, ours: DrainState | null, more: MoreMarks): NodeChange {
+  return wanted !== null && isDraining(wanted)
+    ? marking(node, wanted, ours, more)
+    : clearing(node, wanted, ours, more);
 }
 
 /** A state in which the node carries cordon and taint; the others are words only. */
@@ -39,8 +62,9 @@ function marking(
   node: Node,
   wanted: StateToWrite,
   ours: DrainState | null,
-): Required<Omit<NodeChange, "labels">> {
-  const { spec, status } = node;
+  { leaveLoadBalancers }: MoreMarks,
+): NodeChange {
+  const { spec, status, metadata } = node;
   const bootID = status?.nodeInfo?.bootID;
   const state: DrainState = {
     ...wanted,
@@ -51,25 +75,63 @@ function marking(
   return {
     unschedulable: true,
     taints: withOurs(withoutOurs(spec?.taints), taintOf(wanted)),
+    // First of all, since leaving takes a balancer many seconds. A label that somebody else has set says the same.
+    ...(leaveLoadBalancers && metadata.labels?.[NODE_LABEL.excludeFromLoadBalancers] === undefined
+      ? { labels: { [NODE_LABEL.excludeFromLoadBalancers]: EXCLUDED_BY_US } }
+      : {}),
     annotations: {
       [NODE_ANNOTATION.drainState]: JSON.stringify(state),
-      [NODE_ANNOTATION.interruptionSource]: wanted.cause === "notice" ? wanted.source : null,
+      ...noticeAnnotations(node, wanted),
     },
   };
 }
 
-function clearing(node: Node, wanted: Marks, ours: DrainState | null): NodeChange {
-  const { annotations } = node.metadata;
+/** A real notice is told in the words in which a drill is asked for; those of a drill are the person's. */
+function noticeAnnotations(
+  node: Node,
+  { cause, source, deadline }: StateToWrite,
+): Record<string, string | null> {
+  if (cause !== "notice") return withdrawn(node);
+  if (source === "drill") return { [NODE_ANNOTATION.interruptionSource]: source };
+  return {
+    [NODE_ANNOTATION.interruptionSource]: source,
+    [NODE_ANNOTATION.interruptionWarning]: "true",
+    [NODE_ANNOTATION.terminationTime]: new Date(deadline).toISOString(),
+  };
+}
+
+/** Ours are those beside a source of ours; with a cloud's the rest was written by us too. */
+function withdrawn({ metadata: { annotations } }: Node): Record<string, null> {
+  const source = annotations?.[NODE_ANNOTATION.interruptionSource];
+  if (source === undefined) return {};
+  const told =
+    source === "drill" ? [] : [NODE_ANNOTATION.interruptionWarning, NODE_ANNOTATION.terminationTime];
+  return Object.fromEntries([NODE_ANNOTATION.interruptionSource, ...told].map((name) => [name, null]));
+}
+
+const DRILL_WORDS = [
+  NODE_ANNOTATION.interruptionWarning,
+  NODE_ANNOTATION.terminationTime,
+  NODE_ANNOTATION.drillReplace,
+  NODE_ANNOTATION.drillUnmanaged,
+  NODE_ANNOTATION.drillAutoUncordon,
+];
+
+function clearing(node: Node, wanted: Marks, ours: DrainState | null, { endDrill }: MoreMarks): NodeChange {
+  const { annotations, labels } = node.metadata;
+  const leftByUs = labels?.[NODE_LABEL.excludeFromLoadBalancers] === EXCLUDED_BY_US;
   return {
     // A state that we cannot read leaves the cordon alone: it is not known to be ours.
     ...(ours?.cordonedByUs === true ? { unschedulable: false } : {}),
     taints: withoutOurs(node.spec?.taints),
+    ...(leftByUs ? { labels: { [NODE_LABEL.excludeFromLoadBalancers]: null } } : {}),
     annotations: {
       [NODE_ANNOTATION.drainState]:
         wanted === null ? null : JSON.stringify({ ...wanted, cordonedByUs: false } satisfies DrainState),
       ...(ours === null || annotations?.[NODE_ANNOTATION.interruptionSource] !== ours.source
         ? {}
-        : { [NODE_ANNOTATION.interruptionSource]: null }),
+        : withdrawn(node)),
+      ...(endDrill ? Object.fromEntries(DRILL_WORDS.map((name) => [name, null])) : {}),
     },
   };
 }
@@ -109,94 +171,13 @@ function isNoChange(node: Node, change: NodeChange): boolean {
   const sameAnnotations = Object.entries(change.annotations ?? {}).every(
     ([key, value]) => (metadata.annotations?.[key] ?? null) === value,
   );
-  return sameCordon && sameTaints && sameAnnotations;
+  const sameLabels = Object.entries(change.labels ?? {}).every(
+    ([key, value]) => (metadata.labels?.[key] ?? null) === value,
+  );
+  return sameCordon && sameTaints && sameAnnotations && sameLabels;
 }
 
 function sameTaintsAs(a: readonly Taint[], b: readonly Taint[]): boolean {
   const text = (taint: Taint): string => `${taint.key}=${taint.value ?? ""}:${taint.effect}`;
   return a.length === b.length && a.every((taint) => b.some((other) => text(other) === text(taint)));
-}
-
-export interface Marker {
-  /** Resolves when the node carries the marks, or when a newer wish has replaced this one. */
-  want(marks: Marks): Promise<"written" | "superseded">;
-  /** The wish that is not fulfilled yet; null when the node is as wanted. */
-  readonly pending: boolean;
-}
-
-export interface MarkerOptions {
-  readonly client: NodePatcher;
-  readonly node: string;
-  /** The node as the watch knows it, which saves a read when there is no time for one. */
-  readonly known: () => Node | undefined;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-}
-
-/** One writer for the node's marks: wishes are fulfilled one at a time, and the newest wins. */
-export function createMarker(options: MarkerOptions): Marker {
-  const { client, clock, random, log, signal } = options;
-  let newest = 0;
-  let pending = false;
-  let working: Promise<unknown> = Promise.resolve();
-  let hurry = new AbortController();
-
-  const write = async (marks: Marks, mine: number): Promise<"written" | "superseded"> => {
-    let known = options.known();
-    while (mine === newest) {
-      try {
-        await updateNode(client, options.node, (node) => changeFor(node, marks), {
-          clock,
-          random,
-          signal,
-          deadlineMs: PATCH_DEADLINE,
-          known,
-        });
-        if (mine === newest) pending = false;
-        return "written";
-      } catch (error) {
-        signal.throwIfAborted();
-        log.warn({ error, phase: marks?.phase ?? "none" }, "node marks not written, trying again");
-        known = undefined;
-        await pauseUnless(hurry.signal, clock, random, signal);
-      }
-    }
-    return "superseded";
-  };
-
-  return {
-    get pending() {
-      return pending;
-    },
-    want: async (marks) => {
-      newest++;
-      pending = true;
-      hurry.abort();
-      hurry = new AbortController();
-      const mine = newest;
-      const before = working;
-      const written = before.then(
-        () => write(marks, mine),
-        () => write(marks, mine),
-      );
-      working = written.catch(() => {});
-      return await written;
-    },
-  };
-}
-
-/** A second, give or take a fifth; shorter when a newer wish has come. */
-async function pauseUnless(
-  hurry: AbortSignal,
-  clock: Clock,
-  random: Random,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await clock.sleep(millis(RETRY_MS * (0.8 + 0.4 * random())), AbortSignal.any([hurry, signal]));
-  } catch {
-    signal.throwIfAborted();
-  }
 }

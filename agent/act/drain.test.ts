@@ -1,153 +1,13 @@
 import { describe, expect, test } from "vitest";
 
-import type { DrainReport } from "../../shared/contract/drain-report.ts";
 import type { DrainState } from "../../shared/contract/node-marks.ts";
-import type { NoticeMessage } from "../../shared/contract/notice.ts";
-import { graceAt, planDrain, startsOf } from "../../shared/model/drain-plan.ts";
-import type { Pod } from "../../shared/model/kube.ts";
 import { POD_ANNOTATION } from "../../shared/model/names.ts";
-import { seededRandom } from "../../shared/model/random.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
-import type { EpochMs } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
-import type { EvictionOutcome, EvictionRequest } from "../../shared/runtime/kube/evict.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
-import { createFakeClock, settle } from "../../test/build/clock.ts";
-import type { Marks } from "./cordon.ts";
-import { createDrainer } from "./drain.ts";
+import type { EvictionOutcome } from "../../shared/runtime/kube/evict.ts";
+import { settle } from "../../test/build/clock.ts";
+import { drainPod as pod, setUpDrainer as setUp } from "../../test/build/drainer.ts";
 import type { DrainOrder } from "./order.ts";
-
-interface PodOptions {
-  readonly priority?: string;
-  readonly graceS?: number;
-  readonly owner?: string;
-}
-
-function pod(name: string, { priority, graceS = 30, owner = "ReplicaSet" }: PodOptions = {}): Pod {
-  return {
-    metadata: {
-      name,
-      namespace: "team-a",
-      uid: `uid-${name}`,
-      ...(priority === undefined ? {} : { annotations: { [POD_ANNOTATION.evictionPriority]: priority } }),
-      ownerReferences: [{ apiVersion: "v1", kind: owner, name: "owner", uid: "owner", controller: true }],
-    },
-    spec: { containers: [{ name: "main" }], terminationGracePeriodSeconds: graceS },
-    status: { phase: "Running" },
-  };
-}
-
-interface Sent extends EvictionRequest {
-  readonly atMs: number;
-}
-
-/** A node whose API server answers as told; pods leave `goneAfterMs` after their eviction. */
-function setUp(options: {
-  readonly pods: readonly Pod[];
-  readonly answer?: (request: EvictionRequest, attempt: number) => EvictionOutcome | AppError;
-  readonly goneAfterMs?: number | null;
-  readonly markMs?: number;
-  readonly answerMs?: number;
-  /** Since when the watch on pods is broken. */
-  readonly staleSince?: EpochMs;
-}) {
-  const clock = createFakeClock();
-  const startedAt = clock.now();
-  const present = new Map(options.pods.map((one) => [one.metadata.uid ?? "", one]));
-  const sent: Sent[] = [];
-  const attempts = new Map<string, number>();
-  const notices: Omit<NoticeMessage, "v" | "node">[] = [];
-  const reports: Omit<DrainReport, "v" | "node">[] = [];
-  const marks: Marks[] = [];
-  const outcomes: string[] = [];
-  const trouble: string[] = [];
-  const { goneAfterMs = 1000 } = options;
-  const { log, lines } = createLogSink();
-  const watchState: { staleSince: EpochMs | null } = { staleSince: options.staleSince ?? null };
-
-  const drainer = createDrainer({
-    marker: {
-      pending: false,
-      want: async (wanted) => {
-        marks.push(wanted);
-        await clock.sleep(millis(options.markMs ?? 20));
-        return "written";
-      },
-    },
-    news: {
-      notice: (message) => notices.push(message),
-      drain: (report) => reports.push(report),
-      pod: (one, outcome) => outcomes.push(`${one.name} ${outcome}`),
-      severalBudgets: (one) => trouble.push(`${one.name} several budgets`),
-      unknownPriority: (one) => trouble.push(`${one.name} ${one.unknownPriority}`),
-      marked: () => undefined,
-    },
-    pods: {
-      synced: true,
-      get staleSince() {
-        return watchState.staleSince;
-      },
-      values: () => [...present.values()],
-    },
-    self: null,
-    evict: async (request) => {
-      sent.push({ ...request, atMs: clock.now() - startedAt });
-      if (options.answerMs !== undefined) await clock.sleep(millis(options.answerMs));
-      const attempt = (attempts.get(request.name) ?? 0) + 1;
-      attempts.set(request.name, attempt);
-      const answer = options.answer?.(request, attempt) ?? { kind: "accepted" };
-      if (answer instanceof AppError) throw answer;
-      if (answer.kind === "accepted" && goneAfterMs !== null) {
-        void clock.sleep(millis(goneAfterMs)).then(() => leave(request.uid));
-      }
-      return answer;
-    },
-    plan: planDrain,
-    starts: startsOf,
-    grace: graceAt,
-    clock,
-    random: seededRandom(1),
-    log,
-  });
-  const leave = (uid: string): void => {
-    present.delete(uid);
-    drainer.podsChanged();
-  };
-  const order = (noticeS: number, more: Partial<DrainOrder> = {}): DrainOrder => ({
-    id: "drill-1",
-    cause: "notice",
-    source: "drill",
-    seenAt: clock.now(),
-    deadline: epochMs(clock.now() + noticeS * 1000),
-    replace: false,
-    ...more,
-  });
-  return {
-    clock,
-    drainer,
-    sent,
-    notices,
-    reports,
-    marks,
-    outcomes,
-    trouble,
-    lines,
-    order,
-    leave,
-    watchIsLive: () => {
-      watchState.staleSince = null;
-      drainer.podsChanged();
-    },
-    arrive: (one: Pod) => {
-      present.set(one.metadata.uid ?? "", one);
-      drainer.podsChanged();
-    },
-    phases: () =>
-      reports.map((report) =>
-        report.class === undefined ? report.phase : `${report.phase} ${report.class}`,
-      ),
-  };
-}
 
 const THREE = [pod("train", { priority: "high" }), pod("web"), pod("batch", { priority: "low" })];
 
@@ -244,7 +104,7 @@ describe("createDrainer()", () => {
     const gaps = sent.slice(1).map((one, i) => one.atMs - (sent[i]?.atMs ?? 0));
     expect(gaps.every((gap) => gap >= 800 && gap <= 1_201)).toBe(true);
     expect(phases().at(-1)).toBe("drained");
-    expect(reports.at(-1)?.counts).toEqual({ evicted: 1, gone: 1, blocked: 0, waiting: 0 });
+    expect(reports.at(-1)?.counts).toMatchObject({ evicted: 1, gone: 1, blocked: 0, waiting: 0 });
   });
 
   test("a pod that stays blocked is never deleted, and the last word counts it", async () => {
@@ -256,7 +116,7 @@ describe("createDrainer()", () => {
     drainer.follow(order(30));
     await clock.advance(40_000);
     expect(phases().at(-1)).toBe("final");
-    expect(reports.at(-1)?.counts).toEqual({ evicted: 1, gone: 1, blocked: 1, waiting: 0 });
+    expect(reports.at(-1)?.counts).toMatchObject({ evicted: 1, gone: 1, blocked: 1, waiting: 0 });
     expect(outcomes).toContain("web remaining");
     // Nothing is asked after the deadline.
     expect(Math.max(...sent.map((one) => one.atMs))).toBeLessThan(30_000);
@@ -264,13 +124,13 @@ describe("createDrainer()", () => {
   });
 
   test("a node that really goes gives high pods all the time and says its last word before the end", async () => {
-    const { clock, drainer, sent, phases, order } = setUp({
+    const { clock, drainer, sent, phases, real } = setUp({
       pods: [pod("train", { priority: "high" }), pod("web")],
       answer: ({ name }) =>
         name === "web" ? { kind: "budget-blocked", retryAfterMs: null, message: "" } : { kind: "accepted" },
       goneAfterMs: null,
     });
-    drainer.follow(order(120, { source: "aws" }));
+    drainer.follow(real(120));
     // 115 s are usable, and the last of them is for the last word.
     await clock.advance(113_900);
     expect(phases()).not.toContain("final");
@@ -298,6 +158,17 @@ describe("createDrainer()", () => {
     await clock.advance(5_000);
     expect(sent).toHaveLength(1);
     expect(phases().at(-1)).toBe("drained");
+  });
+
+  test("a pod whose namespace is being deleted is watched and not asked again", async () => {
+    const { clock, drainer, calls, reports, real } = setUp({
+      pods: [pod("web")],
+      answer: () => ({ kind: "namespace-terminating" }),
+    });
+    drainer.follow(real(30));
+    await clock.advance(29_000);
+    expect(calls).toHaveLength(1);
+    expect(reports.at(-1)).toMatchObject({ phase: "final", counts: { evicted: 1, gone: 0, forced: 0 } });
   });
 
   test.each<[string, EvictionOutcome | AppError]>([
@@ -499,7 +370,7 @@ describe("createDrainer()", () => {
       await clock.advance(5_000);
       expect(sent).toEqual([]);
       expect(phases()).toEqual(["started", "final"]);
-      expect(reports.at(-1)?.counts).toEqual({ evicted: 0, gone: 0, blocked: 0, waiting: 3 });
+      expect(reports.at(-1)?.counts).toMatchObject({ evicted: 0, gone: 0, blocked: 0, waiting: 3 });
     });
 
     test("a deadline that passed over an empty node is a node that is drained", async () => {

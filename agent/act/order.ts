@@ -23,6 +23,11 @@ export function orderFromNotice(notice: Notice): DrainOrder {
   return { ...notice, cause: "notice" };
 }
 
+/** Null: a request. */
+export function noticeOfOrder({ cause, source, ...order }: DrainOrder): Notice | null {
+  return cause === "request" || source === "coordinator" ? null : { ...order, source };
+}
+
 export function orderFromRequest(request: DrainRequest, seenAt: EpochMs): DrainOrder {
   return {
     id: request.id,
@@ -42,11 +47,6 @@ export function orderFromRequest(request: DrainRequest, seenAt: EpochMs): DrainO
 export function drainKind(order: Pick<DrainOrder, "cause" | "source" | "confirmed">): DrainKind {
   if (order.cause === "request") return "request";
   return order.source !== "drill" && order.confirmed ? "real" : "drill";
-}
-
-/** Budgets hold, and no pod gets more than its own grace. */
-export function isVoluntary(order: Pick<DrainOrder, "cause" | "source" | "confirmed">): boolean {
-  return drainKind(order) !== "real";
 }
 
 /** What stands in the node's drain-state. Whether we cordoned is known where the node is read. */

@@ -1,29 +1,37 @@
-// Walks a drain plan against the clock: each pod is asked to leave when its time has come, a refusal is asked
-// again each second, and pods that arrive later join. Who may be asked when, and with what grace, is the plan's
-// business (shared/model/drain-plan.ts); this file sends, waits and counts. It never deletes a pod.
+// Walks a drain plan against the clock: each pod is asked to leave when its time has come, a refusal is asked again, a pod
+// that budgets hold on a machine that goes is deleted at its force time, and pods that arrive later join. Who may be asked
+// when, and with what grace, is the plan's business (shared/model/drain-plan.ts); this file waits and says where it stands.
 
+import type { CheckpointHookOf } from "../../shared/model/checkpoint-hook.ts";
 import type {
   ClassesGone,
   DrainInput,
   DrainPlan,
   DrainWindow,
+  IsSaving,
   PlannedPod,
 } from "../../shared/model/drain-plan.ts";
 import type { Pod } from "../../shared/model/kube.ts";
 import type { EvictionClass } from "../../shared/model/pod.ts";
 import type { Random } from "../../shared/model/random.ts";
-import { epochMs, millis } from "../../shared/model/units.ts";
+import { millis } from "../../shared/model/units.ts";
 import type { EpochMs, Seconds } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import type { Evictor } from "../../shared/runtime/kube/client.ts";
-import type { EvictionOutcome } from "../../shared/runtime/kube/evict.ts";
 import { createQuietLog } from "../../shared/runtime/log.ts";
-import type { Log, QuietLog } from "../../shared/runtime/log.ts";
+import type { Log } from "../../shared/runtime/log.ts";
 import { createPulse } from "../../shared/runtime/stream.ts";
-import { isVoluntary } from "./order.ts";
+import type { Pulse } from "../../shared/runtime/stream.ts";
+import type { Asked } from "./asked.ts";
+import { ask } from "./asking.ts";
+import type { AskContext } from "./asking.ts";
+import { dueNow, nextDueAt } from "./due.ts";
+import { drainKind } from "./order.ts";
 import type { DrainOrder } from "./order.ts";
-import { classesGone, countsOf, dueNow, follow, nextDueAt } from "./tracks.ts";
-import type { Counts, Track, TrackEvents, TrackState } from "./tracks.ts";
+import type { Remover } from "./remove.ts";
+import type { Saving } from "./saving.ts";
+import { classesGone, countsOf, follow, leftOf } from "./tracks.ts";
+import type { Counts, Track, TrackEvents } from "./tracks.ts";
 
 /** The arithmetic of the plan, handed over by main. */
 export interface Planner {
@@ -31,6 +39,7 @@ export interface Planner {
   readonly starts: (
     plan: DrainPlan,
     gone: ClassesGone,
+    isSaving?: IsSaving,
   ) => readonly { readonly pod: PlannedPod; readonly at: EpochMs }[];
   readonly grace: (window: DrainWindow, pod: PlannedPod, at: EpochMs) => Seconds;
 }
@@ -44,26 +53,38 @@ export interface PodSource {
 }
 
 /** What the walk says on the way; nothing here may block or throw. */
-export interface WalkEvents extends TrackEvents {
+export interface WalkEvents extends TrackEvents, Pick<AskContext, "onSeveralBudgets"> {
   readonly onWave: (of: EvictionClass, counts: Counts) => void;
   readonly onDrained: (counts: Counts) => void;
   readonly onFinal: (counts: Counts) => void;
-  /** Once for each pod that the eviction API will never take while its budgets are as they are. */
-  readonly onSeveralBudgets: (pod: PlannedPod, message: string) => void;
+  /** The machine still runs a minute after it should have gone. */
+  readonly onSurvived: (counts: Counts) => void;
 }
 
-export interface WalkOptions extends Planner {
-  /** As it stands now: the deadline may come nearer while the walk goes on. */
-  readonly order: () => DrainOrder;
-  /** The drain's own time line. */
-  readonly now: () => EpochMs;
+/** Who is planned for, and how. */
+export interface PlanOptions extends Planner {
   readonly pods: PodSource;
   /** namespace/name of our own pod. */
   readonly self: string | null;
+  /** How a pod wants to be told to save its state. Left out: nobody is told. */
+  readonly hookOf?: CheckpointHookOf | undefined;
+  /** Whether a drill moves pods without a controller, as it stands now. Left out: it does not. */
+  readonly moveUnmanaged?: (() => boolean) | undefined;
+}
+
+export interface WalkOptions extends PlanOptions {
+  /** As it stands now: the deadline may come nearer, and the notice be confirmed, while the walk goes on. */
+  readonly order: () => DrainOrder;
+  /** The drain's own time line. */
+  readonly now: () => EpochMs;
   readonly evict: Evictor["evict"];
+  /** Only called on a machine that really goes. */
+  readonly remove: Remover;
+  readonly asked: Asked;
+  readonly saving: Saving;
   readonly events: WalkEvents;
-  /** True when `drained` was said before a restart. */
-  readonly drainedBefore: boolean;
+  /** What was said before this walk, by an earlier process or an earlier walk. */
+  readonly saidBefore: { readonly drained: boolean; readonly final: boolean };
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -71,157 +92,134 @@ export interface WalkOptions extends Planner {
 }
 
 export interface Walk {
-  /** Something changed: pods or the deadline. */
+  /** Something changed: pods, their state, or the order. */
   poke(): void;
   counts(): Counts;
-  /** Resolves at the deadline; rejects with the signal's reason when the drain is called off. */
+  /**
+   * Resolves at the deadline, or, when the machine should have gone by then, when it has survived it by a minute; rejects
+   * with the signal's reason when the drain is called off.
+   */
   readonly done: Promise<void>;
 }
 
-const EVICTION_DEADLINE = millis(3_000);
-/** How soon a refused eviction is tried again. Budgets that overlap are changed by people, not by time. */
-const RETRY_MS = 1_000;
-const RETRY_OVERLAP_MS = 5_000;
+/** A machine that still runs so long after its deadline stays. */
+export const SURVIVED_AFTER_MS = 60_000;
+/** The last word of a machine that goes comes so long before the end, and so long after the first at the earliest. */
+const LAST_WORD_MS = 1_000;
 /** A drill may name a day in years; a timer takes 24 days at most, and ends at once when asked for more. */
 const LONGEST_WAIT_MS = 3_600_000;
+/** A pod that stays may stop to refuse without a word. */
+const KEPT_AGAIN_MS = 30_000;
+
+export function planNow(options: PlanOptions, order: DrainOrder, now: EpochMs): DrainPlan {
+  const { seenAt, deadline } = order;
+  return options.plan({
+    pods: options.pods.values(),
+    seenAt,
+    deadline,
+    kind: drainKind(order),
+    now,
+    self: options.self,
+    hookOf: options.hookOf,
+    moveUnmanaged: options.moveUnmanaged?.() ?? false,
+  });
+}
+
+/** When the walk has nothing more to say or do. */
+export function walkEndsAt(order: DrainOrder): number {
+  return drainKind(order) === "real" ? order.deadline + SURVIVED_AFTER_MS : order.deadline;
+}
 
 export function startWalk(options: WalkOptions): Walk {
   const pulse = createPulse(options.clock);
-  const quiet = createQuietLog(options.log, options.clock);
   const tracks = new Map<string, Track>();
   return {
     poke: () => {
       pulse.trigger();
     },
     counts: () => countsOf(tracks),
-    done: walk(options, tracks, pulse, quiet),
+    done: walk(options, tracks, pulse),
   };
 }
 
-async function walk(
-  options: WalkOptions,
-  tracks: Map<string, Track>,
-  pulse: ReturnType<typeof createPulse>,
-  quiet: QuietLog,
-): Promise<void> {
-  const { events, now, pods, signal } = options;
+async function walk(options: WalkOptions, tracks: Map<string, Track>, pulse: Pulse): Promise<void> {
+  const { events, now, pods, signal, saving } = options;
+  const quiet = createQuietLog(options.log, options.clock);
   const wavesSaid = new Set<EvictionClass>();
-  let drainedSaid = options.drainedBefore;
-  let finalSaid = false;
+  const said = { ...options.saidBefore };
 
   for (;;) {
     signal.throwIfAborted();
     const order = options.order();
-    const { seenAt, deadline } = order;
-    const voluntary = isVoluntary(order);
+    const endsAt = walkEndsAt(order);
+    const isReal = endsAt > order.deadline;
+    if (isReal && now() >= endsAt) {
+      events.onSurvived(countsOf(tracks));
+      return;
+    }
 
     // 1. Who is on the node. Before the first list nobody is known, which is not the same as nobody.
-    const plan = options.plan({ pods: pods.values(), seenAt, deadline, voluntary, self: options.self });
+    const plan = planNow(options, order, now());
+    const { window } = plan;
     if (pods.synced) follow(tracks, plan, events);
+    saving.tell(plan);
 
     // 2. Ask those whose time has come, in the order of the plan.
-    const due = dueNow(tracks, options.starts(plan, classesGone(tracks)), now());
-    for (const track of due) {
-      if (!wavesSaid.has(track.pod.class)) {
-        wavesSaid.add(track.pod.class);
-        events.onWave(track.pod.class, countsOf(tracks));
+    const dueIn = () => ({
+      tracks,
+      starts: options.starts(plan, classesGone(tracks), saving.pending),
+      window,
+    });
+    for (const due of dueNow(dueIn(), now())) {
+      const { pod } = due.track;
+      if (!wavesSaid.has(pod.class)) {
+        wavesSaid.add(pod.class);
+        events.onWave(pod.class, countsOf(tracks));
       }
-      ask(track, plan.window, options, pulse, quiet);
+      ask(due, {
+        ...options,
+        window,
+        onPod: events.onPod,
+        onSeveralBudgets: events.onSeveralBudgets,
+        onAnswer: pulse.trigger,
+        quiet,
+      });
     }
 
     // 3. Say where it stands.
-    const left = [...tracks.values()].filter((track) => track.state !== "gone");
+    const left = leftOf(tracks);
+    const counts = countsOf(tracks);
+    // Whoever asked for an empty node gets one; a drill is over when everybody has gone who was to go.
+    const isEmpty = left.length === 0 && (order.cause === "notice" || counts.kept === 0);
     // While the watch is broken a pod may have come that nobody has seen, and an empty node is taken away.
-    if (pods.synced && pods.staleSince === null && left.length === 0 && !drainedSaid) {
-      drainedSaid = true;
-      events.onDrained(countsOf(tracks));
+    if (pods.synced && pods.staleSince === null && isEmpty && !said.drained) {
+      said.drained = true;
+      events.onDrained(counts);
     }
-    // A node that really goes says its last word while it can; one that stays waits for its deadline.
-    const finalAt = voluntary ? deadline : plan.window.end - 1_000;
-    if (now() >= finalAt && !drainedSaid && !finalSaid) {
-      finalSaid = true;
-      for (const track of left) events.onPod(track.pod, "remaining");
-      events.onFinal(countsOf(tracks));
+    const finalAt = isReal ? lastWordAt(window) : order.deadline;
+    if (now() >= finalAt && !said.drained && !said.final) {
+      said.final = true;
+      for (const { pod } of left) events.onPod(pod, "remaining");
+      events.onFinal(counts);
     }
-    if (now() >= deadline) return;
+    if (now() >= endsAt) {
+      if (isReal) continue;
+      return;
+    }
 
     // 4. Wait for the next thing to do: a start, a retry, the end, or a change that pokes us.
-    const starts = options.starts(plan, classesGone(tracks));
     const nextAt = Math.min(
-      deadline,
-      finalSaid || drainedSaid ? deadline : finalAt,
-      nextDueAt(tracks, starts),
+      endsAt,
+      said.final || said.drained ? endsAt : finalAt,
+      nextDueAt(dueIn()),
+      counts.kept > 0 ? now() + KEPT_AGAIN_MS : endsAt,
     );
     const maxWaitMs = millis(Math.min(LONGEST_WAIT_MS, Math.max(1, nextAt - now())));
     await pulse.next({ minGapMs: millis(0), maxWaitMs, signal });
   }
 }
 
-/** Sends one eviction; its answer changes the track and wakes the walk. */
-function ask(
-  track: Track,
-  window: DrainWindow,
-  options: WalkOptions,
-  pulse: { trigger(): void },
-  quiet: QuietLog,
-): void {
-  const { pod } = track;
-  const { now, signal, log } = options;
-  track.sentAt = now();
-  track.tries++;
-  const graceSeconds = options.grace(window, pod, now());
-  const answered = (change: { readonly state: TrackState; readonly retryInMs?: number }): void => {
-    track.sentAt = null;
-    track.state = change.state;
-    if (change.retryInMs !== undefined) {
-      track.nextTryAt = epochMs(now() + change.retryInMs * (0.8 + 0.4 * options.random()));
-    }
-    if (change.state === "asked" || change.state === "gone") options.events.onPod(pod, "evicted");
-    pulse.trigger();
-  };
-  options
-    .evict(
-      { namespace: pod.namespace, name: pod.name, uid: pod.uid, graceSeconds },
-      { signal, deadlineMs: EVICTION_DEADLINE },
-    )
-    .then((outcome) => {
-      log.debug({ pod: pod.key, wave: pod.class, reason: outcome.kind }, "eviction answered");
-      if (outcome.kind === "several-budgets" && !track.overlapReported) {
-        track.overlapReported = true;
-        options.events.onSeveralBudgets(pod, outcome.message);
-      }
-      answered(afterOutcome(outcome, track.state));
-    })
-    .catch((error: unknown) => {
-      if (signal.aborted) return;
-      // Each second for each pod: an API server that is away must not fill the node's disk with lines about it.
-      quiet.log(
-        pod.uid,
-        "warn",
-        { error, pod: pod.key, wave: pod.class },
-        "eviction failed, trying again each second",
-      );
-      answered({ state: track.state, retryInMs: RETRY_MS });
-    });
-}
-
-function afterOutcome(
-  outcome: EvictionOutcome,
-  before: TrackState,
-): { readonly state: TrackState; readonly retryInMs?: number } {
-  switch (outcome.kind) {
-    case "accepted":
-    case "namespace-terminating":
-      return { state: "asked" };
-    case "gone":
-    case "replaced":
-      return { state: "gone" };
-    case "budget-blocked":
-      // The server's own advice of 10 s is longer than a notice can wait.
-      return { state: "blocked", retryInMs: RETRY_MS };
-    case "several-budgets":
-      return { state: "blocked", retryInMs: RETRY_OVERLAP_MS };
-    case "throttled":
-      return { state: before, retryInMs: Math.min(outcome.retryAfterMs ?? RETRY_MS, RETRY_MS) };
-  }
+/** A node that really goes says its last word while it can; one that stays waits for its deadline. */
+function lastWordAt({ seenAt, end }: DrainWindow): number {
+  return Math.max(end - LAST_WORD_MS, seenAt + LAST_WORD_MS);
 }

@@ -35,7 +35,6 @@ const nothing: DutyInput = {
   interruption: { kind: "none" },
   request: { kind: "none" },
   state: null,
-  bootID: "boot-1",
 };
 const seen = { kind: "notice", change: "same", notice, ignored: null } as const;
 
@@ -59,12 +58,15 @@ describe("dutyOf()", () => {
   });
 
   test("marks whose cause is gone are taken back, after a restart too", () => {
-    expect(dutyOf({ ...nothing, state: state({}) })).toEqual({ kind: "undo" });
+    expect(dutyOf({ ...nothing, state: state({}) })).toEqual({ kind: "undo", why: null });
     expect(dutyOf({ ...nothing, state: state({ cause: "request", source: "coordinator" }) })).toEqual({
       kind: "undo",
+      why: null,
     });
-    expect(dutyOf({ ...nothing, interruption: { kind: "cancelled", notice }, state: state({}) })).toEqual({
+    const ended = { kind: "cancelled", notice, why: "withdrawn" } as const;
+    expect(dutyOf({ ...nothing, interruption: ended, state: state({}) })).toEqual({
       kind: "undo",
+      why: "withdrawn",
     });
   });
 
@@ -74,15 +76,5 @@ describe("dutyOf()", () => {
     expect(
       dutyOf({ ...nothing, request: malformed, state: state({ cause: "request", source: "coordinator" }) }),
     ).toEqual({ kind: "rest" });
-  });
-
-  test("the marks of a real notice stay until the machine has started again", () => {
-    const real = state({ source: "aws", bootID: "boot-1" });
-    expect(dutyOf({ ...nothing, state: real })).toEqual({ kind: "rest" });
-    expect(dutyOf({ ...nothing, state: real, bootID: "boot-2" })).toEqual({ kind: "undo" });
-    // Nor does a request take them over.
-    expect(dutyOf({ ...nothing, state: real, request: { kind: "value", value: request } })).toEqual({
-      kind: "rest",
-    });
   });
 });

@@ -1,88 +1,86 @@
-// From the marks on the node to the one notice that counts. A drill is an annotation that a person sets; it is
-// read strictly, keeps its id for as long as it lasts, takes over an earlier deadline and never a later one, and
-// ends when the annotation goes. Metadata of the clouds joins here as further sources.
+// From what the cloud's metadata says, what stands on the node and what was acted on before, to the one notice that
+// counts, and to the hints beside it. The earliest end wins and is never put off; a real notice overtakes a drill; what is
+// taken back by the cloud's own rules is called off. A mark on the node that names a cloud is not believed without its
+// metadata: it goes on as a drill until that has answered.
 
+import { readDrainState } from "../../shared/contract/node-marks.ts";
 import type { DrainState } from "../../shared/contract/node-marks.ts";
-import { parseInstant } from "../../shared/model/instant.ts";
-import type { Notice } from "../../shared/model/interruption.ts";
+import type { CloudSource, Hint, Notice, Sighting } from "../../shared/model/interruption.ts";
 import { NODE_ANNOTATION } from "../../shared/model/names.ts";
-import { after, epochMs, millis } from "../../shared/model/units.ts";
+import { epochMs } from "../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../shared/model/units.ts";
+import { isDrillAsked, readDrill } from "./drill.ts";
+import type { Annotations, Ignored } from "./drill.ts";
 
-/** The notice of a drill that names no time. */
-const DEFAULT_LEAD = millis(120_000);
-/** A time that has passed by no more than this is a slow clock or a slow hand, and gives a short drill. */
-const PAST_AT_MOST = millis(60_000);
-const SHORT_LEAD = millis(15_000);
+/** What the metadata says now. */
+export interface Told {
+  readonly sightings: readonly Sighting[];
+  /** What is absent is known to be absent. */
+  readonly answered: boolean;
+}
 
 export interface InterruptionInput {
   readonly node: string;
-  readonly annotations: Readonly<Record<string, string>> | undefined;
+  readonly annotations: Annotations;
   readonly now: EpochMs;
   /** The notice that is being acted on, from memory or, after a restart, from the node. */
   readonly previous: Notice | null;
+  /** The machine has started anew since that notice. */
+  readonly restarted: boolean;
+  readonly told: Told;
+  /** How long before maintenance that ends the machine its node is drained; 0: not by us. */
+  readonly maintenanceLeadMs: Millis;
   /** Whether the drill annotation acts here. */
   readonly drills: boolean;
-  /** A drill has ended here before: the next one is another interruption, even when it names the same time. */
+  /** A drill has ended here before. */
   readonly again: boolean;
 }
 
-/** Why a drill that somebody asked for is not held. */
-export type Ignored =
-  | { readonly code: "unparsable-time"; readonly value: string }
-  | { readonly code: "time-past"; readonly value: string; readonly byMs: Millis }
-  | { readonly code: "later-time"; readonly value: string }
-  | { readonly code: "drills-disabled" }
-  | { readonly code: "foreign-source"; readonly value: string };
+/** Why a notice does not count any more. */
+export type CallOff =
+  /** The person took the annotation away, or drills were switched off. */
+  | "drill-ended"
+  /** A drill whose time has come and which asked to be given back then. */
+  | "drill-over"
+  /** The cloud took it back, or the machine has outlived it. */
+  | "withdrawn"
+  /** The machine has started anew. */
+  | "restarted"
+  /** A mark said it, and the metadata does not. */
+  | "not-told";
 
 export type Interruption =
   | { readonly kind: "none" }
   | { readonly kind: "ignored"; readonly ignored: Ignored }
   | {
       readonly kind: "notice";
-      readonly change: "new" | "same" | "earlier";
+      readonly change: "new" | "same" | "earlier" | "confirmed";
       readonly notice: Notice;
       readonly ignored: Ignored | null;
     }
-  | { readonly kind: "cancelled"; readonly notice: Notice };
+  | { readonly kind: "cancelled"; readonly notice: Notice; readonly why: CallOff };
 
-export function interruptionOf(input: InterruptionInput): Interruption {
-  const { annotations, previous, drills } = input;
-  // 1. Is a drill asked for? A mark that names a cloud is not ours to believe: only metadata that this process
-  //    has read itself makes a notice real.
-  const asked = annotations?.[NODE_ANNOTATION.interruptionWarning] === "true";
-  const source = annotations?.[NODE_ANNOTATION.interruptionSource];
-  if (!asked || !drills) {
-    if (previous !== null) return { kind: "cancelled", notice: previous };
-    return asked ? { kind: "ignored", ignored: { code: "drills-disabled" } } : { kind: "none" };
-  }
-  if (previous === null && source !== undefined && source !== "drill") {
-    return { kind: "ignored", ignored: { code: "foreign-source", value: source } };
-  }
+export interface Reading {
+  readonly interruption: Interruption;
+  /** What is no notice yet, or none at all, in the order in which it was seen. */
+  readonly hints: readonly Hint[];
+  /** When the same facts may mean something else: maintenance comes near, or a drill ends. Null: never by itself. */
+  readonly nextAt: EpochMs | null;
+}
 
-  // 2. When does the node go? A time that cannot be used does not end a drill that is under way.
-  const text = annotations?.[NODE_ANNOTATION.terminationTime];
-  const time = drillTime(text, input.now);
-  if (previous !== null) return continued(previous, time, text ?? "");
-  if (time.kind === "unusable") return { kind: "ignored", ignored: time.ignored };
-
-  // 3. A new drill.
+export function interruptionOf(input: InterruptionInput): Reading {
+  const { told, now, maintenanceLeadMs } = input;
+  const ending = told.sightings.filter((one) => endsNow(one, now, maintenanceLeadMs));
+  const interruption = fromCloud(input, ending) ?? fromDrill(input);
+  const acted = interruption.kind === "notice" ? interruption.notice.id : null;
   return {
-    kind: "notice",
-    change: "new",
-    notice: {
-      id: drillId(input, time.named),
-      source: "drill",
-      seenAt: input.now,
-      deadline: time.deadline,
-      replace: annotations?.[NODE_ANNOTATION.drillReplace] === "true",
-      confirmed: false,
-    },
-    ignored: null,
+    interruption,
+    hints: told.sightings.flatMap((one) => (noticeId(one) === acted ? [] : (hintOf(one) ?? []))),
+    nextAt: nextOf(input, interruption),
   };
 }
 
-/** What a restarted agent goes on with: the notice that its drain-state keeps. */
+/** What a restarted agent goes on with: the notice that its drain-state keeps. Nothing of it is confirmed. */
 export function noticeFromState(state: Omit<DrainState, "cordonedByUs">): Notice | null {
   if (state.cause !== "notice" || state.source === "coordinator") return null;
   if (state.phase === "cancelled" || state.phase === "refused") return null;
@@ -96,63 +94,125 @@ export function noticeFromState(state: Omit<DrainState, "cordonedByUs">): Notice
   };
 }
 
-/** For people, in events and logs: what was wrong and what would be right. */
-export function ignoredDetail(ignored: Ignored): string {
-  switch (ignored.code) {
-    case "unparsable-time":
-      return `${NODE_ANNOTATION.terminationTime} is ${JSON.stringify(ignored.value.slice(0, 64))}, which is not an RFC 3339 instant such as 2026-01-31T12:00:00Z; remove it for a drill of 120 s`;
-    case "time-past":
-      return `${NODE_ANNOTATION.terminationTime} ${ignored.value.slice(0, 64)} passed ${Math.round(ignored.byMs / 1000)} s ago; give a time to come`;
-    case "later-time":
-      return `${NODE_ANNOTATION.terminationTime} ${ignored.value.slice(0, 64)} is later than the time that this drill began with, and a drill is not prolonged; remove ${NODE_ANNOTATION.interruptionWarning} to end it, and set it again for a new one`;
-    case "drills-disabled":
-      return `drills are switched off on this node; ${NODE_ANNOTATION.interruptionWarning} has no effect`;
-    case "foreign-source":
-      return `${NODE_ANNOTATION.interruptionSource} says ${JSON.stringify(ignored.value.slice(0, 64))}, and this agent has read no such notice; remove it to hold a drill`;
+/** Null: no cloud has to do with it. */
+function fromCloud(input: InterruptionInput, ending: readonly Sighting[]): Interruption | null {
+  const { previous, told, restarted } = input;
+  const real = previous === null || previous.source === "drill" ? null : previous;
+  const soonest = ending.toSorted((a, b) => endOf(a) - endOf(b))[0];
+
+  // 1. Nothing before, or a drill, which a real end overtakes.
+  if (real === null) return soonest === undefined ? null : began(soonest);
+
+  // 2. Another life of the machine: what was said of the one before is done with.
+  const same = told.sightings.filter((one) => isSame(real, one));
+  if (restarted && same.length === 0) {
+    return soonest === undefined ? { kind: "cancelled", notice: real, why: "restarted" } : began(soonest);
   }
+
+  // 3. It stands, under its id or as the one word that its cloud has for it; whatever ends the machine sooner hurries it.
+  if (same.length > 0) {
+    const deadline = Math.min(real.deadline, ...[...ending, ...same.filter(isTermination)].map(endOf));
+    const change = deadline < real.deadline ? "earlier" : real.confirmed ? "same" : "confirmed";
+    const notice = { ...real, deadline: epochMs(deadline), confirmed: true };
+    return { kind: "notice", change, notice, ignored: null };
+  }
+  if (soonest !== undefined) return began(soonest);
+
+  // 4. It does not stand. Known to be absent, it is taken back; else it goes on as it is.
+  if (told.answered || real.confirmed) {
+    return { kind: "cancelled", notice: real, why: real.confirmed ? "withdrawn" : "not-told" };
+  }
+  return { kind: "notice", change: "same", notice: real, ignored: null };
 }
 
-/** A drill under way: only a usable, earlier time changes it. That its own time passes is its course. */
-function continued(previous: Notice, time: DrillTime, text: string): Interruption {
-  if (time.kind === "unusable") {
-    const ignored = time.ignored.code === "unparsable-time" ? time.ignored : null;
-    return { kind: "notice", change: "same", notice: previous, ignored };
+function fromDrill(input: InterruptionInput): Interruption {
+  const { annotations, previous, drills } = input;
+  const asked = isDrillAsked(annotations);
+  if (!asked || !drills) {
+    if (previous !== null) return { kind: "cancelled", notice: previous, why: "drill-ended" };
+    return asked && !isOwnMark(annotations)
+      ? { kind: "ignored", ignored: { code: "drills-disabled" } }
+      : { kind: "none" };
   }
-  const { deadline } = previous;
-  if (time.named === null || time.named >= deadline || time.deadline >= deadline) {
-    const isLater = time.named !== null && time.named > deadline;
-    const ignored = isLater ? ({ code: "later-time", value: text } as const) : null;
-    return { kind: "notice", change: "same", notice: previous, ignored };
+  const source = annotations?.[NODE_ANNOTATION.interruptionSource];
+  if (previous === null && source !== undefined && source !== "drill") {
+    if (isOwnMark(annotations)) return { kind: "none" };
+    return { kind: "ignored", ignored: { code: "foreign-source", value: source } };
   }
-  return {
-    kind: "notice",
-    change: "earlier",
-    notice: { ...previous, deadline: time.deadline },
-    ignored: null,
-  };
-}
-
-type DrillTime =
-  | { readonly kind: "usable"; readonly named: EpochMs | null; readonly deadline: EpochMs }
-  | { readonly kind: "unusable"; readonly ignored: Ignored };
-
-function drillTime(text: string | undefined, now: EpochMs): DrillTime {
-  if (text === undefined || text === "")
-    return { kind: "usable", named: null, deadline: after(now, DEFAULT_LEAD) };
-  const named = parseInstant(text);
-  if (named === null) return { kind: "unusable", ignored: { code: "unparsable-time", value: text } };
-  if (named > now) return { kind: "usable", named, deadline: named };
-  const byMs = millis(now - named);
-  if (byMs > PAST_AT_MOST) return { kind: "unusable", ignored: { code: "time-past", value: text, byMs } };
-  return { kind: "usable", named, deadline: after(now, SHORT_LEAD) };
+  const reading = readDrill(input);
+  switch (reading.kind) {
+    case "none":
+    case "ignored":
+      return reading;
+    case "over":
+      return previous === null
+        ? { kind: "none" }
+        : { kind: "cancelled", notice: previous, why: "drill-over" };
+    case "drill":
+      return { ...reading, kind: "notice" };
+  }
 }
 
 /**
- * The same drill read again, by this process or the next, has the same id: it is made of the node and of the
- * time that was named, or else of the time when it was first seen, which drain-state keeps. A drill after another
- * one goes by when it was seen, to the millisecond, for the id of the one before may stand as cancelled somewhere.
+ * Marks of a real notice that are being taken back, and that a watch still shows: our own state beside them names the
+ * same cloud.
  */
-function drillId({ node, now, again }: InterruptionInput, named: EpochMs | null): string {
-  const mark = again ? now : Math.floor((named ?? now) / 1000);
-  return `drill-${node}-${mark.toString(36)}`;
+function isOwnMark(annotations: Annotations): boolean {
+  const state = readDrainState(annotations?.[NODE_ANNOTATION.drainState]);
+  const source = annotations?.[NODE_ANNOTATION.interruptionSource];
+  return state.kind === "value" && state.value.source === source && source !== "drill";
+}
+
+/**
+ * AWS, Google and the operator's own source have one word for the end of the machine; when its time changes, so does
+ * the id that is made of it, and it is still the same end. Azure's events have ids of their own.
+ */
+const ONE_WORD: readonly CloudSource[] = ["aws", "gcp", "generic"];
+
+function isSame({ id, source }: Notice, sighting: Sighting): boolean {
+  if (noticeId(sighting) === id) return true;
+  return sighting.source === source && ONE_WORD.includes(sighting.source) && sighting.kind === "termination";
+}
+
+/** Maintenance is told as a hint first. What it becomes is another piece of news, so it has another id. */
+function noticeId({ id, kind }: Sighting): string {
+  return kind === "termination" ? id : `${id}-end`;
+}
+
+function isTermination({ kind }: Sighting): boolean {
+  return kind === "termination";
+}
+
+function began(sighting: Sighting): Interruption {
+  const { source, seenAt } = sighting;
+  const deadline = endOf(sighting);
+  const notice = { id: noticeId(sighting), source, seenAt, deadline, replace: true, confirmed: true };
+  return { kind: "notice", change: "new", notice, ignored: null };
+}
+
+function endOf({ deadline, seenAt }: Sighting): EpochMs {
+  return deadline ?? seenAt;
+}
+
+function endsNow(sighting: Sighting, now: EpochMs, leadMs: Millis): boolean {
+  if (sighting.kind === "termination") return true;
+  const from = drainedFrom(sighting, leadMs);
+  return from !== null && now >= from;
+}
+
+/** When maintenance that the machine does not live through becomes a notice; null when it never does. */
+function drainedFrom({ kind, endsMachine, deadline }: Sighting, leadMs: Millis): EpochMs | null {
+  if (kind !== "maintenance" || !endsMachine || deadline === null || leadMs === 0) return null;
+  return epochMs(Math.max(0, deadline - leadMs));
+}
+
+function hintOf({ id, source, kind, action, seenAt, deadline }: Sighting): Hint | null {
+  return kind === "termination" ? null : { id, source, kind, seenAt, at: deadline, action };
+}
+
+function nextOf({ told, now, maintenanceLeadMs }: InterruptionInput, is: Interruption): EpochMs | null {
+  const times = told.sightings.flatMap((one) => drainedFrom(one, maintenanceLeadMs) ?? []);
+  if (is.kind === "notice" && is.notice.source === "drill") times.push(is.notice.deadline);
+  const next = Math.min(...times.filter((at) => at > now));
+  return Number.isFinite(next) ? epochMs(next) : null;
 }

@@ -41,7 +41,8 @@ export interface EventPublisherOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly onSent: (kind: EventKind) => void;
+  /** The stream has the message of this id. */
+  readonly onSent: (kind: EventKind, id: string) => void;
   /** The oldest message went because too many wait. */
   readonly onDropped: (kind: EventKind) => void;
   readonly signal: AbortSignal;
@@ -97,7 +98,7 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
         await nats.publishEvent(next.subject, next.data, next.id);
         const at = waiting.indexOf(next);
         if (at >= 0) waiting.splice(at, 1);
-        options.onSent(next.kind);
+        options.onSent(next.kind, next.id);
         if (waiting.length === 0) empty.resolve();
       } catch (error) {
         if (signal.aborted) return;

@@ -3,6 +3,7 @@
 // then growth, releases and removals. Policies that only recommend, and those that we have not claimed, are left alone.
 
 import { parseInstant } from "../../shared/model/instant.ts";
+import { takesNode } from "../../shared/model/interruption.ts";
 import { elapsed } from "../../shared/model/units.ts";
 import type { Millis } from "../../shared/model/units.ts";
 import type { NodeGroup } from "../cloud/group.ts";
@@ -106,7 +107,7 @@ export function createActuator(options: {
   ): Promise<readonly Done[]> {
     const recalls = new Map((plan.recalls ?? []).map((recall) => [recall.key, recall]));
     const nodes = new Map(snapshot.nodes.map((node) => [node.name, node]));
-    const noticed = new Set(snapshot.notices.map(({ node }) => node));
+    const noticed = new Set(snapshot.notices.filter(takesNode).map(({ node }) => node));
     const open = snapshot.policies
       .filter(({ name }) => journal.leads(name))
       .flatMap((policy) =>

@@ -4,6 +4,7 @@
 
 import { readDrainRequest } from "../../shared/contract/node-marks.ts";
 import type { DrainRequest } from "../../shared/contract/node-marks.ts";
+import type { Disruption } from "../../shared/contract/policy/removal.ts";
 import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { NODE_ANNOTATION } from "../../shared/model/names.ts";
 import { elapsed, epochMs } from "../../shared/model/units.ts";
@@ -26,7 +27,13 @@ export function hashOfRequest(id: string): string | null {
 
 export async function requestDrain(
   context: ActContext,
-  move: { readonly key: string; readonly node: string; readonly policy: string; readonly pool: string },
+  move: {
+    readonly key: string;
+    readonly node: string;
+    readonly policy: string;
+    readonly pool: string;
+    readonly disruption?: Disruption;
+  },
   { idleBelow, evenBusy }: { readonly idleBelow: number; readonly evenBusy: boolean },
 ): Promise<void> {
   const now = context.clock.now();
@@ -34,7 +41,7 @@ export async function requestDrain(
     v: 1,
     id: `${moveHash(move.key)}-${now.toString(36)}`,
     deadline: epochMs(now + context.drainTimeoutMs),
-    reason: `policy ${move.policy} takes the node out of pool ${move.pool}`,
+    reason: `policy ${move.policy} takes the node out of pool ${move.pool}${move.disruption === undefined ? "" : `: ${move.disruption}`}`,
     idleBelow,
     ...(evenBusy ? { evenBusy } : {}),
   };

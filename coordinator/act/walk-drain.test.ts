@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 
 import type { MoveState } from "../../shared/contract/policy/status.ts";
+import { POD_ANNOTATION } from "../../shared/model/names.ts";
 import { seededRandom } from "../../shared/model/random.ts";
 import { after, epochMs, millis, seconds } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
-import { createDiscovery } from "../../shared/runtime/kube/resources.ts";
+import { createDiscovery, RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import { createLogSink } from "../../shared/runtime/log.ts";
 import { node as aNode } from "../../test/build/node.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
@@ -148,6 +149,30 @@ describe("a node without an agent", () => {
     expect(read()?.spec?.unschedulable ?? false).toBe(false);
     expect(read()?.spec?.taints ?? []).toEqual([]);
     expect(size()).toBe(1);
+  });
+
+  test("keeps a pod that is not to be moved, as its agent would", async () => {
+    await using made = await aWorldClient(1);
+    const { asked, begin, move, step } = setup(made);
+    const pinned = made.world.list("pods")[0]?.metadata.name ?? "";
+    await made.client.mergePatch(
+      RESOURCE.pods,
+      { namespace: "default", name: pinned },
+      { metadata: { annotations: { [POD_ANNOTATION.doNotDisrupt]: "true" } } },
+    );
+    await begin();
+    expect(await step()).toEqual({
+      kind: "draining",
+      detail: "the coordinator empties it: 1 of 2 pods are leaving, 1 not to be moved",
+    });
+    made.server.step(after(made.world.now, millis(5_000)));
+    expect(await step()).toMatchObject({ kind: "draining" });
+    const late = { ...move, at: new Date(systemClock.now() - 600_001).toISOString() };
+    expect(await step({ move: late })).toMatchObject({
+      kind: "failed",
+      detail: expect.stringContaining(`default/${pinned}, which stays`) as string,
+    });
+    expect(asked()).toHaveLength(1);
   });
 
   test("goes on under a new leader, who finds the mark", async () => {

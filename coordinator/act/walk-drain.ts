@@ -3,6 +3,7 @@
 // node's taint and in the journal, so that a new leader goes on where the last one stopped.
 
 import type { MoveState } from "../../shared/contract/policy/status.ts";
+import { keptDetail } from "../../shared/model/drain-kept.ts";
 import { graceAt, planDrain, startsOf } from "../../shared/model/drain-plan.ts";
 import type { ClassesGone, DrainPlan, PlannedPod } from "../../shared/model/drain-plan.ts";
 import { parseInstant } from "../../shared/model/instant.ts";
@@ -46,9 +47,11 @@ export async function walkOn(
   const pods = await occupantsOf(node, context);
   const [first] = pods;
   if (first === undefined) return { kind: "drained" };
-  const plan = planDrain({ pods, seenAt, deadline, voluntary: true, self: null });
+  const plan = planDrain({ pods, seenAt, deadline, kind: "request", now, self: null });
   if (now >= deadline) {
-    const left = plan.pods.map(({ key }) => key);
+    const left = plan.pods.map(({ key, kept }) =>
+      kept === null ? key : `${key}, which ${keptDetail(kept)}`,
+    );
     return {
       kind: "over",
       detail: `not empty by the deadline: ${left.length} left, ${left[0] ?? "none"} first`,
@@ -60,7 +63,7 @@ export async function walkOn(
 }
 
 function classesGone({ pods }: DrainPlan): ClassesGone {
-  const gone = (of: EvictionClass): boolean => pods.every((pod) => pod.class !== of);
+  const gone = (of: EvictionClass): boolean => pods.every((pod) => pod.class !== of || pod.state === "kept");
   return { low: gone("low"), medium: gone("medium"), high: gone("high"), system: gone("system") };
 }
 
@@ -92,10 +95,12 @@ function detailOf({ pods }: DrainPlan, answers: readonly Answer[]): string {
     pods.filter(({ state }) => state === "leaving").length +
     of("accepted", "gone", "replaced", "namespace-terminating");
   const blocked = of("budget-blocked", "several-budgets");
-  const waiting = pods.length - leaving - blocked;
+  const kept = pods.filter(({ state }) => state === "kept").length;
+  const waiting = pods.length - leaving - blocked - kept;
   return [
     `the coordinator empties it: ${leaving} of ${pods.length} pods are leaving`,
     ...(blocked > 0 ? [`${blocked} kept by budgets`] : []),
+    ...(kept > 0 ? [`${kept} not to be moved`] : []),
     ...(waiting > 0 ? [`${waiting} to be asked`] : []),
   ].join(", ");
 }

@@ -33,6 +33,13 @@ describe("readCommand()", () => {
       "decide --live",
       { service: { namespace: "gpu-autoscaler-system", name: "gpu-autoscaler-coordinator", port: "9403" } },
     ],
+    ["drill n1", { word: "drill", node: "n1", way: "start", leadMs: null, replace: false, unmanaged: false }],
+    [
+      "drill n1 --in 1m30s --follow --replace --unmanaged -o json",
+      { way: "follow", leadMs: 90_000, replace: true, unmanaged: true, json: true },
+    ],
+    ["drill n1 --cancel --context a", { way: "cancel", context: "a" }],
+    ["drill n1 --dry-run --in 30s --unmanaged", { way: "dry-run", leadMs: 30_000, unmanaged: true }],
     ["help", { word: "help" }],
     ["explain pod --help", { word: "help" }],
   ])("reads %j", (line, command) => {
@@ -53,6 +60,17 @@ describe("readCommand()", () => {
     ["explain node a b", "explain node takes one name, got also b"],
     ["decide", "decide takes either a file (- for stdin) or --live"],
     ["decide a.json --live", "decide takes either a file (- for stdin) or --live"],
+    ["drill", "drill takes the name of a NODE, got nothing"],
+    ["drill a b", "drill takes one node, got also b"],
+    ["drill a --in soon", "--in takes a duration from 5s to 1h such as 30s or 2m, got soon"],
+    ["drill a --in 2", "--in takes a duration from 5s to 1h such as 30s or 2m, got 2"],
+    ["drill a --in 4s", "--in takes a duration from 5s to 1h such as 30s or 2m, got 4s"],
+    ["drill a --in 61m", "--in takes a duration from 5s to 1h such as 30s or 2m, got 61m"],
+    ["drill a --cancel --follow", "drill takes --cancel or --follow, not both"],
+    ["drill a --dry-run --follow", "drill takes --dry-run or --follow, not both"],
+    ["drill a --cancel --in 2m", "drill --cancel ends a drill as it is and takes no other option"],
+    ["drill a --cancel --replace", "drill --cancel ends a drill as it is and takes no other option"],
+    ["drill a --dry-run --replace", "drill --dry-run buys nothing, so it takes no --replace"],
     ["decide --live --service scaler", "--service takes NAMESPACE/NAME:PORT, got scaler"],
   ])("refuses %j and shows what can be typed", (line, problem) => {
     expect(() => read(line)).toThrow(

@@ -4,17 +4,21 @@
 import { parseArgs } from "node:util";
 
 import { COORDINATOR_SERVICE } from "../../shared/model/names.ts";
+import type { Millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
+import { parseDuration } from "../../shared/runtime/settings-values.ts";
 
 export const USAGE = `usage:
   gpuasctl status [POLICY]
   gpuasctl explain pod NAMESPACE/NAME | node NAME | pool POLICY/POOL [--snapshot FILE]
   gpuasctl decide FILE | - | --live [--explain]
+  gpuasctl drill NODE [--in DURATION] [--follow] [--replace] [--unmanaged] | --cancel | --dry-run
 
 words:
   status   policies, their pools, the last decision with its reasons, moves in flight, nodes under notice
   explain  why one pod, node or pool was answered as it was: by the coordinator, or from a snapshot in a file
   decide   decides once more, from a snapshot in a file, from stdin (-) or of the coordinator, and prints the plan
+  drill    has a node emptied by its agent as if its machine went, with budgets that hold; needs a kubeconfig alone
 
 options:
   -o, --output json          data instead of text; --json is the same
@@ -23,7 +27,13 @@ options:
                              where the coordinator is, for explain and --live
                              (${serviceText(COORDINATOR_SERVICE)})
   --snapshot FILE            explain: from a snapshot in a file (- for stdin) instead of the coordinator
-  --explain                  decide: also each pod that waits against each pool`;
+  --explain                  decide: also each pod that waits against each pool
+  --in DURATION              drill: how long until the machine would go, from 5s to 1h (2m)
+  --follow                   drill: tells what happens until its end; of one that stands already as well
+  --cancel                   drill: ends it, and waits until its marks are gone
+  --dry-run                  drill: says who would leave, who would stay and which budgets are in the way
+  --replace                  drill: also buys a replacement, as a real notice does
+  --unmanaged                drill: also moves pods that nobody makes again`;
 
 export interface Service {
   readonly namespace: string;
@@ -53,7 +63,18 @@ export type Command = Common &
         readonly source: Source;
       }
     | { readonly word: "decide"; readonly source: Source; readonly explain: boolean }
+    | {
+        readonly word: "drill";
+        readonly node: string;
+        readonly way: DrillWay;
+        /** Null: nothing was said. */
+        readonly leadMs: Millis | null;
+        readonly replace: boolean;
+        readonly unmanaged: boolean;
+      }
   );
+
+export type DrillWay = "start" | "follow" | "cancel" | "dry-run";
 
 /** Names in each of the things that can be explained. */
 const PARTS = { pod: 2, node: 1, pool: 2 } as const;
@@ -87,6 +108,8 @@ export function readCommand(argv: readonly string[]): Command {
         throw wrong("decide takes either a file (- for stdin) or --live");
       return { ...common, word, source: sourceOf(file), explain: values.explain === true };
     }
+    case "drill":
+      return { ...common, word, ...readDrill(rest, values) };
     default:
       throw wrong(word === "" ? "no word is given" : `unknown word ${word}`);
   }
@@ -106,6 +129,12 @@ function parsed(argv: readonly string[]) {
         snapshot: { type: "string" },
         live: { type: "boolean" },
         explain: { type: "boolean" },
+        in: { type: "string" },
+        follow: { type: "boolean" },
+        cancel: { type: "boolean" },
+        "dry-run": { type: "boolean" },
+        replace: { type: "boolean" },
+        unmanaged: { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
     });
@@ -131,6 +160,31 @@ function readSubject(words: readonly string[]): {
 }
 
 const FORMS = { pod: "NAMESPACE/NAME", node: "a NAME", pool: "POLICY/POOL" } as const;
+
+const SHORTEST_LEAD_MS = 5_000;
+const LONGEST_LEAD_MS = 3_600_000;
+
+function readDrill(words: readonly string[], values: ReturnType<typeof parsed>["values"]) {
+  const [node = "", ...more] = words;
+  if (node === "") throw wrong("drill takes the name of a NODE, got nothing");
+  refuseMore("drill takes one node", more);
+  const ways = (["cancel", "dry-run", "follow"] as const).filter((way) => values[way] === true);
+  const [first, other] = ways;
+  const way: DrillWay = first ?? "start";
+  if (other !== undefined) throw wrong(`drill takes --${way} or --${other}, not both`);
+  const { in: lead, replace = false, unmanaged = false } = values;
+  if (way === "cancel" && (lead !== undefined || replace || unmanaged))
+    throw wrong("drill --cancel ends a drill as it is and takes no other option");
+  if (way === "dry-run" && replace) throw wrong("drill --dry-run buys nothing, so it takes no --replace");
+  return { node, way, leadMs: lead === undefined ? null : readLead(lead), replace, unmanaged };
+}
+
+function readLead(text: string): Millis {
+  const lead = parseDuration(text);
+  if (lead === null || lead < SHORTEST_LEAD_MS || lead > LONGEST_LEAD_MS)
+    throw wrong(`--in takes a duration from 5s to 1h such as 30s or 2m, got ${text}`);
+  return lead;
+}
 
 function sourceOf(file: string | undefined): Source {
   return file === undefined ? { kind: "live" } : { kind: "file", file };

@@ -6,9 +6,10 @@ import { epochMs } from "../../shared/model/units.ts";
 import type { WorkedDecision } from "./answer/explanation.ts";
 import { figuresOf } from "./answer/figures.ts";
 import { holdsOf, holdsOfUnreadable, holdsWithoutTime, unplacedOf } from "./answer/holds.ts";
-import { healthOf } from "./fleet/condemned.ts";
+import { condemnedOf, healthOf } from "./fleet/condemned.ts";
 import { assemble } from "./fleet/fleet.ts";
 import { lookAround, rememberAsked } from "./fleet/memory.ts";
+import { rebalanceOf } from "./fleet/rebalance.ts";
 import { sane } from "./fleet/sane.ts";
 import { holdFloors } from "./grow/floors.ts";
 import { growForPods, growMoves } from "./grow/grow.ts";
@@ -64,7 +65,9 @@ export function* decideInTurns(input: Snapshot): Generator<void, WorkedDecision>
 
   // 2. Which pods count, and the room that is there.
   const usdPerHourOf = priceLookup(snapshot.prices);
-  const health = healthOf(fleet, snapshot);
+  const rebalance = rebalanceOf(fleet, snapshot);
+  const ill = healthOf(fleet, snapshot);
+  const health = { ...ill, condemned: condemnedOf(ill, rebalance) };
   const packing = createPacking(fleet, snapshot.pods, {
     usdPerHourOf,
     before: snapshot.memory,
@@ -86,7 +89,10 @@ export function* decideInTurns(input: Snapshot): Generator<void, WorkedDecision>
 
   // 5. Every pool and every pod is answered.
   const moves = [...additions, ...releases, ...shrinking.moves];
-  const holds = [...holdsOf(packing, moves, shrinking.stays), ...holdsOfUnreadable(snapshot.policies)];
+  const holds = [
+    ...holdsOf(packing, moves, { stays: shrinking.stays, hints: rebalance.notes }),
+    ...holdsOfUnreadable(snapshot.policies),
+  ];
   yield;
   const unplaced = [...unplacedOf(packing), ...unreadable];
   const caps = capsOf(fleet, packing.ledger, additions);
@@ -103,13 +109,14 @@ export function* decideInTurns(input: Snapshot): Generator<void, WorkedDecision>
     },
     memory: {
       ...memory,
+      ...rebalance.memory,
       nodes: withMovable(memory.nodes, shrinking.movableSince),
       ...rememberBehavior(packing, moves, snapshot.memory),
       ...rememberLeftOut(packing),
       ...rememberPromises(packing),
       ...rememberAsked(memory, moves, snapshot.at),
     },
-    work: { snapshot, packing, steps },
+    work: { snapshot, packing, steps, condemned: health.condemned },
   };
 }
 

@@ -4,6 +4,7 @@
 import type { Disruption } from "../../shared/contract/policy/removal.ts";
 import type { PoolBackEnd, Reason } from "../../shared/model/reasons.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
+import type { MeasuredRate } from "./fleet/interruptions.ts";
 import type { FinishedStage, StageFigure } from "./fleet/ledger-stages.ts";
 import type { Memory, OfferingMemory } from "./snapshot-memory.ts";
 
@@ -132,6 +133,8 @@ export interface PolicyFigures {
       readonly source: string;
       readonly at: EpochMs | null;
     } | null;
+    /** Of its spot nodes, fading; absent: too little was seen, or it is no spot. */
+    readonly interruptions?: MeasuredRate;
   }[];
   /** What all nodes that are here cost an hour; null: a price is not known. */
   readonly usdPerHour?: number | null;

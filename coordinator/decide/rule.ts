@@ -16,6 +16,8 @@ import type { BudgetInput } from "./snapshot.ts";
 /** Why a node would go. A node may have several; each is tried on its own. */
 export type Cause =
   | { readonly kind: "unhealthy"; readonly because: Reason }
+  /** Its cloud may take it soon: its pods go to places that are ready for them. */
+  | { readonly kind: "rebalance"; readonly because: Reason }
   | { readonly kind: "expired"; readonly ageMs: Millis; readonly limitMs: Millis }
   | { readonly kind: "empty" }
   /** Empty, and paid on demand although spot could do its work again: it goes sooner. */
@@ -27,6 +29,7 @@ export type Cause =
 /** As budgets name it. Above a cap nodes with pods go as movable ones do. */
 export const DISRUPTION_OF = {
   unhealthy: "Unhealthy",
+  rebalance: "Rebalance",
   expired: "Expired",
   empty: "Empty",
   return: "Return",
@@ -34,6 +37,11 @@ export const DISRUPTION_OF = {
   "over-cap": "Movable",
   movable: "Movable",
 } as const satisfies Record<Cause["kind"], Disruption>;
+
+/** Another node comes first, bought for its pods, so that what a removal costs the rest is no question. */
+export function isReplaced({ kind }: Cause): boolean {
+  return kind === "unhealthy" || kind === "rebalance";
+}
 
 export interface Candidate {
   readonly pool: PoolState;

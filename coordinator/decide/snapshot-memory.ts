@@ -48,12 +48,21 @@ export interface Memory {
   readonly bootMs?: Readonly<Record<string, readonly number[]>>;
   /** `<policy>/<pool>` → its launches that are under way, and how long the stages of the last ones took. */
   readonly ledger?: Readonly<Record<string, LaunchLedger>>;
-  /** Offering → spot node time seen and interruptions in it, fading. */
+  /**
+   * Stock → spot node time seen and interruptions in it, fading. Stock is `<provider>/<region>/<type>|<zone>|<tier>` with
+   * `*` for what is not known, or `policy/<name>` for all of a policy's. Older versions wrote no provider and region.
+   */
   readonly risk?: Readonly<Record<string, RiskMemory>>;
   /** Notices that `risk` has counted, with their time; the last 24 h. */
   readonly countedNotices?: Readonly<Record<string, EpochMs>>;
   /** `<policy>` → until when its new capacity goes less to spot, because interruptions were too many. */
   readonly lessSpot?: Readonly<Record<string, EpochMs>>;
+  /** `<policy>/<pool>` → nodes whose replacement was begun because of a hint, with their time. Absent: none lately. */
+  readonly rebalanced?: Readonly<Record<string, Readonly<Record<string, EpochMs>>>>;
+  /** Hints that stand, or were counted in the last 24 h. Absent: none. */
+  readonly openHints?: Readonly<Record<string, OpenHint>>;
+  /** `<policy>/<pool>` → how often its hints came true, fading. Absent: nobody knows. */
+  readonly hintRecord?: Readonly<Record<string, HintRecord>>;
   /** `<policy>/<pool>/<instance>` → when a member of the group was first seen to have failed. Absent: none. */
   readonly failedSince?: Readonly<Record<string, EpochMs>>;
   /** `<policy>/<pool>` → what `behavior` looks back on. */
@@ -107,6 +116,25 @@ export interface LaunchedMachine {
 export interface RiskMemory {
   readonly nodeDays: number;
   readonly interruptions: number;
+  readonly at: EpochMs;
+  /** AWS: the zone's id, which means the same to every account. Absent: nobody has told it. */
+  readonly zoneId?: string;
+}
+
+export interface OpenHint {
+  readonly node: string;
+  /** `<policy>/<pool>` */
+  readonly pool: string;
+  readonly since: EpochMs;
+  /** True: it came true and was counted. */
+  readonly settled?: boolean;
+}
+
+export interface HintRecord {
+  /** Followed by a notice of the same node. */
+  readonly followed: number;
+  /** Ended with the node still at work. */
+  readonly spared: number;
   readonly at: EpochMs;
 }
 

@@ -2,10 +2,12 @@
 // said here (`unknown`, `missing`), never guessed. A bug report, a golden test and a replay step are the same
 // thing: one of these in a file.
 
+import type { Checkpoint } from "../../shared/contract/checkpoint.ts";
 import type { DrainRequest, DrainState, Mark } from "../../shared/contract/node-marks.ts";
+import type { Machine } from "../../shared/contract/notice.ts";
 import type { PolicySpec } from "../../shared/contract/policy.ts";
 import type { LaunchFailureKind } from "../../shared/contract/policy/status.ts";
-import type { NoticeSource } from "../../shared/model/interruption.ts";
+import type { NoticeKind, NoticeSource } from "../../shared/model/interruption.ts";
 import type { Taint } from "../../shared/model/kube.ts";
 import type { CapacityType } from "../../shared/model/node.ts";
 import type { Resources } from "../../shared/model/resources.ts";
@@ -208,6 +210,19 @@ export interface NoticeInput {
   readonly replace: boolean;
   /** True once the agent reports nothing evictable left, or the node is gone. */
   readonly drained: boolean;
-  /** Absent: the machine goes. `rebalance`: its cloud says that it may go soon, with no instant given. */
-  readonly kind?: "termination" | "rebalance";
+  /**
+   * Absent: the machine goes. `rebalance`: its cloud says that it may go soon, with no instant given. `maintenance`: its
+   * host is worked on. Of these two `deadline` is when it begins, or `seenAt` where nobody knows that.
+   */
+  readonly kind?: NoticeKind;
+  /** Of maintenance: the machine does not live through it. Absent: not known. */
+  readonly endsMachine?: boolean;
+  /** The cloud's own word for it. Absent: not told. */
+  readonly action?: string;
+  /** True: the machine still ran a minute after its deadline. Absent: not so, or not known. */
+  readonly survived?: boolean;
+  /** What the machine's own metadata says of it. Absent: not told. */
+  readonly machine?: Machine;
+  /** What pods of the node answered to the call to save their state. Absent: none has answered. */
+  readonly checkpoints?: readonly Checkpoint[];
 }

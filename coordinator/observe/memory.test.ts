@@ -39,7 +39,10 @@ const MEMORY: Memory = {
       stageMs: { accepted: [2], total: [90_000] },
     },
   },
-  risk: { "t|z|spot": { nodeDays: 1.5, interruptions: 1, at: epochMs(900) } },
+  risk: { "aws/r/t|z|spot": { nodeDays: 1.5, interruptions: 1, at: epochMs(900), zoneId: "az1" } },
+  rebalanced: { "p/a": { n: epochMs(700) } },
+  openHints: { h: { node: "n", pool: "p/a", since: epochMs(600), settled: true } },
+  hintRecord: { "p/a": { followed: 1.5, spared: 2, at: epochMs(900) } },
   countedNotices: { i1: epochMs(800) },
   lessSpot: { p: epochMs(5_000) },
   behavior: {

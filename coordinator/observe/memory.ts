@@ -18,11 +18,14 @@ import type { Bucket } from "../../shared/runtime/nats-kv.ts";
 import type {
   AskedGrowth,
   BehaviorMemory,
+  HintRecord,
   LaunchedMachine,
   LaunchLedger,
   Memory,
   NodeMemory,
   NodeShape,
+  OpenHint,
+  RiskMemory,
 } from "../decide/snapshot-memory.ts";
 
 const KEY = "decide";
@@ -214,6 +217,22 @@ const launchLedger = {
   stageMs: record(z.array(amount)),
 } satisfies Fields<LaunchLedger>;
 
+const riskMemory = {
+  nodeDays: amount,
+  interruptions: amount,
+  at: instant,
+  zoneId: z.string().optional(),
+} satisfies Fields<RiskMemory>;
+
+const openHint = {
+  node: z.string(),
+  pool: z.string(),
+  since: instant,
+  settled: z.boolean().optional(),
+} satisfies Fields<OpenHint>;
+
+const hintRecord = { followed: amount, spared: amount, at: instant } satisfies Fields<HintRecord>;
+
 /** Written by ourselves, and by other versions of ourselves: what does not fit is as good as lost. */
 const memorySchema = z.object({
   v: z.literal(1),
@@ -224,7 +243,10 @@ const memorySchema = z.object({
   launches: record(z.object({ missing: amount, since: instant, from: instant.optional() })).optional(),
   bootMs: record(z.array(amount)).optional(),
   ledger: record(z.object(launchLedger)).optional(),
-  risk: record(z.object({ nodeDays: amount, interruptions: amount, at: instant })).optional(),
+  risk: record(z.object(riskMemory)).optional(),
+  rebalanced: record(record(instant)).optional(),
+  openHints: record(z.object(openHint)).optional(),
+  hintRecord: record(z.object(hintRecord)).optional(),
   countedNotices: record(instant).optional(),
   lessSpot: record(instant).optional(),
   failedSince: record(instant).optional(),

@@ -1,7 +1,7 @@
 // A Node as a decision reads it, without what its agent reports. What cannot be read offers nothing or is left out,
 // and is never guessed.
 
-import { readDrainRequest, readDrainState } from "../../shared/contract/node-marks.ts";
+import { readDrainRequest, readDrainState, readInterruptionHint } from "../../shared/contract/node-marks.ts";
 import { parseInstant } from "../../shared/model/instant.ts";
 import type { Node } from "../../shared/model/kube.ts";
 import { NODE_ANNOTATION, NODE_CONDITION } from "../../shared/model/names.ts";
@@ -21,6 +21,9 @@ export function nodeInput(node: Node, onProblem: OnProblem): BareNode {
   } catch (error) {
     onProblem({ kind: "node", name, detail: `status.allocatable: ${messageOf(error)}` });
   }
+  const hint = readInterruptionHint(annotations[NODE_ANNOTATION.interruptionHint]);
+  if (hint.kind === "malformed")
+    onProblem({ kind: "node", name, detail: `${NODE_ANNOTATION.interruptionHint}: ${hint.why}` });
   return {
     name,
     labels,

@@ -5,8 +5,9 @@ import type { DrainReport } from "../../shared/contract/drain-report.ts";
 import type { DrainState } from "../../shared/contract/node-marks.ts";
 import type { NoticeMessage } from "../../shared/contract/notice.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
-import { SUBJECT_ROOT } from "../../shared/model/names.ts";
+import { NODE_ANNOTATION, SUBJECT_ROOT } from "../../shared/model/names.ts";
 import { epochMs } from "../../shared/model/units.ts";
+import { HINT_STANDS_MS } from "./hints.ts";
 import { AFTER_DEADLINE_MS, createNotices } from "./notices.ts";
 
 const START = Date.UTC(2026, 5, 1);
@@ -58,9 +59,10 @@ function aNode(
     readonly name?: string;
     readonly createdAt?: number;
     readonly drain?: Partial<DrainState>;
+    readonly annotations?: Readonly<Record<string, string>>;
   } = {},
 ) {
-  const { name = "n1", createdAt = START - 3_600_000, drain } = overrides;
+  const { name = "n1", createdAt = START - 3_600_000, drain, annotations = {} } = overrides;
   const value: DrainState = {
     v: 1,
     id: "i",
@@ -76,6 +78,7 @@ function aNode(
   return {
     name,
     createdAt: epochMs(createdAt),
+    annotations,
     drainState: drain === undefined ? ({ kind: "none" } as const) : ({ kind: "value", value } as const),
   };
 }
@@ -179,10 +182,139 @@ describe("createNotices()", () => {
     expect(current()).toEqual([]);
   });
 
+  test("says that a machine has survived, by either channel", () => {
+    const { notice, current } = aSetup();
+    notice({ phase: "survived" });
+    expect(current()).toMatchObject([{ id: "i", survived: true, drained: false }]);
+    expect(aSetup().current([aNode({ drain: { phase: "survived" } })])).toMatchObject([{ survived: true }]);
+  });
+
+  test("takes a drill that its agent refuses for none, and for one once it begins", () => {
+    const { notice, current } = aSetup();
+    notice({ source: "drill" });
+    expect(current([aNode({ drain: { source: "drill", phase: "refused" } })])).toEqual([]);
+    expect(current([aNode({ drain: { source: "drill", phase: "started" } })])).toHaveLength(1);
+  });
+
+  test("keeps what the machine says of itself, and what its pods saved", () => {
+    const { notice, drain, current, state } = aSetup();
+    const machine = { cloud: "aws", zoneId: "usw2-az1", lifecycle: "spot" } as const;
+    notice({ machine, action: "terminate" });
+    notice({ phase: "superseded", deadline: START + 60_000 });
+    const late = { pod: "ml/a", result: "late", tookMs: 9 } as const;
+    drain({ phase: "wave", checkpoints: [late] });
+    drain({
+      phase: "wave",
+      class: "high",
+      checkpoints: [{ ...late, result: "saved", step: 7, uri: "s3://b/7" }],
+    });
+    const woken = state.woken;
+    drain({ phase: "wave", class: "system" });
+    expect(state.woken).toBe(woken);
+    expect(current()).toMatchObject([
+      {
+        action: "terminate",
+        machine,
+        checkpoints: [{ pod: "ml/a", result: "saved", step: 7, uri: "s3://b/7" }],
+      },
+    ]);
+  });
+
   test("counts what it refuses", () => {
     const { notices, state } = aSetup();
     notices.accept(subjectFor("notice", "n1"), new Uint8Array([0]));
     notices.accept(subjectFor("drain", "n1"), new TextEncoder().encode('{"v":2}'));
     expect(state.refused).toEqual(["notice not-json", "drain unknown-version"]);
+  });
+});
+
+describe("hints", () => {
+  const hint = { id: "h", kind: "rebalance", deadline: START, replace: false } as const;
+  const mark = (overrides: object = {}) => ({
+    [NODE_ANNOTATION.interruptionHint]: JSON.stringify({
+      v: 1,
+      id: "h",
+      source: "aws",
+      kind: "rebalance",
+      action: "rebalance",
+      seenAt: START,
+      at: null,
+      ...overrides,
+    }),
+  });
+
+  test("come by message and by mark, and are one", () => {
+    const { notice, current, state } = aSetup();
+    notice(hint);
+    notice(hint);
+    expect(state.woken).toBe(1);
+    expect(current([aNode({ annotations: mark() })])).toMatchObject([
+      { id: "h", node: "n1", kind: "rebalance", replace: false, drained: false },
+    ]);
+    expect(aSetup().current([aNode({ annotations: mark() })])).toMatchObject([
+      { id: "h", kind: "rebalance" },
+    ]);
+  });
+
+  test("are over after half an hour, and wake nobody then", () => {
+    const { notice, current, state } = aSetup();
+    notice(hint);
+    state.now = START + HINT_STANDS_MS;
+    expect(current()).toHaveLength(1);
+    state.now += 1;
+    expect(current()).toEqual([]);
+    notice({ ...hint, id: "old" });
+    expect(state.woken).toBe(1);
+  });
+
+  test("with a time stand until it is past", () => {
+    const { current, state } = aSetup();
+    const annotations = mark({
+      kind: "maintenance",
+      action: "Reboot",
+      at: START + 3_600_000,
+      endsMachine: true,
+    });
+    state.now = START + 3_600_000 + 10 * 60_000;
+    const standing = {
+      kind: "maintenance",
+      deadline: START + 3_600_000,
+      endsMachine: true,
+      action: "Reboot",
+    };
+    expect(current([aNode({ annotations })])).toMatchObject([standing]);
+    state.now += 1;
+    expect(current([aNode({ annotations })])).toEqual([]);
+  });
+
+  test("end when they are cancelled, when their mark has gone, and with their node", () => {
+    const { notice, current } = aSetup();
+    notice(hint);
+    expect(current([aNode({ annotations: mark() })])).toHaveLength(1);
+    expect(current([aNode()])).toEqual([]);
+    notice({ ...hint, id: "other" });
+    notice({ ...hint, id: "other", phase: "cancelled" });
+    expect(current([aNode({ annotations: mark({ id: "other" }) })])).toEqual([]);
+    notice({ ...hint, id: "third", node: "gone" });
+    expect(current([aNode()])).toEqual([]);
+  });
+
+  test("do not stick to a newer machine of the same name", () => {
+    const { notice, current } = aSetup();
+    notice(hint);
+    expect(current([aNode({ createdAt: START + 1_000 })])).toEqual([]);
+  });
+
+  test("become the notice that has their id", () => {
+    const { notice, current } = aSetup();
+    notice({ ...hint, kind: "maintenance", deadline: START + 600_000 });
+    notice({ id: "h", deadline: START + 600_000 });
+    const standing = current();
+    expect(standing.map(({ id }) => id)).toEqual(["h"]);
+    expect(standing[0]?.kind).toBeUndefined();
+  });
+
+  test("that cannot be read on the node are none", () => {
+    expect(aSetup().current([aNode({ annotations: mark({ kind: "termination" }) })])).toEqual([]);
   });
 });

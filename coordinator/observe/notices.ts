@@ -1,29 +1,34 @@
 // Interruptions of nodes, from two channels that may each be late or silent: the event stream and the agent's
 // mark on its node. One id is one interruption whatever brought it; the deadline only moves closer. An entry
-// ends when it was cancelled, when its machine is long gone, or when the node's name belongs to a newer machine.
+// ends when it was cancelled, when its machine is long gone, or when the node's name belongs to a newer machine. Hints
+// that one may come are kept beside (hints.ts).
 
 import { decode } from "../../shared/contract/codec.ts";
 import type { DrainReport } from "../../shared/contract/drain-report.ts";
-import type { NoticeMessage } from "../../shared/contract/notice.ts";
+import type { Machine, NoticeMessage } from "../../shared/contract/notice.ts";
 import { parseSubject } from "../../shared/contract/subjects.ts";
 import type { NoticeSource } from "../../shared/model/interruption.ts";
 import { elapsed, epochMs } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { NodeInput, NoticeInput } from "../decide/snapshot.ts";
+import { createCheckpoints } from "./checkpoints.ts";
+import { createHints, isHint } from "./hints.ts";
 
-/** How long after its deadline an interruption still counts: machines outlive their deadline by minutes, not more. */
-export const AFTER_DEADLINE_MS = 10 * 60_000;
+/**
+ * How long after its deadline an interruption still counts, so that a place stays reserved for a pod whose successor is late.
+ * Machines outlive their deadline by minutes, not more.
+ */
+export const AFTER_DEADLINE_MS = 15 * 60_000;
 /** Entries kept in all; above it the one whose deadline is oldest goes. */
 const MAX_NOTICES = 5_000;
+
+type NoticedNode = Pick<NodeInput, "name" | "createdAt" | "drainState" | "annotations">;
 
 export interface Notices {
   /** Takes one message of the event stream as it came. */
   accept(subject: string, data: Uint8Array): void;
   /** Merges in what the nodes' own marks say and returns what counts now. */
-  current(
-    nodes: readonly Pick<NodeInput, "name" | "createdAt" | "drainState">[],
-    now: EpochMs,
-  ): readonly NoticeInput[];
+  current(nodes: readonly NoticedNode[], now: EpochMs): readonly NoticeInput[];
 }
 
 export interface NoticesOptions {
@@ -42,12 +47,17 @@ interface Entry {
   readonly replace: boolean;
   readonly drained: boolean;
   readonly cancelled: boolean;
+  readonly survived: boolean;
+  readonly action?: string;
+  readonly machine?: Machine;
 }
 
 export function createNotices({ now, subjectRoot, onRefused, onNotice }: NoticesOptions): Notices {
   const entries = new Map<string, Entry>();
   /** Phases that came before their notice, as after a restart in the middle of the stream. */
   const ahead = new Map<string, "drained" | "cancelled">();
+  const hints = createHints();
+  const checkpoints = createCheckpoints();
 
   function put(id: string, next: Entry): void {
     entries.set(id, next);
@@ -57,6 +67,10 @@ export function createNotices({ now, subjectRoot, onRefused, onNotice }: Notices
   }
 
   function acceptNotice(message: NoticeMessage): void {
+    if (isHint(message)) {
+      if (hints.accept(message, now())) onNotice();
+      return;
+    }
     const before = entries.get(message.id);
     const early = ahead.get(message.id);
     const seen = {
@@ -67,6 +81,8 @@ export function createNotices({ now, subjectRoot, onRefused, onNotice }: Notices
       replace: message.replace || before?.replace === true,
       drained: before?.drained === true || early === "drained",
       cancelled: before?.cancelled === true || message.phase === "cancelled" || early === "cancelled",
+      survived: before?.survived === true || message.phase === "survived",
+      ...toldOf(message, before),
     };
     ahead.delete(message.id);
     put(message.id, seen);
@@ -76,6 +92,7 @@ export function createNotices({ now, subjectRoot, onRefused, onNotice }: Notices
   }
 
   function acceptDrain(message: DrainReport): void {
+    if (checkpoints.accept(message)) onNotice();
     if (message.cause !== "notice" || (message.phase !== "drained" && message.phase !== "cancelled")) return;
     const before = entries.get(message.id);
     if (before === undefined) {
@@ -101,6 +118,11 @@ export function createNotices({ now, subjectRoot, onRefused, onNotice }: Notices
         const { id, cause, source, phase, seenAt, deadline, replace } = drainState.value;
         if (cause !== "notice" || source === "coordinator") continue;
         const before = entries.get(id);
+        // A drill that its agent does not begin is none, until it does.
+        if (phase === "refused") {
+          entries.delete(id);
+          continue;
+        }
         put(id, {
           node: name,
           source,
@@ -109,6 +131,8 @@ export function createNotices({ now, subjectRoot, onRefused, onNotice }: Notices
           replace: replace || before?.replace === true,
           drained: before?.drained === true || phase === "drained",
           cancelled: before?.cancelled === true || phase === "cancelled",
+          survived: before?.survived === true || phase === "survived",
+          ...toldOf({}, before),
         });
       }
       const counting: NoticeInput[] = [];
@@ -119,12 +143,31 @@ export function createNotices({ now, subjectRoot, onRefused, onNotice }: Notices
           if (elapsed(entry.deadline, at) > AFTER_DEADLINE_MS) entries.delete(id);
           continue;
         }
-        const { cancelled: _, ...input } = entry;
-        counting.push({ id, ...input, drained: entry.drained || node === undefined });
+        const { cancelled: _, survived, ...input } = entry;
+        const saved = checkpoints.of(id);
+        counting.push({
+          id,
+          ...input,
+          drained: entry.drained || node === undefined,
+          ...(survived ? { survived } : {}),
+          ...(saved.length === 0 ? {} : { checkpoints: saved }),
+        });
       }
       for (const id of ahead.keys()) if (entries.has(id)) ahead.delete(id);
-      return counting;
+      return [...counting, ...hints.current(nodes, at, new Set(counting.map(({ id }) => id)))];
     },
+  };
+}
+
+/** What came with one message stays although the next one does not say it again. */
+function toldOf(
+  { action, machine }: Pick<NoticeMessage, "action" | "machine">,
+  before: Pick<Entry, "action" | "machine"> | undefined,
+): Pick<Entry, "action" | "machine"> {
+  const [word, what] = [action ?? before?.action, machine ?? before?.machine];
+  return {
+    ...(word === undefined ? {} : { action: word }),
+    ...(what === undefined ? {} : { machine: what }),
   };
 }
 

@@ -12,6 +12,7 @@ import type {
   PoolVerdict,
 } from "../decide/answer/explanation.ts";
 import { sentence } from "./explain.ts";
+import { noticeLines, rateText } from "./interruption-text.ts";
 import { amount, count, duration, hourly, moment } from "./sentences/words.ts";
 
 const ANSWERS = {
@@ -76,6 +77,7 @@ export function nodeText(node: NodeExplanation): string {
     `  ${node.pool === null ? "no policy owns it" : `of pool ${node.pool}`}, ${node.standing}, ${count(node.pods, "pod")} on it`,
     ...node.moves.map((move) => `  ${moveLine(move)}`),
     ...(node.stays === null ? [] : [`  stays: ${reasonText(node.stays)}`]),
+    ...(node.notices ?? []).flatMap(noticeLines),
   ].join("\n");
 }
 
@@ -90,6 +92,7 @@ export function poolText(pool: PoolExplanation): string {
     `  size ${pool.size ?? "not known"}, ready ${pool.ready}, booting ${pool.booting}, from ${pool.minSize} to ${pool.maxSize}`,
     `  one node: ${offersText(pool.offers)}`,
     `  price: ${priceText(pool.price)}`,
+    ...(pool.interruptions === undefined ? [] : [`  interruptions: ${rateText(pool.interruptions)}`]),
     ...(pool.launches ?? []).map((launch) => `  ${launchLine(launch)}`),
     ...moves.map((move) => `  ${moveLine(move)}`),
     ...holds.map((reason) => `  holds: ${reasonText(reason)}`),

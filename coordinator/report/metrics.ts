@@ -2,12 +2,14 @@
 // cycle into values. A value that is not known has no sample. Names follow the guides that operators have
 // dashboards for; labels are added where the guides name none and a pool matters.
 
+import { takesNode } from "../../shared/model/interruption.ts";
 import type { CapacityType } from "../../shared/model/node.ts";
 import { CAPACITY_TYPES } from "../../shared/model/node.ts";
 import { defineMetrics } from "../../shared/runtime/metrics.ts";
 import type { Metrics } from "../../shared/runtime/metrics.ts";
 import type { Plan } from "../decide/plan.ts";
 import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
+import { recordInterruptions } from "./metrics-interruptions.ts";
 import { recordLaunches } from "./metrics-launches.ts";
 import { recordMarket } from "./metrics-market.ts";
 import type { MoveReport } from "./move-report.ts";
@@ -18,6 +20,13 @@ const BACK_END = { back_end: "what sizes the pool: aws, scale, simulated or none
 const ACCOUNT = {
   account: "back end with region or address of the account: aws us-west-2",
   back_end: "aws or simulated",
+};
+const STOCK = {
+  cloud: "provider of the policy: aws, gcp, azure or custom",
+  region: "empty where nobody knows it",
+  zone: "empty where nobody knows it",
+  zone_id: "AWS: the zone's id, else empty",
+  instance_type: "name of the type, or of several with +, or of the pool where it has none",
 };
 const ACTION = { action: "grow, shrink, replace or release" };
 
@@ -65,12 +74,39 @@ export const COORDINATOR_METRICS = defineMetrics({
   },
   gpu_autoscaler_spot_interruptions_total: {
     type: "counter",
-    help: "Interruption notices seen, drills left out.",
+    help: "Interruption notices seen, drills and mere hints left out.",
     labels: {},
   },
   gpu_autoscaler_spot_termination_warnings: {
     type: "gauge",
-    help: "Nodes under an interruption notice now, drills included.",
+    help: "Nodes under an interruption notice now, drills included and mere hints left out.",
+    labels: {},
+  },
+  gpu_autoscaler_interruption_hints: {
+    type: "gauge",
+    help: "Nodes of which their cloud says now that they may go soon, or that their host is worked on.",
+    labels: { kind: "rebalance or maintenance" },
+  },
+  gpu_autoscaler_spot_interruptions_per_node_day: {
+    type: "gauge",
+    help: "Interruptions of one spot node in a day, as measured over the last weeks, fading; drills and hints left out. Absent below half a day of nodes seen.",
+    labels: {
+      ...STOCK,
+    },
+  },
+  gpu_autoscaler_spot_node_days_seen: {
+    type: "gauge",
+    help: "Days of spot nodes on which that rate rests, fading by half in a week.",
+    labels: { ...STOCK },
+  },
+  gpu_autoscaler_drills_refused: {
+    type: "gauge",
+    help: "Nodes whose drill its agent refuses now: another one runs, it would be over a tenth of the pool, or the policy has drills: Disabled.",
+    labels: {},
+  },
+  gpu_autoscaler_peers_told_total: {
+    type: "counter",
+    help: "Agents that were told that a pod of a gang of theirs loses its node somewhere else.",
     labels: {},
   },
   gpu_autoscaler_scale_up_cooldown_remaining_seconds: {
@@ -230,8 +266,9 @@ export function recordCycle(metrics: CoordinatorMetrics, snapshot: Snapshot, pla
   metrics.set(
     "gpu_autoscaler_spot_termination_warnings",
     {},
-    new Set(snapshot.notices.map(({ node }) => node)).size,
+    new Set(snapshot.notices.filter(takesNode).map(({ node }) => node)).size,
   );
+  recordInterruptions(metrics, snapshot);
 
   const sizes = figures.flatMap(({ pools }) => pools.flatMap(({ size }) => (size === null ? [] : [size])));
   metrics.setAll(

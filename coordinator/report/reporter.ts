@@ -2,9 +2,10 @@
 // new, events for moves. Nothing here can change what was decided; what cannot be told is told by the next cycle.
 
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
+import { takesNode } from "../../shared/model/interruption.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { kindOf } from "../../shared/runtime/errors.ts";
-import type { EventRecorder } from "../../shared/runtime/kube/events.ts";
+import type { EventRecord, EventRecorder } from "../../shared/runtime/kube/events.ts";
 import type { Log } from "../../shared/runtime/log.ts";
 import type { Plan } from "../decide/plan.ts";
 import type { Snapshot } from "../decide/snapshot.ts";
@@ -13,6 +14,7 @@ import type { ReportCall } from "./events.ts";
 import { recordCycle, recordMove } from "./metrics.ts";
 import type { CoordinatorMetrics } from "./metrics.ts";
 import type { MoveReport } from "./move-report.ts";
+import { savedEvents } from "./saved.ts";
 import { nextStatus } from "./status.ts";
 
 /** One cycle, after its acts. */
@@ -54,6 +56,8 @@ export function createReporter({
 }: ReporterOptions): Reporter {
   const writtenAt = new Map<string, EpochMs>();
   const counted = new Set<string>();
+  /** Interruption → pods of which it has been told that they saved. */
+  const saved = new Map<string, number>();
 
   return {
     report: async ({ snapshot, plan, done }, call) => {
@@ -68,7 +72,9 @@ export function createReporter({
       );
 
       // 3. Events.
-      await reportMoves(done, plan, (policy) => identityOf(policy).uid, call(), { record, log });
+      const uidOf = (policy: string): string | undefined => identityOf(policy).uid;
+      await reportMoves(done, plan, uidOf, call(), { record, log });
+      await reportSaved(savedEvents(snapshot, uidOf, saved), call());
     },
   };
 
@@ -99,9 +105,23 @@ export function createReporter({
     }
   }
 
+  async function reportSaved(events: readonly EventRecord[], call: ReportCall): Promise<void> {
+    for (const oldest of [...saved.keys()].slice(0, Math.max(0, saved.size - MAX_COUNTED)))
+      saved.delete(oldest);
+    for (const event of events) {
+      try {
+        await record(event, call);
+      } catch (error) {
+        call.signal.throwIfAborted();
+        log.warn({ policy: event.subject.name, error }, "cannot write an event");
+      }
+    }
+  }
+
   function countInterruptions(snapshot: Snapshot): void {
-    for (const { id, source } of snapshot.notices) {
-      if (source === "drill" || counted.has(id)) continue;
+    for (const notice of snapshot.notices) {
+      const { id, source } = notice;
+      if (source === "drill" || !takesNode(notice) || counted.has(id)) continue;
       counted.add(id);
       if (counted.size > MAX_COUNTED) counted.delete(counted.values().next().value ?? id);
       metrics.inc("gpu_autoscaler_spot_interruptions_total", {});

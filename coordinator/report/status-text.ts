@@ -5,10 +5,12 @@ import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { CONDITION } from "../../shared/model/names.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { table } from "../../shared/runtime/table.ts";
+import { savedText } from "./saved.ts";
 import { count, offering } from "./sentences/words.ts";
 
 /** The next windows of schedules; all of them stand in the status itself. */
 const SHOWN_WINDOWS = 3;
+const SHOWN_SAVED = 10;
 
 export interface PolicyLines {
   readonly name: string;
@@ -59,7 +61,20 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
     `Policy ${name}  ${conditionsText(status)}${lag ? "  (a newer spec has not been looked at yet)" : ""}`,
     `  GPU pods that wait ${status.pendingPods}, utilisation ${percent(status.averageGPUUtilization)}, nodes ${status.currentNodes} of ${status.desiredNodes}`,
     table([
-      ["pool", "back end", "size", "ready", "booting", "min", "max", "$/h", "up in", "down in", "decision"],
+      [
+        "pool",
+        "back end",
+        "size",
+        "ready",
+        "booting",
+        "min",
+        "max",
+        "$/h",
+        "taken/day",
+        "up in",
+        "down in",
+        "decision",
+      ],
       ...status.pools.map((pool) => {
         const limits = pools.find((candidate) => candidate.name === pool.name);
         return [
@@ -71,6 +86,7 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
           number(limits?.minSize),
           number(limits?.maxSize),
           number(pool.usdPerHour),
+          number(pool.interruptionsPerNodeDay),
           leftText(pool.upCooldownEndsAt, now),
           leftText(pool.downCooldownEndsAt, now),
           pool.decision ?? "-",
@@ -90,6 +106,7 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
     ...(status.schedules ?? [])
       .slice(0, SHOWN_WINDOWS)
       .map(({ name, opens, closes }) => `  window: ${name} from ${opens} to ${closes}`),
+    ...savedLines(status),
     ...status.conditions
       .filter(isTrouble)
       .map(({ type, reason, message }) => `  ! ${type} ${reason}: ${message}`),
@@ -101,6 +118,14 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
       ),
   ];
   return parts.join("\n");
+}
+
+/** Where pods stood when they lost their node, the latest last. */
+function savedLines({ interruptions }: PolicyStatus): readonly string[] {
+  return interruptions
+    .flatMap(({ at, node, saved = [] }) => saved.map((one) => ({ at, node: node ?? "unknown", one })))
+    .slice(-SHOWN_SAVED)
+    .map(({ at, node, one }) => `  saved: ${savedText(one)}, when node ${node} was taken at ${at}`);
 }
 
 function conditionsText(status: PolicyStatus): string {

@@ -3,13 +3,15 @@
 // journal keeps in the same object (moves, additions, last times) passes through untouched.
 
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
+import { takesNode } from "../../shared/model/interruption.ts";
 import type { Reason } from "../../shared/model/reasons.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Hold, Move, Plan, PolicyFigures } from "../decide/plan.ts";
-import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
+import type { NoticeInput, PolicyInput, Snapshot } from "../decide/snapshot.ts";
 import { verdictsOf, withVerdicts } from "./conditions.ts";
 import { sentence } from "./explain.ts";
 import type { MoveReport } from "./move-report.ts";
+import { nodesOfPolicy, savedOf } from "./saved.ts";
 import { shortened } from "./sentences/words.ts";
 import { marketOf, priceOf } from "./status-market.ts";
 
@@ -24,6 +26,8 @@ const LONGEST_SENTENCE = 1_000;
 /** Ages, shares, counts and whose turn it is to be busy change in each cycle; so old they may get on paper. */
 const DRIFT_MS = 30_000;
 const DAY_MS = 24 * 3600_000;
+/** Interruptions that keep what their pods saved. */
+const MAX_WITH_SAVED = 20;
 
 export interface StatusInput {
   readonly policy: PolicyInput;
@@ -162,9 +166,16 @@ function poolStatus(
     ...(up === null ? {} : { upCooldownEndsAt: up }),
     ...(down === null ? {} : { downCooldownEndsAt: down }),
     ...priceOf(figure),
+    ...(figure?.interruptions === undefined
+      ? {}
+      : { interruptionsPerNodeDay: perNodeDay(figure.interruptions) }),
     ...launchesOf(figure),
     ...decisionOf(answer, figures?.pools.length ?? status.pools.length),
   };
+}
+
+function perNodeDay({ interruptions, nodeDays }: { interruptions: number; nodeDays: number }): number {
+  return Math.round((interruptions / nodeDays) * 100) / 100;
 }
 
 /** What was measured stays as it was while there is nothing new; seconds are as exact as anybody reads. */
@@ -238,16 +249,33 @@ function interruptionsOf(
   snapshot: Snapshot,
 ): PolicyStatus["interruptions"] {
   const recent = status.interruptions.filter(({ at }) => Date.parse(at) > snapshot.at - DAY_MS);
-  const nodes = new Set(
-    policy.pools.flatMap(({ instances }) => instances.flatMap(({ node }) => (node === null ? [] : [node]))),
+  const nodes = nodesOfPolicy(policy);
+  const notices = new Map(
+    snapshot.notices
+      .filter((notice) => notice.source !== "drill" && takesNode(notice))
+      .map((notice) => [notice.id, notice]),
   );
-  const fresh = snapshot.notices.filter(
-    ({ id, node, source }) =>
-      source !== "drill" && nodes.has(node) && !recent.some((known) => known.id === id),
+  const fresh = [...notices.values()].filter(
+    ({ id, node }) => nodes.has(node) && !recent.some((known) => known.id === id),
   );
-  return [...recent, ...fresh.map(({ id, seenAt }) => ({ id, at: new Date(seenAt).toISOString() }))].slice(
-    -200,
+  const all = [
+    ...recent,
+    ...fresh.map(({ id, node, seenAt }) => ({ id, at: new Date(seenAt).toISOString(), node })),
+  ].slice(-200);
+  return all.map((entry, index) =>
+    withSaved(entry, notices.get(entry.id), all.length - index <= MAX_WITH_SAVED),
   );
+}
+
+/** What was said to be saved stays when its notice is over; of old interruptions nobody asks for it. */
+function withSaved(
+  { saved, ...entry }: PolicyStatus["interruptions"][number],
+  notice: NoticeInput | undefined,
+  isRecent: boolean,
+): PolicyStatus["interruptions"][number] {
+  const said = savedOf(notice?.checkpoints);
+  const now = said.length > 0 ? [...said] : saved;
+  return isRecent && now !== undefined ? { ...entry, saved: now } : entry;
 }
 
 /** The status less what moves in each cycle of a busy cluster: each write is a revision in etcd. */
@@ -257,7 +285,11 @@ function withoutDrift(status: PolicyStatus): unknown {
     ...rest,
     utilizationKnown: averageGPUUtilization !== undefined,
     podsWait: pendingPods > 0,
-    pools: status.pools.map((pool) => ({ ...pool, because: codesOf(pool) })),
+    pools: status.pools.map(({ interruptionsPerNodeDay, ...pool }) => ({
+      ...pool,
+      because: codesOf(pool),
+      isMeasured: interruptionsPerNodeDay !== undefined,
+    })),
   };
 }
 

@@ -49,6 +49,8 @@ export const interruptionHintSchema = z.object({
   source: z.enum(CLOUD_SOURCES),
   kind: z.enum(["rebalance", "maintenance"]),
   action: z.string(),
+  /** The machine does not live through it. Absent: not known. */
+  endsMachine: z.boolean().optional(),
   seenAt: instantMs,
   /** When it begins, where the cloud says so. */
   at: instantMs.nullable(),

@@ -30,6 +30,8 @@ export const noticeSchema = z.object({
   kind: z.enum(NOTICE_KINDS).optional(),
   /** The cloud's own word for it. */
   action: z.string().max(128).optional(),
+  /** Of maintenance: the machine does not live through it. Absent: not known. */
+  endsMachine: z.boolean().optional(),
   /** Epoch ms. */
   seenAt: instantMs,
   /** Epoch ms at which the machine goes. Of a hint, when it begins, or when it was seen where nobody knows that. */

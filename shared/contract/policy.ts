@@ -58,9 +58,17 @@ const specShape = z.object({
   enableMultiTierScaling: flag(true, "false: only the tier of the preferred pool grows"),
   enablePredictiveScaling: flag(false, "true: a forecast that has earned it may raise the number of nodes"),
   spot,
-  headroom: z.array(headroom).default([]),
+  drills: z.enum(["Enabled", "Disabled"]).default("Enabled").meta({
+    description: "whether the drill annotation acts on nodes of the policy; Disabled: their agents refuse it",
+  }),
+  headroom: z
+    .array(headroom)
+    .max(100)
+    .default([])
+    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
   schedules: z
     .array(schedule)
+    .max(50)
     .default([])
     .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
   provisioning,
@@ -78,6 +86,7 @@ const specShape = z.object({
     .meta({ description: "a node older than that goes, as its pods and budgets allow" }),
   nodePools: z
     .array(nodePool)
+    .max(200)
     .default([])
     .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
   nodeSelector: labels
@@ -86,8 +95,8 @@ const specShape = z.object({
 });
 
 export const policySpecSchema = specShape.superRefine((spec, context) => {
-  for (const { path, message } of problemsOf(spec))
-    context.addIssue({ code: "custom", path: [...path], message });
+  for (const { rule, path, message } of problemsOf(spec))
+    context.addIssue({ code: "custom", path: [...path], message, params: { rule } });
 });
 
 export type PolicySpec = z.infer<typeof policySpecSchema>;
@@ -113,9 +122,9 @@ function describeIssue(spec: unknown, issue: z.core.$ZodIssue): string {
     (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
     spec,
   );
-  return value === undefined
-    ? `${path}: is required (${issue.message})`
-    : `${path}: ${JSON.stringify(value)} is not valid (${issue.message})`;
+  if (value === undefined) return `${path}: is required (${issue.message})`;
+  const written = Array.isArray(value) ? `a list of ${value.length}` : JSON.stringify(value);
+  return `${path}: ${written} is not valid (${issue.message})`;
 }
 
 /** Fields of the value that the schema does not have, as problems. Records accept any key. */

@@ -1,13 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { drainWindow, graceAt, isCovered, planDrain, startOf, startsOf } from "./drain-plan.ts";
-import type { ClassesGone, DrainPlan } from "./drain-plan.ts";
+import { graceAt, isCovered, planDrain, startOf, startsOf } from "./drain-plan.ts";
+import type { ClassesGone, DrainInput, DrainKind, DrainPlan } from "./drain-plan.ts";
+import { drainWindow, isHasty } from "./drain-window.ts";
 import type { Pod } from "./kube.ts";
 import { POD_ANNOTATION } from "./names.ts";
 import { EVICTION_CLASSES } from "./pod.ts";
 import type { EvictionClass } from "./pod.ts";
-import { epochMs } from "./units.ts";
+import { epochMs, millis } from "./units.ts";
 
 const SEEN = epochMs(1_800_000_000_000);
 const NOBODY_GONE: ClassesGone = { low: false, medium: false, high: false, system: false };
@@ -60,8 +61,14 @@ function pod(name: string, options: PodOptions = {}): Pod {
   };
 }
 
-function plan(pods: readonly Pod[], noticeS: number, voluntary = false): DrainPlan {
-  return planDrain({ pods, seenAt: SEEN, deadline: epochMs(SEEN + noticeS * 1000), voluntary, self: null });
+function plan(
+  pods: readonly Pod[],
+  noticeS: number,
+  kind: DrainKind = "real",
+  more: Partial<DrainInput> = {},
+): DrainPlan {
+  const deadline = epochMs(SEEN + noticeS * 1000);
+  return planDrain({ pods, seenAt: SEEN, deadline, kind, now: SEEN, self: null, ...more });
 }
 
 /** Seconds after the notice was seen. */
@@ -86,19 +93,28 @@ describe("drainWindow()", () => {
     ["60 s", 59, 2.95, 56.05, "staggered"],
     ["49 s", 47, 2.35, 44.65, "parallel"],
   ])("a notice of %s leaves margin and usable time", (_, leftS, marginS, usableS, mode) => {
-    const window = drainWindow(SEEN, epochMs(SEEN + leftS * 1000), false);
+    const window = drainWindow(SEEN, epochMs(SEEN + leftS * 1000), "real");
     expect((window.deadline - window.end) / 1000).toBeCloseTo(marginS);
     expect(window.usableMs / 1000).toBeCloseTo(usableS);
     expect(window.mode).toBe(mode);
   });
 
   test("a deadline in the past leaves no time and no negative numbers", () => {
-    expect(drainWindow(SEEN, epochMs(SEEN - 5000), false)).toMatchObject({
+    expect(drainWindow(SEEN, epochMs(SEEN - 5000), "real")).toMatchObject({
       end: SEEN,
       usableMs: 0,
       mode: "parallel",
     });
   });
+});
+
+test.each([
+  [6, false],
+  [5.9, true],
+  [0, true],
+  [-20, true],
+])("with %d s left there is no time to ask twice: %s", (leftS, hasty) => {
+  expect(isHasty(drainWindow(SEEN, epochMs(SEEN + leftS * 1000), "real"))).toBe(hasty);
 });
 
 describe("startOf()", () => {
@@ -148,7 +164,43 @@ describe("startOf()", () => {
     const long = plan([pod("db", { volume: true, graceS: 100 })], 119);
     expect(startS(long, "db")).toBe(4);
     expect(graceS(long, "db", 0)).toBe(Math.floor(0.7 * 114));
-    expect(graceS(plan([pod("db", { volume: true, graceS: 100 })], 29), "db", 0)).toBe(Math.floor(0.7 * 27));
+    expect(graceS(plan([pod("db", { volume: true, graceS: 100 })], 29), "db", 0)).toBe(27);
+  });
+});
+
+describe("a pod with a hook", () => {
+  const hookOf = () => ({
+    kind: "http" as const,
+    address: "10.0.0.1",
+    port: 80,
+    path: "/",
+    timeoutMs: millis(60_000),
+  });
+  const startOfHook = (noticeS: number, graceS: number, saving: boolean, priority = "high"): number => {
+    const of = plan([pod("train", { priority, graceS })], noticeS, "real", { hookOf });
+    return ((startsOf(of, NOBODY_GONE, () => saving)[0]?.at ?? 0) - SEEN) / 1000;
+  };
+
+  test("is waited for while it saves, until half the time is left or its own grace if that is less", () => {
+    // 115 s are usable at 120 s, 28 s at 30 s.
+    expect(startOfHook(120, 300, true)).toBe(57.5);
+    expect(startOfHook(120, 30, true)).toBe(85);
+    expect(startOfHook(30, 300, true)).toBe(14);
+    expect(startOfHook(30, 5, true)).toBe(23);
+    expect(startOfHook(120, 30, true, "low")).toBe(85);
+  });
+
+  test("starts when it would without one as soon as it has saved", () => {
+    expect(startOfHook(120, 30, false)).toBe(8);
+    expect(startOfHook(120, 300, false)).toBe(0);
+    expect(startOfHook(120, 30, false, "low")).toBe(0);
+  });
+
+  test("is waited for until its force time when that is when it starts anyway", () => {
+    const annotations = { [POD_ANNOTATION.evictionMode]: "keep" };
+    const of = plan([pod("ci", { annotations })], 120, "real", { hookOf });
+    expect(of.pods[0]?.hookBy).toBe(of.pods[0]?.forceAt);
+    expect(startsOf(of, NOBODY_GONE, () => true)[0]?.at).toBe(of.pods[0]?.forceAt);
   });
 });
 
@@ -157,6 +209,12 @@ describe("graceAt()", () => {
     const of = plan([pod("low", { priority: "low", graceS: 90 }), pod("medium", { graceS: 200 })], 119);
     expect(graceS(of, "low", 0)).toBe(34);
     expect(graceS(of, "medium", 5)).toBe(79);
+  });
+
+  test("where all start at once nobody is cut but by the time that is left", () => {
+    const of = plan([pod("low", { priority: "low", graceS: 60 }), pod("medium", { graceS: 25 })], 29);
+    expect(graceS(of, "low", 0)).toBe(27);
+    expect(graceS(of, "medium", 0)).toBe(25);
   });
 
   test("high gets all that is left on a real notice, unless the pod declines", () => {
@@ -176,7 +234,7 @@ describe("graceAt()", () => {
   });
 
   test("nobody gets more than its own grace when the drain is voluntary", () => {
-    const of = plan([pod("train", { priority: "high", graceS: 30 })], 119, true);
+    const of = plan([pod("train", { priority: "high", graceS: 30 })], 119, "request");
     expect(graceS(of, "train", 8)).toBe(30);
   });
 
@@ -223,7 +281,36 @@ describe("planDrain()", () => {
   test("a pod that is leaving in time is not asked again; on a real notice one that leaves too late is", () => {
     const pods = [pod("soon", { deletedInS: 20 }), pod("late", { deletedInS: 600 })];
     expect(startsOf(plan(pods, 119), NOBODY_GONE).map(({ pod: one }) => one.name)).toEqual(["late"]);
-    expect(startsOf(plan(pods, 119, true), NOBODY_GONE)).toEqual([]);
+    expect(startsOf(plan(pods, 119, "drill"), NOBODY_GONE)).toEqual([]);
+  });
+
+  test("a pod that is not to be moved is kept with its reason, unless its machine really goes", () => {
+    const pinned = pod("pinned", { annotations: { [POD_ANNOTATION.safeToEvict]: "false" } });
+    for (const kind of ["drill", "request"] as const) {
+      const of = plan([pinned, pod("web")], 119, kind);
+      expect(of.pods.map(({ name, state }) => [name, state])).toEqual([
+        ["pinned", "kept"],
+        ["web", "stays"],
+      ]);
+      expect(of.pods[0]?.kept).toEqual({ reason: "refuses", annotation: POD_ANNOTATION.safeToEvict });
+      expect(startsOf(of, NOBODY_GONE).map(({ pod: one }) => one.name)).toEqual(["web"]);
+    }
+    expect(plan([pinned], 119).pods[0]).toMatchObject({ state: "stays", kept: null });
+  });
+
+  test("a pod that is leaving already is not called kept", () => {
+    const pinned = pod("pinned", {
+      annotations: { [POD_ANNOTATION.doNotDisrupt]: "true" },
+      deletedInS: 20,
+    });
+    expect(plan([pinned], 119, "request").pods[0]).toMatchObject({ state: "leaving", kept: null });
+  });
+
+  test("a pod in keep mode is asked at its force time and not before", () => {
+    const annotations = { [POD_ANNOTATION.evictionMode]: "keep" };
+    const of = plan([pod("ci", { annotations, graceS: 20 })], 119);
+    expect(startS(of, "ci")).toBe(114 - 20);
+    expect(startS(of, "ci", { ...NOBODY_GONE, low: true })).toBe(114 - 20);
   });
 
   const anyPod = fc.record({
@@ -242,12 +329,13 @@ describe("planDrain()", () => {
       }),
     ),
   );
+  const anyKind = fc.constantFrom<DrainKind>("real", "drill", "request");
   const anyNotice = fc.integer({ min: 0, max: 600 });
 
   test("for any pods: every start lies between the notice and the end, and order costs no pod its grace", () => {
     fc.assert(
-      fc.property(anyPods, anyNotice, fc.boolean(), (pods, noticeS, voluntary) => {
-        const of = plan(pods, noticeS, voluntary);
+      fc.property(anyPods, anyNotice, anyKind, (pods, noticeS, kind) => {
+        const of = plan(pods, noticeS, kind);
         for (const { pod: planned, at } of startsOf(of, NOBODY_GONE)) {
           expect(at).toBeGreaterThanOrEqual(SEEN);
           expect(at).toBeLessThanOrEqual(of.window.end);
@@ -265,20 +353,77 @@ describe("planDrain()", () => {
         anyPods,
         anyNotice,
         fc.integer({ min: 0, max: 700 }),
-        fc.boolean(),
-        (pods, noticeS, atS, voluntary) => {
-          const of = plan(pods, noticeS, voluntary);
+        anyKind,
+        (pods, noticeS, atS, kind) => {
+          const of = plan(pods, noticeS, kind);
           const at = epochMs(SEEN + atS * 1000);
           for (const planned of of.pods) {
             const grace = graceAt(of.window, planned, at);
             expect(Number.isInteger(grace)).toBe(true);
             expect(grace).toBeGreaterThanOrEqual(2);
             expect(grace).toBeLessThanOrEqual(Math.max(2, (planned.end - at) / 1000));
-            if (voluntary) expect(grace).toBeLessThanOrEqual(Math.max(2, planned.ownGraceMs / 1000));
+            if (kind !== "real") expect(grace).toBeLessThanOrEqual(Math.max(2, planned.ownGraceMs / 1000));
           }
         },
       ),
     );
+  });
+
+  test("for any pods: force comes between the notice and the end, and only on a machine that goes", () => {
+    fc.assert(
+      fc.property(anyPods, anyNotice, anyKind, (pods, noticeS, kind) => {
+        const of = plan(pods, noticeS, kind);
+        for (const planned of of.pods) {
+          const { forceAt, end, hookBy } = planned;
+          expect(hookBy).toBeGreaterThanOrEqual(SEEN);
+          expect(hookBy).toBeLessThanOrEqual(end);
+          expect(forceAt === null).toBe(kind !== "real");
+          if (forceAt === null) continue;
+          expect(forceAt).toBeGreaterThanOrEqual(SEEN);
+          expect(forceAt).toBeLessThanOrEqual(end);
+          // Who is forced has a part of the time left that is worth a SIGTERM, volumes and all.
+          if (end > SEEN)
+            expect(end - forceAt).toBeGreaterThanOrEqual(Math.min(5_000, of.window.usableMs / 4) - 1);
+        }
+      }),
+    );
+  });
+
+  test("for any pods: the order is total, whatever order they come in", () => {
+    fc.assert(
+      fc.property(
+        anyPods,
+        anyNotice,
+        fc.array(fc.nat(), { minLength: 40, maxLength: 40 }),
+        (pods, noticeS, keys) => {
+          const shuffled = pods
+            .map((one, i) => ({ one, key: keys[i] ?? 0 }))
+            .toSorted((a, b) => a.key - b.key)
+            .map(({ one }) => one);
+          const names = (of: DrainPlan): readonly string[] => of.pods.map(({ name }) => name);
+          expect(names(plan(shuffled, noticeS))).toEqual(names(plan(pods, noticeS)));
+        },
+      ),
+    );
+  });
+
+  test.each([
+    ["a deadline in the past", { graceS: 30 }, -3_600],
+    ["no grace", { graceS: 0 }, 30],
+    ["a grace that no clock reaches", { graceS: 2 ** 53 }, 120],
+    ["a notice of years", { graceS: 30 }, 2 ** 40],
+  ])("is total: %s", (_, options, noticeS) => {
+    for (const kind of ["real", "drill", "request"] as const) {
+      const pods = Array.from({ length: 200 }, (__, i) => pod(`p-${i}`, { ...options, volume: i % 2 === 0 }));
+      const of = plan(pods, noticeS, kind);
+      const starts = startsOf(of, NOBODY_GONE);
+      expect(starts).toHaveLength(200);
+      for (const { pod: planned, at } of starts) {
+        expect(at).toBeGreaterThanOrEqual(SEEN);
+        expect(at).toBeLessThanOrEqual(of.window.end);
+        expect(graceAt(of.window, planned, at)).toBeGreaterThanOrEqual(2);
+      }
+    }
   });
 
   test("for any pods with the same grace: a class never starts before the one before it", () => {

@@ -3,6 +3,12 @@
 // never costs a pod grace that it would have had in a plain drain of everything at once: a pod that needs more
 // than is left starts at once, whatever its class.
 
+import type { CheckpointHook, CheckpointHookOf } from "./checkpoint-hook.ts";
+import { isKeepMode, keptReason } from "./drain-kept.ts";
+import type { Kept } from "./drain-kept.ts";
+import { forceAt, hookLimit, podEnd } from "./drain-limits.ts";
+import { drainWindow } from "./drain-window.ts";
+import type { DrainKind, DrainWindow } from "./drain-window.ts";
 import { parseInstant } from "./instant.ts";
 import type { Pod } from "./kube.ts";
 import {
@@ -16,35 +22,16 @@ import {
   podKey,
 } from "./pod.ts";
 import type { EvictionClass } from "./pod.ts";
-import { epochMs, millis, seconds, secondsToMillis } from "./units.ts";
+import { epochMs, seconds, secondsToMillis } from "./units.ts";
 import type { EpochMs, Millis, Seconds } from "./units.ts";
 
-/**
- * `real`: the machine goes, so pods may be forced out and high ones get all the time that is left. `drill`: as if it went,
- * with budgets that hold and pods that stay where they must not be moved. `request`: likewise, and a pod that stays keeps
- * the node from being empty.
- */
-export type DrainKind = "real" | "drill" | "request";
+export type { DrainKind, DrainWindow } from "./drain-window.ts";
 
 /** The pods of a drain and the frame of time that holds for all of them. */
 export interface DrainPlan {
   readonly window: DrainWindow;
   /** In the order in which they leave when nothing else decides: by class, then by the latest start that fits. */
   readonly pods: readonly PlannedPod[];
-}
-
-export interface DrainWindow {
-  /** When the end of the node was known: t0. */
-  readonly seenAt: EpochMs;
-  readonly deadline: EpochMs;
-  /** Containers have stopped and volumes are unmounted by then: E, the deadline less a margin. */
-  readonly end: EpochMs;
-  /** R: from `seenAt` to `end`. */
-  readonly usableMs: Millis;
-  /** `parallel`: too little time to stagger, all classes start at once and only the order of the calls is kept. */
-  readonly mode: "parallel" | "staggered";
-  /** Nobody is forced: budgets hold and no pod gets more than its own grace. */
-  readonly voluntary: boolean;
 }
 
 export interface PlannedPod {
@@ -61,27 +48,41 @@ export interface PlannedPod {
   readonly end: EpochMs;
   /** Later than this its own grace does not fit any more: L. */
   readonly latestStart: EpochMs;
-  /** `leaving`: deleted already and gone in time, so it is watched and not asked. */
-  readonly state: "stays" | "leaving";
+  /** From then on it is deleted past its budgets: F. Null: never. */
+  readonly forceAt: EpochMs | null;
+  /** It is asked at `forceAt` and not before. */
+  readonly keepMode: boolean;
+  /** How it wants to be told to save its state; null: it does not. */
+  readonly hook: CheckpointHook | null;
+  /** Until then it is waited for when it saves its state. */
+  readonly hookBy: EpochMs;
+  /** `leaving`: deleted already and gone in time, so it is watched and not asked. `kept`: this drain does not move it. */
+  readonly state: "stays" | "leaving" | "kept";
+  /** Why it is kept; null when it is not. */
+  readonly kept: Kept | null;
 }
 
 export interface DrainInput {
   readonly pods: readonly Pod[];
   readonly seenAt: EpochMs;
   readonly deadline: EpochMs;
-  readonly voluntary: boolean;
+  readonly kind: DrainKind;
+  /** For what ends by itself, such as a pod's wish not to be moved for an hour. */
+  readonly now: EpochMs;
   /** namespace/name of the pod that runs this code, which is never evicted. */
   readonly self: string | null;
+  /** Left out: no pod is told to save its state. */
+  readonly hookOf?: CheckpointHookOf | undefined;
+  /** A drill moves pods without a controller too. Left out: it does not. */
+  readonly moveUnmanaged?: boolean | undefined;
 }
 
 /** Which classes have nobody left on the node. */
 export type ClassesGone = Readonly<Record<EvictionClass, boolean>>;
 
-const MARGIN = { share: 0.05, minMs: 2_000, maxMs: 5_000 } as const;
-/** Below this there is no time to stagger. */
-const PARALLEL_BELOW_MS = 45_000;
-/** An attached volume needs so long after the last container that used it. */
-const DETACH_MS = 10_000;
+/** Whether a pod, by its UID, is still saving its state. */
+export type IsSaving = (uid: string) => boolean;
+
 /** A class waits for those before it until this share of R has passed, and never longer than the limit. */
 const BARRIER: Readonly<Record<EvictionClass, { readonly share: number; readonly maxMs: number }>> = {
   low: { share: 0, maxMs: 0 },
@@ -89,46 +90,47 @@ const BARRIER: Readonly<Record<EvictionClass, { readonly share: number; readonly
   high: { share: 0.08, maxMs: 8_000 },
   system: { share: 0.15, maxMs: 15_000 },
 };
+/** Of R, what those who leave first may take where classes wait for one another. */
+const GRACE_SHARE = { low: 0.3, medium: 0.7 } as const;
 /** Grace of 0 removes the object while containers run, and the kubelet itself leaves 2 s. */
 const MIN_GRACE_S = 2;
+/** The API server counts a grace from when the call reaches it, so its end may lie a call's length after ours. */
+const CALL_MS = 2_000;
 
 export function planDrain(input: DrainInput): DrainPlan {
-  const window = drainWindow(input.seenAt, input.deadline, input.voluntary);
+  const window = drainWindow(input.seenAt, input.deadline, input.kind);
   const pods = input.pods
     .filter((pod) => isCovered(pod, input.self))
-    .map((pod) => planPod(pod, window))
+    .map((pod) => planPod(pod, window, input))
     .toSorted(byOrderOfLeaving);
   return { window, pods };
 }
 
-export function drainWindow(seenAt: EpochMs, deadline: EpochMs, voluntary: boolean): DrainWindow {
-  const noticeMs = Math.max(0, deadline - seenAt);
-  const marginMs = Math.min(MARGIN.maxMs, Math.max(MARGIN.minMs, MARGIN.share * noticeMs));
-  const end = epochMs(Math.max(seenAt, deadline - marginMs));
-  const usableMs = millis(end - seenAt);
-  const mode = usableMs < PARALLEL_BELOW_MS ? "parallel" : "staggered";
-  return { seenAt, deadline, end, usableMs, mode, voluntary };
-}
-
-/** Pods that a drain moves. The others die with the node, are done, or are no pods that can be evicted. */
+/** Pods that a drain looks at. The others die with the node, are done, or are no pods that can be evicted. */
 export function isCovered(pod: Pod, self: string | null): boolean {
   return !isDaemonPod(pod) && !isMirrorPod(pod) && !isFinished(pod) && podKey(pod) !== self;
 }
 
-/** The moment from which the pod may be asked to leave: S. It moves forward in time when classes before it are gone. */
-export function startOf(window: DrainWindow, pod: PlannedPod, gone: ClassesGone): EpochMs {
+/**
+ * The moment from which the pod may be asked to leave: S. It moves forward in time when classes before it are gone, and
+ * when its state is saved.
+ */
+export function startOf(window: DrainWindow, pod: PlannedPod, gone: ClassesGone, saving = false): EpochMs {
+  if (pod.keepMode) return pod.forceAt ?? window.seenAt;
+  if (saving) return pod.hookBy;
   if (pod.class === "low") return window.seenAt;
   return epochMs(Math.max(window.seenAt, Math.min(pod.latestStart, barrierOf(window, pod.class, gone))));
 }
 
-/** The pods in the order in which they are to be asked, each with its start; those that leave anyway are left out. */
+/** The pods in the order in which they are to be asked, each with its start; those that leave anyway or stay are left out. */
 export function startsOf(
   plan: DrainPlan,
   gone: ClassesGone,
+  isSaving: IsSaving = () => false,
 ): readonly { readonly pod: PlannedPod; readonly at: EpochMs }[] {
   return plan.pods
     .filter((pod) => pod.state === "stays")
-    .map((pod) => ({ pod, at: startOf(plan.window, pod, gone) }));
+    .map((pod) => ({ pod, at: startOf(plan.window, pod, gone, pod.hook !== null && isSaving(pod.uid)) }));
 }
 
 /**
@@ -140,15 +142,19 @@ export function graceAt(window: DrainWindow, pod: PlannedPod, at: EpochMs): Seco
   return seconds(Math.max(MIN_GRACE_S, Math.floor(Math.min(allowanceMs(window, pod), leftMs) / 1000)));
 }
 
-/** What the class allows, before the time that is left cuts it. */
+/**
+ * What the class allows, before the time that is left cuts it. Low and medium are cut only where classes wait for one
+ * another: where all start at once, nobody gets what they give up.
+ */
 function allowanceMs(window: DrainWindow, pod: PlannedPod): number {
   switch (pod.class) {
     case "low":
-      return window.mode === "staggered" ? Math.min(pod.ownGraceMs, 0.3 * window.usableMs) : pod.ownGraceMs;
     case "medium":
-      return Math.min(pod.ownGraceMs, 0.7 * window.usableMs);
+      return window.mode === "staggered"
+        ? Math.min(pod.ownGraceMs, GRACE_SHARE[pod.class] * window.usableMs)
+        : pod.ownGraceMs;
     case "high":
-      return pod.extend && !window.voluntary ? Number.POSITIVE_INFINITY : pod.ownGraceMs;
+      return pod.extend && window.kind === "real" ? Number.POSITIVE_INFINITY : pod.ownGraceMs;
     case "system":
       return pod.ownGraceMs;
   }
@@ -162,34 +168,42 @@ function barrierOf(window: DrainWindow, of: EvictionClass, gone: ClassesGone): n
   return window.seenAt + Math.min(share * window.usableMs, maxMs);
 }
 
-function planPod(pod: Pod, window: DrainWindow): PlannedPod {
+function planPod(pod: Pod, window: DrainWindow, input: DrainInput): PlannedPod {
   const { class: evicted, unknown } = evictionClass(pod);
-  const hasVolume = pod.spec.volumes?.some((volume) => volume.persistentVolumeClaim !== undefined) ?? false;
-  const detachMs = hasVolume && window.mode === "staggered" ? DETACH_MS : 0;
-  const end = epochMs(Math.max(window.seenAt, window.end - detachMs));
   const ownGraceMs = secondsToMillis(ownGrace(pod));
+  const end = podEnd(pod, window);
+  const limited = { class: evicted, ownGraceMs, extend: mayExtendGrace(pod), end };
+  const forced = forceAt(limited, window);
+  const keepMode = isKeepMode(pod);
+  const leaves = isLeavingInTime(pod, end, window);
+  const kept = leaves
+    ? null
+    : keptReason(pod, { kind: input.kind, now: input.now, moveUnmanaged: input.moveUnmanaged ?? false });
   return {
+    ...limited,
     key: podKey(pod),
     namespace: pod.metadata.namespace ?? "default",
     name: pod.metadata.name,
     uid: pod.metadata.uid ?? "",
-    class: evicted,
     unknownPriority: unknown,
-    ownGraceMs,
-    extend: mayExtendGrace(pod),
-    end,
     latestStart: epochMs(Math.max(0, end - ownGraceMs)),
-    state: isLeavingInTime(pod, end, window.voluntary) ? "leaving" : "stays",
+    forceAt: forced,
+    keepMode,
+    hook: input.hookOf?.(pod) ?? null,
+    // A pod that waits for its force time anyway may save its state until then.
+    hookBy: keepMode && forced !== null ? forced : hookLimit(limited, window),
+    state: leaves ? "leaving" : kept === null ? "stays" : "kept",
+    kept,
   };
 }
 
 /** A pod that was deleted before, with a grace beyond the end, is asked again: a second call may cut its grace. */
-function isLeavingInTime(pod: Pod, end: EpochMs, voluntary: boolean): boolean {
+function isLeavingInTime(pod: Pod, end: EpochMs, window: DrainWindow): boolean {
   if (pod.metadata.deletionTimestamp === undefined) return false;
   // Whoever deleted it gave it that grace; only the real end of the node is a reason to take it back.
-  if (voluntary) return true;
+  if (window.kind !== "real") return true;
   const goneAt = parseInstant(pod.metadata.deletionTimestamp);
-  return goneAt === null || goneAt <= end;
+  return goneAt === null || goneAt <= end + CALL_MS;
 }
 
 function byOrderOfLeaving(a: PlannedPod, b: PlannedPod): number {

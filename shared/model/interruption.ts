@@ -19,6 +19,30 @@ export type NoticeSource = (typeof NOTICE_SOURCES)[number];
 export const NOTICE_KINDS = ["termination", "rebalance", "maintenance"] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
 
+/** The machine goes; any other kind only says that it may. No kind: it goes. */
+export function takesNode({ kind }: { readonly kind?: NoticeKind | undefined }): boolean {
+  return kind === undefined || kind === "termination";
+}
+
+/** One thing that stands in a cloud's metadata now, as the agent on the machine reads it. */
+export interface Sighting {
+  /** Made of what the cloud says and never of when it was read, so that another process gives it the same one. */
+  readonly id: string;
+  readonly source: CloudSource;
+  readonly kind: NoticeKind;
+  /** The cloud's own word: "terminate", "Preempt", "Freeze", "system-reboot". */
+  readonly action: string;
+  /** When this process first read it, by the wall clock. */
+  readonly seenAt: EpochMs;
+  /**
+   * Of a termination always a time: where the cloud gives none, or one that cannot be meant, the configured length of its
+   * notices after `seenAt`. Of the others null where the cloud gives none.
+   */
+  readonly deadline: EpochMs | null;
+  /** The machine does not live through it. Always true of a termination, never of a rebalance. */
+  readonly endsMachine: boolean;
+}
+
 /** A notice that empties its node. */
 export interface Notice {
   /** Stable for one interruption of one node: the same notice read again has the same id. */

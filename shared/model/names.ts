@@ -32,6 +32,8 @@ export const NODE_LABEL = {
   migStrategy: "nvidia.com/mig.strategy",
   /** GKE: the accelerator type of the node's pool. */
   gkeAccelerator: "cloud.google.com/gke-accelerator",
+  /** GKE: the node's pool; on each of its nodes. */
+  gkeNodePool: "cloud.google.com/gke-nodepool",
 } as const;
 
 /** The value by which we know the load-balancer label as ours. */
@@ -93,6 +95,9 @@ export const FOREIGN_ZONE_LABELS: readonly string[] = [
   "topology.disk.csi.azure.com/zone",
   "failure-domain.beta.kubernetes.io/zone",
 ];
+
+/** AWS: id of a node's zone, which means the same to every account; names of zones do not. */
+export const AWS_ZONE_ID_LABEL = "topology.k8s.aws/zone-id";
 
 /** Types of conditions in a node's status, beside those of Kubernetes. */
 export const NODE_CONDITION = {
@@ -180,6 +185,16 @@ export const POD_ANNOTATION = {
   oldProvisioningRequest: "cluster-autoscaler.kubernetes.io/consume-provisioning-request",
   /** Set by the kubelet on static pods. */
   mirror: "kubernetes.io/config.mirror",
+} as const;
+
+/** Header of the call by which a pod is told to save its state: the id of the occasion, the same when it is told again. */
+export const CHECKPOINT_EVENT_HEADER = "Gpu-Autoscaler-Event-Id";
+
+/** Kubernetes: why a pod is ended from outside; the Eviction API sets it, and a failure policy of a Job reads it. */
+export const DISRUPTION = {
+  condition: "DisruptionTarget",
+  /** Ours, where a pod is deleted past its budgets. */
+  reason: "TerminationByGpuAutoscaler",
 } as const;
 
 export const POD_LABEL = {

@@ -3,6 +3,8 @@
 // of a core have no exact binary form and 0.1 + 0.2 must not exceed an allocatable 0.3.
 
 const GRAMMAR = /^([+-]?)(\d+\.?\d*|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?\d{1,3})?$/;
+/** What a quantity looks like, for schemas that are checked elsewhere. */
+export const QUANTITY_PATTERN = GRAMMAR.source;
 
 const DECIMAL_POWER: Readonly<Record<string, number>> = {
   n: -9,

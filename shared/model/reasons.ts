@@ -56,6 +56,12 @@ export type Reason =
       readonly savesUsdPerHour: number;
     }
   | { readonly code: "expired"; readonly node: string; readonly ageMs: Millis; readonly limitMs: Millis }
+  | {
+      readonly code: "rebalance";
+      readonly node: string;
+      readonly source: NoticeSource;
+      readonly forMs: Millis;
+    }
   | { readonly code: "node-not-ready"; readonly node: string; readonly forMs: Millis }
   | { readonly code: "gpu-unhealthy"; readonly node: string; readonly forMs: Millis; readonly detail: string }
   | { readonly code: "gpu-missing"; readonly node: string; readonly forMs: Millis; readonly limitMs: Millis }
@@ -204,6 +210,29 @@ export type Reason =
     }
   | { readonly code: "health-report-only"; readonly node: string; readonly detail: string }
   | { readonly code: "rebalance-hint"; readonly node: string; readonly setting: string }
+  | {
+      readonly code: "rebalance-waits";
+      readonly node: string;
+      readonly begun: number;
+      readonly allowed: number;
+      /** Until the oldest of them counts no longer; 0: it is not done. */
+      readonly leftMs: Millis;
+    }
+  | {
+      readonly code: "rebalance-seldom-true";
+      readonly node: string;
+      readonly followed: number;
+      readonly hints: number;
+    }
+  | {
+      readonly code: "maintenance-hint";
+      readonly node: string;
+      readonly action: string;
+      /** Absent: nobody knows when. */
+      readonly begins?: EpochMs;
+      /** Whether the machine does not live through it. Absent: not known. */
+      readonly endsMachine?: boolean;
+    }
   | {
       readonly code: "gpu-type-differs";
       readonly pool: string;
@@ -465,6 +494,7 @@ export const REASON_SEVERITY = {
   "on-demand-floor": "action",
   movable: "action",
   expired: "action",
+  rebalance: "action",
   "node-not-ready": "action",
   "gpu-unhealthy": "action",
   "gpu-missing": "action",
@@ -494,6 +524,9 @@ export const REASON_SEVERITY = {
   "too-many-unhealthy": "attention",
   "health-report-only": "attention",
   "rebalance-hint": "attention",
+  "rebalance-waits": "attention",
+  "rebalance-seldom-true": "normal",
+  "maintenance-hint": "attention",
   "gpu-type-differs": "attention",
   "work-exhausted": "attention",
   "movable-too-short": "normal",

@@ -52,8 +52,13 @@ export function printFigures(figures: readonly Figure[]): void {
   console.log(tableOf(figures));
 }
 
-export function writeFigures(path: string, figures: readonly Figure[]): void {
-  writeFileSync(path, `${JSON.stringify({ figures }, null, 2)}\n`);
+/** `more`: what a bench keeps beside its figures, by name. */
+export function writeFigures(
+  path: string,
+  figures: readonly Figure[],
+  more: Readonly<Record<string, unknown>> = {},
+): void {
+  writeFileSync(path, `${JSON.stringify({ figures, ...more }, null, 2)}\n`);
 }
 
 function limits({ max, min }: Figure["target"]): string {

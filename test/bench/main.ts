@@ -1,6 +1,7 @@
 // `npm run bench -- NAME [--json FILE]`: runs one bench, prints its figures beside their limits, and exits
 // with 1 when one is not held. A bench is a file of this folder that exports `run(): Promise<Figure[]>`; one that
-// takes a long time heeds `--minutes N`.
+// takes a long time heeds `--minutes N`; what is more than a
+// figure goes into the JSON file through `keep`.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -16,7 +17,10 @@ const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const RUN = "\nexport async function run(";
 
 interface Bench {
-  readonly run: (options: { readonly minutes?: number }) => Promise<readonly Figure[]>;
+  readonly run: (options: {
+    readonly minutes?: number;
+    readonly keep: (name: string, value: unknown) => void;
+  }) => Promise<readonly Figure[]>;
 }
 
 try {
@@ -42,9 +46,15 @@ async function main(args: readonly string[]): Promise<number> {
   }
   // The file is in the list because it exports run().
   const bench = (await import(`./${name}.ts`)) as Bench;
-  const figures = await bench.run(values.minutes === undefined ? {} : { minutes: Number(values.minutes) });
+  const kept: Record<string, unknown> = {};
+  const figures = await bench.run({
+    ...(values.minutes === undefined ? {} : { minutes: Number(values.minutes) }),
+    keep: (key, value) => {
+      kept[key] = value;
+    },
+  });
   printFigures(figures);
-  if (values.json !== undefined) writeFigures(values.json, figures);
+  if (values.json !== undefined) writeFigures(values.json, figures, kept);
   return figures.length > 0 && figures.every(({ held }) => held) ? 0 : 1;
 }
 

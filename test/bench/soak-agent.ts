@@ -1,6 +1,7 @@
 // What soak.ts measures: the agent's parts that work without end, at twenty times their pace. The shipped sampler with
 // its thread, the sight and the verdicts take in every cycle; reports are built and the page is rendered on their own
-// schedule. It talks to nobody, and says on its log how much it has done. Runs as a bundle beside the worker's.
+// schedule; each cloud's metadata is watched while it fails in every way. It talks to nobody else, and says on its log how
+// much it has done. Runs as a bundle beside the worker's.
 
 import { createHealth } from "../../agent/assess/health/health.ts";
 import { healthSeries } from "../../agent/assess/health/series.ts";
@@ -19,7 +20,9 @@ import { millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import { createLog } from "../../shared/runtime/log.ts";
 import { createMetrics } from "../../shared/runtime/metrics.ts";
+import { readEnvironment } from "../../shared/runtime/settings.ts";
 import { SOAK_INTERVAL_MS } from "./soak-interval.ts";
+import { watchSoakMetadata } from "./soak-watch.ts";
 
 const NODE = "soak-node";
 const SLOW_MS = millis(1_000);
@@ -46,6 +49,7 @@ const health = createHealth({
   memory: null,
   startedAt: moment(),
 });
+const metadata = watchSoakMetadata(readEnvironment(), NODE);
 const metrics = createMetrics(AGENT_METRICS);
 const page = createMetricsPage({
   own: metrics,
@@ -67,6 +71,8 @@ const page = createMetricsPage({
       allocation,
       health: { series: healthSeries(NODE, seen.gpus, told), xids },
       figures: () => nodeFigures(sight.view()),
+      metadata: metadata.shown.health,
+      cloud: metadata.shown.cloud,
       revision: sight.revision,
       steady: clock.monotonic(),
     };
@@ -117,7 +123,7 @@ for (let second = 1; ; second++) {
   // As the kubelet's answer comes: new objects each time.
   sight.onAllocation(allocation());
   if (reporter.send(sight.view(), clock.now())) done.reports++;
-  say("done so far", { ...done, at: clock.monotonic() });
+  say("done so far", { ...done, ...metadata.counts, at: clock.monotonic() });
 }
 
 function say(message: string, fields: Readonly<Record<string, number>>): void {

@@ -1,6 +1,7 @@
 // Whether the agent's memory grows: half an hour at twenty cycles a second, ten hours' worth of an agent's usual ones,
-// in a process of its own that is measured from outside. `npm run soak`, or with `-- --minutes N` as a shorter trial,
-// whose answer is less sure. A slope counts as growth only when it is more than twice its own error (slope.ts).
+// in a process of its own that is measured from outside, while the metadata of three clouds fails in one way after the
+// other. `npm run soak`, or with `-- --minutes N` as a shorter trial, whose answer is less sure. A slope counts as growth
+// only when it is more than twice its own error (slope.ts).
 
 import { AGENT_NODE_FLAGS } from "../../agent/flags.ts";
 import { bundle, ENTRIES } from "../../deploy/bundle.ts";
@@ -17,6 +18,7 @@ import type { Look } from "./look.ts";
 import { slopeOf } from "./slope.ts";
 import type { Slope } from "./slope.ts";
 import { SOAK_INTERVAL_MS } from "./soak-interval.ts";
+import { startSoakMetadata } from "./soak-metadata.ts";
 
 const GPUS = 8;
 const MINUTES = 30;
@@ -44,6 +46,7 @@ export async function run({ minutes = MINUTES }: { readonly minutes?: number } =
     outdir: BUNDLE_DIR,
     entries: { "soak-agent.js": "test/bench/soak-agent.ts", "nvml-worker.js": ENTRIES["nvml-worker.js"] },
   });
+  await using metadata = await startSoakMetadata(systemClock.now());
   // Its file stands still, and it is not looked at either: what the double allocates would count as the agent's.
   using double = await createDouble({ gpus: healthyGpus(GPUS), recheckMs: -1 });
   const soaked = await startProgram({
@@ -51,7 +54,7 @@ export async function run({ minutes = MINUTES }: { readonly minutes?: number } =
     flags: AGENT_NODE_FLAGS,
     entry: `${folder}/soak-agent.js`,
     listening: "sampling",
-    env: { LD_LIBRARY_PATH: double.directory },
+    env: { LD_LIBRARY_PATH: double.directory, ...metadata.env },
   });
   try {
     console.error(`soak: ${minutes} minutes, the first ${shown(warmUpMs / MINUTE_MS)} of them to warm up`);
@@ -59,7 +62,9 @@ export async function run({ minutes = MINUTES }: { readonly minutes?: number } =
     const before = doneBy(soaked);
     const looks = await lookFor(measureMs, soaked);
     const after = doneBy(soaked);
-    return figuresOf(looks, { cycles: after.cycles - before.cycles, passedS: (after.at - before.at) / 1000 });
+    const passedS = (after.at - before.at) / 1000;
+    requireMetadata(before, after, passedS);
+    return figuresOf(looks, { cycles: after.cycles - before.cycles, passedS });
   } finally {
     await soaked.kill();
   }
@@ -114,11 +119,41 @@ function tell(what: string, { perUnit, error, autocorrelation }: Slope, looks: n
   );
 }
 
+/** Of all clouds together, on their hurried clock: a tenth of what an agent asks for at its usual pace. */
+const METADATA_PER_S = 6;
+
+/** @throws Error when the metadata was hardly asked, or did not both answer and fail: nothing of it was measured. */
+function requireMetadata(before: Done, after: Done, passedS: number): void {
+  const answers = after.answers - before.answers;
+  const failures = after.failures - before.failures;
+  const changes = after.changes - before.changes;
+  console.error(`soak: metadata: ${answers} answers, ${failures} failures, ${changes} changes`);
+  const few = METADATA_PER_S * passedS * 0.1;
+  if (answers + failures < METADATA_PER_S * passedS || answers < few || failures < few || changes < 10)
+    throw new Error("the metadata was hardly asked, so that nothing of it was measured");
+}
+
+interface Done {
+  readonly at: number;
+  readonly cycles: number;
+  /** Of the metadata services. */
+  readonly answers: number;
+  readonly failures: number;
+  readonly changes: number;
+}
+
 /** By its own last word, which comes each five seconds. @throws Error when it has not begun to work. */
-function doneBy(soaked: Program): { readonly cycles: number; readonly at: number } {
+function doneBy(soaked: Program): Done {
   const last = soaked.logs.findLast(({ message }) => message === "done so far");
   if (last === undefined) throw new Error(`nothing was done so far:\n${lastLines(soaked.logs)}`);
-  return { cycles: Number(last["cycles"]), at: Number(last["at"]) };
+  const count = (name: keyof Done): number => Number(last[name]);
+  return {
+    at: count("at"),
+    cycles: count("cycles"),
+    answers: count("answers"),
+    failures: count("failures"),
+    changes: count("changes"),
+  };
 }
 
 function shown(value: number): string {

@@ -47,8 +47,9 @@ export async function startAgent(options: AgentStart): Promise<AgentProcess> {
       GPUAS_NATS_SERVERS: options.nats,
       GPUAS_METRICS_HOST: "127.0.0.1",
       GPUAS_METRICS_PORT: "0",
-      // This machine's own log is nothing of a test's.
+      // This machine's own log is nothing of a test's, and neither is the cloud that it may run in.
       GPUAS_KERNEL_LOG: "none",
+      GPUAS_CLOUD: "none",
       ...(options.doubleDir === undefined ? {} : { LD_LIBRARY_PATH: options.doubleDir }),
       ...(options.scenario === undefined ? {} : { NVML_DOUBLE_SCENARIO: options.scenario }),
       ...(options.counters === undefined ? {} : { NVML_DOUBLE_COUNTERS: options.counters }),

@@ -327,7 +327,7 @@ const notices = (nodes: number): fc.Arbitrary<readonly NoticeInput[]> =>
             source: mostly<NoticeInput["source"]>("aws", "drill"),
             replace: mostly(true, false),
             drained: fc.boolean(),
-            kind: mostly<"termination" | "rebalance">("termination", "rebalance"),
+            kind: mostly<NonNullable<NoticeInput["kind"]>>("termination", "rebalance", "maintenance"),
           }),
           { maxLength: 2, selector: ({ node: index }) => index },
         )

@@ -1,10 +1,11 @@
 // The stand-in for the API server and a real one, opened alike, for statements that have to hold for both.
 
+import { policyDefinition } from "../../deploy/crd/crd.ts";
 import type { KubeClient } from "../../shared/runtime/kube/client.ts";
 import { aWorldClient } from "../build/world-client.ts";
 import { whyNoControlPlane } from "./available.ts";
 import { createClusterApi } from "./cluster-api.ts";
-import { clusterApiDefinitions, install, policyDefinition } from "./definitions.ts";
+import { clusterApiDefinitions, install } from "./definitions.ts";
 import { createProvider } from "./provider.ts";
 import { startControlPlane } from "./start.ts";
 

@@ -1,11 +1,9 @@
 // The objects of other projects, as those projects define them: read out of their Go modules, with only what needs a
-// running controller taken out (conversion webhooks), and installed into a control plane. And our own policy,
-// in a definition that lets everything through.
+// running controller taken out (conversion webhooks), and installed into a control plane, as our own may be.
 
 import { parse } from "yaml";
 
 import type { KubeObject } from "../../shared/model/kube.ts";
-import { API_GROUP, API_VERSION, POLICY } from "../../shared/model/names.ts";
 import type { Resource } from "../../shared/runtime/kube/resources.ts";
 import { eventually } from "../build/eventually.ts";
 import { openGoModule } from "../tools/go-module.ts";
@@ -66,24 +64,6 @@ export async function karpenterDefinitions(): Promise<readonly Definition[]> {
   return ["nodepools", "nodeclaims"].map((plural) =>
     read(files.text(`/pkg/apis/crds/karpenter.sh_${plural}.yaml`)),
   );
-}
-
-/**
- * Our policy, with a status that is written apart from it and any fields at all: material for tests of reading and
- * writing. What a policy may say is checked by our own code (shared/contract/policy.ts), not by this.
- */
-export function policyDefinition(): Definition {
-  const anything = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-  const schema = { openAPIV3Schema: { type: "object", properties: { spec: anything, status: anything } } };
-  return {
-    metadata: { name: `${POLICY.plural}.${API_GROUP}` },
-    spec: {
-      group: API_GROUP,
-      names: { plural: POLICY.plural, kind: POLICY.kind },
-      scope: "Cluster",
-      versions: [{ name: API_VERSION, served: true, storage: true, schema, subresources: { status: {} } }],
-    },
-  };
 }
 
 /** Resolves when every kind can be used. */

@@ -3,6 +3,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { EMPTY_STATUS } from "../../coordinator/act/moves.ts";
+import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import type { Lease } from "../../shared/model/kube.ts";
 import { millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
@@ -15,6 +17,8 @@ import type { ApiServer } from "../control-plane/both.ts";
 
 const { policies, leases } = RESOURCE;
 const LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+
+const inTerm = (term: number): PolicyStatus => ({ ...EMPTY_STATUS, term });
 
 describe.each(BOTH)("$name", ({ open, why }) => {
   let server: ApiServer;
@@ -30,18 +34,23 @@ describe.each(BOTH)("$name", ({ open, why }) => {
 
   describe.skipIf(why !== null)("a policy's status", () => {
     const make = async (name: string): Promise<UnreadObject> =>
-      await client.create(policies, { metadata: { name }, spec: { minNodes: 1 }, status: { term: 9 } });
+      await client.create(policies, {
+        metadata: { name },
+        spec: { provider: "custom", minNodes: 1 },
+        status: inTerm(9),
+      });
 
     test("is not written with the policy, nor the policy with it", async () => {
       const made = await make("apart");
       expect(made.status).toBeUndefined();
-      const stated = await client.replaceStatus(policies, { ...made, spec: {}, status: { term: 1 } });
+      const stated = await client.replaceStatus(policies, { ...made, spec: {}, status: inTerm(1) });
       expect(stated).toMatchObject({
         spec: { minNodes: 1 },
         status: { term: 1 },
         metadata: { generation: 1 },
       });
-      const changed = await client.replace(policies, { ...stated, spec: { minNodes: 2 }, status: {} });
+      const spec = { provider: "custom", minNodes: 2 };
+      const changed = await client.replace(policies, { ...stated, spec, status: {} });
       expect(changed).toMatchObject({
         spec: { minNodes: 2 },
         status: { term: 1 },
@@ -51,26 +60,26 @@ describe.each(BOTH)("$name", ({ open, why }) => {
 
     test("is compared and set by version, by either way of writing", async () => {
       const first = await make("compared");
-      await client.replaceStatus(policies, { ...first, status: { term: 1 } });
+      await client.replaceStatus(policies, { ...first, status: inTerm(1) });
       const { metadata } = first;
-      await expect(client.replaceStatus(policies, { ...first, status: { term: 2 } })).rejects.toMatchObject({
+      await expect(client.replaceStatus(policies, { ...first, status: inTerm(2) })).rejects.toMatchObject({
         kind: "conflict",
       });
       const patch = { metadata: { resourceVersion: metadata.resourceVersion }, status: { term: 2 } };
       await expect(client.patchStatus(policies, metadata, patch)).rejects.toMatchObject({ kind: "conflict" });
-      expect((await client.get(policies, first.metadata)).status).toEqual({ term: 1 });
+      expect((await client.get(policies, first.metadata)).status).toEqual(inTerm(1));
     });
 
     test("that says the same again makes no new version", async () => {
-      const stated = await client.replaceStatus(policies, { ...(await make("same")), status: { term: 1 } });
-      const again = await client.replaceStatus(policies, { ...stated, status: { term: 1 } });
+      const stated = await client.replaceStatus(policies, { ...(await make("same")), status: inTerm(1) });
+      const again = await client.replaceStatus(policies, { ...stated, status: inTerm(1) });
       expect(again.metadata.resourceVersion).toBe(stated.metadata.resourceVersion);
     });
 
     test("is written by one of many who read the same", async () => {
       const first = await make("raced");
       const writes = Array.from({ length: 8 }, async (_, term) => {
-        await client.replaceStatus(policies, { ...first, status: { term } });
+        await client.replaceStatus(policies, { ...first, status: inTerm(term) });
         return term;
       });
       const settled = await Promise.allSettled(writes);
@@ -78,7 +87,7 @@ describe.each(BOTH)("$name", ({ open, why }) => {
       expect(won).toHaveLength(1);
       const lost = settled.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
       for (const reason of lost) expect(reason).toMatchObject({ kind: "conflict" });
-      expect((await client.get(policies, first.metadata)).status).toEqual({ term: won[0] });
+      expect((await client.get(policies, first.metadata)).status).toEqual(inTerm(won[0] ?? -1));
     });
   });
 

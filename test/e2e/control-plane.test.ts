@@ -3,12 +3,14 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { EMPTY_STATUS } from "../../coordinator/act/moves.ts";
 import type { Node } from "../../shared/model/kube.ts";
 import { CLUSTER_API, NODE_ANNOTATION } from "../../shared/model/names.ts";
 import { seconds } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import type { KubeClient } from "../../shared/runtime/kube/client.ts";
 import { RESOURCE, createDiscovery } from "../../shared/runtime/kube/resources.ts";
+import type { UnreadObject } from "../../shared/runtime/kube/resources.ts";
 import { watch } from "../../shared/runtime/kube/watch.ts";
 import { BOTH, GROUP } from "../control-plane/both.ts";
 import type { ApiServer } from "../control-plane/both.ts";
@@ -16,6 +18,7 @@ import type { ApiServer } from "../control-plane/both.ts";
 const { machineDeployments, policies, nodes } = RESOURCE;
 const SCALE = "/apis/cluster.x-k8s.io/v1beta1/namespaces/default/machinedeployments/spot-a/scale";
 const NOW = seconds(0);
+const SPEC = { provider: "custom" };
 
 describe.each(BOTH)("$name", ({ open, why }) => {
   let server: ApiServer;
@@ -98,7 +101,10 @@ describe.each(BOTH)("$name", ({ open, why }) => {
     });
 
     test("that names a version is refused over another, and one that changes nothing makes none", async () => {
-      const { metadata: ref } = await client.create(policies, { metadata: { name: "versioned" } });
+      const { metadata: ref } = await client.create(policies, {
+        metadata: { name: "versioned" },
+        spec: SPEC,
+      });
       const { resourceVersion } = ref;
       const patch = (metadata: object) => client.mergePatch(policies, ref, { metadata });
       const touched = await patch({ resourceVersion, annotations: { a: "1" } });
@@ -117,7 +123,7 @@ describe.each(BOTH)("$name", ({ open, why }) => {
 
   describe.skipIf(why !== null)("a deletion", () => {
     test("takes the object of that uid and version only", async () => {
-      const made = await client.create(policies, { metadata: { name: "doomed" } });
+      const made = await client.create(policies, { metadata: { name: "doomed" }, spec: SPEC });
       const { uid = "", resourceVersion = "" } = made.metadata;
       const remove = (how: { uid?: string; resourceVersion?: string; graceSeconds?: typeof NOW }) =>
         client.delete(policies, made.metadata, how);
@@ -133,7 +139,8 @@ describe.each(BOTH)("$name", ({ open, why }) => {
 
   describe.skipIf(why !== null)("a watch", () => {
     test("shows what was there and then each change, in order", async () => {
-      const made = await client.create(policies, { metadata: { name: "watched" }, spec: { n: 0 } });
+      const spec = { ...SPEC, minNodes: 0 };
+      const made = await client.create(policies, { metadata: { name: "watched" }, spec });
       const ended = new AbortController();
       const seen: string[] = [];
       const options = { clock: systemClock, random: () => 0.5, signal: ended.signal };
@@ -145,16 +152,29 @@ describe.each(BOTH)("$name", ({ open, why }) => {
       )) {
         if (event.kind === "synced") seen.push(`synced ${event.items.length}`);
         if (event.kind === "live") {
-          await client.replaceStatus(policies, { ...made, status: { term: 1 } });
-          await client.mergePatch(policies, made.metadata, { spec: { n: 1 } });
+          await client.replaceStatus(policies, { ...made, status: { ...EMPTY_STATUS, term: 1 } });
+          await client.mergePatch(policies, made.metadata, { spec: { minNodes: 1 } });
           await client.delete(policies, made.metadata);
         }
-        if (event.kind === "put" || event.kind === "gone")
-          seen.push(`${event.kind} ${JSON.stringify([event.object.spec, event.object.status])}`);
+        if (event.kind === "put" || event.kind === "gone") {
+          expect(event.object).toMatchObject({ spec: SPEC, status: EMPTY_STATUS });
+          seen.push(`${event.kind} ${figuresOf(event.object)}`);
+        }
         if (event.kind === "gone") ended.abort();
       }
-      const last = '[{"n":1},{"term":1}]';
-      expect(seen).toEqual(["synced 1", 'put [{"n":0},{"term":1}]', `put ${last}`, `gone ${last}`]);
+      const last = "minNodes 1, term 1";
+      expect(seen).toEqual(["synced 1", "put minNodes 0, term 1", `put ${last}`, `gone ${last}`]);
     });
   });
 });
+
+/** What changes in the policy that is watched. */
+function figuresOf({ spec, status }: UnreadObject): string {
+  const figures = [
+    ["minNodes", spec],
+    ["term", status],
+  ] as const;
+  return figures
+    .map(([name, part]) => `${name} ${String((part as Record<string, unknown> | undefined)?.[name])}`)
+    .join(", ");
+}

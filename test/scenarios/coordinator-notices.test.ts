@@ -4,15 +4,11 @@
 import { describe, expect, test } from "vitest";
 
 import { encode } from "../../shared/contract/codec.ts";
-import type { NoticeMessage } from "../../shared/contract/notice.ts";
-import { noticeMessageId } from "../../shared/contract/notice.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
 import { NODE_ANNOTATION } from "../../shared/model/names.ts";
-import { seededRandom } from "../../shared/model/random.ts";
 import { millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
-import { connectNats } from "../../shared/runtime/nats.ts";
+import { aNotice, natsOf, publishNotice } from "../build/notices.ts";
 import { aReport } from "../build/reports.ts";
 import { aQuickPool, openScene, policySpec, poolSpec } from "../build/scene.ts";
 import type { Scene } from "../build/scene.ts";
@@ -34,47 +30,14 @@ async function sceneWithBusySpotNode(): Promise<{ readonly scene: Scene; readonl
   return { scene, node: scene.world.list("nodes")[0]?.metadata.name ?? "" };
 }
 
-function aNotice(node: string, overrides: Partial<NoticeMessage> = {}): NoticeMessage {
-  const seenAt = systemClock.now();
-  return {
-    v: 1,
-    node,
-    id: `aws-${node}`,
-    phase: "seen",
-    source: "aws",
-    seenAt,
-    deadline: seenAt + 120_000,
-    replace: true,
-    pods: { low: 0, medium: 1, high: 0, system: 0 },
-    ...overrides,
-  };
-}
-
-function natsOf(scene: Scene) {
-  const nats = connectNats({
-    servers: [scene.nats.url],
-    name: "test",
-    log: createLogSink().log,
-    clock: systemClock,
-    random: seededRandom(2),
-  });
-  scene.also(async () => await nats.close());
-  return nats;
-}
-
 describe("a notice on a busy spot node", () => {
   test("brings a replacement in another pool within a second of its message", async () => {
     const { scene, node } = await sceneWithBusySpotNode();
     await using _scene = scene;
-    const nats = natsOf(scene);
-    await nats.whenConnected(AbortSignal.timeout(5_000));
+    const nats = await natsOf(scene);
     const notice = aNotice(node);
     const publishedAt = systemClock.now();
-    // The coordinator makes the stream; an agent tries again until it is there.
-    await scene.until(async () => {
-      await nats.publishEvent(subjectFor("notice", node), encode<"notice">(notice), noticeMessageId(notice));
-      return true;
-    });
+    await publishNotice(scene, nats, notice);
     await scene.until(() => scene.size("od-b") === 1);
     const fact = scene.world.ledger.find((entry) => entry.kind === "size-changed" && entry.pool === "od-b");
     expect((fact?.at ?? Infinity) - publishedAt).toBeLessThanOrEqual(1_000);
@@ -133,13 +96,9 @@ describe("a notice on a busy spot node", () => {
   test("of a drill that asks for none brings no replacement", async () => {
     const { scene, node } = await sceneWithBusySpotNode();
     await using _scene = scene;
-    const nats = natsOf(scene);
-    await nats.whenConnected(AbortSignal.timeout(5_000));
+    const nats = await natsOf(scene);
     const drill = aNotice(node, { id: "drill", source: "drill", replace: false });
-    await scene.until(async () => {
-      await nats.publishEvent(subjectFor("notice", node), encode<"notice">(drill), noticeMessageId(drill));
-      return true;
-    });
+    await publishNotice(scene, nats, drill);
     const coordinatorSaw = async (): Promise<boolean> =>
       scene
         .status()
@@ -154,8 +113,7 @@ describe("messages that make no sense", () => {
     await using scene = await openScene();
     scene.policy(policySpec([poolSpec("spot-a")]));
     const coordinator = await scene.coordinator();
-    const nats = natsOf(scene);
-    await nats.whenConnected(AbortSignal.timeout(5_000));
+    const nats = await natsOf(scene);
     const wrong: readonly (readonly [string, Uint8Array, string])[] = [
       [subjectFor("report", "n1"), new TextEncoder().encode("{"), "not-json"],
       [subjectFor("report", "n1"), encode<"report">(aReport("n2")), "wrong-sender"],

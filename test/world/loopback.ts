@@ -28,7 +28,11 @@ export async function readBody(request: IncomingMessage): Promise<string> {
 export async function listen(server: Server, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
+    server.listen(port, "127.0.0.1", () => {
+      // A server that comes back listens more than once.
+      server.off("error", reject);
+      resolve();
+    });
   });
   // A server that listens on TCP has an address of this form.
   return (server.address() as AddressInfo).port;

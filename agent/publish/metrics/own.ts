@@ -58,7 +58,7 @@ export const AGENT_METRICS = defineMetrics({
   gpu_autoscaler_spot_notice_total: {
     type: "counter",
     help: "Interruption notices acted on by this agent",
-    labels: { source: "drill, aws, gcp or azure" },
+    labels: { source: "drill, aws, gcp, azure or generic" },
   },
   gpu_autoscaler_notice_to_cordon_seconds: {
     type: "histogram",
@@ -78,7 +78,7 @@ export const AGENT_METRICS = defineMetrics({
     labels: {
       class: "low, medium, high or system",
       outcome:
-        "evicted (accepted by the API server), left (ended by itself) or remaining (there at the deadline)",
+        "evicted (accepted by the API server), forced (deleted past its budgets), left (ended by itself), kept (left where it is) or remaining (there at the deadline)",
     },
   },
   gpu_autoscaler_drain_requests_total: {
@@ -89,7 +89,46 @@ export const AGENT_METRICS = defineMetrics({
   gpu_autoscaler_drills_ignored_total: {
     type: "counter",
     help: "Drill annotations, or changes of them, that had no effect",
-    labels: { reason: "unparsable-time, time-past, later-time, drills-disabled or foreign-source" },
+    labels: {
+      reason:
+        "unparsable-time, time-past, later-time, drills-disabled, foreign-source, another-drill, share-of-pool, policy-disabled or cannot-look",
+    },
+  },
+  gpu_autoscaler_drains_unfinished_total: {
+    type: "counter",
+    help: "Drains whose deadline came before the last pod had left",
+    labels: { cause: "notice or request" },
+  },
+  gpu_autoscaler_interruptions_survived_total: {
+    type: "counter",
+    help: "Interruptions after whose announced end the machine still ran for a minute",
+    labels: { source: "aws, gcp, azure or generic" },
+  },
+  gpu_autoscaler_interruption_hints_total: {
+    type: "counter",
+    help: "Hints that the machine may be taken soon, and announcements of maintenance",
+    labels: { source: "aws, gcp, azure or generic", kind: "rebalance or maintenance" },
+  },
+  gpu_autoscaler_checkpoint_seconds: {
+    type: "histogram",
+    help: "From the call to save to a pod's answer",
+    labels: { result: "saved, no-hook, failed, late or refused" },
+    buckets: [0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 90, 120],
+  },
+  gpu_autoscaler_peer_words_total: {
+    type: "counter",
+    help: "Words of the coordinator that a gang of pods on this node loses another node",
+    labels: { outcome: "told (pods here were called), nobody (none of them wants to be) or refused" },
+  },
+  gpu_autoscaler_metadata_requests_total: {
+    type: "counter",
+    help: "Requests to the cloud's metadata service",
+    labels: { source: "aws, gcp, azure or generic", outcome: "answered or failed" },
+  },
+  gpu_autoscaler_metadata_up: {
+    type: "gauge",
+    help: "1 while the metadata service that tells of the machine's end answers, 0 while it does not; absent where there is none",
+    labels: { source: "aws, gcp, azure or generic" },
   },
   gpu_autoscaler_watch_trouble_total: {
     type: "counter",
@@ -132,6 +171,16 @@ export function fillOwn(metrics: AgentMetrics, shown: Shown): void {
   if (shown.sampleAgeMs !== null)
     metrics.set("gpu_autoscaler_agent_sample_age_seconds", {}, shown.sampleAgeMs / 1000);
   metrics.set("gpu_autoscaler_events_waiting", {}, shown.eventsWaiting);
+  metrics.setAll("gpu_autoscaler_metadata_up", metadataSeries(shown));
+}
+
+/** Before the first answer nobody knows, and where there is no cloud nothing can be up. */
+function metadataSeries({
+  metadata: state,
+  cloud,
+}: Pick<Shown, "metadata" | "cloud">): readonly { labels: { source: string }; value: number }[] {
+  if (cloud === null || (state !== "up" && state !== "down")) return [];
+  return [{ labels: { source: cloud }, value: state === "up" ? 1 : 0 }];
 }
 
 function sourceSeries(source: GpuSource): readonly { labels: { state: string }; value: number }[] {

@@ -33,6 +33,8 @@ function shownOf(indexes: readonly number[], more: Partial<Shown> = {}): Shown {
     samples: indexes.map((index) => aSample(index, ALL_VALUES)),
     sampleAgeMs: millis(250),
     eventsWaiting: 2,
+    metadata: "none",
+    cloud: "none",
     allocation: { kind: "unknown", why: "no socket" },
     health: healthOf(),
     figures: () => ({ healthy: null, allocated: null }),

@@ -4,6 +4,7 @@
 import type { GpuAllocation, GpuHolder } from "../../../shared/model/gpu-allocation.ts";
 import type { GpuReadings } from "../../../shared/model/gpu-readings.ts";
 import type { GpuIdentity, GpuSample, MigInstance } from "../../../shared/model/gpu.ts";
+import type { CloudSource } from "../../../shared/model/interruption.ts";
 import type { Millis } from "../../../shared/model/units.ts";
 import type { Seen } from "../../assess/view.ts";
 import type { ShownHealth } from "./health.ts";
@@ -20,6 +21,9 @@ export interface Shown {
   /** Null before the first cycle. */
   readonly sampleAgeMs: Millis | null;
   readonly eventsWaiting: number;
+  /** How whoever tells of the machine's end answers, and which cloud that is. */
+  readonly metadata: "starting" | "up" | "down" | "none";
+  readonly cloud: CloudSource | "none" | null;
   readonly allocation: GpuAllocation;
   readonly health: ShownHealth;
   /** Asked for once a second at most, but when `revision` has changed: windows take their time. */

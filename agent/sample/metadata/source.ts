@@ -3,27 +3,8 @@
 // in assess/interruption.ts.
 
 import type { Machine } from "../../../shared/contract/notice.ts";
-import type { CloudSource, NoticeKind } from "../../../shared/model/interruption.ts";
+import type { CloudSource, Sighting } from "../../../shared/model/interruption.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
-
-/** One thing that stands in the metadata now. */
-export interface Sighting {
-  /** Made of what the cloud says and never of when it was read, so that another process gives it the same one. */
-  readonly id: string;
-  readonly source: CloudSource;
-  readonly kind: NoticeKind;
-  /** The cloud's own word: "terminate", "Preempt", "Freeze", "system-reboot". */
-  readonly action: string;
-  /** When this process first read it, by the wall clock. */
-  readonly seenAt: EpochMs;
-  /**
-   * Of a termination always a time: where the cloud gives none, or one that cannot be meant, the configured length of its
-   * notices after `seenAt`. Of the others null where the cloud gives none.
-   */
-  readonly deadline: EpochMs | null;
-  /** The machine does not live through it. Always true of a termination, never of a rebalance. */
-  readonly endsMachine: boolean;
-}
 
 /** How the metadata service answers. It never ends the agent. */
 export type MetadataHealth =
@@ -33,6 +14,8 @@ export type MetadataHealth =
   | { readonly state: "down"; readonly since: EpochMs; readonly why: string }
   /** No cloud and no source of the operator's: drills only. */
   | { readonly state: "none" };
+
+export type { Sighting } from "../../../shared/model/interruption.ts";
 
 export interface MetadataWatch {
   /** Null while it is being found out; "none" on bare metal and elsewhere. */

@@ -3,9 +3,10 @@
 // dozens of pools are answered in a moment. It decides nothing, and says nothing that the decision did not know.
 
 import type { Reason, ReasonCode } from "../../../shared/model/reasons.ts";
-import { condemnedOf } from "../fleet/condemned.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { backEndOf } from "../fleet/group-identity.ts";
+import { rateOfPool } from "../fleet/interruptions.ts";
+import { poolId } from "../fleet/ownership.ts";
 import { workloads } from "../fleet/standing.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import { compareText, firstDifference } from "../order.ts";
@@ -38,7 +39,7 @@ const NOBODY: Explainer = { pod: () => null, node: () => null, pool: () => null,
 
 export function createExplainer({ plan, memory, work }: WorkedDecision): Explainer {
   if (work === null) return NOBODY;
-  const { packing, snapshot, steps } = work;
+  const { packing, snapshot, steps, condemned } = work;
   const { fleet } = packing;
   const pods = new Map(snapshot.pods.map((pod) => [pod.key, pod]));
   const refusedFor = new Map(plan.unplaced.map(({ pod, because }) => [pod, because]));
@@ -46,7 +47,7 @@ export function createExplainer({ plan, memory, work }: WorkedDecision): Explain
     plan.moves.flatMap((move) => ("pods" in move ? move.pods : []).map((pod) => [pod, move])),
   );
   const verdicts = createVerdicts(work, refusedFor);
-  const context = contextOf(packing, snapshot.budgets, steps, condemnedOf(fleet, snapshot));
+  const context = contextOf(packing, snapshot.budgets, steps, condemned);
 
   const explainNode = (state: NodeState): NodeExplanation => {
     const pool = fleet.poolsById.get(state.poolId ?? "") ?? null;
@@ -60,7 +61,33 @@ export function createExplainer({ plan, memory, work }: WorkedDecision): Explain
       pods: workloads(state).length,
       moves: moves.map(noteOf),
       stays: goes ? null : pool === null ? overlapOf(state) : firstVeto(pool, state),
+      ...noticesOf(state.name),
     };
+  };
+  const noticesOf = (name: string): Pick<NodeExplanation, "notices"> => {
+    const notices = snapshot.notices.filter(({ node }) => node === name);
+    return notices.length === 0 ? {} : { notices };
+  };
+  /** Somebody will ask where its pods stood when they lost it. */
+  const explainGone = (name: string): NodeExplanation | null => {
+    const { notices } = noticesOf(name);
+    if (notices === undefined) return null;
+    const claim = fleet.ownerOf.get(name);
+    const moves = plan.moves.filter((move) => "node" in move && move.node === name).map(noteOf);
+    return {
+      kind: "node",
+      node: name,
+      pool: claim === undefined ? null : poolId(claim.policy, claim.pool),
+      standing: "gone",
+      pods: 0,
+      moves,
+      stays: null,
+      notices,
+    };
+  };
+  const rateOf = (pool: PoolState): Pick<PoolExplanation, "interruptions"> => {
+    const interruptions = rateOfPool(pool, memory, fleet.at);
+    return interruptions === null ? {} : { interruptions };
   };
   const launchesOf = (pool: PoolState): Pick<PoolExplanation, "launches"> => {
     const launches = launchNotesOf(pool, memory, fleet.at);
@@ -90,7 +117,7 @@ export function createExplainer({ plan, memory, work }: WorkedDecision): Explain
     },
     node: (name) => {
       const state = fleet.nodesByName.get(name);
-      return state === undefined ? null : explainNode(state);
+      return state === undefined ? explainGone(name) : explainNode(state);
     },
     pool: (policy, name) => {
       const pool = fleet.pools.find((candidate) => candidate.policy === policy && candidate.name === name);
@@ -114,6 +141,7 @@ export function createExplainer({ plan, memory, work }: WorkedDecision): Explain
         refusal: verdicts.closed(pool),
         ...backEndOf(pool.pool),
         ...launchesOf(pool),
+        ...rateOf(pool),
         moves: plan.moves.filter(mine).map(noteOf),
         holds: plan.holds.filter(mine).flatMap(({ because }) => because),
         nodes: pool.nodes.map(explainNode),

@@ -5,19 +5,22 @@ import type { CapacityType } from "../../../shared/model/node.ts";
 import type { PoolBackEnd, Reason, ReasonCode } from "../../../shared/model/reasons.ts";
 import type { Resources } from "../../../shared/model/resources.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
+import type { MeasuredRate } from "../fleet/interruptions.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import type { Steps } from "../limits/steps.ts";
 import type { Price } from "../market/market.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Decision, MoveKind } from "../plan.ts";
 import type { NodeShape } from "../snapshot-memory.ts";
-import type { Snapshot } from "../snapshot.ts";
+import type { NoticeInput, Snapshot } from "../snapshot.ts";
 
 /** What a decision was worked out from, as its last step left it. */
 export interface Work {
   readonly snapshot: Snapshot;
   readonly packing: Packing;
   readonly steps: Steps;
+  /** Node → why it is to be replaced. */
+  readonly condemned: ReadonlyMap<string, Reason>;
 }
 
 export interface WorkedDecision extends Decision {
@@ -73,13 +76,16 @@ export interface NodeExplanation {
   readonly node: string;
   /** Null: no policy owns it. */
   readonly pool: string | null;
-  readonly standing: NodeState["standing"];
+  /** `gone`: it has left the cluster, and what is known is its interruption. */
+  readonly standing: NodeState["standing"] | "gone";
   /** Workloads on it, DaemonSet and static pods left out. */
   readonly pods: number;
   /** Moves that take it away or buy the next one. */
   readonly moves: readonly MoveNote[];
   /** The first rule that keeps it; null: it goes, or nobody asks because no policy owns it. */
   readonly stays: Reason | null;
+  /** Notices and hints about it. Absent: there is none, or an older coordinator answers. */
+  readonly notices?: readonly NoticeInput[];
 }
 
 export interface PoolExplanation {
@@ -99,6 +105,8 @@ export interface PoolExplanation {
     readonly source: NonNullable<NodeShape["source"]>;
   } | null;
   readonly price: Price | null;
+  /** How often its spot nodes are interrupted. Absent: too little was seen, or an older coordinator answers. */
+  readonly interruptions?: MeasuredRate;
   /** Why demand opens no node in it at this moment; null: it may. */
   readonly refusal: Reason | null;
   /** Absent: nothing sizes it, or an older coordinator answers. */

@@ -2,9 +2,11 @@
 
 import { gpusIn } from "../../../shared/model/resources.ts";
 import { elapsed, epochMs } from "../../../shared/model/units.ts";
+import type { EpochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { freshness } from "../fleet/fresh.ts";
 import { backEndOf } from "../fleet/group-identity.ts";
+import { rateOfPool } from "../fleet/interruptions.ts";
 import { stageFigures } from "../fleet/ledger-stages.ts";
 import type { FinishedStage } from "../fleet/ledger-stages.ts";
 import { policyLoad } from "../fleet/load.ts";
@@ -44,6 +46,7 @@ export function figuresOf(
         ...poolFigures(pool),
         ...launchFigures(memory.ledger?.[pool.id], finished.get(pool.id)),
         price: priceOf(packing, pool),
+        ...interruptionsOf(pool, memory, fleet.at),
       })),
       usdPerHour: book.usdPerHourOf(pools),
       utilization: policyLoad(fleet, policy).mean,
@@ -75,6 +78,15 @@ function launchFigures(
     ...(stages.length === 0 ? {} : { stages }),
     ...(finished === undefined ? {} : { finished }),
   };
+}
+
+function interruptionsOf(
+  pool: PoolState,
+  memory: Memory,
+  at: EpochMs,
+): Pick<PolicyFigures["pools"][number], "interruptions"> {
+  const interruptions = rateOfPool(pool, memory, at);
+  return interruptions === null ? {} : { interruptions };
 }
 
 function priceOf({ market }: Packing, pool: PoolState): PoolPrice | null {

@@ -5,7 +5,6 @@ import type { Reason } from "../../../shared/model/reasons.ts";
 import { epochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { gpuTypeDiffers } from "../fleet/gpu-type.ts";
-import { hintReasons } from "../fleet/hints.ts";
 import { isRecord } from "../fleet/sane-form.ts";
 import { sanePolicies } from "../fleet/sane-policy.ts";
 import { selfGrowthOf } from "../limits/group-bounds.ts";
@@ -17,15 +16,21 @@ import type { PolicyInput, Snapshot } from "../snapshot.ts";
 export function holdsOf(
   packing: Packing,
   moves: readonly Move[],
-  stays: ReadonlyMap<string, readonly Reason[]>,
+  said: {
+    /** Pool id → why its nodes stay. */
+    readonly stays: ReadonlyMap<string, readonly Reason[]>;
+    /** Pool id → what is said of hints about its nodes. */
+    readonly hints: ReadonlyMap<string, readonly Reason[]>;
+  },
 ): Hold[] {
   const holds: Hold[] = [];
   for (const pool of packing.fleet.pools) {
     const own = moves.filter((move) => move.policy === pool.policy && move.pool === pool.name);
-    const said = new Set(own.flatMap((move) => move.because.map((reason) => JSON.stringify(reason))));
-    const because = distinct([...poolReasons(packing, pool), ...(stays.get(pool.id) ?? [])]).filter(
-      (reason) => !said.has(JSON.stringify(reason)),
-    );
+    const told = new Set(own.flatMap((move) => move.because.map((reason) => JSON.stringify(reason))));
+    const because = distinct([
+      ...poolReasons(packing, pool, said.hints.get(pool.id) ?? []),
+      ...(said.stays.get(pool.id) ?? []),
+    ]).filter((reason) => !told.has(JSON.stringify(reason)));
     if (own.length > 0 && because.length === 0) continue;
     holds.push({
       policy: pool.policy,
@@ -37,7 +42,11 @@ export function holdsOf(
 }
 
 /** What keeps the pool as a whole, before what keeps each of its nodes; a cloud's refusal also while nobody asks. */
-function poolReasons({ fleet, ledger, board, market }: Packing, pool: PoolState): Reason[] {
+function poolReasons(
+  { fleet, ledger, board, market }: Packing,
+  pool: PoolState,
+  hints: readonly Reason[],
+): Reason[] {
   if (!pool.spec.enabled) return [{ code: "disabled" }];
   const waitedFor = board.bins.filter(
     (bin) => bin.kind === "booting" && bin.pool === pool && bin.placed.length > 0,
@@ -51,7 +60,7 @@ function poolReasons({ fleet, ledger, board, market }: Packing, pool: PoolState)
     ...ledger.noted(pool),
     ...market.notes(pool),
     ...[market.offerOf(pool).refusal].filter((reason) => reason !== null),
-    ...hintReasons(fleet, pool),
+    ...hints,
     ...(waitedFor > 0 ? [{ code: "booting" as const, nodes: waitedFor }] : []),
     ...(pool.overdue.nodes > 0 ? [{ code: "launch-overdue" as const, ...pool.overdue }] : []),
   ];

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import { epochMs } from "../../../shared/model/units.ts";
+import type { Reason } from "../../../shared/model/reasons.ts";
+import { epochMs, millis } from "../../../shared/model/units.ts";
 import { node } from "../../../test/build/node.ts";
 import type { NodeOptions } from "../../../test/build/node.ts";
 import { MINUTE, NOW } from "../../../test/build/now.ts";
@@ -35,7 +36,6 @@ function health({ spec = REPLACE, pool: of = {}, remembered = {}, ...options }: 
     memory: { ...EMPTY_MEMORY, nodes },
   });
   const found = healthOf(assemble(taken), taken);
-  expect(condemnedOf(assemble(taken), taken)).toEqual(found.condemned);
   return {
     condemned: Object.fromEntries([...found.condemned].map(([name, { code }]) => [name, code])),
     instances: Object.fromEntries([...found.instances].map(([id, { code }]) => [id, code])),
@@ -198,5 +198,27 @@ describe("the breaker", () => {
 
   test("one of a small pool is no such sign", () => {
     expect(health({ nodes: [ill("n1")] }).condemned).toEqual({ n1: "gpu-unhealthy" });
+  });
+});
+
+describe("condemnedOf()", () => {
+  test("calls a node that is both ill and under a hint ill", () => {
+    const sick: Reason = { code: "node-not-ready", node: "n1", forMs: millis(MINUTE) };
+    const hinted = (name: string): Reason => ({
+      code: "rebalance",
+      node: name,
+      source: "aws",
+      forMs: millis(MINUTE),
+    });
+    const found = condemnedOf(
+      { condemned: new Map([["n1", sick]]), instances: new Map(), notes: new Map() },
+      {
+        condemned: new Map([
+          ["n1", hinted("n1")],
+          ["n2", hinted("n2")],
+        ]),
+      },
+    );
+    expect(Object.fromEntries(found)).toEqual({ n1: sick, n2: hinted("n2") });
   });
 });

@@ -8,6 +8,7 @@ import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Fleet, PoolState } from "./fleet.ts";
 import type { Late } from "./launches.ts";
+import type { Rebalance } from "./rebalance.ts";
 import { clocksOf } from "./standing.ts";
 import type { NodeState } from "./standing.ts";
 
@@ -25,8 +26,9 @@ export interface Health {
   readonly notes: ReadonlyMap<string, readonly Reason[]>;
 }
 
-export function condemnedOf(fleet: Fleet, snapshot: Snapshot): ReadonlyMap<string, Reason> {
-  return healthOf(fleet, snapshot).condemned;
+/** Those that are replaced because of a hint among them; what is ill goes as that. */
+export function condemnedOf(health: Health, rebalance: Pick<Rebalance, "condemned">): Health["condemned"] {
+  return new Map([...rebalance.condemned, ...health.condemned]);
 }
 
 export function healthOf(fleet: Fleet, snapshot: Snapshot): Health {

@@ -2,6 +2,7 @@
 // out, and what failed when. The journal is written before each call, so a move found here may already have
 // happened; it counts as happened until the act layer has settled it.
 
+import type { Disruption } from "../../../shared/contract/policy/removal.ts";
 import type { MoveState } from "../../../shared/contract/policy/status.ts";
 import { parseInstant } from "../../../shared/model/instant.ts";
 import { elapsed } from "../../../shared/model/units.ts";
@@ -54,6 +55,21 @@ function sortedMoves({ moves }: Journal): Sorted {
 /** The journal's moves of one pool, in their order. */
 export function movesOf(journal: Journal, pool: string): readonly MoveState[] {
   return sortedMoves(journal).byPool.get(pool) ?? NO_MOVES;
+}
+
+/** Nodes that a move takes, or took, for this reason, and since when; `open`: it is on its way. */
+export function begunFor(
+  journal: Journal,
+  pool: string,
+  disruption: Disruption,
+): readonly { readonly node: string; readonly since: EpochMs; readonly open: boolean }[] {
+  return movesOf(journal, pool).flatMap((move) => {
+    const since = parseInstant(move.at);
+    if (move.disruption !== disruption || move.node === undefined || since === null) return [];
+    const open = move.phase === "intended" || move.phase === "draining";
+    // What failed has moved nobody, and is tried again by its hint.
+    return move.phase === "failed" ? [] : [{ node: move.node, since, open }];
+  });
 }
 
 function movesOfNode(journal: Journal, node: string): readonly MoveState[] {

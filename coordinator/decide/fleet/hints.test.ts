@@ -1,19 +1,10 @@
 import { describe, expect, test } from "vitest";
 
-import { epochMs } from "../../../shared/model/units.ts";
 import { node } from "../../../test/build/node.ts";
-import { MINUTE, NOW } from "../../../test/build/now.ts";
+import { MINUTE } from "../../../test/build/now.ts";
 import { pod } from "../../../test/build/pod.ts";
 import { policy } from "../../../test/build/policy.ts";
-import {
-  memory,
-  movesOf,
-  notice,
-  replaces,
-  shrinks,
-  snapshot,
-  unplacedCodes,
-} from "../../../test/build/snapshot.ts";
+import { memory, notice, replaces, shrinks, snapshot, unplacedCodes } from "../../../test/build/snapshot.ts";
 import { decide } from "../decide.ts";
 import type { NoticeInput } from "../snapshot.ts";
 
@@ -52,19 +43,6 @@ describe("a hint of a coming interruption", () => {
     expect(reasons(decide(twice)).filter(({ code }) => code === "rebalance-hint")).toEqual([said]);
   });
 
-  test("buys the next node at once where the policy says Replace, and gives nobody the room of this one", () => {
-    const [replace] = replaces(hinted("Replace"));
-    expect(replace).toMatchObject({ node: "n1", from: 1, to: 2 });
-    expect(replace?.pods).toContain("default/runs");
-    expect(unplacedCodes(hinted("Replace"), "waits")).not.toContain("pod-fits-existing");
-  });
-
-  test("has no time that could be up: the machine leaves its group once it is drained", () => {
-    const late = { deadline: epochMs(NOW - MINUTE) };
-    expect(movesOf(hinted("Replace", late), "release")).toEqual([]);
-    expect(movesOf(hinted("Replace", { ...late, drained: true }), "release")).toHaveLength(1);
-  });
-
   test("keeps no empty node", () => {
     const decision = decide(
       snapshot({
@@ -79,11 +57,13 @@ describe("a hint of a coming interruption", () => {
   test("gives way to a notice of the same node", () => {
     const decision = decide(
       snapshot({
+        policies: [policy({ spot: { rebalance: "Replace" } })],
         nodes: [node("n1")],
         pods: [pod("runs", { node: "n1" })],
         notices: [notice("n1", { kind: "rebalance", id: "hint" }), notice("n1", { id: "taken" })],
       }),
     );
+    expect(decision.plan.moves.map(({ kind }) => kind)).toEqual(["replace"]);
     expect(replaces(decision).map((move) => move.notice)).toEqual(["taken"]);
   });
 
@@ -97,5 +77,26 @@ describe("a hint of a coming interruption", () => {
     );
     expect(unplacedCodes(decision, "waits")).toEqual(["pod-fits-existing"]);
     expect(reasons(decision).map(({ code }) => code)).not.toContain("rebalance-hint");
+  });
+});
+
+describe("a drill", () => {
+  const drilled = (drills: "Enabled" | "Disabled") =>
+    decide(
+      snapshot({
+        policies: [policy({ drills })],
+        nodes: [node("n1")],
+        pods: [pod("runs", { node: "n1" }), pod("waits")],
+        notices: [notice("n1", { source: "drill" })],
+      }),
+    );
+
+  test("that asks for a node gets one", () => {
+    expect(replaces(drilled("Enabled")).map((move) => move.node)).toEqual(["n1"]);
+  });
+
+  test("is nothing on a node whose policy wants none, and its room stays in use", () => {
+    expect(drilled("Disabled").plan.moves).toEqual([]);
+    expect(unplacedCodes(drilled("Disabled"), "waits")).toEqual(["pod-fits-existing"]);
   });
 });

@@ -1,12 +1,9 @@
-// Hints of a coming interruption apart from notices of a certain one. A hint takes its node only where the policy
-// says so; otherwise the node goes on as any other, and a policy that wants to hear of it does. What is bought for a
-// node that goes is for others.
+// Notices apart from hints, and both from what is neither. A notice takes its node; a hint leaves it at work, and what its
+// policy makes of it is in rebalance.ts. A drill on a node whose policy wants none is nothing at all: its agent refuses
+// it, and nobody buys anything for it meanwhile.
 
-import type { Reason } from "../../../shared/model/reasons.ts";
-import { distinct } from "../order.ts";
+import { takesNode } from "../../../shared/model/interruption.ts";
 import type { NoticeInput, Snapshot } from "../snapshot.ts";
-import type { Fleet, PoolState } from "./fleet.ts";
-import { poolId } from "./ownership.ts";
 import type { Claim } from "./ownership.ts";
 
 export interface Notices {
@@ -17,23 +14,15 @@ export interface Notices {
 }
 
 export function hintsApart({ notices, policies }: Snapshot, ownerOf: ReadonlyMap<string, Claim>): Notices {
-  const replacing = new Set(
+  const calm = new Set(
     policies.flatMap((policy) =>
-      policy.kind === "valid" && policy.spec.spot.rebalance === "Replace" ? [policy.name] : [],
+      policy.kind === "valid" && policy.spec.drills === "Disabled" ? [policy.name] : [],
     ),
   );
-  const takes = ({ kind, node }: NoticeInput): boolean =>
-    kind !== "rebalance" || replacing.has(ownerOf.get(node)?.policy ?? "");
-  return { taking: notices.filter(takes), hints: notices.filter((notice) => !takes(notice)) };
-}
-
-/** What the pool says of hints about its nodes. */
-export function hintReasons({ hints, ownerOf }: Fleet, { id, spec }: PoolState): readonly Reason[] {
-  const setting = spec.spot.rebalance;
-  if (setting === "Ignore") return [];
-  const own = hints.filter(({ node }) => {
-    const claim = ownerOf.get(node);
-    return claim !== undefined && poolId(claim.policy, claim.pool) === id;
-  });
-  return distinct(own.map(({ node }): Reason => ({ code: "rebalance-hint", node, setting })));
+  const counts = ({ source, node }: NoticeInput): boolean =>
+    source !== "drill" || !calm.has(ownerOf.get(node)?.policy ?? "");
+  return {
+    taking: notices.filter((notice) => takesNode(notice) && counts(notice)),
+    hints: notices.filter((notice) => !takesNode(notice)),
+  };
 }

@@ -30,14 +30,14 @@ const fleetOf = (nodes: number, ageMs = 10 * DAY) =>
   Array.from({ length: nodes }, (_, index) => node(`n${index}`, { ageMs }));
 
 describe("node-days", () => {
-  test("grow with the time between two decisions, per offering and per policy", () => {
+  test("grow with the time between two decisions, per stock and per policy", () => {
     const { risk } = count({ risk: {} }, { nodes: fleetOf(2) });
     expect(Object.keys(risk ?? {})).toEqual([]);
     const later = count(
-      { risk: { "spot|*|spot": { nodeDays: 1, interruptions: 0, at: NOW } } },
+      { risk: { "custom/*/spot|*|spot": { nodeDays: 1, interruptions: 0, at: NOW } } },
       { nodes: fleetOf(8640) },
     );
-    expect(later.risk?.["spot|*|spot"]?.nodeDays).toBeCloseTo(2, 6);
+    expect(later.risk?.["custom/*/spot|*|spot"]?.nodeDays).toBeCloseTo(2, 6);
     expect(later.risk?.["policy/demo"]?.nodeDays).toBeCloseTo(1, 6);
   });
 
@@ -58,7 +58,7 @@ describe("node-days", () => {
   test("are those of the type and zone that the node shows", () => {
     const labels = { [NODE_LABEL.instanceType]: "p3", [NODE_LABEL.zone]: "z1" };
     const { risk } = count({}, { nodes: [node("n1", { labels })] });
-    expect(Object.keys(risk ?? {}).toSorted()).toEqual(["p3|z1|spot", "policy/demo"]);
+    expect(Object.keys(risk ?? {}).toSorted()).toEqual(["custom/*/p3|z1|spot", "policy/demo"]);
   });
 
   test("fade by half in a week", () => {
@@ -84,12 +84,35 @@ describe("interruptions", () => {
   test.each([
     ["a drill", { source: "drill" }],
     ["a hint of a rebalance", { kind: "rebalance" }],
+    ["a hint of maintenance", { kind: "maintenance" }],
   ] as const)("%s is none", (_name, fields) => {
     expect(of(count({}, { nodes, notices: [notice("n1", fields)] }))).toBe(0);
   });
 
   test("one of a node that nobody owns is none of ours", () => {
     expect(of(count({}, { nodes: [node("n1", { pool: null })], notices: [notice("n1")] }))).toBe(0);
+  });
+
+  test("one of a node that is gone is of the stock that its machine named", () => {
+    const machine = {
+      cloud: "aws",
+      instanceType: "spot",
+      zone: "z1",
+      zoneId: "az1",
+      lifecycle: "spot",
+    } as const;
+    const lost = pool("spot", {
+      instances: [{ id: "i-1", node: "n1", state: "ready" }],
+      fields: { availabilityZones: ["z1", "z2"] },
+    });
+    const memory = count({}, { policies: [policy({ pools: [lost] })], notices: [notice("n1", { machine })] });
+    expect(memory.risk?.["custom/*/spot|z1|spot"]).toMatchObject({ interruptions: 1, zoneId: "az1" });
+    const owned = { ...machine, lifecycle: "on-demand" } as const;
+    const none = count(
+      {},
+      { policies: [policy({ pools: [lost] })], notices: [notice("n1", { machine: owned })] },
+    );
+    expect(none.risk).toEqual({});
   });
 
   test("one of an on-demand node is none of spot", () => {

@@ -1,7 +1,8 @@
 // Interruptions as they are counted over time: how long spot nodes were seen and how many of them were taken, per
-// offering for the price of risk, per policy for its limit. Over the limit new capacity goes less to spot for a day. A
+// stock for the price of risk, per policy for its limit. Over the limit new capacity goes less to spot for a day. A
 // drill is no interruption, and neither is a hint that one may come. What it costs is for the market to say.
 
+import type { Machine } from "../../../shared/contract/notice.ts";
 import { capacityTypeOf } from "../../../shared/model/node.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { after, elapsed, millis, ratio } from "../../../shared/model/units.ts";
@@ -9,19 +10,22 @@ import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Memory, RiskMemory } from "../snapshot-memory.ts";
 import type { NoticeInput } from "../snapshot.ts";
 import type { Fleet, PoolState } from "./fleet.ts";
-import { offeringOf, offeringOfNode } from "./offering.ts";
 import { poolId } from "./ownership.ts";
 import type { NodeState } from "./standing.ts";
+import { stockKeysOf, stockOfMachine, stockOfNode } from "./stock.ts";
+import type { Stock } from "./stock.ts";
 
 const DAY_MS = 24 * 3600_000;
-/** Of an offering, what was measured so long ago counts half. */
-const OFFERING_HALF_LIFE_MS = 7 * DAY_MS;
+/** Of a stock, what was measured so long ago counts half. */
+const STOCK_HALF_LIFE_MS = 7 * DAY_MS;
 /** Of a policy it fades so that all of it together weighs as much as one day. */
 const POLICY_HALF_LIFE_MS = DAY_MS * Math.LN2;
 /** Nobody knows what happened in a longer pause between two decisions. */
 const LONGEST_GAP_MS = 60_000;
 /** Spot is taken to have run so long unharmed before anybody looked: one early loss is bad luck and no rate. */
 const PRIOR_NODE_DAYS = 1;
+/** Of less than that nobody says how often it is interrupted. */
+const LEAST_NODE_DAYS = 0.5;
 /** Less than that says nothing any more. */
 const FORGOTTEN = 1e-3;
 /** By how much the target for spot falls, and for how long, while interruptions are too many. */
@@ -33,28 +37,29 @@ type Counts = Required<Pick<Memory, "risk" | "countedNotices" | "lessSpot">>;
 export function countInterruptions(fleet: Fleet, memory: Memory): Counts {
   const { at } = fleet;
   // Summed in place: a fleet of spot is many nodes of few offerings.
-  const risk = new Map<string, { nodeDays: number; interruptions: number; at: EpochMs }>();
+  const risk = new Map<string, Sum>();
   for (const [key, entry] of Object.entries(memory.risk ?? {})) risk.set(key, faded(key, entry, at));
-  const add = (keys: readonly string[], nodeDays: number, interruptions: number): void => {
-    for (const key of keys) {
+  const add = (stocks: readonly Stock[], nodeDays: number, interruptions: number): void => {
+    for (const { key, zoneId } of stocks) {
       const sum = risk.get(key) ?? { nodeDays: 0, interruptions: 0, at };
       sum.nodeDays += nodeDays;
       sum.interruptions += interruptions;
+      if (zoneId !== null) sum.zoneId = zoneId;
       risk.set(key, sum);
     }
   };
   for (const pool of fleet.pools) {
     for (const state of pool.nodes)
-      if (state.standing === "up" && isSpot(pool, state))
-        add(keysOf(pool, state), nodeDaysSeen(fleet, memory, state), 0);
+      if (state.standing === "up" && isSpot(pool, state, null))
+        add(stocksOf(pool, state, null), nodeDaysSeen(fleet, memory, state), 0);
   }
 
   const counted: Record<string, EpochMs> = {};
   const before = memory.countedNotices ?? {};
   for (const notice of fleet.notices) {
-    const keys = keysOfNotice(fleet, notice);
-    if (keys === null) continue;
-    if (before[notice.id] === undefined) add(keys, 0, 1);
+    const stocks = stocksOfNotice(fleet, notice);
+    if (stocks === null) continue;
+    if (before[notice.id] === undefined) add(stocks, 0, 1);
     counted[notice.id] = before[notice.id] ?? at;
   }
   // A notice may be missed for a moment; what it cost was counted.
@@ -66,7 +71,7 @@ export function countInterruptions(fleet: Fleet, memory: Memory): Counts {
   return { risk: kept, countedNotices: counted, lessSpot: lessSpotOf(fleet, memory, kept) };
 }
 
-/** Interruptions of one node of spot in a day, as measured; what is known of several offerings is added up. */
+/** Interruptions of one node of spot in a day, as measured; what is known of several stocks is added up. */
 export function ratePerNodeDay(keys: readonly string[], { risk = {} }: Memory, at: EpochMs): number {
   let nodeDays = PRIOR_NODE_DAYS;
   let interruptions = 0;
@@ -78,6 +83,34 @@ export function ratePerNodeDay(keys: readonly string[], { risk = {} }: Memory, a
     interruptions += now.interruptions;
   }
   return interruptions / nodeDays;
+}
+
+export interface MeasuredRate {
+  readonly nodeDays: number;
+  readonly interruptions: number;
+}
+
+/** What was measured of a pool's spot nodes, by the stock that it draws on; null: too little, or it is no spot. */
+export function rateOfPool(pool: PoolState, memory: Memory, at: EpochMs): MeasuredRate | null {
+  return pool.pool.capacityType === "spot" ? measuredRate(stockKeysOf(pool), memory, at) : null;
+}
+
+/** Without anything that is only taken for granted; null: too little was seen. */
+export function measuredRate(
+  keys: readonly string[],
+  { risk = {} }: Pick<Memory, "risk">,
+  at: EpochMs,
+): MeasuredRate | null {
+  let nodeDays = 0;
+  let interruptions = 0;
+  for (const key of keys) {
+    const entry = risk[key];
+    if (entry === undefined) continue;
+    const now = faded(key, entry, at);
+    nodeDays += now.nodeDays;
+    interruptions += now.interruptions;
+  }
+  return nodeDays < LEAST_NODE_DAYS ? null : { nodeDays, interruptions };
 }
 
 /** How many points the policy's target for spot is lower at present. */
@@ -122,9 +155,10 @@ function lessSpotOf(fleet: Fleet, memory: Memory, risk: Memory["risk"]): Record<
   return less;
 }
 
-/** What a node says of itself comes first: a group may mix both. */
-function isSpot(pool: PoolState, state: NodeState | null): boolean {
-  return ((state && capacityTypeOf(state.node.labels)) ?? pool.pool.capacityType) === "spot";
+/** What a node or its machine says of itself comes first: a group may mix both. */
+function isSpot(pool: PoolState, state: NodeState | null, machine: Machine | null): boolean {
+  const said = (state && capacityTypeOf(state.node.labels)) ?? machine?.lifecycle;
+  return (said ?? pool.pool.capacityType) === "spot";
 }
 
 /** At first sight, what the nodes have lived through, up to a day: so much is known to have gone well. */
@@ -136,29 +170,41 @@ function nodeDaysSeen({ sync, at }: Fleet, memory: Memory, { node }: NodeState):
 }
 
 /** Null: no interruption of a spot node of ours. */
-function keysOfNotice(fleet: Fleet, notice: NoticeInput): readonly string[] | null {
-  if (notice.source === "drill" || notice.kind === "rebalance") return null;
+function stocksOfNotice(fleet: Fleet, notice: NoticeInput): readonly Stock[] | null {
+  if (notice.source === "drill") return null;
   const claim = fleet.ownerOf.get(notice.node);
   const pool = claim === undefined ? undefined : fleet.poolsById.get(poolId(claim.policy, claim.pool));
   if (pool === undefined) return null;
   const state = fleet.nodesByName.get(notice.node) ?? null;
-  return isSpot(pool, state) ? keysOf(pool, state) : null;
+  const machine = notice.machine ?? null;
+  return isSpot(pool, state, machine) ? stocksOf(pool, state, machine) : null;
 }
 
-function keysOf(pool: PoolState, state: NodeState | null): readonly string[] {
-  return [state === null ? offeringOf(pool) : offeringOfNode(state.node, pool), policyKey(pool.policy)];
+function stocksOf(pool: PoolState, state: NodeState | null, machine: Machine | null): readonly Stock[] {
+  return [
+    state === null ? stockOfMachine(machine, pool) : stockOfNode(state.node, pool),
+    { key: policyKey(pool.policy), zoneId: null },
+  ];
 }
 
-function policyKey(policy: string): string {
+export function policyKey(policy: string): string {
   return `policy/${policy}`;
 }
 
-function faded(
-  key: string,
-  entry: RiskMemory,
-  at: EpochMs,
-): { nodeDays: number; interruptions: number; at: EpochMs } {
-  const halfLifeMs = key.startsWith("policy/") ? POLICY_HALF_LIFE_MS : OFFERING_HALF_LIFE_MS;
-  const share = 0.5 ** (Math.max(0, at - entry.at) / halfLifeMs);
-  return { nodeDays: entry.nodeDays * share, interruptions: entry.interruptions * share, at };
+interface Sum {
+  nodeDays: number;
+  interruptions: number;
+  at: EpochMs;
+  zoneId?: string;
+}
+
+function faded(key: string, { nodeDays, interruptions, at: since, zoneId }: RiskMemory, at: EpochMs): Sum {
+  const halfLifeMs = key.startsWith("policy/") ? POLICY_HALF_LIFE_MS : STOCK_HALF_LIFE_MS;
+  const share = 0.5 ** (Math.max(0, at - since) / halfLifeMs);
+  return {
+    nodeDays: nodeDays * share,
+    interruptions: interruptions * share,
+    at,
+    ...(zoneId === undefined ? {} : { zoneId }),
+  };
 }

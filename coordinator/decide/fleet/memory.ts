@@ -10,6 +10,7 @@ import type { LaunchLedger, LaunchMemory, Memory, NodeMemory, NodeShape } from "
 import type { Snapshot } from "../snapshot.ts";
 import { outage } from "./boot.ts";
 import type { Fleet } from "./fleet.ts";
+import { followHints } from "./hint-record.ts";
 import { timersOf } from "./idle.ts";
 import { countInterruptions } from "./interruptions.ts";
 import { withAsked } from "./ledger-growths.ts";
@@ -76,6 +77,7 @@ export function lookAround(fleet: Fleet, snapshot: Snapshot): Look {
       failedSince,
       ...(Object.keys(ledger).length === 0 ? {} : { ledger }),
       ...countInterruptions(fleet, memory),
+      ...followHints(fleet, memory),
     },
     finished,
   };

@@ -2,6 +2,7 @@
 // it, so that pools which draw on the same stock learn from each other and no others do. A type that nobody has named
 // is the pool's own.
 
+import type { Machine } from "../../../shared/contract/notice.ts";
 import { NODE_LABEL } from "../../../shared/model/names.ts";
 import { capacityTypeOf } from "../../../shared/model/node.ts";
 import type { CapacityType } from "../../../shared/model/node.ts";
@@ -33,6 +34,11 @@ export function offeringOfInstance(instance: InstanceInput, pool: PoolState): st
 export function offeringOfNode({ labels }: NodeInput, pool: PoolState): string {
   const tier = capacityTypeOf(labels) ?? pool.pool.capacityType;
   return oneOf(pool, labels[NODE_LABEL.instanceType], labels[NODE_LABEL.zone], tier);
+}
+
+/** By what the machine's own metadata said, where the node itself is not there to ask. */
+export function offeringOfMachine({ instanceType, zone }: Machine, pool: PoolState): string {
+  return oneOf(pool, instanceType, zone, pool.pool.capacityType);
 }
 
 /** What is not among the pool's own types or zones is told of all of them: else nobody would find it again. */

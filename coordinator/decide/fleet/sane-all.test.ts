@@ -124,13 +124,30 @@ const PLAIN: Snapshot = {
       pod("daemon", { node: "n0", daemon: true }),
     ],
     budgets: [{ key: "default/b", disruptionsAllowed: 1, pods: ["default/runs"], alwaysAllowsUnready: true }],
-    notices: [notice("n2")],
+    notices: [
+      notice("n2", {
+        survived: true,
+        machine: { cloud: "aws", instanceType: "p3.2xlarge", zoneId: "usw2-az1", lifecycle: "spot" },
+        checkpoints: [{ pod: "default/runs", result: "saved", tookMs: 9, step: 7, uri: "s3://b/7" }],
+      }),
+      notice("n0", { id: "hint", kind: "maintenance", action: "Freeze", endsMachine: true }),
+    ],
     memory: {
       ...memory({ n0: { idleMs: 60 * MINUTE, emptyMs: MINUTE } }),
       hotSince: { demo: ago(MINUTE) },
       launches: { "demo/spot": { missing: 1, since: ago(MINUTE) } },
       bootMs: { "demo/spot": [60_000, 70_000] },
-      risk: { "p3.2xlarge|*|spot": { nodeDays: 1, interruptions: 1, at: ago(MINUTE) } },
+      risk: {
+        "aws/us-west-2/p3.2xlarge|*|spot": {
+          nodeDays: 1,
+          interruptions: 1,
+          at: ago(MINUTE),
+          zoneId: "usw2-az1",
+        },
+      },
+      rebalanced: { "demo/spot": { n1: ago(MINUTE) } },
+      openHints: { hint: { node: "n0", pool: "demo/spot", since: ago(MINUTE), settled: false } },
+      hintRecord: { "demo/spot": { followed: 1, spared: 2, at: ago(MINUTE) } },
       countedNotices: { old: ago(MINUTE) },
       lessSpot: { demo: epochMs(NOW + MINUTE) },
       failedSince: { "demo/od/i-2": ago(MINUTE) },

@@ -48,6 +48,16 @@ test("of the memory, what cannot be true is left out entry by entry", () => {
     },
     countedNotices: { a: NOW, b: LATER },
     failedSince: { a: NOW, b: NEVER },
+    rebalanced: { a: { n1: NOW, n2: LATER }, b: null as never },
+    openHints: {
+      good: { node: "n1", pool: "demo/spot", since: NOW, settled: true },
+      later: { node: "n1", pool: "demo/spot", since: LATER },
+      nobody: { node: 7 as never, pool: "demo/spot", since: NOW },
+    },
+    hintRecord: {
+      good: { followed: 1, spared: 2, at: NOW },
+      bad: { followed: -1, spared: 2, at: NOW },
+    },
     lessSpot: { a: epochMs(NOW + HOUR), b: LATER },
   };
   expect(saneMarketMemory(memory, NOW)).toEqual({
@@ -55,6 +65,9 @@ test("of the memory, what cannot be true is left out entry by entry", () => {
     risk: { good: { nodeDays: 1, interruptions: 0, at: NOW } },
     countedNotices: { a: NOW },
     failedSince: { a: NOW },
+    rebalanced: { a: { n1: NOW } },
+    openHints: { good: { node: "n1", pool: "demo/spot", since: NOW, settled: true } },
+    hintRecord: { good: { followed: 1, spared: 2, at: NOW } },
     lessSpot: { a: NOW + HOUR },
   });
   expect(saneMarketMemory(EMPTY_MEMORY, NOW)).toEqual({});

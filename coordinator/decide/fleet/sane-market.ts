@@ -4,7 +4,7 @@
 import { LAUNCH_FAILURES } from "../../../shared/contract/policy/status.ts";
 import { epochMs } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
-import type { Memory, OfferingMemory, RiskMemory } from "../snapshot-memory.ts";
+import type { HintRecord, Memory, OfferingMemory, OpenHint, RiskMemory } from "../snapshot-memory.ts";
 import type { InstanceInput, NodeInput } from "../snapshot.ts";
 import { isFlag, isList, isOneOf, isRecord, isText } from "./sane-form.ts";
 import type { Unread } from "./sane-form.ts";
@@ -26,17 +26,36 @@ export function saneOfferings(offerings: readonly OfferingMemory[], at: EpochMs)
     }));
 }
 
-type MarketMemory = Pick<Memory, "bootMs" | "risk" | "countedNotices" | "lessSpot" | "failedSince">;
+type MarketMemory = Pick<
+  Memory,
+  | "bootMs"
+  | "risk"
+  | "countedNotices"
+  | "lessSpot"
+  | "failedSince"
+  | "rebalanced"
+  | "openHints"
+  | "hintRecord"
+>;
 
 /** Of an entry that cannot be read nothing is known, as if it had been lost. */
 export function saneMarketMemory(memory: Memory, at: EpochMs): MarketMemory {
-  const { bootMs, risk, countedNotices, lessSpot, failedSince } = memory;
+  const { bootMs, risk, countedNotices, lessSpot, failedSince, rebalanced, openHints, hintRecord } = memory;
   const isPastTime = (time: EpochMs): boolean => isPast(time, at);
   return {
     ...(isRecord(bootMs) ? { bootMs: mapped(kept(bootMs, isList), (times) => times.filter(isAmount)) } : {}),
     ...(isRecord(risk) ? { risk: kept(risk, (entry) => isRecord(entry) && isRisk(entry, at)) } : {}),
     ...(isRecord(countedNotices) ? { countedNotices: kept(countedNotices, isPastTime) } : {}),
     ...(isRecord(failedSince) ? { failedSince: kept(failedSince, isPastTime) } : {}),
+    ...(isRecord(rebalanced)
+      ? { rebalanced: mapped(kept(rebalanced, isRecord), (nodes) => kept(nodes, isPastTime)) }
+      : {}),
+    ...(isRecord(openHints)
+      ? { openHints: kept(openHints, (hint) => isRecord(hint) && isOpen(hint, at)) }
+      : {}),
+    ...(isRecord(hintRecord)
+      ? { hintRecord: kept(hintRecord, (entry) => isRecord(entry) && isCounted(entry, at)) }
+      : {}),
     ...(isRecord(lessSpot)
       ? { lessSpot: kept(lessSpot, (until) => isAmount(until) && until <= at + DAY_MS) }
       : {}),
@@ -107,8 +126,21 @@ function saneHealth(health: NodeInput["gpuHealth"], at: EpochMs): NodeInput["gpu
   };
 }
 
-function isRisk({ nodeDays, interruptions, at: since }: RiskMemory, at: EpochMs): boolean {
-  return isAmount(nodeDays) && isAmount(interruptions) && isPast(since, at);
+function isRisk({ nodeDays, interruptions, at: since, zoneId }: RiskMemory, at: EpochMs): boolean {
+  return (
+    isAmount(nodeDays) &&
+    isAmount(interruptions) &&
+    isPast(since, at) &&
+    (zoneId === undefined || isText(zoneId))
+  );
+}
+
+function isOpen({ node, pool, since }: OpenHint, at: EpochMs): boolean {
+  return isText(node) && isText(pool) && isPast(since, at);
+}
+
+function isCounted({ followed, spared, at: since }: HintRecord, at: EpochMs): boolean {
+  return isAmount(followed) && isAmount(spared) && isPast(since, at);
 }
 
 function isPast(time: number, at: EpochMs): boolean {

@@ -3,13 +3,14 @@
 // an instant that is no number is now, a list with a hole in it is not complete. What is in order stays the very object
 // that it was. After this step nothing needs to check again, and nothing throws.
 
+import { NOTICE_KINDS } from "../../../shared/model/interruption.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import { compareText, firstDifference } from "../order.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { BudgetInput, NoticeInput, PricePoint, Snapshot } from "../snapshot.ts";
 import { beyondBroadTerms, TOO_BROAD } from "./broad-terms.ts";
-import { isListOf, isRecord, isRecordOf, isText, isTexts } from "./sane-form.ts";
+import { isFlag, isListOf, isOneOf, isRecord, isRecordOf, isText, isTexts } from "./sane-form.ts";
 import { each, readList, sorted } from "./sane-list.ts";
 import type { ReadList } from "./sane-list.ts";
 import { saneMemory } from "./sane-memory.ts";
@@ -141,10 +142,24 @@ function isNotice(value: unknown): value is NoticeInput {
   return isRecord(value) && isText(value["id"]) && isText(value["node"]) && isText(value["source"]);
 }
 
+const isKind = isOneOf(NOTICE_KINDS);
+
+function isCheckpoint(value: unknown): boolean {
+  return isRecord(value) && isText(value["pod"]) && isText(value["result"]);
+}
+
 /** A deadline that cannot be read never passes. */
 function saneNotice(notice: NoticeInput, at: EpochMs): NoticeInput {
+  const { kind, endsMachine, action, survived, machine, checkpoints, ...rest } = notice;
   return {
-    ...notice,
+    ...rest,
+    // Of a kind that nobody knows the worst is believed.
+    ...(kind !== undefined && isKind(kind) ? { kind } : {}),
+    ...(isFlag(endsMachine) ? { endsMachine } : {}),
+    ...(isText(action) ? { action } : {}),
+    ...(survived === true ? { survived } : {}),
+    ...(isTexts(machine) ? { machine } : {}),
+    ...(isListOf(isCheckpoint)(checkpoints) ? { checkpoints } : {}),
     seenAt: instant(notice.seenAt, at),
     deadline: instant(notice.deadline, Number.MAX_SAFE_INTEGER),
     replace: notice.replace === true,

@@ -42,14 +42,3 @@ export function isCheckpointed({ annotations }: PodInput): boolean {
     (annotations[POD_ANNOTATION.checkpointExec] ?? "") !== ""
   );
 }
-
-const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
-
-/** Go's notation, as in "1h30m"; null for anything else. */
-export function parseGoDuration(text: string): number | null {
-  if (!/^(?:\d+(?:\.\d+)?(?:h|ms|m|s))+$/.test(text)) return null;
-  let total = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g))
-    total += Number(amount) * (UNIT_MS[unit ?? ""] ?? 0);
-  return total;
-}

@@ -102,7 +102,7 @@ export function growMoves(packing: Packing, { floors, heat }: Causes, steps: Ste
     const pods = bins.flatMap((bin) => bin.placed);
     const hot = heat.get(pool.policy);
     const because: Reason[] = [
-      ...(bins.length > 0 ? [pendingReason(pods, packing)] : []),
+      ...(bins.length > 0 ? [pendingReason(pods, packing), ...hintReasons(pods, packing)] : []),
       ...(floors.get(pool.id) ?? []),
       ...(added.utilization > 0 && hot !== undefined ? [hot] : []),
     ];
@@ -122,6 +122,15 @@ export function growMoves(packing: Packing, { floors, heat }: Causes, steps: Ste
     });
   }
   return moves;
+}
+
+/** Pods that have a node still, which may be taken from them soon. */
+function hintReasons(pods: readonly PodInput[], { demand, condemned }: Packing): readonly Reason[] {
+  const keys = new Set(pods.map(({ key }) => key));
+  return [...demand.replaced].flatMap(([node, losing]) => {
+    const because = condemned.get(node);
+    return because?.code === "rebalance" && losing.some(({ key }) => keys.has(key)) ? [because] : [];
+  });
 }
 
 function pendingReason(pods: readonly PodInput[], { demand }: Packing): Reason {

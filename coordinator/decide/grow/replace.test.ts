@@ -314,11 +314,11 @@ describe("a notice in a group that a machine can leave at once", () => {
     expect(kinds(detaching({}, {}, { notices: [notice("n1", more)] }))).toEqual(moves);
   });
 
-  test("and none for a hint that buys, since the machine may never be taken", () => {
+  test("and none for a hint whose pods get another place, since the machine may never be taken", () => {
     const moves = kinds(
       detaching({}, { spot: { rebalance: "Replace" } }, { notices: [notice("n1", { kind: "rebalance" })] }),
     );
-    expect(moves).toEqual(["replace od 0 to 1"]);
+    expect(moves).toEqual(["grow od 0 to 1"]);
   });
 
   describe("whose place stays at a minimum, so that the group makes the next machine", () => {

@@ -66,8 +66,7 @@ function refilledPlaces(fleet: Fleet): Map<string, "at-once" | "for-pods"> {
   const refilled = new Map<string, "at-once" | "for-pods">();
   for (const notice of fleet.notices) {
     const pool = ownerOf(fleet, notice);
-    if (pool === null || pool.blocked !== null || notice.source === "drill" || notice.kind === "rebalance")
-      continue;
+    if (pool === null || pool.blocked !== null || notice.source === "drill") continue;
     if (selfGrowthOf(pool) !== null) {
       refilled.set(notice.id, "for-pods");
       continue;
@@ -149,8 +148,8 @@ export function replaceMoves({ fleet, board }: Packing, steps: Steps): Replace[]
 
 /**
  * Only for a machine that really goes, and only by its name: at the notice where it can leave its group and run on, else
- * once it is drained or its time is up. A hint has no time that could be up. Where it would take the group below a
- * minimum, the group may as well buy the next one itself.
+ * once it is drained or its time is up. Where it would take the group below a minimum, the group may as well buy the next
+ * one itself.
  */
 export function releaseMoves(fleet: Fleet, steps: Steps): Release[] {
   const moves: Release[] = [];
@@ -204,8 +203,7 @@ function releaseKey({ id }: PoolState, notice: NoticeInput): string {
   return `${id}/release/${notice.id}`;
 }
 
-function isDueFor({ input: { group } }: PoolState, { kind, deadline }: NoticeInput, at: EpochMs): boolean {
-  if (kind === "rebalance") return false;
+function isDueFor({ input: { group } }: PoolState, { deadline }: NoticeInput, at: EpochMs): boolean {
   // A group that still counts it when it goes buys the next one beside ours.
   return (group.kind === "known" && group.detaches === true) || at >= deadline;
 }

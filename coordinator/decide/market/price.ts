@@ -8,11 +8,11 @@ import { capacityTypeOf } from "../../../shared/model/node.ts";
 import type { CapacityType } from "../../../shared/model/node.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { typesOf } from "../fleet/offering.ts";
+import { regionOf, regionOfLabels } from "../fleet/region.ts";
 import type { NodeState } from "../fleet/standing.ts";
 import { compareText, firstDifference } from "../order.ts";
 import type { PricePoint } from "../snapshot.ts";
 import type { Price } from "./market.ts";
-import { regionOf, regionOfLabels } from "./region.ts";
 
 /** Each question is answered once for a decision, since a fleet asks the same for each of its nodes. */
 export interface PriceBook {

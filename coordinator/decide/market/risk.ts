@@ -1,10 +1,10 @@
-// What interruptions add to the price of a spot node, from how often its offering was interrupted. On-demand and
+// What interruptions add to the price of a spot node, from how often its stock was interrupted. On-demand and
 // reserved nodes carry none.
 
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { PoolState } from "../fleet/fleet.ts";
 import { ratePerNodeDay } from "../fleet/interruptions.ts";
-import { combinationsOf, offeringOf } from "../fleet/offering.ts";
+import { stockKeysOf } from "../fleet/stock.ts";
 import type { Memory } from "../snapshot-memory.ts";
 
 /**
@@ -17,6 +17,5 @@ const INTERRUPTION_COSTS_HOURS = 2;
 /** By how much interruptions make a node dearer; 1: by nothing. */
 export function riskFactor(pool: PoolState, memory: Memory, at: EpochMs): number {
   if (pool.pool.capacityType !== "spot") return 1;
-  const keys = [...new Set([offeringOf(pool), ...combinationsOf(pool)])];
-  return 1 + (ratePerNodeDay(keys, memory, at) * INTERRUPTION_COSTS_HOURS) / 24;
+  return 1 + (ratePerNodeDay(stockKeysOf(pool), memory, at) * INTERRUPTION_COSTS_HOURS) / 24;
 }

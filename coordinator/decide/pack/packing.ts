@@ -44,6 +44,8 @@ export interface Packing {
   readonly late: ReadonlySet<string>;
   /** What the last decision placed on nodes that were to come. */
   readonly promised: NonNullable<Memory["promised"]>;
+  /** Node → why it is to be replaced. */
+  readonly condemned: ReadonlyMap<string, Reason>;
 }
 
 /** What of the snapshot packing reads beside the pods. */
@@ -82,6 +84,7 @@ export function createPacking(fleet: Fleet, pods: readonly PodInput[], inputs: P
     leftOut: [],
     late: new Set(before.leftOut),
     promised: before.promised ?? {},
+    condemned,
   };
 }
 

@@ -3,12 +3,13 @@
 
 import { millis } from "../../../shared/model/units.ts";
 import { afterAddLeft } from "../limits/cooldown.ts";
+import { isReplaced } from "../rule.ts";
 import type { Rule } from "../rule.ts";
 
 export const afterAdd: Rule = {
   name: "after-add",
   veto: ({ pool, cause }, { packing }) => {
-    if (cause.kind === "unhealthy") return null;
+    if (isReplaced(cause)) return null;
     const adds = packing.ledger.added(pool).nodes > 0;
     const leftMs = adds
       ? millis(pool.spec.scaleDownDelayAfterAddSeconds * 1000)

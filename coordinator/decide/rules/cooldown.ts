@@ -2,12 +2,13 @@
 // does nothing for the rest.
 
 import { downCooldownLeft } from "../limits/cooldown.ts";
+import { isReplaced } from "../rule.ts";
 import type { Rule } from "../rule.ts";
 
 export const cooldown: Rule = {
   name: "cooldown",
   veto: ({ pool, cause }, { packing }) => {
-    if (cause.kind === "unhealthy") return null;
+    if (isReplaced(cause)) return null;
     const leftMs = downCooldownLeft(pool, packing.fleet.at);
     return leftMs > 0 ? { code: "cooldown", direction: "down", leftMs } : null;
   },

@@ -5,12 +5,13 @@ import type { Reason } from "../../../shared/model/reasons.ts";
 import { ratio } from "../../../shared/model/units.ts";
 import { exact, nodeLoad } from "../fleet/load.ts";
 import { toleranceOf } from "../limits/behavior-rules.ts";
+import { isReplaced } from "../rule.ts";
 import type { Rule } from "../rule.ts";
 
 export const neededForUtilization: Rule = {
   name: "needed-for-utilization",
   veto: ({ pool, state, cause }, { packing, loadOf }) => {
-    if (cause.kind === "unhealthy" || cause.kind === "over-cap") return null;
+    if (isReplaced(cause) || cause.kind === "over-cap") return null;
     const load = loadOf(pool);
     if (load.mean === null) return null;
     const left = load.fresh - nodeLoad(state, packing.fleet.at).fresh;

@@ -3,13 +3,14 @@
 
 import { poolsOf } from "../fleet/fleet.ts";
 import { gpusLeft } from "../limits/tier-gpus.ts";
+import { isReplaced } from "../rule.ts";
 import type { Rule } from "../rule.ts";
 
 export const reservedPaid: Rule = {
   name: "reserved-paid",
   veto: ({ pool, state, cause }, { packing, steps }) => {
     if (pool.pool.capacityType !== "reserved") return null;
-    if (cause.kind === "unhealthy" || cause.kind === "expired") return null;
+    if (isReplaced(cause) || cause.kind === "expired") return null;
     if (cause.kind === "movable") return { code: "reserved-paid", node: state.name };
     const share = pool.spec.reservedPercentage ?? 0;
     const left = gpusLeft(poolsOf(packing.fleet, pool.policy), steps.removals);

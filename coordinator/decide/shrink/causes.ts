@@ -25,7 +25,8 @@ export function causesOf(
 ): readonly Cause[] {
   const { fleet, ledger } = packing;
   const because = about.condemned.get(state.name);
-  if (because !== undefined) return [{ kind: "unhealthy", because }];
+  if (because !== undefined)
+    return [{ kind: because.code === "rebalance" ? "rebalance" : "unhealthy", because }];
   if (!hasTenants(state, fleet.at)) {
     const back = returnToSpot(pool, packing, about.going);
     return back === null ? [{ kind: "empty" }] : [back, { kind: "empty" }];
@@ -64,6 +65,7 @@ export function becauseOf(
   const node = state.name;
   switch (cause.kind) {
     case "unhealthy":
+    case "rebalance":
       return cause.because;
     case "expired":
       return { code: "expired", node, ageMs: cause.ageMs, limitMs: cause.limitMs };

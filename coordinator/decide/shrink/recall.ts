@@ -64,7 +64,7 @@ function againOf(
 
 /** It went with its pods; any other was to go because nobody needed it. */
 function isMoved(disruption: Disruption | undefined): boolean {
-  return disruption === "Movable" || disruption === "Expired";
+  return disruption === "Movable" || disruption === "Expired" || disruption === "Rebalance";
 }
 
 function vetoOf(candidate: Candidate, context: RuleContext): Recall["because"] | null {

@@ -13,12 +13,13 @@ import type { PodInput } from "../snapshot-pod.ts";
 
 const RANK: Readonly<Record<Cause["kind"], number>> = {
   unhealthy: 0,
-  empty: 1,
-  return: 2,
-  expired: 3,
-  idle: 4,
-  "over-cap": 5,
-  movable: 6,
+  rebalance: 1,
+  empty: 2,
+  return: 3,
+  expired: 4,
+  idle: 5,
+  "over-cap": 6,
+  movable: 7,
 };
 
 const WEIGHT: Readonly<Record<PodInput["class"], number>> = { low: 1, medium: 2, high: 4, system: 2 };

@@ -20,6 +20,7 @@ export const CHANGE: Sentences<
   | "lost-to-interruption"
   | "movable"
   | "expired"
+  | "rebalance"
   | "node-not-ready"
   | "gpu-unhealthy"
   | "gpu-missing"
@@ -58,6 +59,8 @@ export const CHANGE: Sentences<
     `every pod of node ${node} has had room elsewhere for ${duration(forMs)}; without it the fleet costs ${hourly(savesUsdPerHour)} less`,
   expired: ({ node, ageMs, limitMs }) =>
     `node ${node} is ${duration(ageMs)} old, over the ${duration(limitMs)} of expireAfterSeconds`,
+  rebalance: ({ node, source, forMs }) =>
+    `its cloud (${source}) said ${duration(forMs)} ago that node ${node} may be interrupted soon: its pods get places elsewhere first, then it is emptied (spot.rebalance: Replace)`,
   "node-not-ready": ({ node, forMs }) => `node ${node} has not been Ready for ${duration(forMs)}`,
   "gpu-unhealthy": ({ node, forMs, detail }) =>
     `the agent of node ${node} has called its GPUs ill for ${duration(forMs)}: ${detail}`,

@@ -3,7 +3,7 @@
 
 import type { Millis } from "../../../shared/model/units.ts";
 import type { Sentences } from "./table.ts";
-import { count, duration, grantor, groupFields, hourly, moment, offering, percent } from "./words.ts";
+import { count, duration, grantor, groupFields, hourly, moment, offering, percent, verb } from "./words.ts";
 
 export const MARKET: Sentences<
   | "no-capacity"
@@ -17,6 +17,9 @@ export const MARKET: Sentences<
   | "cost-unknown"
   | "interruption-rate"
   | "rebalance-hint"
+  | "rebalance-waits"
+  | "rebalance-seldom-true"
+  | "maintenance-hint"
 > = {
   "no-capacity": ({ offering: of, failures, leftMs, detail }) =>
     `no capacity for ${offering(of)}, ${count(failures, "failure")} in a row: ${detail}; ${pause(leftMs)}; add pools of other instance types and availabilityZones, or of another capacityType`,
@@ -39,7 +42,13 @@ export const MARKET: Sentences<
   "interruption-rate": ({ perNodeDay, limit, spotTarget, until }) =>
     `${rounded(perNodeDay)} interruptions a node and day, over the ${rounded(limit)} of spot.maxInterruptionsPerNodeDay: spot is aimed at ${percent(spotTarget)} until ${moment(until)}; add instanceTypes and availabilityZones, or lower spotInstancePercentage`,
   "rebalance-hint": ({ node, setting }) =>
-    `its cloud says that node ${node} may be interrupted soon (spot.rebalance: ${setting}); Replace buys the next node at once`,
+    `its cloud says that node ${node} may be interrupted soon (spot.rebalance: ${setting})${setting === "Replace" ? "; nobody is on it who needs a place first, or its pool is not ours to size" : "; Replace finds its pods another place before that"}`,
+  "rebalance-waits": ({ node, begun, allowed, leftMs }) =>
+    `its cloud says that node ${node} may be interrupted soon; ${count(begun, "node")} of its pool ${verb(begun, "is", "are")} being replaced for such a hint or ${verb(begun, "was", "were")} in the last 30 min, ${allowed} allowed (one, or a tenth of the pool)${leftMs > 0 ? `: ${duration(leftMs)} left` : ""}`,
+  "rebalance-seldom-true": ({ node, followed, hints }) =>
+    `its cloud says that node ${node} may be interrupted soon, and it stays: of the last ${hints} such hints in its pool that were left alone ${followed} came true`,
+  "maintenance-hint": ({ node, action, begins, endsMachine }) =>
+    `the host of node ${node} is worked on (${action})${begins === undefined ? ", nobody says when" : ` at ${moment(begins)}`}${endsMachine === undefined ? "" : endsMachine ? "; the machine does not live through it" : "; the machine lives through it"}`,
 };
 
 /** With no time left it is the node that tries which is waited for. */

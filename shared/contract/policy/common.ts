@@ -1,9 +1,10 @@
 // Pieces of which the policy's schema is made. A field that has a default keeps what was written, also when that is
 // false or 0; a field without one that is left out stays out, because unset may mean something else than any value.
+// What a rule across fields reads is bounded in length: the API server has to know what the rule may cost.
 
 import * as z from "zod";
 
-import { parseQuantity } from "../../model/quantity.ts";
+import { parseQuantity, QUANTITY_PATTERN } from "../../model/quantity.ts";
 
 export const share = (fallback: number, description: string) =>
   z.number().min(0).max(1).default(fallback).meta({ description });
@@ -20,17 +21,20 @@ export const taint = z.object({
   effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]),
 });
 
-export const quantity = z.union([z.string(), z.number()]).transform((value, context) => {
-  try {
-    parseQuantity(String(value));
-  } catch {
-    context.addIssue({
-      code: "custom",
-      message: `${JSON.stringify(value)} is not a quantity such as "4", "500m" or "16Gi"`,
-    });
-  }
-  return String(value);
-});
+export const quantity = z
+  .union([z.string(), z.number()])
+  .transform((value, context) => {
+    try {
+      parseQuantity(String(value));
+    } catch {
+      context.addIssue({
+        code: "custom",
+        message: `${JSON.stringify(value)} is not a quantity such as "4", "500m" or "16Gi"`,
+      });
+    }
+    return String(value);
+  })
+  .meta({ pattern: QUANTITY_PATTERN });
 
 /** "10%" or a number of nodes. */
 export const nodesOrPercent = z.union([
@@ -39,4 +43,4 @@ export const nodesOrPercent = z.union([
 ]);
 
 /** Five fields, read by a cron library; whether it can be read is asked where the whole policy is checked. */
-export const cron = z.string().min(1);
+export const cron = z.string().min(1).max(512);

@@ -38,7 +38,7 @@ export const behavior = z
   });
 
 export const headroom = z.object({
-  name: z.string().min(1).meta({ description: "for the explanation" }),
+  name: z.string().min(1).max(253).meta({ description: "for the explanation" }),
   gpus: z.int32().min(0).meta({ description: "GPUs that are kept free for pods that come" }),
   gpuType: z.string().optional().meta({ description: "of this model; any when left out" }),
   resource: z
@@ -55,8 +55,12 @@ export const headroom = z.object({
 export type Headroom = z.infer<typeof headroom>;
 
 export const schedule = z.object({
-  name: z.string().min(1),
-  timeZone: z.string().min(1).meta({ description: "IANA name such as Europe/Vienna; there is no default" }),
+  name: z.string().min(1).max(253),
+  timeZone: z
+    .string()
+    .min(1)
+    .max(64)
+    .meta({ description: "IANA name such as Europe/Vienna; there is no default" }),
   start: cron.meta({ description: "cron with five fields: when the window opens" }),
   end: cron.optional().meta({
     description:
@@ -64,7 +68,8 @@ export const schedule = z.object({
   }),
   durationSeconds: z.int32().min(60).optional(),
   pools: z
-    .array(z.string())
+    .array(z.string().max(63))
+    .max(50)
     .default([])
     .meta({ description: "for each of these pools; none named: for the policy as a whole" }),
   minNodes: z.int32().min(0).default(0),
@@ -81,8 +86,16 @@ export const schedule = z.object({
     "true: above maxNodes, nodes with pods that may be evicted go as well, not only empty and idle ones",
   ),
   suspend: flag(false, "true: as if it were not there"),
-  from: z.string().optional().meta({ description: "RFC 3339: it does not open before" }),
-  until: z.string().optional().meta({ description: "RFC 3339: it does not open after" }),
+  from: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ description: "RFC 3339: it does not open before", format: "date-time" }),
+  until: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ description: "RFC 3339: it does not open after", format: "date-time" }),
   priority: z
     .int32()
     .default(0)
@@ -95,7 +108,8 @@ export const spot = z
     diversify: flag(true, "spread spot over instance types and zones, so that one shortage takes less"),
     onDemandFloorGpus: count(0, "GPUs that are kept in on-demand or reserved nodes, whatever the shares say"),
     rebalance: z.enum(["Ignore", "Report", "Replace"]).default("Report").meta({
-      description: "what a cloud's hint of a coming interruption does; Replace buys the next node at once",
+      description:
+        "what a cloud's hint of a coming interruption does; Replace finds the node's pods another place first, buying one where none is free, and empties it then, one node or a tenth of the pool in half an hour",
     }),
     maxInterruptionsPerNodeDay: z.number().min(0).optional().meta({
       description: "over this measured rate new capacity goes 10 points less spot for 24 hours",

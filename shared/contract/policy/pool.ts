@@ -7,19 +7,20 @@ import { count, labels, quantity, taint, usd } from "./common.ts";
 
 /** What one node of the pool offers before a real one has been seen. */
 const template = z.object({
-  allocatable: z
-    .record(z.string(), quantity)
-    .meta({ description: "resources of one node, for example cpu, memory, pods, nvidia.com/gpu" }),
+  allocatable: z.record(z.string(), quantity).meta({
+    description:
+      "resources of one node, for example cpu, memory, pods, nvidia.com/gpu; whole numbers, or quantities in quotes",
+  }),
   labels: labels.default({}),
   taints: z.array(taint).default([]),
 });
 
 /** Any object with a scale subresource. A MachineDeployment also gives machines, so a chosen node can go. */
 const scaleGroup = z.object({
-  apiVersion: z.string().min(1),
-  kind: z.string().min(1),
-  name: z.string().min(1),
-  namespace: z.string().optional(),
+  apiVersion: z.string().min(1).max(317),
+  kind: z.string().min(1).max(63),
+  name: z.string().min(1).max(253),
+  namespace: z.string().max(63).optional(),
   manageLimits: z.boolean().optional().meta({
     description:
       "of a Karpenter NodePool that follows pods; true: its limits (nodes, and GPUs where one instance type is known) are kept at what maxSize, maxNodes, maxGpus and the caps of schedules allow, never above what they were, and given back when this is no longer true. Leave it out where another tool owns the object. Karpenter counts nodes between its rounds only, so that without a limit of GPUs one round may go above it",
@@ -37,7 +38,9 @@ const awsGroup = z.object({
 
 /** A group of the simulated cloud (`npm run demo`, replay, tests). It buys nothing and says so in every status. */
 const simulatedGroup = z.object({
-  url: z.url({ protocol: /^https?$/ }).meta({ description: "where the simulated cloud listens" }),
+  url: z
+    .url({ protocol: /^https?$/ })
+    .meta({ description: "where the simulated cloud listens", pattern: "^https?://" }),
   name: z.string().min(1),
 });
 
@@ -49,6 +52,7 @@ const price = z.object({
 export const nodePool = z.object({
   name: z
     .string()
+    .max(63)
     .regex(
       /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
       "a pool name is a DNS label: lower-case letters, digits and -",

@@ -6,7 +6,15 @@ import * as z from "zod";
 import { count, cron, flag, nodesOrPercent } from "./common.ts";
 
 /** Why a node goes, as budgets name it. */
-export const DISRUPTIONS = ["Empty", "Idle", "Movable", "Expired", "Unhealthy", "Return"] as const;
+export const DISRUPTIONS = [
+  "Empty",
+  "Idle",
+  "Movable",
+  "Expired",
+  "Unhealthy",
+  "Return",
+  "Rebalance",
+] as const;
 export type Disruption = (typeof DISRUPTIONS)[number];
 
 const budget = z.object({
@@ -16,7 +24,7 @@ const budget = z.object({
   reasons: z.array(z.enum(DISRUPTIONS)).min(1).optional().meta({ description: "left out: all" }),
   schedule: cron.optional().meta({ description: "cron: when the budget begins to bind; left out: always" }),
   durationSeconds: z.int32().min(60).optional().meta({ description: "for how long after schedule" }),
-  timeZone: z.string().default("UTC"),
+  timeZone: z.string().min(1).max(64).default("UTC"),
 });
 export type DisruptionBudget = z.infer<typeof budget>;
 
@@ -24,6 +32,7 @@ export const disruption = z
   .object({
     budgets: z
       .array(budget)
+      .max(50)
       .default([{ nodes: "10%", timeZone: "UTC" }])
       .meta({ description: "the tightest that binds counts; an empty list binds nothing" }),
     freeze: flag(false, "true: no node is removed and none is moved; growth goes on"),

@@ -1,11 +1,32 @@
-// Rules across the fields of one policy, the same that the CRD holds. Each problem names the field, its value and
-// what to write instead. Whether a cron line, a time zone or an instance type exists is asked elsewhere: those need
+// Rules across the fields of one policy, the same that the CRD holds (deploy/crd/rules.ts has an entry for each name
+// below, and does not compile without). Each problem names the field, its value and what to write instead. Whether a cron line, a time zone or an instance type exists is asked elsewhere: those need
 // a library or the catalogue.
 
 import { KARPENTER } from "../../model/names.ts";
 import type { NodePoolSpec, PoolGroup } from "./pool.ts";
 
+/** Each rule by a name that the CRD's table has as well. */
+export type PolicyRule =
+  | "thresholds-in-order"
+  | "nodes-in-order"
+  | "three-shares-are-one"
+  | "two-shares-fit"
+  | "pool-names-differ"
+  | "sizes-in-order"
+  | "spot-share-of-spot"
+  | "one-group"
+  | "group-named-once"
+  | "limits-of-karpenter"
+  | "price-in-order"
+  | "schedule-names-differ"
+  | "schedule-ends-once"
+  | "window-in-order"
+  | "schedule-pools-exist"
+  | "headroom-names-differ"
+  | "budget-window-whole";
+
 export interface Problem {
+  readonly rule: PolicyRule;
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
@@ -46,12 +67,17 @@ export function problemsOf(spec: RuledSpec): readonly Problem[] {
 function* thresholds(spec: RuledSpec): Generator<Problem> {
   if (spec.scaleUpThreshold <= spec.scaleDownThreshold) {
     yield {
+      rule: "thresholds-in-order",
       path: ["scaleUpThreshold"],
       message: `${spec.scaleUpThreshold} is not above scaleDownThreshold ${spec.scaleDownThreshold}: a node would be added and removed in turn; raise one or lower the other`,
     };
   }
   if (spec.minNodes > spec.maxNodes)
-    yield { path: ["minNodes"], message: `${spec.minNodes} is above maxNodes ${spec.maxNodes}` };
+    yield {
+      rule: "nodes-in-order",
+      path: ["minNodes"],
+      message: `${spec.minNodes} is above maxNodes ${spec.maxNodes}; lower it or raise maxNodes`,
+    };
 }
 
 function* shares(spec: RuledSpec): Generator<Problem> {
@@ -60,6 +86,7 @@ function* shares(spec: RuledSpec): Generator<Problem> {
     const sum = spot + onDemand + reserved;
     if (Math.abs(sum - 1) > SHARES_MAY_MISS)
       yield {
+        rule: "three-shares-are-one",
         path: ["spotInstancePercentage"],
         message: `spot ${spot}, on-demand ${onDemand} and reserved ${reserved} add up to ${Number(sum.toFixed(4))}, not 1; leave one out or correct one`,
       };
@@ -69,6 +96,7 @@ function* shares(spec: RuledSpec): Generator<Problem> {
   const given = onDemand ?? reserved;
   if (given !== undefined && spot + given > 1 + SHARES_MAY_MISS)
     yield {
+      rule: "two-shares-fit",
       path: [field],
       message: `${given} and spotInstancePercentage ${spot} are more than the whole; lower one`,
     };
@@ -80,14 +108,20 @@ function* pools(spec: RuledSpec): Generator<Problem> {
     const at = ["nodePools", index];
     if (seen.has(pool.name))
       yield {
+        rule: "pool-names-differ",
         path: [...at, "name"],
         message: `${pool.name} is used twice; a pool name is unique in its policy`,
       };
     seen.add(pool.name);
     if (pool.minSize > pool.maxSize)
-      yield { path: [...at, "minSize"], message: `${pool.minSize} is above maxSize ${pool.maxSize}` };
+      yield {
+        rule: "sizes-in-order",
+        path: [...at, "minSize"],
+        message: `${pool.minSize} is above maxSize ${pool.maxSize}; lower it or raise maxSize`,
+      };
     if (pool.spotPercentage !== undefined && pool.capacityType !== "spot" && pool.spotPercentage > 0)
       yield {
+        rule: "spot-share-of-spot",
         path: [...at, "spotPercentage"],
         message: `${pool.spotPercentage} contradicts capacityType ${pool.capacityType}; leave it out or make the pool spot`,
       };
@@ -95,6 +129,7 @@ function* pools(spec: RuledSpec): Generator<Problem> {
     const { usdPerHour, maxPricePerHour } = pool.price ?? {};
     if (usdPerHour !== undefined && maxPricePerHour !== undefined && usdPerHour > maxPricePerHour)
       yield {
+        rule: "price-in-order",
         path: [...at, "price", "usdPerHour"],
         message: `${usdPerHour} is above maxPricePerHour ${maxPricePerHour}, so no node would ever be bought; correct one`,
       };
@@ -108,13 +143,18 @@ function* groupProblems(
 ): Generator<Problem> {
   const kinds = Object.entries(group ?? {}).flatMap(([kind, value]) => (value === undefined ? [] : [kind]));
   if (kinds.length > 1)
-    yield { path, message: `${kinds.join(" and ")} cannot both size one pool; leave one` };
+    yield {
+      rule: "one-group",
+      path,
+      message: `${kinds.join(" and ")} cannot both size one pool; leave one`,
+    };
   yield* limitsProblems(group?.scale, path);
   const aws = group?.aws;
   if (aws === undefined) return;
   const { autoScalingGroup, tags } = aws;
   if ((autoScalingGroup === undefined) === (tags === undefined || Object.keys(tags).length === 0))
     yield {
+      rule: "group-named-once",
       path: [...path, "aws", "autoScalingGroup"],
       message: "give either autoScalingGroup or tags: one of the two says which group it is",
     };
@@ -125,6 +165,7 @@ function* limitsProblems(scale: PoolGroup["scale"], path: readonly (string | num
   const [api] = scale.apiVersion.split("/");
   if (api !== KARPENTER.group || scale.kind !== "NodePool")
     yield {
+      rule: "limits-of-karpenter",
       path: [...path, "scale", "manageLimits"],
       message: `true is only for a NodePool of ${KARPENTER.group}, and the group is a ${scale.kind} of ${scale.apiVersion}; leave it out`,
     };
@@ -136,22 +177,40 @@ function* schedules(spec: RuledSpec): Generator<Problem> {
   for (const [index, entry] of spec.schedules.entries()) {
     const at = ["schedules", index];
     if (seen.has(entry.name))
-      yield { path: [...at, "name"], message: `${entry.name} is used twice; a schedule's name is unique` };
+      yield {
+        rule: "schedule-names-differ",
+        path: [...at, "name"],
+        message: `${entry.name} is used twice; a schedule's name is unique`,
+      };
     seen.add(entry.name);
     if ((entry.end === undefined) === (entry.durationSeconds === undefined))
-      yield { path: [...at, "end"], message: "give either end or durationSeconds" };
+      yield {
+        rule: "schedule-ends-once",
+        path: [...at, "end"],
+        message: "give either end or durationSeconds",
+      };
     if (entry.maxNodes !== undefined && entry.minNodes > entry.maxNodes)
-      yield { path: [...at, "minNodes"], message: `${entry.minNodes} is above maxNodes ${entry.maxNodes}` };
+      yield {
+        rule: "window-in-order",
+        path: [...at, "minNodes"],
+        message: `${entry.minNodes} is above maxNodes ${entry.maxNodes}; lower it or raise maxNodes`,
+      };
     for (const pool of entry.pools)
       if (!names.has(pool))
         yield {
+          rule: "schedule-pools-exist",
           path: [...at, "pools"],
           message: `${pool} is no pool of this policy; its pools are ${[...names].join(", ") || "none"}`,
         };
   }
   const kept = new Set<string>();
   for (const [index, { name }] of spec.headroom.entries()) {
-    if (kept.has(name)) yield { path: ["headroom", index, "name"], message: `${name} is used twice` };
+    if (kept.has(name))
+      yield {
+        rule: "headroom-names-differ",
+        path: ["headroom", index, "name"],
+        message: `${name} is used twice; give each headroom its own name`,
+      };
     kept.add(name);
   }
 }
@@ -160,6 +219,7 @@ function* budgets(spec: RuledSpec): Generator<Problem> {
   for (const [index, budget] of spec.disruption.budgets.entries())
     if ((budget.schedule === undefined) !== (budget.durationSeconds === undefined))
       yield {
+        rule: "budget-window-whole",
         path: ["disruption", "budgets", index, "schedule"],
         message: "schedule and durationSeconds belong together; give both or neither",
       };

@@ -68,6 +68,8 @@ const poolStatus = z.object({
   /** Of one node; absent when nobody knows it. */
   usdPerHour: z.number().optional(),
   priceSource: z.string().optional(),
+  /** Of one of its spot nodes, as measured over the last weeks; absent when too little was seen. */
+  interruptionsPerNodeDay: z.number().optional(),
   /** What sizes it: aws, scale, simulated. Absent: nothing does. */
   backEnd: z.string().optional(),
   /** How long its last machines took to a stage, from the one before; in the order of the stages. */
@@ -136,7 +138,17 @@ export const policyStatusSchema = z.object({
   /** Nodes taken away, for the rate of 10 minutes. */
   removals: z.array(z.object({ at: z.string(), nodes: z.number() })).optional(),
   /** Notices of the last 24 h that were counted: id and time. */
-  interruptions: z.array(z.object({ id: z.string(), at: z.string() })),
+  interruptions: z.array(
+    z.object({
+      id: z.string(),
+      at: z.string(),
+      node: z.string().optional(),
+      /** What its pods said to have saved, at most 16 of them; of the last 20 interruptions. Absent: nothing is known. */
+      saved: z
+        .array(z.object({ pod: z.string(), step: z.number().optional(), uri: z.string().optional() }))
+        .optional(),
+    }),
+  ),
   /** What failed to launch and has not been forgotten; at most 100, the latest. */
   offerings: z.array(offeringState).optional(),
   /** Windows of schedules that are open or open in the next 14 days; at most 20, the next. */

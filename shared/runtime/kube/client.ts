@@ -11,11 +11,13 @@ import { hasMetadata, readJson, readPage, typed, withoutManagedFields } from "./
 import type { KubeConfig } from "./config.ts";
 import { evictionBody, evictionOutcome } from "./evict.ts";
 import type { EvictionOutcome, EvictionRequest } from "./evict.ts";
+import { execCall, readExec } from "./exec.ts";
+import type { ExecRequest, ExecResult } from "./exec.ts";
 import { RESOURCE, apiVersionOf, listPath, nameOf, objectPath, queryOf } from "./resources.ts";
 import type { ObjectRef, Resource, Selector } from "./resources.ts";
 import { refusalError, refusalOf } from "./translate.ts";
 import { createTransport } from "./transport.ts";
-import type { HttpRequest, HttpResponse, HttpStream } from "./transport.ts";
+import type { HttpRequest, HttpResponse, HttpStream, HttpUpgrade } from "./transport.ts";
 
 export const DEFAULT_DEADLINE_MS: Millis = millis(10_000);
 /** Objects in one page of a list. */
@@ -114,11 +116,14 @@ export interface KubeClient {
     from: { readonly resourceVersion: string; readonly timeoutSeconds: number; readonly lifeMs: Millis },
     options?: CallOptions,
   ): Promise<AsyncIterable<string>>;
+  /** Runs a command inside a pod, see exec.ts; `deadlineMs` bounds its start only, the signal all of it. */
+  exec(request: ExecRequest, options?: CallOptions & { readonly onOpen?: () => void }): Promise<ExecResult>;
   /** GET of any path that answers JSON: discovery, version. */
   read(path: string, options?: CallOptions): Promise<unknown>;
   close(): void;
 }
 
+export type PodExec = Pick<KubeClient, "exec">;
 export type Evictor = Pick<KubeClient, "evict">;
 export type Watcher = Pick<KubeClient, "list" | "openWatch">;
 export type Applier = Pick<KubeClient, "apply">;
@@ -133,6 +138,8 @@ export interface KubeClientOptions {
   readonly fieldManager?: string;
   readonly defaultDeadlineMs?: Millis;
   readonly maxAnswerBytes?: number;
+  /** Calls beside each other; more wait in this process. Watches do not count. */
+  readonly maxSockets?: number;
 }
 
 /** What one call needs besides token and limits. */
@@ -142,10 +149,17 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   const { config, clock, userAgent, fieldManager } = options;
   const defaultDeadlineMs = options.defaultDeadlineMs ?? DEFAULT_DEADLINE_MS;
   const maxBytes = options.maxAnswerBytes ?? MAX_ANSWER_BYTES;
-  const transport = createTransport({ config, clock, userAgent, maxBytes });
+  const { maxSockets } = options;
+  const transport = createTransport({
+    config,
+    clock,
+    userAgent,
+    maxBytes,
+    ...(maxSockets === undefined ? {} : { maxSockets }),
+  });
 
   /** Sends with the token; when it is rejected and a newer one is there, sends again with that. */
-  async function withToken<R extends HttpResponse | HttpStream>(
+  async function withToken<R extends HttpResponse | HttpStream | HttpUpgrade>(
     send: (token: string | null) => Promise<R>,
   ): Promise<R> {
     const token = await config.token();
@@ -345,6 +359,15 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
       );
       if ("lines" in answer) return answer.lines;
       throw refusalError(what, refusalOf(answer));
+    },
+    exec: async (request, { signal, deadlineMs = defaultDeadlineMs, onOpen } = {}) => {
+      const call = execCall(request);
+      const answer = await withToken(
+        async (token) => await transport.upgrade({ ...call.request, token }, { deadlineMs, signal }),
+      );
+      if (!("socket" in answer)) throw refusalError(call.request.what, refusalOf(answer));
+      onOpen?.();
+      return await readExec({ call, upgrade: answer, server: config.server, signal });
     },
     read: async (path, limits = {}) => await ask({ method: "GET", path, what: `read ${path}` }, limits),
     close: () => {

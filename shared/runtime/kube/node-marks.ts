@@ -69,9 +69,19 @@ export async function updateNode(
   );
 }
 
-function nodePatch(node: Node, change: NodeChange): object {
+/** Writes a change without a look at what the node is now: for what no other hand's write can be lost by. */
+export async function patchNode(
+  client: NodePatcher,
+  name: string,
+  change: Omit<NodeChange, "taints">,
+  limits: CallOptions,
+): Promise<Node> {
+  return await client.mergePatch(RESOURCE.nodes, { name }, nodePatch(undefined, change), limits);
+}
+
+function nodePatch(node: Node | undefined, change: NodeChange): object {
   const { unschedulable, taints, annotations, labels } = change;
-  const { resourceVersion } = node.metadata;
+  const resourceVersion = node?.metadata.resourceVersion;
   const spec = {
     // false is the absence of the field, so removing it is what leaves the node as it was before a cordon.
     ...(unschedulable === undefined ? {} : { unschedulable: unschedulable ? true : null }),

@@ -3,8 +3,9 @@
 // memory on every GPU node and brings nothing that one server on HTTP/1.1 needs.
 
 import http from "node:http";
-import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import https from "node:https";
+import type { Duplex } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 
 import type { Millis } from "../../model/units.ts";
@@ -22,6 +23,8 @@ export interface HttpRequest {
   readonly token: string | null;
   readonly json?: unknown;
   readonly contentType?: string;
+  /** Beside those that every request carries. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Sending it twice does no harm, so it is sent again when a kept-alive connection turns out to be dead. */
   readonly repeatable: boolean;
 }
@@ -38,6 +41,15 @@ export interface HttpStream {
   readonly lines: AsyncIterable<string>;
 }
 
+export interface HttpUpgrade {
+  readonly kind: "upgraded";
+  readonly headers: IncomingHttpHeaders;
+  /** The caller's from here on, errors included. */
+  readonly socket: Duplex;
+  /** What came behind the answer's headers. */
+  readonly head: Buffer;
+}
+
 export interface Transport {
   /** The whole answer, whatever its status. @throws AppError unavailable, timeout, denied, malformed. */
   call(
@@ -49,7 +61,12 @@ export interface Transport {
     request: HttpRequest,
     limits: { deadlineMs: Millis; lifeMs: Millis; signal?: AbortSignal | undefined },
   ): Promise<HttpStream | HttpResponse>;
-  /** Closes every connection. */
+  /** A connection of another protocol when the server agrees to it, else the answer. The limits hold until then. */
+  upgrade(
+    request: HttpRequest,
+    limits: { deadlineMs: Millis; signal?: AbortSignal | undefined },
+  ): Promise<HttpUpgrade | HttpResponse>;
+  /** Closes every connection that is ours. */
   close(): void;
 }
 
@@ -71,7 +88,12 @@ export function createTransport(options: {
   const agents = { calls: createAgent(config, maxSockets), streams: createAgent(config, Infinity) };
 
   /** Resolves with the headers. The life goes on until the caller ends it. */
-  async function send(request: HttpRequest, agent: http.Agent, life: Lifeline): Promise<IncomingMessage> {
+  async function send(
+    request: HttpRequest,
+    agent: http.Agent,
+    life: Lifeline,
+    onUpgrade?: (socket: Duplex, head: Buffer) => void,
+  ): Promise<IncomingMessage> {
     const payload = request.json === undefined ? null : Buffer.from(JSON.stringify(request.json));
     return await new Promise<IncomingMessage>((resolve, reject) => {
       const start = (): void => {
@@ -89,6 +111,12 @@ export function createTransport(options: {
           life.onEnd((reason) => response.destroy(reason));
           resolve(response);
         });
+        if (onUpgrade !== undefined) {
+          outgoing.on("upgrade", (response, socket, head) => {
+            onUpgrade(socket, head);
+            resolve(response);
+          });
+        }
         outgoing.on("error", (error) => {
           // The server closed an idle connection just as we took it: nobody has read the request.
           if (outgoing.reusedSocket && request.repeatable && !life.ended && isReset(error)) start();
@@ -170,6 +198,21 @@ export function createTransport(options: {
         throw error;
       }
     },
+    upgrade: async (request, { deadlineMs, signal }) => {
+      const life = createLifeline(clock, signal);
+      life.limit(deadlineMs, () => timeoutError(request.what, server, deadlineMs));
+      const taken: Pick<HttpUpgrade, "socket" | "head">[] = [];
+      try {
+        const response = await send(request, agents.streams, life, (socket, head) => {
+          taken.push({ socket, head });
+        });
+        const [own] = taken;
+        if (own === undefined) return await readBody(request, response, life);
+        return { kind: "upgraded", headers: response.headers, ...own };
+      } finally {
+        life.end();
+      }
+    },
     close: () => {
       agents.calls.destroy();
       agents.streams.destroy();
@@ -195,6 +238,7 @@ function headersOf(request: HttpRequest, payload: Buffer | null, userAgent: stri
     accept: "application/json",
     "user-agent": userAgent,
     ...(request.token === null ? {} : { authorization: `Bearer ${request.token}` }),
+    ...request.headers,
     ...(payload === null
       ? {}
       : { "content-type": request.contentType ?? "application/json", "content-length": payload.length }),

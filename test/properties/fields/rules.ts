@@ -162,6 +162,14 @@ export const RULE_CASES: FieldCases = {
       notices: [notice("n1", { kind: "rebalance" })],
     },
   },
+  drills: {
+    values: ["Enabled", "Disabled"],
+    fleet: {
+      nodes: [node("n1")],
+      pods: [pod("runs", { node: "n1" })],
+      notices: [notice("n1", { source: "drill" })],
+    },
+  },
   // Six of ten nodes are spot: with ten points less the next one is not.
   "spot.maxInterruptionsPerNodeDay": {
     values: [undefined, 0.1],

@@ -1,6 +1,6 @@
-// Server-side apply on a node's status, as far as our agent uses it: each manager owns the conditions that it applied
-// last, lists of conditions merge by type, and everybody else's stay. What a manager no longer names goes, and what
-// another one has set otherwise is a conflict unless it is taken over by force.
+// Server-side apply on the status of a node or a pod, as far as our agent uses it: each manager owns the conditions that
+// it applied last, lists of conditions merge by type, and everybody else's stay. What a manager no longer names goes, and
+// what another one has set otherwise is a conflict unless it is taken over by force.
 
 import { sameJson } from "../../../coordinator/replay/world-store.ts";
 import type { World } from "../../../coordinator/replay/world.ts";
@@ -30,10 +30,11 @@ export function applyStatus(world: World, call: ApiCall): Reply {
       },
     ]);
   }
-  // The one kind that we apply to; for another one the real merge depends on its schema.
-  if (call.route.resource !== "nodes")
-    throw badRequest(`this world applies to nodes/status only, not to ${call.route.info.plural}`);
-  const wanted = conditionsIn(applied(call));
+  // The kinds that we apply to; for another one the real merge depends on its schema.
+  if (call.route.resource !== "nodes" && call.route.resource !== "pods")
+    throw badRequest(`this world applies to the status of nodes and pods, not to ${call.route.info.plural}`);
+  const given = applied(call);
+  const wanted = conditionsIn(given);
   const current = existing(world, call.route);
   const status: unknown = (current as { readonly status?: unknown }).status;
   const there = conditionsIn(current);
@@ -47,8 +48,10 @@ export function applyStatus(world: World, call: ApiCall): Reply {
   const added = wanted.filter(({ type }) => !there.some((one) => one.type === type));
   const next = { ...(isJsonObject(status) ? status : {}), conditions: [...merged, ...added] };
   const { resourceVersion: _, ...metadata } = current.metadata;
-  const given = { ...current, metadata, status: next } as KubeObject;
-  const reply = write(world, call, given, "status");
+  // A UID in what is applied is a precondition, which the write checks.
+  const { uid = metadata.uid } = given.metadata;
+  const merging = { ...current, metadata: { ...metadata, uid }, status: next } as KubeObject;
+  const reply = write(world, call, merging, "status");
   if (call.query.get("dryRun") !== "All") {
     for (const [type, owner] of owners) if (owner === manager) owners.delete(type);
     for (const { type } of wanted) owners.set(type, manager);

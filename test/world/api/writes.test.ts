@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import type { World } from "../../../coordinator/replay/world.ts";
 import { CLUSTER_API } from "../../../shared/model/names.ts";
-import { aNode, aRunningWorld, aWorld, forward } from "../build.ts";
+import { aNode, aPod, aRunningWorld, aWorld, forward } from "../build.ts";
 import type { Connection } from "../connection.ts";
 import { servesWorlds, PODS, NODES, GROUP, POLICIES } from "../serving.ts";
 
@@ -178,6 +178,33 @@ describe("server-side apply to a node's status", () => {
     expect((await api.apply(`${NODES}/n2/status?fieldManager=health`, applied())).code).toBe(404);
     expect((await api.apply(`${NODES}/n1?fieldManager=health`, applied())).code).toBe(415);
     expect(conditions()).toEqual([kubelets]);
+  });
+});
+
+describe("server-side apply to a pod's status", () => {
+  test("adds its condition beside the others, and only to the pod that is meant", async () => {
+    const world = aWorld();
+    const ready = { type: "Ready", status: "True" };
+    const { uid } = world.put("pods", {
+      ...aPod("p"),
+      status: { conditions: [ready] },
+    }).metadata;
+    const { api } = await serve(world);
+    const target = { type: "DisruptionTarget", status: "True", reason: "R" };
+    const applied = (of: string | undefined): object => ({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "p", namespace: "default", uid: of },
+      status: { conditions: [target] },
+    });
+    const status = `${PODS}/p/status?fieldManager=agent&force=true`;
+    expect(await api.apply(status, applied("another"))).toMatchObject({
+      code: 409,
+      body: { reason: "Conflict" },
+    });
+    expect((await api.apply(status, applied(uid))).code).toBe(200);
+    const { conditions } = world.get("pods", { namespace: "default", name: "p" })?.status ?? {};
+    expect(conditions).toEqual(expect.arrayContaining([ready, target]));
   });
 });
 

@@ -5,7 +5,7 @@ import { NODE_LABEL } from "../../../../shared/model/names.ts";
 import { node } from "../../../build/node.ts";
 import { HOUR, MINUTE, NOW } from "../../../build/now.ts";
 import { pod, pods } from "../../../build/pod.ts";
-import { policy, pool } from "../../../build/policy.ts";
+import { move, policy, pool } from "../../../build/policy.ts";
 import type { PoolOptions } from "../../../build/policy.ts";
 import { memory, notice } from "../../../build/snapshot.ts";
 import { ago, booting, failed, failure, nodes, onDemand, typed } from "./case.ts";
@@ -338,15 +338,137 @@ export const CAPACITY_GOLDEN: readonly GoldenCase[] = [
   {
     name: "rebalance-replaced",
     rows: ["kubernetes-sigs/karpenter#2813"],
-    title: "a rebalance hint buys the next node at once where the policy says Replace",
+    title: "a rebalance hint buys the next node first where the policy says Replace, and empties nothing yet",
     input: {
       policies: [policy({ spot: { rebalance: "Replace" } })],
       nodes: nodes(1),
       pods: [pod("serve", { node: "n1", gpus: 8 })],
       notices: [notice("n1", { kind: "rebalance" })],
     },
-    moves: ["replace demo/spot 1 to 2 (n1)"],
-    codes: ["interruption"],
+    moves: ["grow demo/spot 1 to 2"],
+    codes: ["rebalance", "fits-nowhere-else"],
+    asks: ["node n1"],
+  },
+  {
+    name: "rebalance-emptied",
+    rows: ["kubernetes-sigs/karpenter#2813", "B08"],
+    title: "and empties the node once the next one is Ready, however lately that was added",
+    input: {
+      policies: [
+        policy({
+          spot: { rebalance: "Replace" },
+          journal: { lastUpAt: { spot: epochMs(NOW - MINUTE) } },
+        }),
+      ],
+      nodes: [...nodes(1), node("n2", { ageMs: MINUTE })],
+      pods: [pod("serve", { node: "n1", gpus: 8 })],
+      notices: [notice("n1", { kind: "rebalance" })],
+      memory: { ...memory({}), rebalanced: { "demo/spot": { n1: epochMs(NOW - 4 * MINUTE) } } },
+    },
+    moves: ["shrink demo/spot 2 to 1 (n1)"],
+    codes: ["rebalance"],
+  },
+  {
+    name: "rebalance-one-by-one",
+    rows: ["kubernetes-sigs/karpenter#2813"],
+    title: "one node of a small pool in half an hour, whatever a cloud says of all of them",
+    input: {
+      policies: [policy({ spot: { rebalance: "Replace" } })],
+      nodes: nodes(3),
+      pods: [1, 2, 3].map((at) => pod(`serve-${at}`, { node: `n${at}`, gpus: 8 })),
+      notices: [1, 2, 3].map((at) => notice(`n${at}`, { kind: "rebalance" })),
+    },
+    moves: ["grow demo/spot 3 to 4"],
+    codes: ["rebalance", "rebalance-waits"],
+  },
+  {
+    name: "rebalance-seldom-true",
+    rows: ["kubernetes-sigs/karpenter#2813", "B08"],
+    title: "nobody is moved for hints that do not come true",
+    input: {
+      policies: [policy({ spot: { rebalance: "Replace" } })],
+      nodes: nodes(1),
+      pods: [pod("serve", { node: "n1", gpus: 8 })],
+      notices: [notice("n1", { kind: "rebalance" })],
+      memory: { ...memory({}), hintRecord: { "demo/spot": { followed: 0, spared: 12, at: NOW } } },
+    },
+    moves: [],
+    codes: ["rebalance-seldom-true"],
+  },
+  {
+    name: "rebalance-overtaken",
+    rows: ["B26"],
+    title: "a notice takes the place of the hint: the node that was bought for that is the replacement",
+    input: {
+      policies: [
+        policy({
+          spot: { rebalance: "Replace" },
+          pools: [
+            pool("spot", {
+              size: 2,
+              instances: [
+                { id: "i-n1", node: "n1", state: "ready" },
+                { id: "i-2", node: null, state: "booting" },
+              ],
+            }),
+          ],
+          journal: {
+            moves: [move(NOW, { phase: "applied", from: 1, to: 2, agoMs: MINUTE, why: "pending-pods" })],
+          },
+        }),
+      ],
+      nodes: nodes(1),
+      pods: [pod("serve", { node: "n1", gpus: 8 })],
+      notices: [notice("n1", { kind: "rebalance", id: "hint" }), notice("n1")],
+      memory: { ...memory({}), rebalanced: { "demo/spot": { n1: epochMs(NOW - MINUTE) } } },
+    },
+    moves: [],
+    codes: ["node-under-notice"],
+    asks: ["node n1"],
+  },
+  {
+    name: "maintenance-told",
+    rows: ["B08"],
+    title: "maintenance that a machine lives through is told and moves nobody",
+    input: {
+      policies: [policy({ spot: { rebalance: "Replace" } })],
+      nodes: nodes(1),
+      pods: [pod("serve", { node: "n1", gpus: 8 })],
+      notices: [
+        notice("n1", {
+          source: "azure",
+          kind: "maintenance",
+          action: "Freeze",
+          endsMachine: false,
+          deadline: epochMs(NOW + 15 * MINUTE),
+        }),
+      ],
+    },
+    moves: [],
+    codes: ["maintenance-hint"],
+    asks: ["node n1"],
+  },
+  {
+    name: "rate-measured",
+    rows: ["B08", "B101"],
+    title: "how often spot is taken is told with the interval at which work is best saved",
+    input: {
+      policies: [
+        policy({
+          provider: "aws",
+          pools: [
+            pool("spot", { fields: { instanceTypes: ["p4d.24xlarge"], availabilityZones: ["us-west-2a"] } }),
+          ],
+        }),
+      ],
+      memory: {
+        ...memory({}),
+        risk: { "aws/us-west-2/p4d.24xlarge|us-west-2a|spot": { nodeDays: 8, interruptions: 4, at: NOW } },
+      },
+    },
+    moves: [],
+    codes: ["nothing-to-do"],
+    asks: ["pool demo/spot"],
   },
   {
     name: "rebalance-reported",

@@ -49,6 +49,42 @@ export const NOTICE_GOLDEN: readonly GoldenCase[] = [
     codes: ["interruption", "node-under-notice"],
   },
   {
+    name: "drills-disabled",
+    rows: ["B26"],
+    title: "where the policy wants no drills, one buys nothing and takes no room",
+    input: {
+      policies: [policy({ drills: "Disabled" })],
+      nodes: nodes(1),
+      pods: [pod("runs", { node: "n1", gpus: 4 }), pod("next", { gpus: 4 })],
+      notices: [notice("n1", { source: "drill" })],
+    },
+    moves: [],
+    codes: ["pod-fits-existing"],
+  },
+  {
+    name: "notice-saved",
+    rows: ["B26"],
+    title: "what pods saved before their node went is told by the node's name, though it is gone",
+    input: {
+      policies: [pool("spot", { size: 1, instances: [{ id: "i-1", node: "lost", state: "ready" }] })].map((built) =>
+        policy({ pools: [built] }),
+      ),
+      notices: [
+        notice("lost", {
+          drained: true,
+          machine: { cloud: "aws", instanceType: "p4d.24xlarge", zoneId: "usw2-az1", lifecycle: "spot" },
+          checkpoints: [
+            { pod: "ml/train-0", result: "saved", tookMs: 4_000, step: 81_200, uri: "s3://runs/81200" },
+            { pod: "ml/train-1", result: "late", tookMs: 60_000 },
+          ],
+        }),
+      ],
+    },
+    moves: ["release demo/spot 1 to 0 (lost)"],
+    codes: ["lost-to-interruption"],
+    asks: ["node lost"],
+  },
+  {
     name: "notice-hint-stays",
     rows: ["kubernetes-sigs/karpenter#2813"],
     title: "and a hint takes nothing out either: the machine may never be taken",

@@ -1,8 +1,8 @@
-// In which region a pool's machines run, as far as its policy or its nodes say: prices are by region.
+// In which region a pool's machines run, as far as its policy or its nodes say: prices and interruptions are by region.
 
 import { NODE_LABEL } from "../../../shared/model/names.ts";
 import { regionOfZone } from "../../../shared/model/zones.ts";
-import type { PoolState } from "../fleet/fleet.ts";
+import type { PoolState } from "./fleet.ts";
 
 export type Region =
   | { readonly kind: "known"; readonly region: string }

@@ -1,0 +1,179 @@
+// What the agent attends to: from the node's marks, the coordinator's request and what the cloud says, to what the drain
+// and the hints are to do. One look; when it is taken is the loop's business.
+
+import type { DrillPermit } from "../shared/contract/drill-permit.ts";
+import { readDrainRequest, readDrainState } from "../shared/contract/node-marks.ts";
+import type { Node } from "../shared/model/kube.ts";
+import { NODE_ANNOTATION } from "../shared/model/names.ts";
+import type { Millis } from "../shared/model/units.ts";
+import type { Clock } from "../shared/runtime/clock.ts";
+import type { Log } from "../shared/runtime/log.ts";
+import type { Drainer } from "./act/drain.ts";
+import type { HintKeeper } from "./act/hints.ts";
+import { orderFromNotice } from "./act/order.ts";
+import { answerRequest } from "./act/request.ts";
+import type { Annotations, Ignored } from "./assess/drill.ts";
+import { dutyOf } from "./assess/duty.ts";
+import { idleness } from "./assess/idle.ts";
+import { interruptionOf, noticeFromState } from "./assess/interruption.ts";
+import type { CallOff, Told } from "./assess/interruption.ts";
+import type { Sight } from "./sight.ts";
+
+export interface AttentionNews {
+  /** Called once for each different thing that is wrong with a drill. */
+  readonly drillIgnored: (ignored: Ignored) => void;
+  /** A drill that may not begin, or of which nobody can tell yet whether it may: once for each answer. */
+  readonly drillHeld: (permit: Exclude<DrillPermit, { readonly kind: "allowed" }>) => void;
+  readonly requestMalformed: (why: string) => void;
+  readonly requestAnswered: (answer: "accepted" | "refused") => void;
+  readonly calledOff: (why: CallOff) => void;
+}
+
+export interface AttentionOptions {
+  readonly node: string;
+  readonly drills: boolean;
+  readonly maintenanceLeadMs: Millis;
+  readonly sight: Pick<Sight, "view">;
+  /** Undefined before the first list, and when the node is not registered. */
+  readonly ownNode: () => Node | undefined;
+  readonly podsSynced: () => boolean;
+  readonly told: () => Told;
+  /** May the drill of these words begin? Null until that is known, which wakes the loop. Asked with null: none waits. */
+  readonly permit: (drill: string | null) => DrillPermit | null;
+  readonly drainer: Drainer;
+  readonly hints: HintKeeper;
+  readonly news: AttentionNews;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A drain begins with the pods known, or without them when the API server is slow to list them. */
+const PODS_WITHIN_MS = 1_000;
+
+/** Each call is one look. It returns in how many milliseconds the next is wanted even if nothing changes. */
+export function createAttention(options: AttentionOptions): () => number {
+  const { drainer, clock, news, log } = options;
+  const ignoredOnce = createOnce<Ignored>(
+    (ignored) => JSON.stringify({ ...ignored, byMs: 0 }),
+    news.drillIgnored,
+  );
+  const heldOnce = createOnce<Exclude<DrillPermit, { readonly kind: "allowed" }>>(
+    (permit) => JSON.stringify(permit),
+    news.drillHeld,
+  );
+  const malformedOnce = createOnce<string>((why) => why, news.requestMalformed);
+  let seenAt: number | null = null;
+  let adopted = false;
+  let drilled = false;
+  /** The drill that was refused; it stays refused until its annotation changes. */
+  let refused: string | null = null;
+
+  const adopt = (annotations: Annotations): void => {
+    adopted = true;
+    const left = readDrainState(annotations?.[NODE_ANNOTATION.drainState]);
+    // With a drain under way already, its marks are written over what an earlier process left.
+    if (left.kind === "value" && drainer.state === null) {
+      drainer.adopt(left.value);
+      if (left.value.phase === "refused" && left.value.source === "drill") refused = drillWords(annotations);
+    }
+    if (left.kind === "malformed")
+      log.warn({ reason: left.why }, "drain-state on the node cannot be read and is not continued");
+  };
+
+  /** Whether a drill that would begin now may; one that may not is refused once. */
+  const mayBegin = (annotations: Annotations, refuse: (why: string) => void): boolean => {
+    const drill = drillWords(annotations);
+    if (drill === refused) return false;
+    const permit = options.permit(drill);
+    heldOnce(permit === null || permit.kind === "allowed" ? null : permit);
+    if (permit?.kind === "refused") {
+      refused = drill;
+      refuse(permit.detail);
+    }
+    return permit?.kind === "allowed";
+  };
+
+  return () => {
+    const node = options.ownNode();
+    const told = options.told();
+    // What the cloud says is told and acted on although the API server has not shown the node yet.
+    if (node === undefined && told.sightings.length === 0) return Number.POSITIVE_INFINITY;
+    seenAt ??= clock.monotonic();
+    const podsInMs = seenAt + PODS_WITHIN_MS - clock.monotonic();
+    if (!options.podsSynced() && podsInMs > 0) return podsInMs;
+
+    // 1. What stands on the node, and what the cloud says.
+    const annotations = node?.metadata.annotations;
+    if (!adopted && node !== undefined) adopt(annotations);
+    const { state } = drainer;
+    const previous = state === null ? null : (drainer.notice ?? noticeFromState(state));
+    drilled ||= previous?.source === "drill";
+    const now = clock.now();
+    const { interruption, hints, nextAt } = interruptionOf({
+      node: options.node,
+      annotations,
+      now,
+      previous,
+      restarted: hasRestarted(state?.bootID, node),
+      told,
+      maintenanceLeadMs: options.maintenanceLeadMs,
+      drills: options.drills,
+      again: drilled,
+    });
+    ignoredOnce("ignored" in interruption ? interruption.ignored : null);
+    const request = readDrainRequest(annotations?.[NODE_ANNOTATION.drainRequest]);
+    malformedOnce(request.kind === "malformed" ? request.why : null);
+
+    // 2. What is to be done about it.
+    const duty = dutyOf({ interruption, request, state });
+    if (duty.kind !== "notice") {
+      refused = null;
+      heldOnce(null);
+      options.permit(null);
+    }
+    switch (duty.kind) {
+      case "rest":
+        break;
+      case "undo":
+        if (duty.why !== null) news.calledOff(duty.why);
+        drainer.undo({ endDrill: duty.why === "drill-over" });
+        break;
+      case "notice": {
+        const order = orderFromNotice(duty.notice);
+        const begins = previous === null && order.source === "drill";
+        if (!begins || mayBegin(annotations, (why) => drainer.refuseDrill(order, why))) drainer.follow(order);
+        break;
+      }
+      case "request": {
+        const threshold = (share: number) => idleness(options.sight.view(), share);
+        const answer = answerRequest(duty.request, { drainer, idleness: threshold, now });
+        if (answer !== "answered-before") news.requestAnswered(answer);
+        break;
+      }
+    }
+    options.hints.follow(hints, told.answered);
+    return nextAt === null ? Number.POSITIVE_INFINITY : nextAt - now;
+  };
+}
+
+/** A drill is another one when one of its words is. */
+function drillWords(annotations: Annotations): string {
+  return [NODE_ANNOTATION.interruptionWarning, NODE_ANNOTATION.terminationTime, NODE_ANNOTATION.drillReplace]
+    .map((name) => annotations?.[name] ?? "")
+    .join("|");
+}
+
+function hasRestarted(bootIdThen: string | undefined, node: Node | undefined): boolean {
+  const now = node?.status?.nodeInfo?.bootID;
+  return bootIdThen !== undefined && now !== undefined && bootIdThen !== now;
+}
+
+/** Passes each different value on once; null in between makes the same value news again. */
+function createOnce<T>(keyOf: (value: T) => string, tell: (value: T) => void): (value: T | null) => void {
+  let last: string | null = null;
+  return (value) => {
+    const key = value === null ? null : keyOf(value);
+    if (value !== null && key !== last) tell(value);
+    last = key;
+  };
+}

@@ -1,0 +1,121 @@
+// Hints: a cloud says that a machine may go soon, or that its host is worked on. They come by the event stream and by the
+// agent's mark on its node, and empty no node by themselves. One of which nobody knows when it comes true is over after
+// half an hour; one that stood on its node ends when it stands there no longer.
+
+import { readInterruptionHint } from "../../shared/contract/node-marks.ts";
+import type { NoticeMessage } from "../../shared/contract/notice.ts";
+import type { CloudSource, NoticeKind } from "../../shared/model/interruption.ts";
+import { NODE_ANNOTATION } from "../../shared/model/names.ts";
+import { elapsed, epochMs } from "../../shared/model/units.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+import type { NodeInput, NoticeInput } from "../decide/snapshot.ts";
+
+/** A hint without a time that has not come true by then is not believed any longer. */
+export const HINT_STANDS_MS = 30 * 60_000;
+/** Maintenance may begin late by so much. */
+const AFTER_BEGIN_MS = 10 * 60_000;
+const MAX_HINTS = 5_000;
+
+export type HintedNode = Pick<NodeInput, "name" | "createdAt" | "annotations">;
+
+export interface Hints {
+  /** True: it says something new of what is not over. */
+  accept(message: HintMessage, now: EpochMs): boolean;
+  /** What stands, with what the nodes' marks say; of nodes that are there. `notices`: ids that are notices by now. */
+  current(nodes: readonly HintedNode[], now: EpochMs, notices: ReadonlySet<string>): readonly NoticeInput[];
+}
+
+export type HintMessage = NoticeMessage & {
+  readonly kind: Exclude<NoticeKind, "termination">;
+  readonly source: CloudSource;
+};
+
+/** A drill is a termination in every case, since there is no other kind of it. */
+export function isHint(message: NoticeMessage): message is HintMessage {
+  return message.kind !== undefined && message.kind !== "termination" && message.source !== "drill";
+}
+
+interface Entry {
+  readonly input: NoticeInput;
+  readonly cancelled: boolean;
+  /** It has stood on its node. */
+  readonly marked: boolean;
+}
+
+export function createHints(): Hints {
+  const entries = new Map<string, Entry>();
+
+  function put(id: string, entry: Entry): void {
+    entries.set(id, entry);
+    if (entries.size <= MAX_HINTS) return;
+    const [oldest] = [...entries].sort(([, a], [, b]) => a.input.seenAt - b.input.seenAt)[0] ?? [];
+    if (oldest !== undefined) entries.delete(oldest);
+  }
+
+  return {
+    accept: (message, now) => {
+      const { id, node, source, kind, action, endsMachine, machine, phase, seenAt, deadline } = message;
+      const before = entries.get(id);
+      const cancelled = before?.cancelled === true || phase === "cancelled" || phase === "survived";
+      const input: NoticeInput = {
+        ...before?.input,
+        id,
+        node,
+        source,
+        kind,
+        seenAt: epochMs(before?.input.seenAt ?? seenAt),
+        deadline: epochMs(deadline),
+        replace: false,
+        drained: false,
+        ...(action === undefined ? {} : { action }),
+        ...(endsMachine === undefined ? {} : { endsMachine }),
+        ...(machine === undefined ? {} : { machine }),
+      };
+      put(id, { input, cancelled, marked: before?.marked === true });
+      if (isOver(input, now)) return false;
+      return before === undefined || before.cancelled !== cancelled || before.input.deadline !== deadline;
+    },
+    current: (nodes, now, notices) => {
+      const byName = new Map(nodes.map((node) => [node.name, node]));
+      const marks = new Map<string, string>();
+      for (const { name, annotations } of nodes) {
+        const mark = readInterruptionHint(annotations[NODE_ANNOTATION.interruptionHint]);
+        if (mark.kind !== "value") continue;
+        const { id, source, kind, action, endsMachine, seenAt, at } = mark.value;
+        marks.set(name, id);
+        const before = entries.get(id);
+        put(id, {
+          input: {
+            ...before?.input,
+            id,
+            node: name,
+            source,
+            kind,
+            action,
+            seenAt: epochMs(before?.input.seenAt ?? seenAt),
+            deadline: epochMs(at ?? seenAt),
+            replace: false,
+            drained: false,
+            ...(endsMachine === undefined ? {} : { endsMachine }),
+          },
+          cancelled: before?.cancelled === true,
+          marked: true,
+        });
+      }
+      const standing: NoticeInput[] = [];
+      for (const [id, { input, cancelled, marked }] of entries) {
+        const node = byName.get(input.node);
+        const isBack = marked && marks.get(input.node) !== id;
+        const isOther = node !== undefined && !marked && node.createdAt > input.seenAt;
+        if (isOver(input, now)) entries.delete(id);
+        else if (node !== undefined && !cancelled && !isBack && !isOther && !notices.has(id))
+          standing.push(input);
+      }
+      return standing;
+    },
+  };
+}
+
+function isOver({ seenAt, deadline }: NoticeInput, now: EpochMs): boolean {
+  return deadline <= seenAt ? elapsed(seenAt, now) > HINT_STANDS_MS : elapsed(deadline, now) > AFTER_BEGIN_MS;
+}
