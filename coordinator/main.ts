@@ -24,6 +24,7 @@ import { launchFailureOf } from "./cloud/group.ts";
 import { connectKubernetes, connectToNats } from "./connect.ts";
 import { decideInTurns } from "./decide/decide.ts";
 import { decideAndExplain } from "./decide/explained.ts";
+import { isCheckpointed } from "./decide/fleet/tenants.ts";
 import { scheduleProblems } from "./decide/limits/schedule-check.ts";
 import type { Decision } from "./decide/plan.ts";
 import { allowedNow, removalRefusedNow } from "./decide/recheck.ts";
@@ -217,6 +218,7 @@ async function run(program: Program): Promise<void> {
   const peers = createPeerTeller({
     publish: (subject, data) => nats.publishLatest(subject, data),
     subjectRoot,
+    saves: isCheckpointed,
     onTold: () => metrics.inc("gpu_autoscaler_peers_told_total", {}),
   });
   const cycleParts = {

@@ -2,20 +2,11 @@
 // that budgets hold on a machine that goes is deleted at its force time, and pods that arrive later join. Who may be asked
 // when, and with what grace, is the plan's business (shared/model/drain-plan.ts); this file waits and says where it stands.
 
-import type { CheckpointHookOf } from "../../shared/model/checkpoint-hook.ts";
-import type {
-  ClassesGone,
-  DrainInput,
-  DrainPlan,
-  DrainWindow,
-  IsSaving,
-  PlannedPod,
-} from "../../shared/model/drain-plan.ts";
-import type { Pod } from "../../shared/model/kube.ts";
+import type { DrainWindow } from "../../shared/model/drain-window.ts";
 import type { EvictionClass } from "../../shared/model/pod.ts";
 import type { Random } from "../../shared/model/random.ts";
 import { millis } from "../../shared/model/units.ts";
-import type { EpochMs, Seconds } from "../../shared/model/units.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import type { Evictor } from "../../shared/runtime/kube/client.ts";
 import { createQuietLog } from "../../shared/runtime/log.ts";
@@ -28,29 +19,12 @@ import type { AskContext } from "./asking.ts";
 import { dueNow, nextDueAt } from "./due.ts";
 import { drainKind } from "./order.ts";
 import type { DrainOrder } from "./order.ts";
+import { planNow } from "./planning.ts";
+import type { PlanOptions } from "./planning.ts";
 import type { Remover } from "./remove.ts";
 import type { Saving } from "./saving.ts";
 import { classesGone, countsOf, follow, leftOf } from "./tracks.ts";
 import type { Counts, Track, TrackEvents } from "./tracks.ts";
-
-/** The arithmetic of the plan, handed over by main. */
-export interface Planner {
-  readonly plan: (input: DrainInput) => DrainPlan;
-  readonly starts: (
-    plan: DrainPlan,
-    gone: ClassesGone,
-    isSaving?: IsSaving,
-  ) => readonly { readonly pod: PlannedPod; readonly at: EpochMs }[];
-  readonly grace: (window: DrainWindow, pod: PlannedPod, at: EpochMs) => Seconds;
-}
-
-/** This node's pods as a watch knows them. */
-export interface PodSource {
-  readonly synced: boolean;
-  /** Since when nothing was heard; null while the watch is open. */
-  readonly staleSince: EpochMs | null;
-  values(): readonly Pod[];
-}
 
 /** What the walk says on the way; nothing here may block or throw. */
 export interface WalkEvents extends TrackEvents, Pick<AskContext, "onSeveralBudgets"> {
@@ -59,17 +33,6 @@ export interface WalkEvents extends TrackEvents, Pick<AskContext, "onSeveralBudg
   readonly onFinal: (counts: Counts) => void;
   /** The machine still runs a minute after it should have gone. */
   readonly onSurvived: (counts: Counts) => void;
-}
-
-/** Who is planned for, and how. */
-export interface PlanOptions extends Planner {
-  readonly pods: PodSource;
-  /** namespace/name of our own pod. */
-  readonly self: string | null;
-  /** How a pod wants to be told to save its state. Left out: nobody is told. */
-  readonly hookOf?: CheckpointHookOf | undefined;
-  /** Whether a drill moves pods without a controller, as it stands now. Left out: it does not. */
-  readonly moveUnmanaged?: (() => boolean) | undefined;
 }
 
 export interface WalkOptions extends PlanOptions {
@@ -110,20 +73,6 @@ const LAST_WORD_MS = 1_000;
 const LONGEST_WAIT_MS = 3_600_000;
 /** A pod that stays may stop to refuse without a word. */
 const KEPT_AGAIN_MS = 30_000;
-
-export function planNow(options: PlanOptions, order: DrainOrder, now: EpochMs): DrainPlan {
-  const { seenAt, deadline } = order;
-  return options.plan({
-    pods: options.pods.values(),
-    seenAt,
-    deadline,
-    kind: drainKind(order),
-    now,
-    self: options.self,
-    hookOf: options.hookOf,
-    moveUnmanaged: options.moveUnmanaged?.() ?? false,
-  });
-}
 
 /** When the walk has nothing more to say or do. */
 export function walkEndsAt(order: DrainOrder): number {

@@ -8,6 +8,7 @@ import { figuresOf } from "./answer/figures.ts";
 import { holdsOf, holdsOfUnreadable, holdsWithoutTime, unplacedOf } from "./answer/holds.ts";
 import { condemnedOf, healthOf } from "./fleet/condemned.ts";
 import { assemble } from "./fleet/fleet.ts";
+import { stockRates } from "./fleet/interruptions.ts";
 import { lookAround, rememberAsked } from "./fleet/memory.ts";
 import { rebalanceOf } from "./fleet/rebalance.ts";
 import { sane } from "./fleet/sane.ts";
@@ -95,6 +96,7 @@ export function* decideInTurns(input: Snapshot): Generator<void, WorkedDecision>
   ];
   yield;
   const unplaced = [...unplacedOf(packing), ...unreadable];
+  const stocks = stockRates(memory, snapshot.at);
   const caps = capsOf(fleet, packing.ledger, additions);
   return {
     plan: {
@@ -105,6 +107,7 @@ export function* decideInTurns(input: Snapshot): Generator<void, WorkedDecision>
       figures: figuresOf(packing, snapshot.pods, memory, { prices: snapshot.prices, finished }),
       ...(shrinking.recalls.length === 0 ? {} : { recalls: shrinking.recalls }),
       ...(caps.length === 0 ? {} : { caps }),
+      ...(stocks.length === 0 ? {} : { stocks }),
       ...reportOf(packing),
     },
     memory: {

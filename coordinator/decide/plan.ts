@@ -4,7 +4,7 @@
 import type { Disruption } from "../../shared/contract/policy/removal.ts";
 import type { PoolBackEnd, Reason } from "../../shared/model/reasons.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
-import type { MeasuredRate } from "./fleet/interruptions.ts";
+import type { MeasuredRate, StockRate } from "./fleet/interruptions.ts";
 import type { FinishedStage, StageFigure } from "./fleet/ledger-stages.ts";
 import type { Memory, OfferingMemory } from "./snapshot-memory.ts";
 
@@ -25,6 +25,8 @@ export interface Plan {
   readonly recalls?: readonly Recall[];
   /** How large groups may become that something else grows. Absent: no policy asks for that. */
   readonly caps?: readonly Cap[];
+  /** How often spot is interrupted, by stock. Absent: too little was seen of any. */
+  readonly stocks?: readonly StockRate[];
   /** How the packing went. Absent: nothing was packed. */
   readonly packing?: PackingReport;
 }

@@ -2,13 +2,12 @@
 // has no sample.
 
 import { NOTICE_KINDS } from "../../shared/model/interruption.ts";
-import { measuredRate } from "../decide/fleet/interruptions.ts";
-import { readStock } from "../decide/fleet/stock.ts";
+import type { Plan } from "../decide/plan.ts";
 import type { NodeInput, Snapshot } from "../decide/snapshot.ts";
 import type { CoordinatorMetrics } from "./metrics.ts";
 
-export function recordInterruptions(metrics: CoordinatorMetrics, snapshot: Snapshot): void {
-  const { notices, nodes, memory, at } = snapshot;
+export function recordInterruptions(metrics: CoordinatorMetrics, snapshot: Snapshot, plan: Plan): void {
+  const { notices, nodes } = snapshot;
   metrics.setAll(
     "gpu_autoscaler_interruption_hints",
     NOTICE_KINDS.filter((kind) => kind !== "termination").map((kind) => ({
@@ -17,19 +16,16 @@ export function recordInterruptions(metrics: CoordinatorMetrics, snapshot: Snaps
     })),
   );
   metrics.set("gpu_autoscaler_drills_refused", {}, nodes.filter(hasRefusedDrill).length);
-  const rates = Object.entries(memory.risk ?? {}).flatMap(([key, { zoneId = "" }]) => {
-    const stock = readStock(key);
-    const rate = stock === null ? null : measuredRate([key], memory, at);
-    if (stock === null || rate === null) return [];
-    const labels = {
-      cloud: stock.provider,
-      region: stock.region ?? "",
-      zone: stock.zone ?? "",
-      zone_id: zoneId,
-      instance_type: stock.instanceType,
-    };
-    return [{ labels, rate }];
-  });
+  const rates = (plan.stocks ?? []).map(({ provider, region, zone, zoneId, instanceType, ...rate }) => ({
+    labels: {
+      cloud: provider,
+      region: region ?? "",
+      zone: zone ?? "",
+      zone_id: zoneId ?? "",
+      instance_type: instanceType,
+    },
+    rate,
+  }));
   metrics.setAll(
     "gpu_autoscaler_spot_interruptions_per_node_day",
     rates.map(({ labels, rate }) => ({ labels, value: rate.interruptions / rate.nodeDays })),

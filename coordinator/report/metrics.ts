@@ -268,7 +268,7 @@ export function recordCycle(metrics: CoordinatorMetrics, snapshot: Snapshot, pla
     {},
     new Set(snapshot.notices.filter(takesNode).map(({ node }) => node)).size,
   );
-  recordInterruptions(metrics, snapshot);
+  recordInterruptions(metrics, snapshot, plan);
 
   const sizes = figures.flatMap(({ pools }) => pools.flatMap(({ size }) => (size === null ? [] : [size])));
   metrics.setAll(

@@ -6,6 +6,7 @@ import { POD_ANNOTATION, SUBJECT_ROOT } from "../../shared/model/names.ts";
 import { NOW } from "../../test/build/now.ts";
 import { pod } from "../../test/build/pod.ts";
 import { notice } from "../../test/build/snapshot.ts";
+import { isCheckpointed } from "../decide/fleet/tenants.ts";
 import type { PodInput } from "../decide/snapshot-pod.ts";
 import type { NoticeInput } from "../decide/snapshot.ts";
 import { createPeerTeller, peersOf } from "./peers.ts";
@@ -37,16 +38,17 @@ function aTeller(state = { connected: true }) {
       return state.connected;
     },
     subjectRoot: SUBJECT_ROOT,
+    saves: isCheckpointed,
     onTold: () => void told++,
   });
   const tell = (notices: readonly NoticeInput[], pods: readonly PodInput[] = GANG): void =>
-    teller.tell({ notices, pods, sync: { kind: "synced", since: NOW } });
+    teller.tell({ notices, pods });
   return { tell, sent, state, count: () => told };
 }
 
 describe("peersOf()", () => {
   test("names for each other node the pods of the same gang that can be asked", () => {
-    expect(peersOf([notice("n1", { id: "i" })], GANG)).toEqual([
+    expect(peersOf([notice("n1", { id: "i" })], GANG, isCheckpointed)).toEqual([
       {
         v: 1,
         node: "n2",
@@ -68,12 +70,14 @@ describe("peersOf()", () => {
     ["that end", [member("w0", "n1"), member("w1", "n2", { terminating: true })]],
     ["beside it on the same node", [member("w0", "n1"), member("w1", "n1")]],
   ])("leaves out pods %s", (_name, pods) => {
-    expect(peersOf([notice("n1")], pods)).toEqual([]);
+    expect(peersOf([notice("n1")], pods, isCheckpointed)).toEqual([]);
   });
 
   test("asks no hook of the pod that loses its node", () => {
     const pods = [member("w0", "n1", { hook: false }), member("w1", "n2")];
-    expect(peersOf([notice("n1")], pods).map(({ pods: told }) => told)).toEqual([["default/w1"]]);
+    expect(peersOf([notice("n1")], pods, isCheckpointed).map(({ pods: told }) => told)).toEqual([
+      ["default/w1"],
+    ]);
   });
 });
 

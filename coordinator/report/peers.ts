@@ -6,33 +6,35 @@ import { encode } from "../../shared/contract/codec.ts";
 import type { PeerMessage } from "../../shared/contract/peer.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
 import { takesNode } from "../../shared/model/interruption.ts";
-import { isCheckpointed } from "../decide/fleet/tenants.ts";
 import type { PodInput } from "../decide/snapshot-pod.ts";
 import type { NoticeInput, Snapshot } from "../decide/snapshot.ts";
 
 /** Interruptions whose peers are remembered as told. */
 const MAX_TOLD = 10_000;
-const MAX_PODS = 200;
+/** As many names as surely fit into a message. */
+const MAX_PODS = 100;
 
 export interface PeerTeller {
   /** Never throws: what cannot be sent now is tried again by the next cycle. */
-  tell(snapshot: Pick<Snapshot, "notices" | "pods" | "sync">): void;
+  tell(snapshot: Pick<Snapshot, "notices" | "pods">): void;
 }
 
 export interface PeersOptions {
   /** False: it was not sent. */
   readonly publish: (subject: string, data: Uint8Array) => boolean;
   readonly subjectRoot: string;
+  /** Whether the pod can be asked to save its state. */
+  readonly saves: (pod: PodInput) => boolean;
   readonly onTold: () => void;
 }
 
-export function createPeerTeller({ publish, subjectRoot, onTold }: PeersOptions): PeerTeller {
+export function createPeerTeller({ publish, subjectRoot, saves, onTold }: PeersOptions): PeerTeller {
   const told = new Set<string>();
   return {
     tell: (snapshot) => {
       const news = snapshot.notices.filter(endsItsPods);
       if (news.length === 0) return;
-      for (const message of peersOf(news, snapshot.pods)) {
+      for (const message of peersOf(news, snapshot.pods, saves)) {
         const key = `${message.id} ${message.node}`;
         if (told.has(key)) continue;
         if (!publish(subjectFor("tell", message.node, subjectRoot), encode<"tell">(message))) continue;
@@ -50,7 +52,11 @@ function endsItsPods(notice: NoticeInput): boolean {
 }
 
 /** What there is to tell, one message for each interruption and each other node. */
-export function peersOf(notices: readonly NoticeInput[], pods: readonly PodInput[]): readonly PeerMessage[] {
+export function peersOf(
+  notices: readonly NoticeInput[],
+  pods: readonly PodInput[],
+  saves: PeersOptions["saves"],
+): readonly PeerMessage[] {
   const noticed = new Set(notices.map(({ node }) => node));
   const gangsOn = new Map<string, Set<string>>();
   const members = new Map<string, PodInput[]>();
@@ -61,7 +67,7 @@ export function peersOf(notices: readonly NoticeInput[], pods: readonly PodInput
       const known = gangsOn.get(node) ?? new Set();
       gangsOn.set(node, known.add(gang.id));
     }
-    if (pod.terminating || !isCheckpointed(pod)) continue;
+    if (pod.terminating || !saves(pod)) continue;
     const known = members.get(gang.id);
     if (known === undefined) members.set(gang.id, [pod]);
     else known.push(pod);

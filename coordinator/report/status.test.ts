@@ -9,7 +9,7 @@ import { policy, pool } from "../../test/build/policy.ts";
 import { notice, snapshot } from "../../test/build/snapshot.ts";
 import { EMPTY_STATUS } from "../act/moves.ts";
 import type { Hold, Plan, PolicyFigures } from "../decide/plan.ts";
-import type { PolicyInput } from "../decide/snapshot.ts";
+import type { NoticeInput, PolicyInput } from "../decide/snapshot.ts";
 import type { MoveReport } from "./move-report.ts";
 import { nextStatus } from "./status.ts";
 
@@ -46,6 +46,7 @@ function next(
     readonly policy?: PolicyInput;
     readonly writtenAt?: number | null;
     readonly done?: readonly MoveReport[];
+    readonly notices?: readonly NoticeInput[];
   } = {},
 ): PolicyStatus {
   const { writtenAt = plan.at } = options;
@@ -57,7 +58,10 @@ function next(
     snapshot: snapshot({
       at: plan.at,
       nodes: [node("n1")],
-      notices: [notice("n1", { id: "real", source: "aws" }), notice("n1", { id: "drill", source: "drill" })],
+      notices: options.notices ?? [
+        notice("n1", { id: "real", source: "aws" }),
+        notice("n1", { id: "drill", source: "drill" }),
+      ],
     }),
     writtenAt: writtenAt === null ? null : epochMs(writtenAt),
   });
@@ -279,6 +283,35 @@ describe("nextStatus()", () => {
     const first = next(EMPTY_STATUS, aPlan(), { policy: owner });
     expect(first.interruptions.map(({ id }) => id)).toEqual(["real"]);
     expect(next(first, aPlan(), { policy: owner, writtenAt: NOW - MINUTE }).spotInterruptions).toBe(1);
+  });
+
+  test("keeps what pods saved beyond their notice, and counts no hint", () => {
+    const owner = policy({
+      pools: [pool("spot", { size: 1, instances: [{ id: "m1", node: "n1", state: "ready" }] })],
+    });
+    const saved = { pod: "ml/a", step: 7, uri: "s3://b/7" };
+    const notices = [
+      notice("n1", { id: "real", checkpoints: [{ ...saved, result: "saved", tookMs: 3 }] }),
+      notice("n1", { id: "hint", kind: "rebalance" }),
+    ];
+    const first = next(EMPTY_STATUS, aPlan(), { policy: owner, notices });
+    expect(first.interruptions).toMatchObject([{ id: "real", node: "n1", saved: [saved] }]);
+    const later = next(first, aPlan(), { policy: owner, notices: [], writtenAt: NOW - MINUTE });
+    expect(later.interruptions).toMatchObject([{ id: "real", saved: [saved] }]);
+  });
+
+  test("rounds the measured rate, and leaves out one that nobody knows", () => {
+    const rated = aPlan({
+      figures: aPlan().figures.map((figures) => ({
+        ...figures,
+        pools: figures.pools.map((figure) => ({
+          ...figure,
+          interruptions: { interruptions: 1, nodeDays: 3 },
+        })),
+      })),
+    });
+    expect(next(EMPTY_STATUS, rated).pools[0]?.interruptionsPerNodeDay).toBe(0.33);
+    expect(next(EMPTY_STATUS, aPlan()).pools[0]).not.toHaveProperty("interruptionsPerNodeDay");
   });
 
   test("calls an action only what was carried out", () => {

@@ -169,14 +169,13 @@ function rootSchema(): Structural {
  * definition, what it writes has to stand: types are checked, words are named and not closed, and fields that are not
  * known here stay.
  */
-function openEnded({ enum: words, ...schema }: Structural): Structural {
+function openEnded({ description, enum: words, ...schema }: Structural): Structural {
   const { properties, items } = schema;
   const named = words === undefined ? undefined : `one of ${words.join(", ")}`;
-  const description = [schema.description, named].filter((part) => part !== undefined).join("; ");
+  const told = [description, named].filter((part) => part !== undefined).join("; ");
   return {
-    ...(description === "" ? {} : { description }),
+    ...(told === "" ? {} : { description: told }),
     ...schema,
-    ...(description === "" ? {} : { description }),
     ...(items === undefined ? {} : { items: openEnded(items) }),
     ...(properties === undefined
       ? {}

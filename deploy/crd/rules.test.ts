@@ -15,7 +15,7 @@ const placesOf = (cases: readonly { readonly field: string }[]): readonly string
 /** Names of the parser's rules that a spec breaks. */
 function brokenRules(spec: object): readonly unknown[] {
   const { error } = policySpecSchema.safeParse(spec);
-  return (error?.issues ?? []).map((issue) =>
+  return (error?.issues ?? []).map((issue): unknown =>
     issue.code === "custom" ? issue.params?.["rule"] : issue.code,
   );
 }

@@ -102,20 +102,19 @@ function asOneType({ anyOf, type, ...rest }: Json, at: string): Json {
   if (Array.isArray(type)) return { ...numberOrText(type as readonly unknown[], at), ...rest };
   if (anyOf === undefined) return { ...rest, ...(type === undefined ? {} : { type }) };
   const sides = anyOf as readonly Json[];
-  const bounds = Object.assign({}, ...sides.map(({ type: _, ...bound }) => bound)) as Json;
-  return {
-    ...numberOrText(
-      sides.map((side) => side["type"]),
-      at,
-    ),
-    ...bounds,
-    ...rest,
-  };
+  const union = numberOrText(
+    sides.map((side) => side["type"]),
+    at,
+  );
+  const bounds = Object.fromEntries(
+    sides.flatMap((side) => Object.entries(side).filter(([word]) => word !== "type")),
+  );
+  return { ...union, ...bounds, ...rest };
 }
 
 function numberOrText(types: readonly unknown[], at: string): Json {
-  const [first, second, ...more] = types.toSorted();
-  if (more.length > 0 || (first !== "integer" && first !== "number") || second !== "string")
+  const isNumber = types.includes("integer") || types.includes("number");
+  if (types.length !== 2 || !isNumber || !types.includes("string"))
     throw new Error(`${at}: either ${types.join(" or ")} has no structural form`);
   return { "x-kubernetes-int-or-string": true };
 }

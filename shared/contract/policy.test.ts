@@ -257,6 +257,11 @@ describe("parsePolicy()", () => {
       "spec.disruption.budget: unknown field; known here are budgets, freeze, keepLocalStorage, keepSystemPods",
     ],
     [
+      "more pools than a policy may have, without all of them",
+      { nodePools: Array.from({ length: 201 }, (_, index) => ({ name: `p${index}`, capacityType: "spot" })) },
+      "spec.nodePools: a list of 201 is not valid (Too big: expected array to have <=200 items)",
+    ],
+    [
       "an amount that is none",
       { nodePools: [{ name: "a", capacityType: "spot", template: { allocatable: { memory: "lots" } } }] },
       'spec.nodePools.0.template.allocatable.memory: "lots" is not a quantity',

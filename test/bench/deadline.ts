@@ -57,6 +57,7 @@ export async function run(options: {
   const compared = await comparison();
   const tables = [cellsTable(cells), highTable(cells), compareTable(compared)];
   for (const { markdown } of tables) console.log(`${markdown}\n`);
+  options.keep?.("seeds", [SEED, SEED + COMPARED_DRAWS - 1]);
   for (const { name, rows } of tables) options.keep?.(name, rows);
 
   const enough = cells.filter(({ leftS }) => leftS >= ENOUGH_LEFT_S);

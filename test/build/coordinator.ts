@@ -2,8 +2,10 @@
 // For scenarios and the demo. Beside it, gpuasctl as people call it.
 
 import { spawn } from "node:child_process";
+import type { ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 
 import { COORDINATOR_NODE_FLAGS } from "../../coordinator/flags.ts";
@@ -74,17 +76,25 @@ export interface CtlResult {
   readonly err: string;
 }
 
-/** Runs gpuasctl to its end. */
-export async function gpuasctl(
+/** Starts gpuasctl, for whoever reads it while it runs. */
+export async function startGpuasctl(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<CtlResult> {
-  const child = spawn(process.execPath, [await bundled("gpuasctl.js"), ...args], {
+): Promise<ChildProcessByStdio<null, Readable, Readable>> {
+  return spawn(process.execPath, [await bundled("gpuasctl.js"), ...args], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
     // Nobody's own kubeconfig may be found.
     env: { HOME: ROOT, ...env },
   });
+}
+
+/** Runs gpuasctl to its end. */
+export async function gpuasctl(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<CtlResult> {
+  const child = await startGpuasctl(args, env);
   const closed = once(child, "close");
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const [code] = (await closed) as [number | null];

@@ -1,5 +1,5 @@
 // The parser and the API server read the same specs and have to agree, since the definition is a translation: of each
-// field at and beyond its bounds, and of random specs near the rules across fields. Where they may differ stands here.
+// field at and beyond its bounds, and of random specs near the rules across fields. What they differ on is listed.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -150,6 +150,35 @@ describe.skipIf(missing !== null)("the parser and a real API server", () => {
     expect(differ).toEqual([]);
     expect(taken).toBeGreaterThan(150);
     expect(specs.length - taken).toBeGreaterThan(300);
+  });
+
+  // Each with what stands in its place where they agree.
+  test.each([
+    ["a fraction in a quantity", ["nodePools", 0, "template", "allocatable", "cpu"], 3.5, "3.5", "parser"],
+    ["a zone in small letters", ["schedules", 0, "timeZone"], "europe/vienna", "Europe/Vienna", "parser"],
+    [
+      "blanks around an instant",
+      ["schedules", 0, "from"],
+      " 2026-01-01T00:00:00Z",
+      "2026-01-01T00:00:00Z",
+      "parser",
+    ],
+    [
+      "a URL's scheme in capitals",
+      ["nodePools", 3, "group", "simulated", "url"],
+      "HTTP://a.example",
+      "http://a.example",
+      "parser",
+    ],
+    ["nothing for a default", ["minNodes"], null, 0, "server"],
+    ["an hour that no day has", ["schedules", 0, "start"], "0 25 * * *", "0 23 * * *", "server"],
+    ["a day that no year has", ["schedules", 0, "start"], "0 8 30 2 *", "0 8 28 2 *", "server"],
+  ])("differ on %s", async (_what, keys, odd, even, taker) => {
+    const spec = withValue(FULL_POLICY, keys, odd);
+    expect((await answerTo(plane, spec)).taken).toBe(taker === "server");
+    expect(isRead(spec)).toBe(taker === "parser");
+    const agreed = withValue(FULL_POLICY, keys, even);
+    expect([(await answerTo(plane, agreed)).taken, isRead(agreed)]).toEqual([true, true]);
   });
 
   test(`agree on random specs near the rules across fields (seed ${SEED})`, async () => {

@@ -52,6 +52,8 @@ export interface Scene extends AsyncDisposable {
   readonly double: Double;
   readonly node: string;
   /** A person with a kubeconfig. */
+  /** Path of one that leads to the world. */
+  readonly kubeconfig: string;
   readonly kubectl: KubeClient;
   /** What a subscriber has got, with its own time of receipt. */
   readonly heard: readonly (Heard & { readonly atMs: number })[];
@@ -199,6 +201,7 @@ export async function createScene(
     nats: natsServer,
     double,
     node,
+    kubeconfig,
     kubectl,
     heard,
     agent: async (more = {}) => {

@@ -6,15 +6,18 @@ import { describe, expect, test } from "vitest";
 
 import type { Fact } from "../../coordinator/replay/world-core.ts";
 import { decode } from "../../shared/contract/codec.ts";
+import { readDrainRequest } from "../../shared/contract/node-marks.ts";
 import type { PeerMessage } from "../../shared/contract/peer.ts";
 import { subjectsOf } from "../../shared/contract/subjects.ts";
 import { EVENT, NODE_ANNOTATION, POD_ANNOTATION } from "../../shared/model/names.ts";
 import { millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
+import { startAgent } from "../build/agent.ts";
 import { aHint, aNotice, natsOf, publishDrain, publishNotice } from "../build/notices.ts";
 import { feedReports } from "../build/reports.ts";
 import { aQuickPool, openScene, policySpec, poolSpec } from "../build/scene.ts";
 import type { Scene } from "../build/scene.ts";
+import { createDouble, healthyGpu } from "../nvml-double/fixture.ts";
 
 const REPLACE = policySpec([poolSpec("spot-a")], {
   emptySeconds: 300,
@@ -29,6 +32,24 @@ async function sceneWithService(): Promise<{ readonly scene: Scene; readonly nod
   scene.server.change((world) => world.submitService({ name: "serve", replicas: 1, gpus: 8 }));
   await scene.until(() => scene.world.list("pods").some(({ status }) => status?.phase === "Running"));
   return { scene, node: scene.world.list("nodes")[0]?.metadata.name ?? "" };
+}
+
+/** The shipped agent, whose GPUs are at work. */
+async function busyAgentOn(scene: Scene, node: string): Promise<void> {
+  const double = await createDouble({ gpus: [{ ...healthyGpu(0), utilPercent: 60 }] });
+  scene.also(async () => {
+    await Promise.resolve();
+    double[Symbol.dispose]();
+  });
+  const agent = await startAgent({
+    node,
+    kubeconfig: scene.kubeconfig,
+    nats: scene.nats.url,
+    doubleDir: double.directory,
+    scenario: `${double.directory}/scenario`,
+    env: { GPUAS_SAMPLE_INTERVAL: "200ms", GPUAS_REPORT_INTERVAL: "1s" },
+  });
+  scene.also(async () => await agent.kill());
 }
 
 function annotate(scene: Scene, node: string, annotations: Readonly<Record<string, string>>): void {
@@ -100,8 +121,9 @@ describe("spot.rebalance: Replace", () => {
 
     const marked = (): string | undefined =>
       scene.world.get("nodes", { name: node })?.metadata.annotations?.[NODE_ANNOTATION.drainRequest];
-    const request: unknown = JSON.parse(await scene.until(marked));
-    expect(request).toMatchObject({ evenBusy: true, reason: expect.stringContaining("Rebalance") });
+    const request = readDrainRequest(await scene.until(marked));
+    expect(request).toMatchObject({ kind: "value", value: { evenBusy: true } });
+    expect(request.kind === "value" ? request.value.reason : request).toContain("Rebalance");
     expect(scene.size("spot-a")).toBe(2);
 
     await publishNotice(scene, nats, aNotice(node));
@@ -112,6 +134,24 @@ describe("spot.rebalance: Replace", () => {
     );
     // The node that was bought for the hint is the replacement.
     expect(scene.size("spot-a")).toBe(2);
+  });
+
+  test("has the node's own agent empty it, busy as it is", async () => {
+    const { scene, node } = await sceneWithService();
+    await using _scene = scene;
+    await busyAgentOn(scene, node);
+    scene.policy(REPLACE);
+    await scene.coordinator();
+    const nats = await natsOf(scene);
+    // A node whose agent is silent would be emptied by us.
+    await scene.until(() => (scene.status()?.averageGPUUtilization ?? 0) > 0.5);
+    await publishNotice(scene, nats, aHint(node));
+
+    await untilReplaced(scene, node);
+    expectInOrder(orderOf(scene, node));
+    const evictions = scene.server.audit.filter(({ subresource }) => subresource === "eviction");
+    expect(evictions.length).toBeGreaterThan(0);
+    expect(evictions.every(({ userAgent }) => userAgent.includes("agent"))).toBe(true);
   });
 
   test("works by the node's own mark when NATS is gone", async () => {
@@ -187,9 +227,12 @@ describe("a gang of which one node is under notice", () => {
     await publishNotice(scene, nats, aNotice(node));
 
     await scene.until(() => told.length === 2);
-    expect(
-      told.map(({ node: to, interrupted, id, drill }) => [to, interrupted, id, drill]).toSorted(),
-    ).toEqual(staying.map(({ spec }) => [spec.nodeName, node, `aws-${node}`, false]).toSorted());
+    const addresses = told.map(
+      ({ node: to, interrupted, id, drill }) => `${to} ${interrupted} ${id} ${drill}`,
+    );
+    expect(addresses.toSorted()).toEqual(
+      staying.map(({ spec }) => `${spec.nodeName} ${node} aws-${node} false`).toSorted(),
+    );
     expect(told.flatMap(({ pods }) => pods).toSorted()).toEqual(
       staying.map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name}`).toSorted(),
     );

@@ -339,7 +339,15 @@ describe("gpuasctl drill NODE", () => {
       if (when === "before" && method === "PATCH" && !stage.asked())
         stage.annotate({ [interruptionWarning]: "true" });
     });
-    const error = await refused(stage.run(stage.one));
+    let settled = false;
+    const running = refused(stage.run(stage.one)).finally(() => {
+      settled = true;
+    });
+    await eventually(async () => {
+      await stage.step(50);
+      return settled;
+    });
+    const error = await running;
     over();
     expect(error).toMatchObject({
       kind: "conflict",

@@ -86,7 +86,7 @@ export function agentDoubt(node: Node, now: EpochMs): string | null {
   const condition = node.status?.conditions?.find(({ type }) => type === gpuHealthy);
   const heardAt = parseInstant(condition?.lastHeartbeatTime ?? "");
   if (condition === undefined || heardAt === null)
-    return `no agent has written the condition ${gpuHealthy} on this node: without an agent nothing will happen`;
+    return `no agent has written the condition ${gpuHealthy} on this node, which takes it half a minute after its start: without an agent nothing will happen`;
   if (now - heardAt <= AGENT_QUIET_MS) return null;
   const minutes = Math.round((now - heardAt) / 60_000);
   return `the agent's condition ${gpuHealthy} on this node is ${minutes} minutes old: its agent may not run any more`;

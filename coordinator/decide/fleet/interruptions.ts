@@ -12,8 +12,8 @@ import type { NoticeInput } from "../snapshot.ts";
 import type { Fleet, PoolState } from "./fleet.ts";
 import { poolId } from "./ownership.ts";
 import type { NodeState } from "./standing.ts";
-import { stockKeysOf, stockOfMachine, stockOfNode } from "./stock.ts";
-import type { Stock } from "./stock.ts";
+import { readStock, stockKeysOf, stockOfMachine, stockOfNode } from "./stock.ts";
+import type { Stock, StockParts } from "./stock.ts";
 
 const DAY_MS = 24 * 3600_000;
 /** Of a stock, what was measured so long ago counts half. */
@@ -88,6 +88,20 @@ export function ratePerNodeDay(keys: readonly string[], { risk = {} }: Memory, a
 export interface MeasuredRate {
   readonly nodeDays: number;
   readonly interruptions: number;
+}
+
+/** Where, and of what; null: not known. */
+export interface StockRate extends MeasuredRate, StockParts {
+  readonly zoneId: string | null;
+}
+
+/** Of every stock of which enough was seen. What an older version counted without its region is in the pools' rates. */
+export function stockRates(memory: Memory, at: EpochMs): readonly StockRate[] {
+  return Object.entries(memory.risk ?? {}).flatMap(([key, { zoneId = null }]) => {
+    const stock = readStock(key);
+    const rate = stock === null ? null : measuredRate([key], memory, at);
+    return stock === null || rate === null ? [] : [{ ...stock, zoneId, ...rate }];
+  });
 }
 
 /** What was measured of a pool's spot nodes, by the stock that it draws on; null: too little, or it is no spot. */

@@ -60,13 +60,13 @@ afterEach(async () => {
   await rm(states, { recursive: true });
 });
 
-/** The loop, which saves only when it is asked, as a process of its own. */
+/** The loop, which saves only when it is asked, as a process of its own; without what else is installed, so as a toy. */
 async function train(...flags: readonly string[]): Promise<Training> {
   const own = ["--host", "127.0.0.1", "--port", "0", "--save-every", "0", "--step-seconds", "0.005"];
   const environment = readEnvironment();
   const child = spawn(
     environment["GPUAS_TOOL_PYTHON"] ?? "python3",
-    ["train.py", "--dir", states, ...own, ...flags],
+    ["-S", "train.py", "--dir", states, ...own, ...flags],
     {
       cwd: FOLDER,
       stdio: ["ignore", "pipe", "pipe"],

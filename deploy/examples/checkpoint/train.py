@@ -142,7 +142,7 @@ def main():
                 hook.failed(error)
             else:
                 saved_step = step
-                # Rank 0 may be the one that writes; whoever was asked answers when all have.
+                # Where one rank writes for all, the others wait for it here.
                 say("saved", step=step, uri=uri, kind=call["kind"] if call else None)
                 hook.saved(step, uri)
         if ending:
