@@ -4,7 +4,7 @@
 import type { DrillPermit } from "../shared/contract/drill-permit.ts";
 import { readDrainRequest, readDrainState } from "../shared/contract/node-marks.ts";
 import type { Node } from "../shared/model/kube.ts";
-import { NODE_ANNOTATION } from "../shared/model/names.ts";
+import { FOREIGN_DRAIN_TAINTS, NODE_ANNOTATION } from "../shared/model/names.ts";
 import type { Millis } from "../shared/model/units.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import type { Log } from "../shared/runtime/log.ts";
@@ -27,6 +27,8 @@ export interface AttentionNews {
   readonly requestMalformed: (why: string) => void;
   readonly requestAnswered: (answer: "accepted" | "refused") => void;
   readonly calledOff: (why: CallOff) => void;
+  /** Somebody else empties this node too: once for each of their taints. */
+  readonly otherDrainer: (taint: string) => void;
 }
 
 export interface AttentionOptions {
@@ -61,6 +63,7 @@ export function createAttention(options: AttentionOptions): () => number {
     (permit) => JSON.stringify(permit),
     news.drillHeld,
   );
+  const otherOnce = createOnce<string>((taint) => taint, news.otherDrainer);
   const malformedOnce = createOnce<string>((why) => why, news.requestMalformed);
   let seenAt: number | null = null;
   let adopted = false;
@@ -124,6 +127,8 @@ export function createAttention(options: AttentionOptions): () => number {
     const request = readDrainRequest(annotations?.[NODE_ANNOTATION.drainRequest]);
     malformedOnce(request.kind === "malformed" ? request.why : null);
 
+    otherOnce(state === null ? null : foreignTaint(node));
+
     // 2. What is to be done about it.
     const duty = dutyOf({ interruption, request, state });
     if (duty.kind !== "notice") {
@@ -158,9 +163,20 @@ export function createAttention(options: AttentionOptions): () => number {
 
 /** A drill is another one when one of its words is. */
 function drillWords(annotations: Annotations): string {
-  return [NODE_ANNOTATION.interruptionWarning, NODE_ANNOTATION.terminationTime, NODE_ANNOTATION.drillReplace]
+  return [
+    NODE_ANNOTATION.interruptionWarning,
+    NODE_ANNOTATION.terminationTime,
+    NODE_ANNOTATION.drillReplace,
+    NODE_ANNOTATION.drillUnmanaged,
+    NODE_ANNOTATION.drillAutoUncordon,
+  ]
     .map((name) => annotations?.[name] ?? "")
     .join("|");
+}
+
+/** Their evictions and ours compose; who uncordons is to be one of us, which people have to see to. */
+function foreignTaint(node: Node | undefined): string | null {
+  return node?.spec?.taints?.find(({ key }) => FOREIGN_DRAIN_TAINTS.includes(key))?.key ?? null;
 }
 
 function hasRestarted(bootIdThen: string | undefined, node: Node | undefined): boolean {

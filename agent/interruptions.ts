@@ -4,7 +4,7 @@
 
 import { checkpointHookOf } from "../shared/model/checkpoint-hook.ts";
 import { graceAt, planDrain, startsOf } from "../shared/model/drain-plan.ts";
-import type { Node } from "../shared/model/kube.ts";
+import type { Node, Pod } from "../shared/model/kube.ts";
 import { NODE_ANNOTATION } from "../shared/model/names.ts";
 import type { Random } from "../shared/model/random.ts";
 import { epochMs, millis } from "../shared/model/units.ts";
@@ -70,7 +70,8 @@ export function attendToInterruptions(options: InterruptionsOptions): Interrupti
 
   // 1. Pods that want to be told.
   const hookOf = values.checkpointHooks
-    ? (pod: Parameters<typeof checkpointHookOf>[0]) => checkpointHookOf(pod, { exec: values.checkpointExec })
+    ? (pod: Pod) =>
+        checkpointHookOf(pod, { exec: values.checkpointExec, loopback: values.checkpointLoopback })
     : () => null;
   const hooks: Hooks = createHooks({
     http: callPod,

@@ -117,6 +117,7 @@ function setUp(
       drillIgnored: (ignored) => news.push(ignored.code),
       drillHeld: (permit) => news.push(permit.kind === "refused" ? permit.code : permit.kind),
       calledOff: (why) => news.push(why),
+      otherDrainer: (taint) => news.push(taint),
       requestMalformed: () => news.push("request malformed"),
       requestAnswered: (answer) => news.push(answer),
       reported: () => undefined,
@@ -443,6 +444,18 @@ describe("runLoop()", () => {
     await clock.advance(100);
     expect(did).toEqual(["adopt aws-1", "undo"]);
     expect(news).toEqual(["restarted"]);
+  });
+
+  test("says once that somebody else empties the node too", async () => {
+    const { news, world, annotate } = setUp();
+    const taints = [{ key: "karpenter.sh/disrupted", effect: "NoSchedule" as const }];
+    if (world.node !== undefined) world.node = { ...world.node, spec: { taints } };
+    await annotate({});
+    expect(news).toEqual([]);
+    await annotate(DRILL);
+    await annotate({ ...DRILL, other: "change" });
+    await annotate({ ...DRILL, other: "again" });
+    expect(news).toEqual(["karpenter.sh/disrupted"]);
   });
 
   test("a drill that asked for it gives its node back when its time has come", async () => {

@@ -53,6 +53,8 @@ import { createSight } from "./sight.ts";
 type AgentSettings = SettingValues<typeof AGENT_SETTINGS>;
 
 const NAME = "gpu-autoscaler-agent";
+/** With seconds left every pod of a full node is asked at once; beside them are watches, marks and events. */
+const SOCKETS = 288;
 const clock = systemClock;
 
 // A word is a person's command; what it needs is loaded by nobody else.
@@ -100,6 +102,7 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
     clock,
     userAgent: NAME,
     fieldManager: FIELD_MANAGER.agent,
+    maxSockets: SOCKETS,
   });
   onStop("kubernetes client", () => {
     kube.close();

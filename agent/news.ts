@@ -91,6 +91,15 @@ export function createNews(options: NewsOptions): AgentNews {
     calledOff: (why) => {
       log.info({ reason: why }, "interruption called off");
     },
+    otherDrainer: (taint) => {
+      log.warn({ reason: taint }, "another drainer empties this node too");
+      events.onNode(
+        "Warning",
+        EVENT.otherDrainer,
+        `Another drainer is at work here (taint ${taint}); evictions compose, but let one of them cordon and uncordon`,
+        taint,
+      );
+    },
     requestMalformed: (why) => {
       log.warn(
         { error: new AppError("malformed", `drain-request cannot be read: ${why}`) },

@@ -255,7 +255,15 @@ export const AGENT_SETTINGS = defineSettings({
     env: "GPUAS_CHECKPOINT_EXEC",
     kind: "boolean",
     default: "false",
-    sentence: "Whether that may be a command inside the pod, which needs the verb create on pods/exec.",
+    sentence:
+      "Whether that may be a command inside the pod, which needs the verbs get and create on pods/exec.",
+  },
+  checkpointLoopback: {
+    env: "GPUAS_CHECKPOINT_LOOPBACK",
+    kind: "boolean",
+    default: "false",
+    sentence:
+      "Whether a pod's address may be this machine's own loopback, as where pods are simulated; for trials and tests.",
   },
   leaveLoadBalancers: {
     env: "GPUAS_LEAVE_LOAD_BALANCERS",

@@ -184,7 +184,7 @@ async function progressOf(
     return { kind: "going", detail: move.detail ?? "just begun" };
   if (node === undefined || underNotice || !isWalkOf(node.taints, move.key))
     return await lookedAt(drainProgress(node, move, underNotice, context.clock.now()), move, context);
-  return await walkOn(node.name, move, context);
+  return await walkOn(node, move, context);
 }
 
 /** A pod may have come since the agent said that there is none: the agent goes on, and the machine stays till then. */

@@ -13,6 +13,7 @@ import { after } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import type { EvictionOutcome } from "../../shared/runtime/kube/evict.ts";
+import type { NodeInput } from "../decide/snapshot.ts";
 import type { ActContext } from "./context.ts";
 import type { DrainProgress } from "./drain-request.ts";
 import { moveHash } from "./moves.ts";
@@ -37,17 +38,19 @@ export function isWalkOf(taints: readonly Taint[], key: string): boolean {
 
 /** One step: asks those to leave whose time has come. */
 export async function walkOn(
-  node: string,
+  node: Pick<NodeInput, "name" | "ready">,
   move: Pick<MoveState, "key" | "at">,
   context: ActContext,
 ): Promise<DrainProgress> {
   const now = context.clock.now();
   const seenAt = parseInstant(move.at) ?? now;
   const deadline = after(seenAt, context.drainTimeoutMs);
-  const pods = await occupantsOf(node, context);
+  const pods = await occupantsOf(node.name, context);
   const [first] = pods;
   if (first === undefined) return { kind: "drained" };
-  const plan = planDrain({ pods, seenAt, deadline, kind: "request", now, self: null });
+  // Who refuses to be moved is not asked about a machine that runs nobody any more, neither here nor in the decision.
+  const dead = node.ready !== "ready";
+  const plan = planDrain({ pods, seenAt, deadline, kind: "request", now, self: null, dead });
   if (now >= deadline) {
     const left = plan.pods.map(({ key, kept }) =>
       kept === null ? key : `${key}, which ${keptDetail(kept)}`,

@@ -14,6 +14,7 @@ import type { NodeInput, NoticeInput } from "../decide/snapshot.ts";
 export const HINT_STANDS_MS = 30 * 60_000;
 /** Maintenance may begin late by so much. */
 const AFTER_BEGIN_MS = 10 * 60_000;
+const KEPT_MS = 24 * 3600_000;
 const MAX_HINTS = 5_000;
 
 export type HintedNode = Pick<NodeInput, "name" | "createdAt" | "annotations">;
@@ -38,8 +39,8 @@ export function isHint(message: NoticeMessage): message is HintMessage {
 interface Entry {
   readonly input: NoticeInput;
   readonly cancelled: boolean;
-  /** It has stood on its node. */
-  readonly marked: boolean;
+  /** `stood`: on its node, and may do so still. `gone`: not any more. */
+  readonly mark: "none" | "stood" | "gone";
 }
 
 export function createHints(): Hints {
@@ -63,26 +64,27 @@ export function createHints(): Hints {
         node,
         source,
         kind,
-        seenAt: epochMs(before?.input.seenAt ?? seenAt),
-        deadline: epochMs(deadline),
+        ...timesOf(seenAt, deadline > seenAt ? deadline : null, before),
         replace: false,
         drained: false,
         ...(action === undefined ? {} : { action }),
         ...(endsMachine === undefined ? {} : { endsMachine }),
         ...(machine === undefined ? {} : { machine }),
       };
-      put(id, { input, cancelled, marked: before?.marked === true });
+      put(id, { input, cancelled, mark: before?.mark ?? "none" });
       if (isOver(input, now)) return false;
-      return before === undefined || before.cancelled !== cancelled || before.input.deadline !== deadline;
+      return (
+        before === undefined || before.cancelled !== cancelled || before.input.deadline !== input.deadline
+      );
     },
     current: (nodes, now, notices) => {
       const byName = new Map(nodes.map((node) => [node.name, node]));
-      const marks = new Map<string, string>();
+      const marks = new Set<string>();
       for (const { name, annotations } of nodes) {
         const mark = readInterruptionHint(annotations[NODE_ANNOTATION.interruptionHint]);
         if (mark.kind !== "value") continue;
         const { id, source, kind, action, endsMachine, seenAt, at } = mark.value;
-        marks.set(name, id);
+        marks.add(name);
         const before = entries.get(id);
         put(id, {
           input: {
@@ -92,28 +94,44 @@ export function createHints(): Hints {
             source,
             kind,
             action,
-            seenAt: epochMs(before?.input.seenAt ?? seenAt),
-            deadline: epochMs(at ?? seenAt),
+            ...timesOf(seenAt, at, before),
             replace: false,
             drained: false,
             ...(endsMachine === undefined ? {} : { endsMachine }),
           },
           cancelled: before?.cancelled === true,
-          marked: true,
+          mark: "stood",
         });
       }
       const standing: NoticeInput[] = [];
-      for (const [id, { input, cancelled, marked }] of entries) {
+      for (const [id, entry] of entries) {
+        const { input, cancelled, mark } = entry;
         const node = byName.get(input.node);
-        const isBack = marked && marks.get(input.node) !== id;
-        const isOther = node !== undefined && !marked && node.createdAt > input.seenAt;
-        if (isOver(input, now)) entries.delete(id);
-        else if (node !== undefined && !cancelled && !isBack && !isOther && !notices.has(id))
-          standing.push(input);
+        // The node has room for one of its hints: another one there says nothing of this one.
+        const isBack = mark === "gone" || (mark === "stood" && !marks.has(input.node));
+        if (isBack) entries.set(id, { ...entry, mark: "gone" });
+        const isOther = node !== undefined && mark === "none" && node.createdAt > input.seenAt;
+        // What is over is kept for a while: an agent that starts anew would tell it as if it had just begun.
+        if (isOver(input, now)) {
+          if (elapsed(input.seenAt, now) > KEPT_MS && elapsed(input.deadline, now) > KEPT_MS)
+            entries.delete(id);
+          continue;
+        }
+        if (node !== undefined && !cancelled && !isBack && !isOther && !notices.has(id)) standing.push(input);
       }
       return standing;
     },
   };
+}
+
+/** Its first sight stays: an agent that starts anew sees it for the first time once more. Without a time both are one. */
+function timesOf(
+  seenAt: number,
+  begins: number | null,
+  before: Entry | undefined,
+): Pick<NoticeInput, "seenAt" | "deadline"> {
+  const first = epochMs(before?.input.seenAt ?? seenAt);
+  return { seenAt: first, deadline: begins === null ? first : epochMs(begins) };
 }
 
 function isOver({ seenAt, deadline }: NoticeInput, now: EpochMs): boolean {

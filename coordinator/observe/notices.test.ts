@@ -267,6 +267,14 @@ describe("hints", () => {
     expect(state.woken).toBe(1);
   });
 
+  test("do not begin anew with their agent", () => {
+    const { current, state } = aSetup();
+    expect(current([aNode({ annotations: mark() })])).toHaveLength(1);
+    state.now = START + HINT_STANDS_MS + 1;
+    expect(current([aNode({ annotations: mark() })])).toEqual([]);
+    expect(current([aNode({ annotations: mark({ seenAt: state.now }) })])).toEqual([]);
+  });
+
   test("with a time stand until it is past", () => {
     const { current, state } = aSetup();
     const annotations = mark({
@@ -296,6 +304,14 @@ describe("hints", () => {
     notice({ ...hint, id: "other", phase: "cancelled" });
     expect(current([aNode({ annotations: mark({ id: "other" }) })])).toEqual([]);
     notice({ ...hint, id: "third", node: "gone" });
+    expect(current([aNode()])).toEqual([]);
+  });
+
+  test("stand on when another one takes their room on the node", () => {
+    const { current } = aSetup();
+    const node = (id: string) => aNode({ annotations: mark({ id }) });
+    expect(current([node("h")]).map(({ id }) => id)).toEqual(["h"]);
+    expect(current([node("m")]).map(({ id }) => id)).toEqual(["h", "m"]);
     expect(current([aNode()])).toEqual([]);
   });
 

@@ -41,13 +41,16 @@ const LONGEST_TIMEOUT_S = 86_400;
 const COMMAND_LIMIT = { words: 64, characters: 4_096 } as const;
 
 /**
- * `exec`: whether commands inside pods are allowed here. A pod with both annotations is told by HTTP. An empty
+ * `exec`: whether commands inside pods are allowed here. `loopback`: whether pods may have this machine's own addresses. A pod with both annotations is told by HTTP. An empty
  * annotation is none.
  */
-export function checkpointHookOf(pod: Pod, { exec }: { readonly exec: boolean }): CheckpointHook | null {
+export function checkpointHookOf(
+  pod: Pod,
+  { exec, loopback = false }: { readonly exec: boolean; readonly loopback?: boolean },
+): CheckpointHook | null {
   const annotations = pod.metadata.annotations ?? {};
   const url = annotations[POD_ANNOTATION.checkpointUrl]?.trim() ?? "";
-  if (url !== "") return httpHook(pod, url);
+  if (url !== "") return httpHook(pod, url, loopback);
   const command = annotations[POD_ANNOTATION.checkpointExec]?.trim() ?? "";
   return command === "" ? null : execHook(pod, command, exec);
 }
@@ -57,7 +60,7 @@ export function hasCheckpointHook(pod: Pod): boolean {
   return checkpointHookOf(pod, { exec: true }) !== null;
 }
 
-function httpHook(pod: Pod, value: string): CheckpointHook {
+function httpHook(pod: Pod, value: string, loopback: boolean): CheckpointHook {
   const refuse = (why: string): CheckpointHook => refused(POD_ANNOTATION.checkpointUrl, value, why);
   if (pod.spec.hostNetwork === true) {
     return refuse(
@@ -67,7 +70,7 @@ function httpHook(pod: Pod, value: string): CheckpointHook {
   const url = readHookUrl(value);
   if (url.kind === "refused") return refuse(url.why);
   const addresses = (pod.status?.podIPs ?? []).map(({ ip }) => ip);
-  const address = ownAddress(url.host, addresses);
+  const address = ownAddress(url.host, addresses, loopback);
   if (address.kind === "refused") return refuse(address.why);
   const { port, path } = url;
   return { kind: "http", address: address.ip, port, path, ...timeoutOf(pod) };

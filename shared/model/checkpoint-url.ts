@@ -43,11 +43,12 @@ export function readHookUrl(text: string): HookUrl {
 
 /**
  * The pod's address that is meant by `host`. `addresses` is what the kubelet reported; of these too, only such are called
- * as a pod can have.
+ * as a pod can have. `loopback`: this machine's own are such too, as where pods are simulated.
  */
 export function ownAddress(
   host: string,
   addresses: readonly string[],
+  loopback = false,
 ): { readonly kind: "own"; readonly ip: string } | Refused {
   const [first] = addresses;
   if (first === undefined) return refused("the pod has no address yet (status.podIPs is empty)");
@@ -57,7 +58,7 @@ export function ownAddress(
   }
   const ip = canonical(wanted);
   if (ip === null) return refused(`the pod's address ${wanted.slice(0, 45)} is no IP address`);
-  if (isNoPodAddress(ip))
+  if (isNoPodAddress(ip) && !(loopback && isLoopback(ip)))
     return refused(`${wanted} is no address of a pod; loopback and link-local are not called`);
   return { kind: "own", ip };
 }
@@ -73,6 +74,10 @@ function canonical(text: string): string | null {
   if (/^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/.test(text)) return text;
   if (!text.includes(":") || !/^[0-9a-f:.]+$/i.test(text)) return null;
   return URL.parse(`http://[${text}]/`)?.hostname.slice(1, -1) ?? null;
+}
+
+function isLoopback(ip: string): boolean {
+  return ip === "::1" || ip.startsWith("127.");
 }
 
 function isNoPodAddress(ip: string): boolean {

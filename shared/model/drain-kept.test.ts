@@ -13,13 +13,15 @@ interface Options {
   readonly alone?: boolean;
   readonly kind?: DrainKind;
   readonly moveUnmanaged?: boolean;
+  readonly priority?: number;
 }
 
-function reason({ annotations = {}, alone = false, kind = "drill", moveUnmanaged = false }: Options) {
+function reason(options: Options) {
+  const { annotations = {}, alone = false, kind = "drill", moveUnmanaged = false, priority = 0 } = options;
   const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "web", uid: "web", controller: true };
   const pod: Pod = {
     metadata: { name: "web-1", annotations, ownerReferences: alone ? [] : [owner] },
-    spec: { containers: [{ name: "main" }] },
+    spec: { containers: [{ name: "main" }], priority },
     status: { startTime: "2026-01-01T11:00:00Z" },
   };
   return keptReason(pod, { kind, now: NOW, moveUnmanaged })?.reason ?? null;
@@ -46,6 +48,8 @@ describe("keptReason()", () => {
       { annotations: { [POD_ANNOTATION.evictionMode]: "keep" }, moveUnmanaged: true },
       "keep-mode",
     ],
+    ["a pod that was put there to be lost leaves", { alone: true, priority: -11 }, null],
+    ["one of no importance does not", { alone: true, priority: -10 }, "unmanaged"],
     ["another mode is none", { annotations: { [POD_ANNOTATION.evictionMode]: "evict" } }, null],
   ])("%s", (_, options, expected) => {
     expect(reason(options)).toBe(expected);

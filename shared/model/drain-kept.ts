@@ -6,7 +6,7 @@ import { parseInstant } from "./instant.ts";
 import type { Pod } from "./kube.ts";
 import { NODE_ANNOTATION, POD_ANNOTATION } from "./names.ts";
 import { podRefusal } from "./pod-refusal.ts";
-import { controllerOf } from "./pod.ts";
+import { controllerOf, EXPENDABLE_BELOW } from "./pod.ts";
 import type { EpochMs } from "./units.ts";
 
 export type Kept =
@@ -27,6 +27,8 @@ export interface KeptInput {
 /** Null: it leaves. */
 export function keptReason(pod: Pod, { kind, now, moveUnmanaged }: KeptInput): Kept | null {
   if (kind === "real") return null;
+  // The coordinator does not ask such a pod either before it takes the node.
+  if ((pod.spec.priority ?? 0) < EXPENDABLE_BELOW) return null;
   if (isKeepMode(pod)) return { reason: "keep-mode" };
   const { annotations } = pod.metadata;
   const startedAt = parseInstant(pod.status?.startTime ?? "") ?? undefined;

@@ -75,6 +75,8 @@ export interface DrainInput {
   readonly hookOf?: CheckpointHookOf | undefined;
   /** A drill moves pods without a controller too. Left out: it does not. */
   readonly moveUnmanaged?: boolean | undefined;
+  /** The machine is dead: nothing runs there that could be kept. Left out: it lives. */
+  readonly dead?: boolean | undefined;
 }
 
 /** Which classes have nobody left on the node. */
@@ -176,9 +178,8 @@ function planPod(pod: Pod, window: DrainWindow, input: DrainInput): PlannedPod {
   const forced = forceAt(limited, window);
   const keepMode = isKeepMode(pod);
   const leaves = isLeavingInTime(pod, end, window);
-  const kept = leaves
-    ? null
-    : keptReason(pod, { kind: input.kind, now: input.now, moveUnmanaged: input.moveUnmanaged ?? false });
+  const { kind, now, moveUnmanaged = false, dead = false } = input;
+  const kept = leaves || dead ? null : keptReason(pod, { kind, now, moveUnmanaged });
   return {
     ...limited,
     key: podKey(pod),

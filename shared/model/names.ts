@@ -142,6 +142,18 @@ export const TAINT = {
   unschedulable: "node.kubernetes.io/unschedulable",
 } as const;
 
+/** Taints by which others mark a node that they empty: Karpenter, Cluster Autoscaler, AWS's and Google's handlers, AKS. */
+export const FOREIGN_DRAIN_TAINTS: readonly string[] = [
+  "karpenter.sh/disrupted",
+  "ToBeDeletedByClusterAutoscaler",
+  "aws-node-termination-handler/spot-itn",
+  "aws-node-termination-handler/scheduled-maintenance",
+  "aws-node-termination-handler/asg-lifecycle-termination",
+  "aws-node-termination-handler/rebalance-recommendation",
+  "cloud.google.com/impending-node-termination",
+  "remediator.kubernetes.azure.com/unschedulable",
+];
+
 /** Taints by which Kubernetes marks a passing state of a node: its DaemonSets run all the same. */
 export const NODE_STATE_TAINT = {
   notReady: "node.kubernetes.io/not-ready",
@@ -319,6 +331,19 @@ export const COORDINATOR_SERVICE = {
   name: "gpu-autoscaler-coordinator",
   port: "9403",
 } as const;
+/** Under which our programs run unless the cluster's operator says otherwise. */
+export const SERVICE_ACCOUNT = {
+  namespace: "gpu-autoscaler-system",
+  agent: "gpu-autoscaler-agent",
+  coordinator: "gpu-autoscaler-coordinator",
+} as const;
+/**
+ * No object of this kind is ever made: the right to `create` it, in our API group, is the right to hold drills, and the
+ * right to `delete` it the one to take marks off a node whose agent is gone.
+ */
+export const DRILLS = "drills";
+/** What a token that is bound to a pod says of the pod's node (Kubernetes 1.30 and newer). */
+export const NODE_CLAIM = "authentication.kubernetes.io/node-name";
 export const FIELD_MANAGER = {
   agent: "gpu-autoscaler-agent",
   /** Owns the one condition and nothing else, so that applying it cannot take anything back that the agent wrote. */
@@ -345,6 +370,7 @@ export const EVENT = {
   drained: "NodeDrained",
   drillRefused: "DrillRefused",
   drillCancelled: "DrillCancelled",
+  otherDrainer: "OtherDrainer",
   interruptionHint: "InterruptionHint",
   interruptionCancelled: "InterruptionCancelled",
   survived: "InterruptionSurvived",

@@ -12,6 +12,9 @@ import type { Seconds } from "./units.ts";
 export const EVICTION_CLASSES = ["low", "medium", "high", "system"] as const;
 export type EvictionClass = (typeof EVICTION_CLASSES)[number];
 
+/** As Cluster Autoscaler's: a pod of lower priority was put there to be lost, and neither opens a node nor keeps one. */
+export const EXPENDABLE_BELOW = -10;
+
 /** Kubernetes' own default for `terminationGracePeriodSeconds`. */
 const DEFAULT_GRACE = 30;
 /** The API takes any 64-bit number, and people write 9223372036854775807 for "never"; a year is as good as that. */

@@ -65,7 +65,7 @@ export async function run(options: {
   const short = cells.filter(({ leftS }) => leftS > 0 && leftS < ENOUGH_LEFT_S);
   const high = (late: number, blocked: boolean): number =>
     leastGivenS(
-      cells.filter((cell) => cell.noticeS === 120 && cell.lateS === late && cell.blocked > 0 === blocked),
+      cells.filter((cell) => cell.noticeS === 120 && cell.lateS === late && (cell.blocked === 0) !== blocked),
       blocked,
     );
   return [

@@ -1,6 +1,7 @@
 // How long a notice stands in a cloud's metadata until the shipped agent has seen it: from the moment at which the fake
 // shows it to the agent's own `seenAt`, which is the same clock, and, so that nobody's word is taken alone, to the arrival
-// of its message. Each notice meets an agent that began anew, at a phase of its polls that nobody chose.
+// of its message. Each notice meets an agent that began anew. Their phases are spread over the whole of the interval at
+// which the agent is seen to ask, one in each fortieth of it: by chance alone the middle of 40 would be off by a tenth.
 
 import type { CloudSource } from "../../shared/model/interruption.ts";
 import { seededRandom } from "../../shared/model/random.ts";
@@ -16,10 +17,10 @@ import type { Figure } from "./figure.ts";
 
 const NOTICES = 40;
 const NOTICE_MS = 120_000;
-/** Longer than any poll, so that every phase of it is as likely. */
-const PHASE_MS = 2_000;
-/** How many answers an agent has of what may carry a notice before it counts as at work. */
-const ANSWERS = 3;
+/** Has no divisor in common with the number of notices: each phase once, and none beside its neighbour. */
+const STRIDE = 17;
+/** Where no interval is seen, since the agent waits for the change. */
+const WAIT_AT_MOST_MS = 1_000;
 
 interface Latency {
   readonly seenS: number;
@@ -55,8 +56,8 @@ async function measure(source: CloudSource): Promise<readonly Latency[]> {
     metadata.renew();
     const asked = metadata.endpoint.requests.length;
     const agent = await scene.agent({ env: metadata.env });
-    await scene.until(`${source}'s metadata is watched`, () => watched(metadata, asked));
-    await systemClock.sleep(millis(random() * PHASE_MS));
+    await scene.until(`${source}'s metadata is watched`, () => watched(metadata, asked) !== null);
+    await untilPhase((((i * STRIDE) % NOTICES) + random()) / NOTICES, metadata, asked);
 
     const visible = metadata.terminate(epochMs(systemClock.now() + NOTICE_MS));
     await scene.until(
@@ -77,12 +78,33 @@ async function measure(source: CloudSource): Promise<readonly Latency[]> {
   return found;
 }
 
-/** Polled a few times; or, where changes are waited for, a wait stands. */
-function watched({ source, endpoint, noticePath }: CloudMetadata, from: number): boolean {
+interface Watched {
+  readonly lastAtMs: number;
+  readonly everyMs: number;
+}
+
+/** Null as long as it has not asked twice, or where it waits for changes, no such wait stands. */
+function watched({ source, endpoint, noticePath }: CloudMetadata, from: number): Watched | null {
   const asked = endpoint.requests.slice(from).filter(({ path }) => path.startsWith(noticePath));
-  return source === "gcp"
-    ? asked.some(({ query, status }) => query.includes("wait_for_change=true") && status === null)
-    : asked.filter(({ status }) => status !== null).length >= ANSWERS;
+  const last = asked.at(-1);
+  const before = asked.at(-2);
+  if (last === undefined || before === undefined) return null;
+  if (source !== "gcp") return { lastAtMs: last.at, everyMs: last.at - before.at };
+  const waits = asked.some(({ query, status }) => query.includes("wait_for_change=true") && status === null);
+  return waits ? { lastAtMs: systemClock.now(), everyMs: WAIT_AT_MOST_MS } : null;
+}
+
+/** Resolves so far, from 0 to 1, between the next time that the agent asks and the one after it. */
+async function untilPhase(share: number, metadata: CloudMetadata, from: number): Promise<void> {
+  const { endpoint, noticePath, source } = metadata;
+  if (source !== "gcp") {
+    const before = endpoint.requests.filter(({ path }) => path.startsWith(noticePath)).length;
+    await endpoint.received(noticePath, before + 1);
+  }
+  const seen = watched(metadata, from);
+  if (seen === null) throw new Error("what was watched is watched no longer");
+  const dueMs = seen.lastAtMs + share * seen.everyMs;
+  await systemClock.sleep(millis(Math.max(0, dueMs - systemClock.now())));
 }
 
 function heardFrom(

@@ -71,7 +71,7 @@ const page = createMetricsPage({
       allocation,
       health: { series: healthSeries(NODE, seen.gpus, told), xids },
       figures: () => nodeFigures(sight.view()),
-      metadata: metadata.shown.health,
+      metadata: metadata.shown.health.state,
       cloud: metadata.shown.cloud,
       revision: sight.revision,
       steady: clock.monotonic(),

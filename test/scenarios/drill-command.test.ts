@@ -101,8 +101,8 @@ describe("gpuasctl drill", () => {
     expect(text.indexOf("wave low")).toBeLessThan(text.indexOf("wave medium"));
     expect(text).toMatch(/Report of the drill of node \S+: drained\n/);
     expect(text).toMatch(/ {2}evicted +4, of which 0 forced past budgets\n/);
-    expect(text).toMatch(/ {2}low +2 +\d\.\d(?: to \d\.\d)? s +\d+ s\n {2}medium +2 /);
-    expect(text).toMatch(/ {2}first eviction +after \d\.\d s\n/);
+    expect(text).toMatch(/ {2}low +2 +\d\.\d\d(?: to \d\.\d\d)? s +\d+ s\n {2}medium +2 /);
+    expect(text).toMatch(/ {2}first pod asked +after \d\.\d\d s\n/);
     expect(drill.lines.at(-1)).toContain(`gpuasctl drill ${scene.node} --cancel`);
 
     // The report is there for whoever looks later, and the node is given back by one command.

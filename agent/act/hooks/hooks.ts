@@ -29,7 +29,8 @@ export interface HookOccasion {
 export interface Hooks {
   /**
    * Tells the pod, once for each pod and occasion, and stops waiting for its answer at `by` (epoch ms) or at the pod's own
-   * time-out, whichever is first. Returns at once; never throws.
+   * time-out, whichever is first. Told again of the same, nothing is sent, and an earlier `by` counts. Returns at once;
+   * never throws.
    */
   call(target: HookTarget, occasion: HookOccasion, by: EpochMs): void;
   /** Whether an answer may still come. */

@@ -2,13 +2,13 @@
 // and the moment at which it may have to leave. A pod that takes its time holds up no other. What it is told by is in
 // http-hook.ts and exec-hook.ts; who is told, and what waits for it, is the drain's business.
 
-import type { Checkpoint, CheckpointCall } from "../../../shared/contract/checkpoint.ts";
-import { toInstantText } from "../../../shared/model/instant.ts";
+import type { Checkpoint } from "../../../shared/contract/checkpoint.ts";
 import { millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { describe } from "../../../shared/runtime/errors.ts";
 import type { PodExec } from "../../../shared/runtime/kube/client.ts";
 import type { Log } from "../../../shared/runtime/log.ts";
+import { callOf } from "./call.ts";
 import type { HookCaller } from "./exchange.ts";
 import { tellByExec } from "./exec-hook.ts";
 import type { HookOccasion, Hooks, HookTarget } from "./hooks.ts";
@@ -185,25 +185,6 @@ export function createHooks(options: HooksOptions): Hooks {
         if (isOut(call)) call.stop.abort(WHY_OVER.givenUp);
       }
     },
-  };
-}
-
-function callOf(target: HookTarget, occasion: HookOccasion, leftMs: number): CheckpointCall {
-  const { eventId, kind, drill, peerInterrupted } = occasion;
-  // A pod that stays is told of nothing that would end it.
-  const deadline = peerInterrupted ? null : occasion.deadline;
-  return {
-    v: 1,
-    eventId,
-    kind,
-    deadline: deadline === null ? null : toInstantText(deadline),
-    remainingSeconds: deadline === null ? null : Math.floor(Math.max(0, leftMs)) / 1000,
-    pod: target.name,
-    namespace: target.namespace,
-    podUid: target.uid,
-    priority: target.class,
-    drill,
-    peerInterrupted,
   };
 }
 

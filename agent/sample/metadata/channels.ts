@@ -47,8 +47,8 @@ const FAILING_LONGEST_MS = 1_800;
 const SLOW_FAILURES = 3;
 const SLOW_LONGEST_MS = 5_000;
 const IDLE_MS = 60_000;
-/** No trigger and no service that changes its mind each time makes a round shorter. */
-const AGAIN_MS = 20;
+/** So many questions may follow each other at once; then the service changes its mind each time, and waits like others. */
+const QUICK_AT_MOST = 5;
 const POKED_APART_MS = 200;
 
 export function createChannels(options: {
@@ -91,7 +91,6 @@ export function createChannels(options: {
   }
 
   function pauseMs(channel: Channel, result: Next | AppError, failures: number): number {
-    if (result === "again") return AGAIN_MS;
     if (result === "idle") return IDLE_MS;
     const spread = random();
     if (!(result instanceof AppError)) return channel.everyMs * (0.955 + 0.09 * spread);
@@ -108,7 +107,9 @@ export function createChannels(options: {
     // Pauses are counted from the start of one question to the start of the next.
     await pulse.next({ minGapMs: millis(0), maxWaitMs: millis(0) });
     let failures = 0;
+    let quick = 0;
     while (!signal.aborted) {
+      const askedAtMs = clock.monotonic();
       const result = await attempt(channel, failures);
       if (result === "over") break;
       const isBack = failures > 0 && !(result instanceof AppError);
@@ -116,7 +117,10 @@ export function createChannels(options: {
       if (failures > 0 || result === "idle") waiting.set(place, pulse);
       else waiting.delete(place);
       if (isBack) poke();
-      const maxWaitMs = millis(pauseMs(channel, result, failures));
+      const wasQuick = result === "again" && clock.monotonic() - askedAtMs < channel.everyMs;
+      quick = wasQuick ? quick + 1 : 0;
+      const isAtOnce = result === "again" && quick <= QUICK_AT_MOST;
+      const maxWaitMs = millis(isAtOnce ? 0 : pauseMs(channel, result, failures));
       const minGapMs = millis(Math.min(maxWaitMs, POKED_APART_MS));
       // It rejects for the signal alone, which the loop looks at.
       await pulse.next({ minGapMs, maxWaitMs, signal }).catch(() => {});

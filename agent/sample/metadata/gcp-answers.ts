@@ -1,7 +1,7 @@
 // The answers of Google's metadata server as sightings: the preemption, the maintenance event and the maintenance that
 // is planned. Text in, sightings out, and never an exception; who asks, and how, is in gcp.ts.
 
-import { cloudTime, flawed, instantPart, NOTHING, objectIn, shown, sightingId, wordIn } from "./reading.ts";
+import { cloudTime, flawed, instantPart, jsonIn, NOTHING, objectIn, shown, sightingId, wordIn } from "./reading.ts";
 import type { Reading } from "./reading.ts";
 
 export interface GcpMachine {
@@ -63,7 +63,9 @@ export function readMaintenanceEvent(
 
 /** Most machines have no such document, so what cannot be read is none. */
 export function readUpcoming(body: string): Upcoming | null {
-  const said = objectIn(body);
+  // Where the key holds the document as text, the JSON form of the answer wraps it once more.
+  const inner = jsonIn(body);
+  const said = objectIn(typeof inner === "string" ? inner : body);
   if (said === null) return null;
   const text = (snake: string, camel: string): unknown => said[snake] ?? said[camel];
   const status = text("maintenance_status", "maintenanceStatus");

@@ -1,181 +1,13 @@
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
-import type { DrainState } from "../../../shared/contract/node-marks.ts";
-import type { Node } from "../../../shared/model/kube.ts";
-import {
-  EVENT,
-  GPU_RESOURCE,
-  NODE_ANNOTATION,
-  NODE_CONDITION,
-  POLICY,
-  TAINT,
-} from "../../../shared/model/names.ts";
-import { seededRandom } from "../../../shared/model/random.ts";
-import { millis, seconds } from "../../../shared/model/units.ts";
+import { EVENT, NODE_ANNOTATION, POLICY, TAINT } from "../../../shared/model/names.ts";
+import { seconds } from "../../../shared/model/units.ts";
 import { AppError } from "../../../shared/runtime/errors.ts";
-import { fixedToken } from "../../../shared/runtime/kube/config.ts";
-import { createFakeClock } from "../../../test/build/clock.ts";
+import { openDrillStage } from "../../../test/build/drill-stage.ts";
+import type { DrillStage } from "../../../test/build/drill-stage.ts";
 import { eventually } from "../../../test/build/eventually.ts";
-import { clientFor } from "../../../test/build/kube-client.ts";
-import { startWorldServer } from "../../../test/world/server.ts";
-import { createWorld } from "../../replay/world.ts";
-import { readCommand } from "../arguments.ts";
-import { drill } from "./command.ts";
 
-const TOKEN = "t";
-const { interruptionWarning, terminationTime, drainState, interruptionSource } = NODE_ANNOTATION;
-
-/** Two nodes with a batch, a service and a lone pod on the first; the test plays the agent. */
-async function setUp() {
-  const clock = createFakeClock();
-  const world = createWorld({
-    start: clock.now(),
-    seed: 1,
-    pools: [
-      {
-        name: "spot-a",
-        replicas: 2,
-        capacityType: "spot",
-        instanceType: "gpu-8x",
-        zones: ["zone-a"],
-        allocatable: { cpu: "96", memory: "1000Gi", pods: "110", [GPU_RESOURCE]: "8" },
-        bootMs: millis(0),
-        readyMs: millis(0),
-      },
-    ],
-    startDelayMs: millis(0),
-    heartbeatMs: null,
-  });
-  world.advance(clock.now());
-  const server = await startWorldServer({ world, clock, token: TOKEN, speed: "manual" });
-  const client = clientFor(new URL(server.url), clock, { token: fixedToken(TOKEN) });
-  const interrupt = new AbortController();
-  onTestFinished(async () => {
-    interrupt.abort();
-    client.close();
-    await server.close();
-  });
-  const [one = "", two = ""] = world.list("nodes").map(({ metadata }) => metadata.name);
-
-  const nodeNow = (name = one): Node => {
-    const found = world.get("nodes", { name });
-    if (found === null) throw new Error(`no node ${name}`);
-    return found;
-  };
-  const change = (edit: (node: Node) => Node, name = one): void => {
-    server.change(() => world.put("nodes", edit(nodeNow(name))));
-  };
-  const annotate = (annotations: Readonly<Record<string, string | null>>, name = one): void => {
-    change((node) => {
-      const all = Object.entries({ ...node.metadata.annotations, ...annotations });
-      const left = Object.fromEntries(all.filter((entry): entry is [string, string] => entry[1] !== null));
-      return { ...node, metadata: { ...node.metadata, annotations: left } };
-    }, name);
-  };
-  /** The agent writes where its drain stands. */
-  const say = (state: Partial<DrainState>): void => {
-    const full: DrainState = {
-      v: 1,
-      id: "drill-1",
-      cause: "notice",
-      source: "drill",
-      phase: "started",
-      seenAt: clock.now(),
-      deadline: clock.now() + 120_000,
-      replace: false,
-      cordonedByUs: true,
-      ...state,
-    };
-    annotate({ [drainState]: JSON.stringify(full), [interruptionSource]: full.source });
-  };
-  /** The agent takes its marks back. */
-  const unsay = (): void => {
-    annotate({ [drainState]: null, [interruptionSource]: null });
-    change(({ spec, ...node }) => ({ ...node, spec: { ...spec, unschedulable: false, taints: [] } }));
-  };
-  const lines: string[] = [];
-  const run = (words: string) =>
-    drill(
-      (() => {
-        const command = readCommand(`drill ${words}`.split(" "));
-        if (command.word !== "drill") throw new Error(words);
-        return command;
-      })(),
-      {
-        client,
-        print: (text) => lines.push(...text.split("\n")),
-        clock,
-        random: seededRandom(1),
-        signal: interrupt.signal,
-      },
-    );
-  const asked = () => nodeNow().metadata.annotations?.[interruptionWarning] === "true";
-  // A fresh condition, so that no test says that there is no agent unless it is about that.
-  change((node) => ({
-    ...node,
-    status: {
-      ...node.status,
-      conditions: [
-        ...(node.status?.conditions ?? []),
-        {
-          type: NODE_CONDITION.gpuHealthy,
-          status: "True",
-          lastHeartbeatTime: new Date(clock.now()).toISOString(),
-        },
-      ],
-    },
-  }));
-  const step = async (ms: number): Promise<void> => {
-    await clock.advance(ms);
-    server.step(clock.now());
-  };
-  return {
-    clock,
-    world,
-    server,
-    client,
-    one,
-    two,
-    nodeNow,
-    change,
-    annotate,
-    say,
-    unsay,
-    lines,
-    run,
-    asked,
-    step,
-    interrupt,
-    submit: async () => {
-      server.change(() => {
-        const nodeSelector = { "kubernetes.io/hostname": one };
-        const shape = { cpu: "1", graceSeconds: seconds(30), exitAfterMs: millis(500), nodeSelector };
-        world.submitService({ ...shape, name: "batch", replicas: 1, evictionPriority: "low" });
-        world.submitService({ ...shape, name: "web", replicas: 2 });
-        world.put("pods", {
-          metadata: { name: "alone", namespace: "default", uid: "uid-alone" },
-          spec: { nodeName: one, containers: [{ name: "c" }] },
-          status: { phase: "Running" },
-        });
-      });
-      await step(1_000);
-    },
-    podOf: (owner: string) => {
-      const found = world.list("pods").find(({ metadata }) => metadata.name.startsWith(owner));
-      if (found === undefined) throw new Error(`no pod of ${owner}`);
-      return found.metadata;
-    },
-    budget: (name: string, app: string) =>
-      server.change(() =>
-        world.put("poddisruptionbudgets", {
-          metadata: { name, namespace: "default" },
-          spec: { selector: { matchLabels: { app } }, minAvailable: 2 },
-        }),
-      ),
-    line: (part: string) =>
-      eventually(() => lines.find((line) => line.includes(part)), { describe: () => lines.join("\n") }),
-  };
-}
+const { interruptionWarning, terminationTime, drainState } = NODE_ANNOTATION;
 
 const refused = async (running: Promise<number>): Promise<AppError> => {
   try {
@@ -189,7 +21,7 @@ const refused = async (running: Promise<number>): Promise<AppError> => {
 
 describe("gpuasctl drill NODE", () => {
   test("asks by annotations, waits for the agent's word and ends there", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     await stage.submit();
     const running = stage.run(`${stage.one} --in 90s --replace --unmanaged`);
     await eventually(stage.asked);
@@ -209,7 +41,7 @@ describe("gpuasctl drill NODE", () => {
   });
 
   test("gives one object for scripts", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     await stage.submit();
     const running = stage.run(`${stage.one} -o json`);
     await eventually(stage.asked);
@@ -226,7 +58,7 @@ describe("gpuasctl drill NODE", () => {
   });
 
   test("says what the agent says when it refuses, and takes its words away again", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     const running = refused(stage.run(stage.one));
     await eventually(stage.asked);
     stage.say({ phase: "refused", why: "one at a time", cordonedByUs: false });
@@ -241,7 +73,7 @@ describe("gpuasctl drill NODE", () => {
   });
 
   test("says so when no agent answers, in the agent's own words where it wrote an event", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     stage.change((node) => ({ ...node, status: { ...node.status, conditions: [] } }));
     const silent = refused(stage.run(stage.one));
     await eventually(stage.asked);
@@ -279,7 +111,7 @@ describe("gpuasctl drill NODE", () => {
     expect((await told).message).toContain("its agent does not begin: drills are switched off on this node");
   });
 
-  test.each<[string, (stage: Awaited<ReturnType<typeof setUp>>) => void, string, RegExp]>([
+  test.each<[string, (stage: DrillStage) => void, string, RegExp]>([
     [
       "another drill stands",
       (stage) => stage.annotate({ [interruptionWarning]: "true" }, stage.two),
@@ -315,7 +147,7 @@ describe("gpuasctl drill NODE", () => {
     ],
     ["marks of the last one are there", (stage) => stage.say({}), "conflict", /marks of the last drill/],
   ])("does not ask while %s", async (_, make, kind, message) => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     make(stage);
     const before = stage.nodeNow().metadata.resourceVersion;
     const error = await refused(stage.run(stage.one));
@@ -325,7 +157,7 @@ describe("gpuasctl drill NODE", () => {
   });
 
   test("names the nodes that there are when there is no such one", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     expect(await refused(stage.run("nope"))).toMatchObject({
       kind: "not-found",
       message: `there is no node nope; there are ${[stage.one, stage.two].toSorted().join(", ")}`,
@@ -333,7 +165,7 @@ describe("gpuasctl drill NODE", () => {
   });
 
   test("is not asked for by two at once", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     // Somebody is quicker, between the look and the write.
     const over = stage.server.onRequest(({ when, method }) => {
       if (when === "before" && method === "PATCH" && !stage.asked())
@@ -359,7 +191,7 @@ describe("gpuasctl drill NODE", () => {
 
 describe("gpuasctl drill NODE --follow", () => {
   test("tells each pod and the budget in its way, and ends with the report", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     await stage.submit();
     stage.budget("web", "web");
     const running = stage.run(`${stage.one} --follow`);
@@ -393,7 +225,7 @@ describe("gpuasctl drill NODE --follow", () => {
   });
 
   test("gives one event a line for scripts", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     const running = stage.run(`${stage.one} --follow -o json`);
     await eventually(stage.asked);
     stage.say({});
@@ -406,7 +238,7 @@ describe("gpuasctl drill NODE --follow", () => {
   });
 
   test("leaves the drill on when nobody wants to look any longer, and is there for a second look", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     await stage.submit();
     const running = stage.run(`${stage.one} --follow`);
     await eventually(stage.asked);
@@ -421,7 +253,7 @@ describe("gpuasctl drill NODE --follow", () => {
   });
 
   test("joins a drill that stands, also one that is over", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     stage.annotate({ [interruptionWarning]: "true" });
     stage.say({ phase: "drained" });
     expect(await stage.run(`${stage.one} --follow`)).toBe(0);
@@ -431,7 +263,7 @@ describe("gpuasctl drill NODE --follow", () => {
     expect(stage.lines).toContain(`Report of the drill of node ${stage.one}: drained`);
   });
 
-  test.each<[string, (stage: Awaited<ReturnType<typeof setUp>>) => void, RegExp]>([
+  test.each<[string, (stage: DrillStage) => void, RegExp]>([
     ["called off", (stage) => stage.unsay(), /was called off/],
     ["overtaken", (stage) => stage.say({ id: "aws-1", source: "aws" }), /under a notice of aws now/],
     [
@@ -440,7 +272,7 @@ describe("gpuasctl drill NODE --follow", () => {
       /is gone, and its drill with it/,
     ],
   ])("ends when the drill is %s", async (_, make, text) => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     const running = stage.run(`${stage.one} --follow`);
     await eventually(stage.asked);
     stage.say({});
@@ -450,8 +282,58 @@ describe("gpuasctl drill NODE --follow", () => {
     expect(stage.lines.at(-1)).toMatch(text);
   });
 
+  test("says so when the API server is not heard of, and goes on when it is back", async () => {
+    const stage = await openDrillStage();
+    const running = stage.run(`${stage.one} --follow`);
+    await eventually(stage.asked);
+    stage.say({});
+    await stage.line("no pod has to move");
+    stage.server.refuse(true);
+    await stage.line("the API server is not heard of");
+    stage.server.refuse(false);
+    stage.say({ phase: "drained" });
+    let ended = false;
+    void running.finally(() => {
+      ended = true;
+    });
+    await eventually(async () => {
+      await stage.step(500);
+      return ended;
+    });
+    expect(await running).toBe(0);
+    expect(stage.lines.some((line) => line.includes("the API server answers again"))).toBe(true);
+  });
+
+  test("asks for nothing when it may not look on", async () => {
+    const stage = await openDrillStage();
+    stage.server.faults.set({ kind: "status", code: 403, match: { pathIncludes: "/api/v1/pods" } });
+    expect(await refused(stage.run(`${stage.one} --follow`))).toMatchObject({
+      kind: "denied",
+      message: expect.stringContaining("you need list and watch on nodes and on pods") as unknown,
+    });
+    expect(stage.asked()).toBe(false);
+  });
+
+  test("asks for nothing when what it would look on cannot be read", async () => {
+    const stage = await openDrillStage();
+    stage.server.faults.set({ kind: "status", code: 503, match: { pathIncludes: "/api/v1/pods" } });
+    let ended = false;
+    const running = refused(stage.run(`${stage.one} --follow`)).finally(() => {
+      ended = true;
+    });
+    await eventually(async () => {
+      await stage.step(1_000);
+      return ended;
+    });
+    expect(await running).toMatchObject({
+      kind: "unavailable",
+      message: expect.stringMatching(/node and its pods cannot be watched: .*503/) as unknown,
+    });
+    expect(stage.asked()).toBe(false);
+  });
+
   test("does not wait for ever for an agent that does not tell the end", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     const running = refused(stage.run(`${stage.one} --in 5s --follow`));
     await eventually(stage.asked);
     stage.say({ deadline: stage.clock.now() + 5_000 });
@@ -469,7 +351,7 @@ describe("gpuasctl drill NODE --follow", () => {
 
 describe("gpuasctl drill NODE --cancel", () => {
   test("takes the words away and waits until the marks are gone", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     stage.annotate({
       [interruptionWarning]: "true",
       [terminationTime]: "x",
@@ -497,7 +379,7 @@ describe("gpuasctl drill NODE --cancel", () => {
   });
 
   test("says what is still there when its agent takes nothing back", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     stage.annotate({ [interruptionWarning]: "true" });
     stage.say({});
     const running = refused(stage.run(`${stage.one} --cancel`));
@@ -512,7 +394,7 @@ describe("gpuasctl drill NODE --cancel", () => {
   });
 
   test("changes nothing where no drill stands, and nothing of a real notice", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     expect(await stage.run(`${stage.one} --cancel`)).toBe(0);
     expect(stage.lines[0]).toContain("nothing is changed");
     stage.annotate({ [interruptionWarning]: "true" });
@@ -525,7 +407,7 @@ describe("gpuasctl drill NODE --cancel", () => {
 
 describe("gpuasctl drill NODE --dry-run", () => {
   test("says who would leave in which order, who would stay, and which budgets are in the way; and changes nothing", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     await stage.submit();
     stage.budget("web", "web");
     const before = stage.world.version;
@@ -555,7 +437,7 @@ describe("gpuasctl drill NODE --dry-run", () => {
   });
 
   test("tells apart what a budget lets go one after another, and several budgets on one pod", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     await stage.submit();
     stage.server.change((world) =>
       world.put("poddisruptionbudgets", {
@@ -580,7 +462,7 @@ describe("gpuasctl drill NODE --dry-run", () => {
   });
 
   test("says that no drill may be asked for, and looks all the same", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     await stage.submit();
     stage.annotate({ [interruptionWarning]: "true" }, stage.two);
     await stage.run(`${stage.one} --dry-run`);
@@ -591,7 +473,7 @@ describe("gpuasctl drill NODE --dry-run", () => {
   });
 
   test("names the right that is missing", async () => {
-    const stage = await setUp();
+    const stage = await openDrillStage();
     await stage.submit();
     stage.server.faults.set({ kind: "status", code: 403, match: { method: "POST" } });
     expect(await refused(stage.run(`${stage.one} --dry-run`))).toMatchObject({

@@ -2,12 +2,11 @@
 // nothing else, but for budgets when pods are late, and for the agent's events when it says nothing.
 
 import type { Node, Pod, PodDisruptionBudget } from "../../../shared/model/kube.ts";
-import { EVENT } from "../../../shared/model/names.ts";
 import type { Random } from "../../../shared/model/random.ts";
 import { millis } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
-import { AppError, kindOf } from "../../../shared/runtime/errors.ts";
+import { AppError } from "../../../shared/runtime/errors.ts";
 import type { ErrorKind } from "../../../shared/runtime/errors.ts";
 import type { KubeClient, Watcher } from "../../../shared/runtime/kube/client.ts";
 import { RESOURCE } from "../../../shared/runtime/kube/resources.ts";
@@ -15,6 +14,7 @@ import { createObjectStore, runStore } from "../../../shared/runtime/kube/store.
 import { watch } from "../../../shared/runtime/kube/watch.ts";
 import type { WatchEvent } from "../../../shared/runtime/kube/watch.ts";
 import { createPulse } from "../../../shared/runtime/stream.ts";
+import { ANSWER_WITHIN_MS, budgetsNow, noAnswer } from "./asides.ts";
 import type { DrillEvent, DrillReport } from "./events.ts";
 import { createProgress } from "./progress.ts";
 import type { DrillEnd } from "./progress.ts";
@@ -43,10 +43,10 @@ export type FollowEnd =
   | { readonly kind: "silent"; readonly detail: string }
   | { readonly kind: "interrupted" };
 
-/** An agent that is there answers within a second; one that has to look at a large cluster first takes a few. */
-const ANSWER_WITHIN_MS = 10_000;
 /** The end is told a second before the deadline. */
 const END_WITHIN_MS = 30_000;
+/** Before anything is asked for, what there is has to be seen. */
+const SEEN_WITHIN_MS = 15_000;
 const LOOK_MS = millis(500);
 const BUDGETS_EACH_MS = 2_000;
 const SETTLE_DEADLINE = millis(5_000);
@@ -60,6 +60,7 @@ export async function follow(options: FollowOptions): Promise<FollowEnd> {
   const progress = createProgress({ earlier: options.earlier });
   let denied = false;
   let away = false;
+  let why = "no answer";
   let budgets: readonly PodDisruptionBudget[] | null = null;
   let begun = false;
 
@@ -74,6 +75,7 @@ export async function follow(options: FollowOptions): Promise<FollowEnd> {
       tell(event);
   };
   const onEvent = (event: WatchEvent<Node> | WatchEvent<Pod>): void => {
+    if (event.kind === "stale") why = event.why;
     if (event.kind === "stale" && !away && begun) tell({ kind: "away", why: event.why });
     if (event.kind === "live" && away) tell({ kind: "back" });
     if (event.kind === "stale" || event.kind === "live") away = event.kind === "stale";
@@ -98,7 +100,15 @@ export async function follow(options: FollowOptions): Promise<FollowEnd> {
 
   try {
     // 1. See what is there, then begin.
-    while (!nodes.synced || !pods.synced) await wait();
+    const calledAt = clock.monotonic();
+    while (!nodes.synced || !pods.synced) {
+      if (clock.monotonic() - calledAt > SEEN_WITHIN_MS)
+        throw new AppError(
+          "unavailable",
+          `the node and its pods cannot be watched: ${why}; nothing was asked for`,
+        );
+      await wait();
+    }
     look();
     const deadline = await options.begin();
     begun = true;
@@ -123,7 +133,7 @@ export async function follow(options: FollowOptions): Promise<FollowEnd> {
         return { kind: "silent", detail: "its time has passed and its agent has not told the end" };
       if (progress.isLate(clock.now()) && clock.monotonic() - budgetsAt >= BUDGETS_EACH_MS) {
         budgetsAt = clock.monotonic();
-        budgets = await budgetsNow(options, tell, budgets);
+        budgets = await budgetsNow(options, budgets);
         look();
       }
       await wait();
@@ -156,47 +166,6 @@ export async function follow(options: FollowOptions): Promise<FollowEnd> {
     over.abort();
     await Promise.allSettled(running);
   }
-}
-
-/** Null stays null when they may not be read: said once, and the drill is followed all the same. */
-async function budgetsNow(
-  { client, signal }: FollowOptions,
-  tell: FollowOptions["tell"],
-  before: readonly PodDisruptionBudget[] | null,
-): Promise<readonly PodDisruptionBudget[] | null> {
-  try {
-    return (await client.list(RESOURCE.podDisruptionBudgets, {}, { signal })).items;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (kindOf(error) === "denied" && before === null) {
-      tell({
-        kind: "warning",
-        detail:
-          "pods wait, and which budget holds them cannot be told: you need list on poddisruptionbudgets",
-      });
-      return [];
-    }
-    return before;
-  }
-}
-
-/** What an agent that does not hold a drill says about it stands in an event, where one is running. */
-async function noAnswer({ client, node, signal }: FollowOptions, since: number): Promise<string> {
-  const seconds = ANSWER_WITHIN_MS / 1000;
-  try {
-    const fields = `involvedObject.kind=Node,involvedObject.name=${node},reason=${EVENT.drillRefused}`;
-    const { items } = await client.list(RESOURCE.events, { fieldSelector: fields }, { signal });
-    // Times of events have no fractions.
-    const said = items
-      .filter(({ lastTimestamp }) => Date.parse(lastTimestamp ?? "") >= Math.floor(since / 1000) * 1000)
-      .toSorted((a, b) => Date.parse(a.lastTimestamp ?? "") - Date.parse(b.lastTimestamp ?? ""))
-      .at(-1);
-    if (said !== undefined) return `its agent does not begin: ${said.message}`;
-  } catch {
-    signal.throwIfAborted();
-    // Whoever may not read events hears the rest.
-  }
-  return `no agent has answered within ${seconds} s: is its pod on the node running? kubectl describe node ${node} shows its events`;
 }
 
 function mayNot(node: string): AppError {

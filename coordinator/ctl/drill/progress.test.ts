@@ -172,6 +172,18 @@ describe("createProgress()", () => {
     expect(progress.isLate(epochMs(T0 + 30_000))).toBe(false);
   });
 
+  test("a class whose turn comes sooner, since those before it are gone, is late sooner", () => {
+    const { progress, look } = begin();
+    const web = pod("web", "medium");
+    look(0, node({}), [low, web]);
+    look(100, node({}), [leaving(low), web]);
+    // Five per cent of what is usable, were low still there.
+    expect(progress.isLate(epochMs(T0 + 2_800 + 1_500))).toBe(false);
+    look(700, node({}), [web]);
+    expect(progress.isLate(epochMs(T0 + 700 + 1_500))).toBe(false);
+    expect(progress.isLate(epochMs(T0 + 700 + 1_600))).toBe(true);
+  });
+
   test("waits by the node's clock, which may be set otherwise", () => {
     const { progress, look } = begin();
     const seenAt = T0 - 300_000;

@@ -49,6 +49,8 @@ interface Track {
   readonly pod: DrillPod;
   /** Null: not yet, or not seen. */
   askedAt: EpochMs | null;
+  /** On the node's clock: when its turn came, as far as is known; null: never. It comes sooner when classes before it go. */
+  dueAt: number | null;
   /** Deleted before the drill, by others. */
   readonly leaving: boolean;
   gone: boolean;
@@ -122,9 +124,14 @@ export function createProgress({ earlier }: { readonly earlier: string | null })
 
     // 1. Who is here.
     for (const pod of plan.pods) {
-      if (tracks.has(pod.uid)) continue;
+      const known = tracks.get(pod.uid);
+      if (known !== undefined) {
+        if (pod.at !== null && known.dueAt !== null && pod.at < known.dueAt)
+          known.dueAt = Math.min(known.dueAt, Math.max(pod.at, onNode(now)));
+        continue;
+      }
       const leaving = leavingBefore.has(pod.uid);
-      tracks.set(pod.uid, { pod, askedAt: null, leaving, gone: false, obstacle: "" });
+      tracks.set(pod.uid, { pod, askedAt: null, dueAt: pod.at, leaving, gone: false, obstacle: "" });
       if (planned && pod.kept === null) arrived.push({ kind: "arrived", pod: pod.key, class: pod.class });
     }
     if (!planned) {
@@ -173,8 +180,8 @@ export function createProgress({ earlier }: { readonly earlier: string | null })
 
   const lateTracks = (now: EpochMs): readonly Track[] =>
     [...tracks.values()].filter(
-      ({ pod, askedAt, leaving, gone }) =>
-        askedAt === null && !leaving && !gone && pod.at !== null && onNode(now) > pod.at + LATE_MS,
+      ({ dueAt, askedAt, leaving, gone }) =>
+        askedAt === null && !leaving && !gone && dueAt !== null && onNode(now) > dueAt + LATE_MS,
     );
 
   return {

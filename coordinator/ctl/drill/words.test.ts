@@ -125,19 +125,19 @@ describe("reportText()", () => {
       [
         "Report of the drill of node n1: drained",
         "  seen              2026-01-01T00:00:00.000Z",
-        "  published         after 0.0 s",
-        "  marked            after 0.1 s",
-        "  first eviction    after 0.1 s",
-        "  last eviction     after 8.1 s",
-        "  drained           after 9.8 s",
+        "  published         after 0.04 s",
+        "  marked            after 0.06 s",
+        "  first pod asked   after 0.08 s",
+        "  last pod asked    after 8.12 s",
+        "  drained           after 9.80 s",
         "  deadline          2026-01-01T00:02:00.000Z",
         "  evicted           6, of which 0 forced past budgets",
         "  left at the end   0, and 1 kept where they are",
         "  checkpoint hooks  2 asked, 1 saved, 1 failed",
-        "  class  pods  asked after   grace given",
-        "  low    2     0.1 s         17 s",
-        "  high   4     8.1 to 8.4 s  30 to 300 s",
-        "  kept: default/alone stays: nobody makes it again",
+        "  class  pods  asked after     grace given",
+        "  low    2     0.08 to 0.09 s  17 s",
+        "  high   4     8.05 to 8.42 s  30 to 300 s",
+        "  kept: default/alone",
         "The node stays cordoned until the drill is ended: gpuasctl drill n1 --cancel",
       ].join("\n"),
     );
@@ -160,7 +160,7 @@ describe("reportText()", () => {
     });
     expect(text).toContain("n1: the deadline came first, with 2 pods left\n");
     expect(text).toContain("  published         not stored by NATS when this was written\n");
-    expect(text).toContain("  first eviction    none\n");
+    expect(text).toContain("  first pod asked   none\n");
     expect(text).toContain("  checkpoint hooks  none\n");
     expect(text).toContain("  left: default/web-0\n  left: default/web-1\n");
     expect(text).not.toContain("class  pods");

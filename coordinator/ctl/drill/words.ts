@@ -79,7 +79,7 @@ export function reportText({ node, phase, seenAt, deadline, summary, left, kept 
       ? [table([["times", "not known: the agent has written no summary"]])]
       : [table(timeRows(summary, seenAt, deadline)), ...classTable(summary)]),
     ...left.map((pod) => `  left: ${pod}`),
-    ...kept.map((each) => `  kept: ${keptWords(each)}`),
+    ...kept.map(({ pod }) => `  kept: ${pod}`),
     `The node stays cordoned until the drill is ended: gpuasctl drill ${node} --cancel`,
   ].join("\n");
 }
@@ -90,8 +90,8 @@ function timeRows(summary: DrainSummary, seenAt: string, deadline: string): read
     ["seen", seenAt],
     ["published", after(summary.publishedMs, "not stored by NATS when this was written")],
     ["marked", after(summary.markedMs, "not known")],
-    ["first eviction", after(summary.firstEvictionMs, "none")],
-    ["last eviction", after(summary.lastEvictionMs, "none")],
+    ["first pod asked", after(summary.firstEvictionMs, "none")],
+    ["last pod asked", after(summary.lastEvictionMs, "none")],
     ["drained", after(summary.drainedMs, "no")],
     ["deadline", deadline],
     ["evicted", `${summary.evicted}, of which ${summary.forced} forced past budgets`],
@@ -112,7 +112,7 @@ function classTable({ classes }: DrainSummary): readonly string[] {
           [
             of,
             String(row.pods),
-            range(row.firstMs / 1000, row.lastMs / 1000, 1),
+            range(row.firstMs / 1000, row.lastMs / 1000, 2),
             range(row.minGraceS, row.maxGraceS, 0),
           ],
         ];
@@ -126,5 +126,5 @@ function range(from: number, to: number, digits: number): string {
 }
 
 function after(ms: number | undefined, otherwise: string): string {
-  return ms === undefined ? otherwise : `after ${(ms / 1000).toFixed(1)} s`;
+  return ms === undefined ? otherwise : `after ${(ms / 1000).toFixed(2)} s`;
 }

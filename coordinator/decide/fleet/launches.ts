@@ -55,7 +55,7 @@ export function launchesOf(about: {
     instances,
     size,
     grownAt,
-    youngerThan: epochMs(at - registrationMs),
+    youngerThan: epochMs(Math.max(0, at - registrationMs)),
     hasLeft: ({ name, node }: NodeState) => hasLeftGroup(setting.policy.journal, name, node.createdAt),
   };
   const missing = size === null ? 0 : Math.max(0, planned - placesTaken(places));

@@ -220,6 +220,13 @@ describe("hints that seldom come true", () => {
     expect(grows(decided(1, { memory }))).toHaveLength(1);
   });
 
+  test("say nothing of maintenance that ends the machine", () => {
+    const ends = { kind: "maintenance", endsMachine: true, deadline: epochMs(NOW + 60 * MINUTE) } as const;
+    expect(grows(decided(1, { memory: record(0, 6), hint: ends }))).toHaveLength(1);
+    const both = decided(1, { memory: record(0, 6), notices: [notice("n1", { id: "ends", ...ends })] });
+    expect(grows(both)).toHaveLength(1);
+  });
+
   test("do not stop what was begun", () => {
     const rebalanced = { "demo/spot": { n1: epochMs(NOW - 5 * MINUTE) } };
     const room = [full("n1"), node("n2")];

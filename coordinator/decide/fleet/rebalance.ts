@@ -85,8 +85,10 @@ function answersTo(
       continue;
     }
     if (!begun.has(node)) {
-      if (seldom !== null) {
+      // The end of a machine that its maintenance brings is certain, whatever became of mere hints.
+      if (seldom !== null && hint.kind === "rebalance") {
         said.push({ code: "rebalance-seldom-true", node, ...seldom });
+        seen.delete(node);
         continue;
       }
       if (fleet.sync.kind !== "synced") continue;

@@ -3,13 +3,12 @@
 // priority was put there to be lost. Whether the others may be moved is for the rules.
 
 import { POD_ANNOTATION } from "../../../shared/model/names.ts";
+import { EXPENDABLE_BELOW } from "../../../shared/model/pod.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import { workloads } from "./standing.ts";
 import type { NodeState } from "./standing.ts";
 
-/** As Cluster Autoscaler's: a pod of lower priority neither opens a node nor keeps one. */
-export const EXPENDABLE_BELOW = -10;
 /** A terminating pod that is there so long after its end hangs; waiting for it helps nobody. */
 const STUCK_AFTER_MS = 60_000;
 

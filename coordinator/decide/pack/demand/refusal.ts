@@ -2,10 +2,11 @@
 // it, what it asks for that no node would bring. Its age and its gang are asked by others, since they are about more
 // than this pod.
 
+import { EXPENDABLE_BELOW } from "../../../../shared/model/pod.ts";
 import type { Reason } from "../../../../shared/model/reasons.ts";
 import { claimsRefusal } from "../../fit/claims.ts";
 import { volumeRefusal } from "../../fit/volumes.ts";
-import { EXPENDABLE_BELOW, isExpendable } from "../../fleet/tenants.ts";
+import { isExpendable } from "../../fleet/tenants.ts";
 import type { PodInput } from "../../snapshot-pod.ts";
 
 /** A pod that gets no node, with the reasons. */
