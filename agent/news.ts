@@ -57,7 +57,7 @@ export function createNews(options: NewsOptions): AgentNews {
       },
     },
     hint: (hint, phase) => {
-      const { id, source, kind, seenAt, at, action } = hint;
+      const { id, source, kind, seenAt, at, action, endsMachine } = hint;
       const { machine, gpus } = options.about();
       publisher.notice({
         id,
@@ -65,6 +65,7 @@ export function createNews(options: NewsOptions): AgentNews {
         source,
         kind,
         action,
+        endsMachine,
         seenAt,
         deadline: epochMs(at ?? seenAt),
         replace: false,

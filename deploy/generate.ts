@@ -22,6 +22,7 @@ import { REASON_SEVERITY } from "../shared/model/reasons.ts";
 import type { Reason, ReasonCode } from "../shared/model/reasons.ts";
 import { metricsTable } from "../shared/runtime/metrics.ts";
 import { settingsTable } from "../shared/runtime/settings.ts";
+import { admissionFiles } from "./admission/admission.ts";
 import { instancesPage } from "./catalogue-page.ts";
 import { catalogueOf, catalogueText } from "./catalogue.ts";
 import { policyDefinitionText, writtenSchema } from "./crd/crd.ts";
@@ -127,6 +128,7 @@ export async function generated(): Promise<Readonly<Record<string, string>>> {
     // zod's type for a schema is wider than what it writes.
     "deploy/reference/policy.md": policyPage(writtenSchema(policySpecSchema) as JsonSchema),
     "deploy/crd/autoscalingpolicies.yaml": policyDefinitionText(),
+    ...admissionFiles(),
   };
 }
 

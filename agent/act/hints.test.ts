@@ -21,6 +21,7 @@ const rebalance: Hint = {
   seenAt: NOW,
   at: null,
   action: "rebalance",
+  endsMachine: false,
 };
 const reboot: Hint = { ...rebalance, id: "m", kind: "maintenance", at: epochMs(NOW + 60_000) };
 

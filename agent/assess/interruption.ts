@@ -206,8 +206,8 @@ function drainedFrom({ kind, endsMachine, deadline }: Sighting, leadMs: Millis):
   return epochMs(Math.max(0, deadline - leadMs));
 }
 
-function hintOf({ id, source, kind, action, seenAt, deadline }: Sighting): Hint | null {
-  return kind === "termination" ? null : { id, source, kind, seenAt, at: deadline, action };
+function hintOf({ id, source, kind, action, seenAt, deadline, endsMachine }: Sighting): Hint | null {
+  return kind === "termination" ? null : { id, source, kind, seenAt, at: deadline, action, endsMachine };
 }
 
 function nextOf({ told, now, maintenanceLeadMs }: InterruptionInput, is: Interruption): EpochMs | null {

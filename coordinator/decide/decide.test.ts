@@ -92,6 +92,11 @@ describe("decide()", () => {
     expect(holdCodes(decision, "y", "b")).toEqual(["disabled"]);
   });
 
+  test("answers in the first moments after 1970 as at any other time", () => {
+    const early = { ...snapshot({ pods: [pod("p")] }), at: epochMs(0.5) };
+    expect(decide(early).plan.holds.map(({ pool: name }) => name)).toEqual(["spot"]);
+  });
+
   test("a snapshot without a time is answered by holds alone", () => {
     const decision = decide({ ...snapshot({ pods: [pod("p")] }), at: Number.NaN as typeof NOW });
     expect(decision.plan.moves).toEqual([]);

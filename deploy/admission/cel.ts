@@ -31,10 +31,9 @@ export function sameBut(now: string, before: string, free: readonly string[]): s
 
 /** Two lists have the same entries, except those for which `free` holds of `e`; their order says nothing. */
 export function sameEntriesBut(now: string, before: string, free: string): string {
-  return [
-    `${now}.all(e, ${free} || e in ${before})`,
-    `${before}.all(e, ${free} || e in ${now})`,
-  ].join(" && ");
+  return [`${now}.all(e, ${free} || e in ${before})`, `${before}.all(e, ${free} || e in ${now})`].join(
+    " && ",
+  );
 }
 
 export interface Variable {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { NODE_ANNOTATION, NODE_LABEL } from "../model/names.ts";
+import { seededRandom } from "../model/random.ts";
 import { epochMs } from "../model/units.ts";
 import { drillPermit, isDrillStanding } from "./drill-permit.ts";
 import type { PermitNode, PermitPolicy } from "./drill-permit.ts";
@@ -196,3 +197,40 @@ test("a mark of a real notice is no drill that stands", () => {
   const real = { ...DRILL, [NODE_ANNOTATION.interruptionSource]: "gcp" };
   expect(isDrillStanding(node("n", real), NOW)).toBe(false);
 });
+
+/** Each agent looks after its own annotation is there, and what it has decided is written some time after. */
+test("never lets two begin, however people annotate and agents look", () => {
+  for (let seed = 0; seed < 200; seed++) playCrowd(seed);
+});
+
+function playCrowd(seed: number): void {
+  const random = seededRandom(seed);
+  const names = ["a", "b", "c", "d"];
+  const agents = new Map(
+    names.map((name) => [
+      name,
+      { asked: false, decided: null as "started" | "refused" | null, at: 0, written: false },
+    ]),
+  );
+  let now: number = NOW;
+  for (let step = 0; step < 60; step++) {
+    now += Math.floor(random() * 4_000);
+    const name = names[Math.floor(random() * names.length)] ?? "a";
+    const agent = agents.get(name);
+    if (agent === undefined) continue;
+    const nodes = names.map((each) => {
+      const { asked, decided, at, written } = agents.get(each) ?? agent;
+      const marks = written && decided !== null ? state({ phase: decided, seenAt: at }) : {};
+      return node(each, { ...(asked ? DRILL : {}), ...marks }, { [NODE_LABEL.pool]: each });
+    });
+    const dice = random();
+    if (!agent.asked) agent.asked = dice < 0.5;
+    else if (agent.decided === null) {
+      const answer = drillPermit({ node: name, nodes, policies: [], now: epochMs(now) });
+      Object.assign(agent, { decided: answer.kind === "allowed" ? "started" : "refused", at: now });
+    } else if (!agent.written) agent.written = true;
+    else if (dice < 0.3) Object.assign(agent, { asked: false, decided: null, written: false });
+    const begun = [...agents.values()].filter(({ decided }) => decided === "started");
+    expect(begun.length, `seed ${seed}`).toBeLessThanOrEqual(1);
+  }
+}

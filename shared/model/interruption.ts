@@ -70,6 +70,8 @@ export interface Hint {
   readonly at: EpochMs | null;
   /** The cloud's own word for it: "rebalance", "Freeze", "system-reboot". */
   readonly action: string;
+  /** The machine does not live through it. */
+  readonly endsMachine: boolean;
 }
 
 /** Why a node is being emptied. A voluntary drain is asked for by the coordinator and holds all budgets. */

@@ -38,7 +38,8 @@ const time = fc.oneof(
   fc.date({ noInvalidDate: true }).map((date) => date.toUTCString()),
   fc.jsonValue(),
 );
-const word = (...words: readonly string[]) => fc.oneof(fc.constantFrom(...words), fc.string(), fc.jsonValue());
+const word = (...words: readonly string[]) =>
+  fc.oneof(fc.constantFrom(...words), fc.string(), fc.jsonValue());
 /** JSON that looks like an answer in places, so that the search gets past the first check. */
 const awsEvent = fc.record(
   {
@@ -129,7 +130,10 @@ describe("any answer", () => {
           gcpIdentity({ id: one, machineType: other, zone: document, preemptible: one }),
           azureIdentity(document).identity,
         ];
-        const node = { metadata: { name: NODE, labels: { "topology.kubernetes.io/zone": document } }, spec: { providerID } };
+        const node = {
+          metadata: { name: NODE, labels: { "topology.kubernetes.io/zone": document } },
+          spec: { providerID },
+        };
         for (const identity of identities) {
           const machine = machineOf("aws", identity, node);
           if (machine !== null) expect(noticeSchema.shape.machine.safeParse(machine).success).toBe(true);
@@ -177,7 +181,9 @@ describe("answers in detail", () => {
       flaw: null,
     });
     expect(readInstanceAction('{"action":"party","time":"soon"}', NODE).seen).toEqual([]);
-    expect(readInstanceAction('{"action":"resize","time":"2026-01-01T00:02:00Z"}', NODE).seen).toHaveLength(1);
+    expect(readInstanceAction('{"action":"resize","time":"2026-01-01T00:02:00Z"}', NODE).seen).toHaveLength(
+      1,
+    );
   });
 
   test("AWS: a list with one bad entry keeps the good ones and says so", () => {

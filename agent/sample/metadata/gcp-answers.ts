@@ -1,7 +1,17 @@
 // The answers of Google's metadata server as sightings: the preemption, the maintenance event and the maintenance that
 // is planned. Text in, sightings out, and never an exception; who asks, and how, is in gcp.ts.
 
-import { cloudTime, flawed, instantPart, jsonIn, NOTHING, objectIn, shown, sightingId, wordIn } from "./reading.ts";
+import {
+  cloudTime,
+  flawed,
+  instantPart,
+  jsonIn,
+  NOTHING,
+  objectIn,
+  shown,
+  sightingId,
+  wordIn,
+} from "./reading.ts";
 import type { Reading } from "./reading.ts";
 
 export interface GcpMachine {
