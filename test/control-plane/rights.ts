@@ -1,5 +1,6 @@
-// What the coordinator may do with groups that are objects of the cluster, as real roles of a real account: the rights
-// that the back ends `scale` and their observers use, and no others. A test can take the writing ones away.
+// Real accounts with real roles. Of the coordinator: what it may do with groups that are objects of the cluster, which is
+// what the back ends `scale` and their observers use, and no others; a test can take the writing ones away. Other
+// accounts get the rules that a test gives them.
 
 import type { KubeObject } from "../../shared/model/kube.ts";
 import { CLUSTER_API, KARPENTER } from "../../shared/model/names.ts";
@@ -7,9 +8,10 @@ import type { Resource } from "../../shared/runtime/kube/resources.ts";
 import { eventually } from "../build/eventually.ts";
 import type { ControlPlane } from "./start.ts";
 
-interface Rule {
+export interface Rule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
   readonly verbs: readonly string[];
 }
 
@@ -61,20 +63,42 @@ export interface Account {
   onlyRead(): Promise<void>;
 }
 
+/**
+ * A service account with these rights in the whole cluster. The server learns of them by a watch of its own, so a first
+ * request may come too early. @returns the name of its role.
+ */
+export async function createAccount(
+  { client }: Pick<ControlPlane, "client">,
+  account: { readonly namespace: string; readonly name: string },
+  rules: readonly Rule[],
+): Promise<string> {
+  const role = `${account.namespace}-${account.name}`;
+  await client.create(ACCOUNTS, { metadata: account });
+  await client.create(ROLES, { metadata: { name: role }, rules });
+  await bindRole({ client }, role, account);
+  return role;
+}
+
+/** Gives a ClusterRole that is there to a service account, in the whole cluster. */
+export async function bindRole(
+  { client }: Pick<ControlPlane, "client">,
+  role: string,
+  account: { readonly namespace: string; readonly name: string },
+): Promise<void> {
+  await client.create(BINDINGS, {
+    metadata: { name: `${role}-to-${account.name}` },
+    subjects: [{ kind: "ServiceAccount", ...account }],
+    roleRef: { apiGroup: RBAC.group, kind: "ClusterRole", name: role },
+  } as KubeObject);
+}
+
 /** A service account of that name in the namespace, with the rights above in the whole cluster. */
 export async function createCoordinatorAccount(
   plane: ControlPlane,
   account: { readonly namespace: string; readonly name: string },
 ): Promise<Account> {
   const { client } = plane;
-  const role = `${account.namespace}-${account.name}`;
-  await client.create(ACCOUNTS, { metadata: account });
-  await client.create(ROLES, { metadata: { name: role }, rules: [...READING, ...WRITING] });
-  await client.create(BINDINGS, {
-    metadata: { name: role },
-    subjects: [{ kind: "ServiceAccount", ...account }],
-    roleRef: { apiGroup: RBAC.group, kind: "ClusterRole", name: role },
-  } as KubeObject);
+  const role = await createAccount(plane, account, [...READING, ...WRITING]);
   const mayWrite = async (): Promise<boolean> => {
     const attributes = { group: KARPENTER.group, resource: "nodepools", verb: "patch", name: "any" };
     const { text } = await plane.send({

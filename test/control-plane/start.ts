@@ -36,6 +36,9 @@ export interface RawRequest {
   readonly path: string;
   readonly json?: unknown;
   readonly contentType?: string;
+  /** Default: the administrator's. */
+  readonly token?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface ControlPlane extends AsyncDisposable {
@@ -49,7 +52,7 @@ export interface ControlPlane extends AsyncDisposable {
   clientWith(options?: Partial<ConnectOptions>): KubeClient;
   /** A kubeconfig, as text; of the administrator unless another token is given. */
   kubeconfig(token?: string): string;
-  /** One request of the administrator, with the answer as it came: for what the client hides. */
+  /** One request, with the answer as it came: for what the client hides. */
   send(request: RawRequest): Promise<RawAnswer>;
   /**
    * A token as a pod of that service account has it. The account has to be there. Bound to a pod of its namespace, it
@@ -160,7 +163,7 @@ function planeAt(url: URL, { ca, adminToken }: Credentials, end: () => Promise<v
   const send = async (request: RawRequest): Promise<RawAnswer> => {
     const what = `${request.method} ${request.path}`;
     const answer = await transport.call(
-      { ...request, what, token: adminToken, repeatable: false },
+      { token: adminToken, ...request, what, repeatable: false },
       { deadlineMs: millis(10_000) },
     );
     return { status: answer.status, text: answer.body };
