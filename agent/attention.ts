@@ -1,6 +1,7 @@
 // What the agent attends to: from the node's marks, the coordinator's request and what the cloud says, to what the drain
 // and the hints are to do. One look; when it is taken is the loop's business.
 
+import { drillWords } from "../shared/contract/drill-permit.ts";
 import type { DrillPermit } from "../shared/contract/drill-permit.ts";
 import { readDrainRequest, readDrainState } from "../shared/contract/node-marks.ts";
 import type { Node } from "../shared/model/kube.ts";
@@ -51,6 +52,10 @@ export interface AttentionOptions {
 
 /** A drain begins with the pods known, or without them when the API server is slow to list them. */
 const PODS_WITHIN_MS = 1_000;
+/** A machine that has started anew waits so long for its cloud's word before it is done with the notice of its life before. */
+const CLOUD_WITHIN_MS = 5_000;
+/** What the cloud took back here, newest last; a machine sees a few in its life. */
+const OVER_AT_MOST = 64;
 
 /** Each call is one look. It returns in how many milliseconds the next is wanted even if nothing changes. */
 export function createAttention(options: AttentionOptions): () => number {
@@ -68,8 +73,12 @@ export function createAttention(options: AttentionOptions): () => number {
   let seenAt: number | null = null;
   let adopted = false;
   let drilled = false;
-  /** The drill that was refused; it stays refused until its annotation changes. */
-  let refused: string | null = null;
+  /**
+   * The drill that was refused; it stays refused until its annotation changes. `why`: what the node is still to be told,
+   * null when it has been.
+   */
+  let refused: { readonly drill: string; why: string | null } | null = null;
+  const over: string[] = [];
 
   const adopt = (annotations: Annotations): void => {
     adopted = true;
@@ -77,22 +86,21 @@ export function createAttention(options: AttentionOptions): () => number {
     // With a drain under way already, its marks are written over what an earlier process left.
     if (left.kind === "value" && drainer.state === null) {
       drainer.adopt(left.value);
-      if (left.value.phase === "refused" && left.value.source === "drill") refused = drillWords(annotations);
+      if (left.value.phase === "refused" && left.value.source === "drill")
+        refused = { drill: drillWords(annotations), why: null };
     }
     if (left.kind === "malformed")
       log.warn({ reason: left.why }, "drain-state on the node cannot be read and is not continued");
   };
 
   /** Whether a drill that would begin now may; one that may not is refused once. */
-  const mayBegin = (annotations: Annotations, refuse: (why: string) => void): boolean => {
+  const mayBegin = (annotations: Annotations): boolean => {
     const drill = drillWords(annotations);
-    if (drill === refused) return false;
+    // Until our marks are as they are to be, what stands on the node may be what is being taken back.
+    if (drainer.writing || drill === refused?.drill) return false;
     const permit = options.permit(drill);
     heldOnce(permit === null || permit.kind === "allowed" ? null : permit);
-    if (permit?.kind === "refused") {
-      refused = drill;
-      refuse(permit.detail);
-    }
+    refused = permit?.kind === "refused" ? { drill, why: permit.detail } : null;
     return permit?.kind === "allowed";
   };
 
@@ -111,17 +119,21 @@ export function createAttention(options: AttentionOptions): () => number {
     const { state } = drainer;
     const previous = state === null ? null : (drainer.notice ?? noticeFromState(state));
     drilled ||= previous?.source === "drill";
+    const restarted = hasRestarted(state?.bootID, node);
+    const cloudInMs = seenAt + CLOUD_WITHIN_MS - clock.monotonic();
+    if (restarted && !told.answered && told.sightings.length === 0 && cloudInMs > 0) return cloudInMs;
     const now = clock.now();
     const { interruption, hints, nextAt } = interruptionOf({
       node: options.node,
       annotations,
       now,
       previous,
-      restarted: hasRestarted(state?.bootID, node),
+      restarted,
       told,
       maintenanceLeadMs: options.maintenanceLeadMs,
       drills: options.drills,
       again: drilled,
+      over,
     });
     ignoredOnce("ignored" in interruption ? interruption.ignored : null);
     const request = readDrainRequest(annotations?.[NODE_ANNOTATION.drainRequest]);
@@ -129,26 +141,32 @@ export function createAttention(options: AttentionOptions): () => number {
 
     otherOnce(state === null ? null : foreignTaint(node));
 
-    // 2. What is to be done about it.
-    const duty = dutyOf({ interruption, request, state });
-    if (duty.kind !== "notice") {
+    // 2. Is it over what was acted on, and may begin what would?
+    const notice = interruption.kind === "notice" ? interruption.notice : null;
+    if (previous !== null && previous.source !== "drill" && notice?.id !== previous.id) {
+      over.push(previous.id);
+      if (over.length > OVER_AT_MOST) over.shift();
+    }
+    if (interruption.kind === "none" || interruption.kind === "ignored") {
       refused = null;
       heldOnce(null);
       options.permit(null);
     }
+    const waits = previous === null && notice?.source === "drill" && !mayBegin(annotations);
+
+    // 3. What is to be done about it. A drill that waits, or may not begin, keeps nobody from what else is asked.
+    const duty = dutyOf({ interruption: waits ? { kind: "none" } : interruption, request, state });
     switch (duty.kind) {
       case "rest":
         break;
       case "undo":
+        if (waits && state?.cause === "notice") break;
         if (duty.why !== null) news.calledOff(duty.why);
-        drainer.undo({ endDrill: duty.why === "drill-over" });
+        drainer.undo({ endDrill: duty.why === "drill-over" ? drillWords(annotations) : null });
         break;
-      case "notice": {
-        const order = orderFromNotice(duty.notice);
-        const begins = previous === null && order.source === "drill";
-        if (!begins || mayBegin(annotations, (why) => drainer.refuseDrill(order, why))) drainer.follow(order);
+      case "notice":
+        drainer.follow(orderFromNotice(duty.notice));
         break;
-      }
       case "request": {
         const threshold = (share: number) => idleness(options.sight.view(), share);
         const answer = answerRequest(duty.request, { drainer, idleness: threshold, now });
@@ -156,22 +174,14 @@ export function createAttention(options: AttentionOptions): () => number {
         break;
       }
     }
+    // On a node that answers a request there is no room for another answer until that is over.
+    if (waits && refused !== null && refused.why !== null && drainer.state?.cause !== "request") {
+      drainer.refuseDrill(orderFromNotice(notice), refused.why);
+      refused.why = null;
+    }
     options.hints.follow(hints, told.answered);
     return nextAt === null ? Number.POSITIVE_INFINITY : nextAt - now;
   };
-}
-
-/** A drill is another one when one of its words is. */
-function drillWords(annotations: Annotations): string {
-  return [
-    NODE_ANNOTATION.interruptionWarning,
-    NODE_ANNOTATION.terminationTime,
-    NODE_ANNOTATION.drillReplace,
-    NODE_ANNOTATION.drillUnmanaged,
-    NODE_ANNOTATION.drillAutoUncordon,
-  ]
-    .map((name) => annotations?.[name] ?? "")
-    .join("|");
 }
 
 /** Their evictions and ours compose; who uncordons is to be one of us, which people have to see to. */

@@ -142,11 +142,15 @@ function noticeWords({ phase, source, deadline, pods }: Omit<NoticeMessage, "v" 
   switch (phase) {
     case "cancelled":
       return source === "drill"
-        ? ["Normal", EVENT.drillCancelled, "The drill was called off; marks set by the agent are taken back"]
+        ? [
+            "Normal",
+            EVENT.drillCancelled,
+            "The drill was called off; the agent's marks go unless something else empties the node",
+          ]
         : [
             "Normal",
             EVENT.interruptionCancelled,
-            `The interruption (${source}) does not hold any more; marks set by the agent are taken back`,
+            `The interruption (${source}) does not hold any more; the agent's marks go unless something else empties the node`,
           ];
     case "survived":
       return [

@@ -26,6 +26,7 @@ import { createHooks } from "./act/hooks/telling.ts";
 import { createMarker } from "./act/marker.ts";
 import { hearPeers } from "./act/peers.ts";
 import { createRemover } from "./act/remove.ts";
+import { isNoticeOf } from "./assess/interruption.ts";
 import type { AgentNews } from "./news.ts";
 import type { AgentMetrics } from "./publish/metrics/own.ts";
 import { createDrillPermit } from "./sample/drill-permit.ts";
@@ -38,7 +39,7 @@ const AFTER_EVICTIONS = millis(1_000);
 
 export interface InterruptionsOptions {
   readonly values: SettingValues<typeof AGENT_SETTINGS>;
-  readonly metadata: Pick<MetadataWatch, "acknowledge">;
+  readonly metadata: Pick<MetadataWatch, "acknowledge" | "sightings">;
   readonly kube: KubeClient;
   readonly nats: Nats;
   readonly ownNode: () => Node | undefined;
@@ -76,6 +77,7 @@ export function attendToInterruptions(options: InterruptionsOptions): Interrupti
   const hooks: Hooks = createHooks({
     http: callPod,
     exec: values.checkpointExec ? kube.exec : null,
+    isThere: (uid) => pods.values().some(({ metadata }) => metadata.uid === uid),
     onResult: (target, _, checkpoint) => {
       news.checkpoint(target, checkpoint);
     },
@@ -98,6 +100,12 @@ export function attendToInterruptions(options: InterruptionsOptions): Interrupti
     );
   };
 
+  /** The cloud knows its event by the id of what was seen, and not by that of the notice that was made of it. */
+  const acknowledge = (id: string): void => {
+    for (const one of options.metadata.sightings)
+      if (isNoticeOf(id, one)) options.metadata.acknowledge(one.id);
+  };
+
   // 2. The node's marks, and the drain behind them.
   const marker = createMarker({
     client: kube,
@@ -113,11 +121,15 @@ export function attendToInterruptions(options: InterruptionsOptions): Interrupti
     marker,
     news: {
       ...news,
+      notice: (message) => {
+        news.notice(message);
+        if (message.phase === "superseded") tellLater(message.id, epochMs(message.deadline));
+      },
       drain: (report) => {
         news.drain(report);
         const { id, phase, cause, deadline } = report;
         if (cause !== "notice") return;
-        if (phase === "drained") options.metadata.acknowledge(id);
+        if (phase === "drained") acknowledge(id);
         if (phase === "started") tellLater(id, epochMs(deadline));
         if (phase === "cancelled") deadlines.mark(pods.values(), null);
       },

@@ -24,6 +24,7 @@ function setUp(
     readonly drills?: boolean;
     readonly annotations?: Record<string, string>;
     readonly bootID?: string;
+    readonly answered?: boolean;
   } = {},
 ) {
   const clock = createFakeClock();
@@ -33,15 +34,17 @@ function setUp(
   const news: string[] = [];
   const sentAtMs: number[] = [];
   const hinted: string[] = [];
+  const ids: string[] = [];
   const world = {
     node: {
       metadata: { name: "gpu-1", annotations: options.annotations ?? {} },
       status: { nodeInfo: { bootID: options.bootID ?? "boot-1" } },
     } as Node | undefined,
-    told: { sightings: [], answered: true } as Told,
+    told: { sightings: [], answered: options.answered ?? true } as Told,
     permit: { kind: "allowed" } as DrillPermit | null,
     podsSynced: options.podsSynced ?? true,
     busy: false,
+    writing: false,
     broken: false,
     revision: 0,
     state: null as StateToWrite | null,
@@ -57,6 +60,9 @@ function setUp(
     get busy() {
       return world.busy;
     },
+    get writing() {
+      return world.writing;
+    },
     adopt: (state) => {
       did.push(`adopt ${state.id}`);
       world.state = state;
@@ -64,6 +70,7 @@ function setUp(
     follow: (order) => {
       if (following?.id === order.id) return;
       following = order;
+      ids.push(order.id);
       did.push(`follow ${order.source === "drill" ? "drill" : order.cause}`);
       world.state = stateOf(order, "started");
       world.busy = true;
@@ -76,8 +83,8 @@ function setUp(
       did.push(`refuse drill: ${why}`);
       world.state = stateOf(order, "refused");
     },
-    undo: ({ endDrill } = { endDrill: false }) => {
-      did.push(endDrill ? "undo with the drill" : "undo");
+    undo: ({ endDrill } = { endDrill: null }) => {
+      did.push(endDrill !== null ? "undo with the drill" : "undo");
       following = null;
       world.state = null;
       world.busy = false;
@@ -140,7 +147,7 @@ function setUp(
     pulse.trigger();
     await clock.advance(10);
   };
-  return { clock, did, news, hinted, sentAtMs, world, stop, ended, pulse, annotate, tell };
+  return { clock, did, ids, news, hinted, sentAtMs, world, stop, ended, pulse, annotate, tell };
 }
 
 const DRILL = { [NODE_ANNOTATION.interruptionWarning]: "true" };
@@ -366,6 +373,42 @@ describe("runLoop()", () => {
     expect(did).toEqual(["adopt drill-gpu-1-abc"]);
   });
 
+  test("a drill that may not begin takes no request's place and keeps none from being answered", async () => {
+    const { did, news, world, annotate } = setUp();
+    const request = {
+      [NODE_ANNOTATION.drainRequest]: JSON.stringify({
+        v: 1,
+        id: "shrink-1",
+        deadline: Date.UTC(2027, 0, 1),
+        reason: "rebalance",
+        idleBelow: 0.05,
+        evenBusy: true,
+      }),
+    };
+    await annotate(request);
+    world.permit = { kind: "refused", code: "policy-disabled", detail: "no drills" };
+    await annotate({ ...request, ...DRILL });
+    expect(did).toEqual(["follow request"]);
+    expect(news).toEqual(["accepted", "policy-disabled"]);
+    // The node is told of it when it has room for that.
+    await annotate(DRILL);
+    expect(did).toEqual(["follow request", "undo", "refuse drill: no drills"]);
+    await annotate({ ...request, ...DRILL });
+    expect(did.at(-1)).toBe("follow request");
+    expect(news).toEqual(["accepted", "policy-disabled", "accepted"]);
+  });
+
+  test("a drill waits until our marks of what was before are off the node", async () => {
+    const { did, world, annotate, pulse, clock } = setUp();
+    world.writing = true;
+    await annotate(DRILL);
+    expect(did).toEqual([]);
+    world.writing = false;
+    pulse.trigger();
+    await clock.advance(10);
+    expect(did).toEqual(["follow drill"]);
+  });
+
   test("a drill of which nobody knows whether it may begin waits for the answer", async () => {
     const { did, news, world, annotate, pulse, clock } = setUp();
     world.permit = { kind: "unknown", code: "cannot-look", detail: "nodes cannot be listed" };
@@ -425,25 +468,49 @@ describe("runLoop()", () => {
     expect(hinted.at(-1)).toBe("0 true");
   });
 
+  const stateLeft: DrainState = {
+    v: 1,
+    id: "aws-1",
+    cause: "notice",
+    source: "aws",
+    phase: "final",
+    seenAt: 1,
+    deadline: 2,
+    replace: true,
+    cordonedByUs: true,
+  };
+
+  test("a notice that its cloud takes back and says again is another one", async () => {
+    const { did, ids, tell } = setUp();
+    await tell(taken);
+    await tell();
+    await tell(taken);
+    expect(did).toEqual(["follow notice", "undo", "follow notice"]);
+    expect(ids).toEqual(["aws-1", `aws-1~${taken.seenAt.toString(36)}`]);
+  });
+
   test("a machine that has started anew is done with its notice", async () => {
-    const left: DrainState = {
-      v: 1,
-      id: "aws-1",
-      cause: "notice",
-      source: "aws",
-      phase: "final",
-      seenAt: 1,
-      deadline: 2,
-      replace: true,
-      cordonedByUs: true,
-      bootID: "boot-0",
-    };
     const { clock, did, news } = setUp({
-      annotations: { [NODE_ANNOTATION.drainState]: JSON.stringify(left) },
+      annotations: { [NODE_ANNOTATION.drainState]: JSON.stringify({ ...stateLeft, bootID: "boot-0" }) },
     });
     await clock.advance(100);
     expect(did).toEqual(["adopt aws-1", "undo"]);
     expect(news).toEqual(["restarted"]);
+  });
+
+  test("a machine that has started anew waits for its cloud's word, and not for ever", async () => {
+    const left = { ...stateLeft, bootID: "boot-0" };
+    const annotations = { [NODE_ANNOTATION.drainState]: JSON.stringify(left) };
+    const heard = setUp({ annotations, answered: false });
+    await heard.clock.advance(4_000);
+    await heard.tell(taken);
+    // The machine goes all the same: nothing was called off in between.
+    expect(heard.did).toEqual(["adopt aws-1", "follow notice"]);
+    expect(heard.news).toEqual([]);
+    const deaf = setUp({ annotations, answered: false });
+    await deaf.clock.advance(5_100);
+    expect(deaf.did).toEqual(["adopt aws-1", "undo"]);
+    expect(deaf.news).toEqual(["restarted"]);
   });
 
   test("says once that somebody else empties the node too", async () => {

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 
+import { inboxPrefixFor } from "../shared/contract/subjects.ts";
 import { FIELD_MANAGER } from "../shared/model/names.ts";
 import { seededRandom } from "../shared/model/random.ts";
 import { millis } from "../shared/model/units.ts";
@@ -110,6 +111,7 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
   const nats = connectNats({
     servers: values.natsServers,
     name: `agent ${node}`,
+    inboxPrefix: inboxPrefixFor(node),
     ...natsAuth(values),
     log,
     clock,
@@ -340,10 +342,13 @@ function workerUrl(): URL {
   return new URL(fromSource ? "./sample/nvml/worker.ts" : "./nvml-worker.js", import.meta.url);
 }
 
-function natsAuth(values: AgentSettings) {
-  const path = values.natsTokenFile;
-  if (path === null) return {};
-  return { auth: { kind: "token" as const, read: () => readFileSync(path, "utf8").trim() } };
+function natsAuth({ natsTokenFile: path, natsCaFile: caFile }: AgentSettings) {
+  return {
+    ...(caFile === null ? {} : { caFile }),
+    ...(path === null
+      ? {}
+      : { auth: { kind: "token" as const, read: () => readFileSync(path, "utf8").trim() } }),
+  };
 }
 
 /** Spreads the jitter of agents that start in the same millisecond. */

@@ -52,6 +52,13 @@ export const AGENT_SETTINGS = defineSettings({
     default: null,
     sentence: "File with the token for NATS, read again for each attempt to connect.",
   },
+  natsCaFile: {
+    env: "GPUAS_NATS_CA_FILE",
+    kind: "path",
+    default: null,
+    sentence:
+      "File with the authorities behind the NATS servers' certificates, as PEM; with it the connection is by TLS or not at all.",
+  },
   subjectRoot: {
     env: "GPUAS_SUBJECT_ROOT",
     kind: "string",

@@ -4,6 +4,7 @@
 import { seededRandom } from "../shared/model/random.ts";
 import { systemClock as clock } from "../shared/runtime/clock.ts";
 import { AppError, describe, ERROR_KINDS } from "../shared/runtime/errors.ts";
+import { keysManifest, newKeys } from "./auth/new-keys.ts";
 import { readCommand, USAGE } from "./ctl/arguments.ts";
 import type { Command } from "./ctl/arguments.ts";
 import { withCluster } from "./ctl/connect.ts";
@@ -63,6 +64,8 @@ async function answer(command: Exclude<Command, { readonly word: "drill" }>): Pr
       return await withCluster(command, async (client) => await status(client, command, clock.now()));
     case "explain":
       return await explain(command, readPage);
+    case "nats-keys":
+      return keysManifest(newKeys(), command.namespace);
     case "decide":
       return await decideAgain(command, readPage);
   }

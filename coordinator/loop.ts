@@ -131,12 +131,13 @@ async function cycle(
 
   // 1. Observe: what is known at this moment, frozen.
   const at = clock.now();
-  const snapshot = await stage(parts, "observe", () => observer.snapshot(at, memory, workUnitsOf(pace)));
-  if (snapshot === null) return { memory, pace, withinMs: null };
+  const seen = await stage(parts, "observe", () => observer.snapshot(at, memory, workUnitsOf(pace)));
+  if (seen === null) return { memory, pace, withinMs: null };
+  const snapshot = afterNews(parts.memory.takeNews(), seen, parts);
 
   // 2. Decide: a function of that and nothing else.
   const decided = await stage(parts, "decide", async () => await inTurns(decide(snapshot), clock));
-  if (decided === null) return { memory, pace, withinMs: null };
+  if (decided === null) return { memory: snapshot.memory, pace, withinMs: null };
   const { value: decision, ms } = decided;
   const worked = { units: decision.plan.packing?.units ?? 0, ms };
   parts.decided(at);
@@ -164,6 +165,19 @@ async function cycle(
     pace: learned(pace, worked),
     withinMs: changesAfterMs(decision.plan),
   };
+}
+
+/** A bucket that is new where somebody has led before is one that was lost, and with it what he knew. */
+function afterNews(
+  news: ReturnType<MemoryKeeper["takeNews"]>,
+  snapshot: Snapshot,
+  { journal, log }: Pick<CycleParts, "journal" | "log">,
+): Snapshot {
+  const wasLed = (): boolean =>
+    snapshot.policies.some(({ name }) => (journal.claimOf(name)?.before ?? 0) > 0);
+  if (news !== "lost" && !(news === "new" && wasLed())) return snapshot;
+  log.warn({ part: "nats" }, "what was remembered is gone; no node is removed for ten minutes");
+  return { ...snapshot, memory: { ...snapshot.memory, lostAt: snapshot.at } };
 }
 
 /** Lets whatever waits have its turn after each piece. `ms`: the time of the pieces alone. */

@@ -19,6 +19,7 @@ import { effectiveSettings, loadSettings, readEnvironment } from "../shared/runt
 import { createActuator } from "./act/actuator.ts";
 import { createJournal } from "./act/journal.ts";
 import { journalOf } from "./act/moves.ts";
+import { answerLogins, calloutKeys } from "./auth/callout.ts";
 import { createBackEnds } from "./back-ends.ts";
 import { launchFailureOf } from "./cloud/group.ts";
 import { connectKubernetes, connectToNats } from "./connect.ts";
@@ -69,6 +70,24 @@ async function run(program: Program): Promise<void> {
   nats.onState(({ kind }) => {
     metrics.set("gpu_autoscaler_nats_connected", {}, kind === "connected" ? 1 : 0);
   });
+
+  // Who may connect to NATS: answered by every replica, so that agents come in while nobody leads.
+  const keys = calloutKeys(values);
+  if (keys !== null) {
+    const callout = {
+      ...keys,
+      nats,
+      client,
+      account: values.natsAccount,
+      subjectRoot: values.subjectRoot,
+      audience: values.natsAudience,
+      serviceAccount: values.agentServiceAccount,
+      clock,
+      log,
+      onAnswer: (result: string): void => metrics.inc("gpu_autoscaler_nats_logins_total", { result }),
+    };
+    tasks.spawn("nats logins", async (signal) => await answerLogins({ ...callout, signal }));
+  }
 
   // 2. Observe.
   const wake = createWake({
@@ -160,12 +179,13 @@ async function run(program: Program): Promise<void> {
   });
   for (const watched of [...cluster.watches, policies.watch, ...cluster.optional])
     tasks.spawn(`watch of ${watched.name}`, async (signal) => await watched.run(signal));
-  const messages = { nats, subjectRoot, fleet, notices, clock, random, log };
+  const messages = { nats, subjectRoot, fleet, notices, replicas: values.natsReplicas, clock, random, log };
   tasks.spawn("reports", async (signal) => await receiveReports({ ...messages, signal }));
   tasks.spawn("events", async (signal) => await receiveEvents({ ...messages, signal }));
   const bucket = openBucket(nats, {
     name: KV_BUCKET.memory,
     maxBytes: bytes(64 * 1024 * 1024),
+    replicas: values.natsReplicas,
     clock,
     log,
     random,

@@ -1,7 +1,13 @@
 // Every setting of the coordinator, one row each. What policies decide (limits, windows, cooldowns) is not
 // here: it lives in the AutoscalingPolicy objects.
 
-import { LEASE_NAME, SUBJECT_ROOT } from "../shared/model/names.ts";
+import {
+  LEASE_NAME,
+  NATS_ACCOUNT,
+  NATS_AUDIENCE,
+  SERVICE_ACCOUNT,
+  SUBJECT_ROOT,
+} from "../shared/model/names.ts";
 import { LOG_LEVELS } from "../shared/runtime/log.ts";
 import { defineSettings } from "../shared/runtime/settings.ts";
 
@@ -82,6 +88,68 @@ export const COORDINATOR_SETTINGS = defineSettings({
     kind: "path",
     default: null,
     sentence: "File with the token for NATS, read again for each connection; without it none is sent.",
+  },
+  natsNkeyFile: {
+    env: "GPUAS_NATS_NKEY_FILE",
+    kind: "path",
+    default: null,
+    sentence:
+      "File with the seed of the user nkey by which NATS knows the coordinator, read again for each connection; instead of a token.",
+  },
+  natsCaFile: {
+    env: "GPUAS_NATS_CA_FILE",
+    kind: "path",
+    default: null,
+    sentence:
+      "File with the authorities behind the NATS servers' certificates, as PEM; with it the connection is by TLS or not at all.",
+  },
+  natsReplicas: {
+    env: "GPUAS_NATS_REPLICAS",
+    kind: "integer",
+    default: "1",
+    min: "1",
+    max: "5",
+    sentence:
+      "On how many NATS servers the stream and the bucket are kept; not more than there are. A bucket that is there already stays as it is.",
+  },
+  natsCallout: {
+    env: "GPUAS_NATS_CALLOUT",
+    kind: "boolean",
+    default: "false",
+    sentence:
+      "Whether NATS asks this program who may connect: agents by their own service-account tokens, each for its node alone.",
+  },
+  natsIssuerFile: {
+    env: "GPUAS_NATS_ISSUER_FILE",
+    kind: "path",
+    default: null,
+    sentence:
+      "File with the seed of the account nkey that signs those answers; NATS is configured with its public half.",
+  },
+  natsXkeyFile: {
+    env: "GPUAS_NATS_XKEY_FILE",
+    kind: "path",
+    default: null,
+    sentence:
+      "File with the seed of the curve nkey for which NATS seals its questions, tokens included; without it they come open.",
+  },
+  natsAudience: {
+    env: "GPUAS_NATS_AUDIENCE",
+    kind: "string",
+    default: NATS_AUDIENCE,
+    sentence: "Audience that an agent's token for NATS must have.",
+  },
+  natsAccount: {
+    env: "GPUAS_NATS_ACCOUNT",
+    kind: "string",
+    default: NATS_ACCOUNT,
+    sentence: "NATS account in which agents are let in: the one of the coordinator's own user.",
+  },
+  agentServiceAccount: {
+    env: "GPUAS_AGENT_SERVICE_ACCOUNT",
+    kind: "string",
+    default: `${SERVICE_ACCOUNT.namespace}/${SERVICE_ACCOUNT.agent}`,
+    sentence: "Service account of the agents, as namespace/name; no other one's token is accepted for NATS.",
   },
   subjectRoot: {
     env: "GPUAS_SUBJECT_ROOT",

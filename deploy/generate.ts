@@ -18,14 +18,19 @@ import { sentence } from "../coordinator/report/explain.ts";
 import { COORDINATOR_METRICS } from "../coordinator/report/metrics.ts";
 import { COORDINATOR_SETTINGS } from "../coordinator/settings.ts";
 import { policySpecSchema } from "../shared/contract/policy.ts";
+import type { MachineTable } from "../shared/model/instance-types.ts";
 import { REASON_SEVERITY } from "../shared/model/reasons.ts";
 import type { Reason, ReasonCode } from "../shared/model/reasons.ts";
 import { metricsTable } from "../shared/runtime/metrics.ts";
 import { settingsTable } from "../shared/runtime/settings.ts";
 import { admissionFiles } from "./admission/admission.ts";
+import { alertsPage } from "./alerts/page.ts";
+import { alertFiles, alertGroups } from "./alerts/rules.ts";
 import { instancesPage } from "./catalogue-page.ts";
 import { catalogueOf, catalogueText } from "./catalogue.ts";
+import { chartFiles } from "./chart/source/chart.ts";
 import { policyDefinitionText, writtenSchema } from "./crd/crd.ts";
+import { dashboardFiles } from "./dashboards/dashboards.ts";
 import { metricsPage, policyPage, reasonsOf, reasonsPage, settingsPage } from "./reference.ts";
 import type { JsonSchema } from "./reference.ts";
 import { REQUIREMENT_IDS } from "./requirement-ids.ts";
@@ -129,7 +134,17 @@ export async function generated(): Promise<Readonly<Record<string, string>>> {
     "deploy/reference/policy.md": policyPage(writtenSchema(policySpecSchema) as JsonSchema),
     "deploy/crd/autoscalingpolicies.yaml": policyDefinitionText(),
     ...admissionFiles(),
+    ...dashboardFiles(),
+    ...alertFiles(),
+    "deploy/reference/alerts.md": alertsPage(alertGroups()),
+    ...chartFiles(gpuMachines(catalogue)),
   };
+}
+
+/** Names of machines with GPUs, of every cloud. */
+function gpuMachines({ machines }: MachineTable): readonly string[] {
+  const named = Object.values(machines).flatMap((ofCloud) => Object.entries(ofCloud));
+  return named.flatMap(([name, { gpus }]) => (gpus > 0 ? [name] : [])).toSorted();
 }
 
 function isOfGpu({ labels }: Family): boolean {

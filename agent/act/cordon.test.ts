@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { drillWords } from "../../shared/contract/drill-permit.ts";
 import type { DrainState, InterruptionHint } from "../../shared/contract/node-marks.ts";
 import { readDrainState, readInterruptionHint } from "../../shared/contract/node-marks.ts";
 import type { Node } from "../../shared/model/kube.ts";
@@ -34,7 +35,7 @@ function after(before: Node, wanted: StateToWrite | null | undefined, more: Part
   const change = changeFor(before, wanted, {
     hint: undefined,
     leaveLoadBalancers: true,
-    endDrill: false,
+    endDrill: null,
     ...more,
   });
   if (change === null) return before;
@@ -106,7 +107,11 @@ describe("changeFor()", () => {
     };
     const marked = after(node({ annotations: asked }), drill);
     expect(after(marked, null).metadata.annotations).toEqual(asked);
-    expect(after(marked, null, { endDrill: true }).metadata.annotations).toEqual({});
+    expect(after(marked, null, { endDrill: drillWords(asked) }).metadata.annotations).toEqual({});
+    // Somebody has asked for another one before the marks were off.
+    const anew = { ...asked, [NODE_ANNOTATION.terminationTime]: "2026-01-31T12:00:00Z" };
+    const markedAnew = after(node({ annotations: anew }), drill);
+    expect(after(markedAnew, null, { endDrill: drillWords(asked) }).metadata.annotations).toEqual(anew);
   });
 
   test("leaves load balancers, takes back only the label that bears our name, and only where it may", () => {
@@ -153,6 +158,16 @@ describe("changeFor()", () => {
     const undone = after(marked, null);
     expect(undone.spec?.unschedulable).toBe(true);
     expect(undone.spec?.taints).toEqual([FOREIGN_TAINT]);
+  });
+
+  test("a node that somebody uncordons while it is drained, and that is cordoned by us again, is uncordoned after us", () => {
+    const marked = after(node({ spec: { unschedulable: true } }), drill);
+    expect(stateOn(marked).cordonedByUs).toBe(false);
+    const { unschedulable: _, ...spec } = marked.spec ?? {};
+    const again = after({ ...marked, spec }, { ...drill, phase: "drained" });
+    expect(again.spec?.unschedulable).toBe(true);
+    expect(stateOn(again).cordonedByUs).toBe(true);
+    expect(after(again, null).spec?.unschedulable).toBeUndefined();
   });
 
   test("a phase keeps the answer to who cordoned, although the node is cordoned by then", () => {

@@ -2,6 +2,7 @@
 // PATCH that is idempotent. What somebody else has put there stays: a node that was cordoned before us is not uncordoned
 // by us, and only a label that bears our name is taken off. Who writes it, and how often it is tried, is marker.ts.
 
+import { DRILL_ANNOTATIONS, drillWords } from "../../shared/contract/drill-permit.ts";
 import { readDrainState } from "../../shared/contract/node-marks.ts";
 import type { DrainState, InterruptionHint } from "../../shared/contract/node-marks.ts";
 import type { Node, Taint } from "../../shared/model/kube.ts";
@@ -17,11 +18,11 @@ export interface MoreMarks {
   /** Undefined: whatever stands there is left, for nobody knows yet whether it still holds. */
   readonly hint: InterruptionHint | null | undefined;
   readonly leaveLoadBalancers: boolean;
-  /** The annotation of a drill goes as well: it has asked to be over when its time has come. */
-  readonly endDrill: boolean;
+  /** The drill of these words has asked to be over when its time has come: its annotations go, unless they ask anew. */
+  readonly endDrill: string | null;
 }
 
-const NOTHING_MORE: MoreMarks = { hint: undefined, leaveLoadBalancers: true, endDrill: false };
+const NOTHING_MORE: MoreMarks = { hint: undefined, leaveLoadBalancers: true, endDrill: null };
 
 /** The change that brings the node to `wanted`; null when it is there already. */
 export function changeFor(
@@ -68,8 +69,9 @@ function marking(
   const bootID = status?.nodeInfo?.bootID;
   const state: DrainState = {
     ...wanted,
-    // Only whoever cordoned may uncordon. A drain that takes over from another one takes over its answer.
-    cordonedByUs: ours?.cordonedByUs ?? spec?.unschedulable !== true,
+    // Only whoever cordoned may uncordon. A drain that takes over from another one takes over its answer, unless somebody
+    // has uncordoned the node meanwhile: then it is us who cordon it now.
+    cordonedByUs: spec?.unschedulable !== true || ours?.cordonedByUs === true,
     ...(bootID === undefined ? {} : { bootID: ours?.id === wanted.id ? (ours.bootID ?? bootID) : bootID }),
   };
   return {
@@ -109,14 +111,6 @@ function withdrawn({ metadata: { annotations } }: Node): Record<string, null> {
   return Object.fromEntries([NODE_ANNOTATION.interruptionSource, ...told].map((name) => [name, null]));
 }
 
-const DRILL_WORDS = [
-  NODE_ANNOTATION.interruptionWarning,
-  NODE_ANNOTATION.terminationTime,
-  NODE_ANNOTATION.drillReplace,
-  NODE_ANNOTATION.drillUnmanaged,
-  NODE_ANNOTATION.drillAutoUncordon,
-];
-
 function clearing(node: Node, wanted: Marks, ours: DrainState | null, { endDrill }: MoreMarks): NodeChange {
   const { annotations, labels } = node.metadata;
   const leftByUs = labels?.[NODE_LABEL.excludeFromLoadBalancers] === EXCLUDED_BY_US;
@@ -131,7 +125,9 @@ function clearing(node: Node, wanted: Marks, ours: DrainState | null, { endDrill
       ...(ours === null || annotations?.[NODE_ANNOTATION.interruptionSource] !== ours.source
         ? {}
         : withdrawn(node)),
-      ...(endDrill ? Object.fromEntries(DRILL_WORDS.map((name) => [name, null])) : {}),
+      ...(endDrill !== null && endDrill === drillWords(annotations)
+        ? Object.fromEntries(DRILL_ANNOTATIONS.map((name) => [name, null]))
+        : {}),
     },
   };
 }

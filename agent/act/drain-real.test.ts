@@ -174,6 +174,32 @@ describe("a real notice after a restart", () => {
     expect(deleted).toHaveLength(1);
   });
 
+  test("is told when the metadata says it again, and once", async () => {
+    const { clock, drainer, notices, real } = setUp({ pods: [pod("web")] });
+    const notice = real(120);
+    drainer.adopt(left(notice, "started"));
+    drainer.follow({ ...notice, confirmed: false });
+    await clock.advance(1_000);
+    expect(notices).toEqual([]);
+    drainer.follow(notice);
+    drainer.follow({ ...notice, deadline: epochMs(notice.deadline - 1_000) });
+    expect(notices.map(({ phase }) => phase)).toEqual(["seen", "superseded"]);
+  });
+
+  test("that stands when its machine should be gone by far has been survived, although no agent was there", async () => {
+    const { clock, drainer, phases, sent, real } = setUp({ pods: THREE });
+    const notice = real(30);
+    await clock.advance(600_000);
+    drainer.adopt(left(notice, "final"));
+    drainer.follow({ ...notice, confirmed: false });
+    await clock.advance(1_000);
+    expect(phases()).toEqual([]);
+    drainer.follow(notice);
+    await clock.advance(1_000);
+    expect(phases()).toEqual(["survived"]);
+    expect(sent).toEqual([]);
+  });
+
   test("goes on after its deadline when it is confirmed only then", async () => {
     const { clock, drainer, phases, deleted, real } = setUp({
       pods: [pod("web")],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { readDrainState } from "../../shared/contract/node-marks.ts";
 import type { DrainState } from "../../shared/contract/node-marks.ts";
 import { POD_ANNOTATION } from "../../shared/model/names.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
@@ -8,6 +9,13 @@ import type { EvictionOutcome } from "../../shared/runtime/kube/evict.ts";
 import { settle } from "../../test/build/clock.ts";
 import { drainPod as pod, setUpDrainer as setUp } from "../../test/build/drainer.ts";
 import type { DrainOrder } from "./order.ts";
+
+const left = (order: DrainOrder, phase: DrainState["phase"]): DrainState => ({
+  v: 1,
+  ...order,
+  phase,
+  cordonedByUs: true,
+});
 
 const THREE = [pod("train", { priority: "high" }), pod("web"), pod("batch", { priority: "low" })];
 
@@ -327,13 +335,6 @@ describe("createDrainer()", () => {
   });
 
   describe("after a restart", () => {
-    const left = (order: DrainOrder, phase: DrainState["phase"]): DrainState => ({
-      v: 1,
-      ...order,
-      phase,
-      cordonedByUs: true,
-    });
-
     test("goes on with the same id, start and deadline", async () => {
       const { clock, drainer, sent, marks, order } = setUp({ pods: THREE, goneAfterMs: null });
       const before = order(120);
@@ -392,6 +393,35 @@ describe("createDrainer()", () => {
       expect(phases()).toEqual([]);
       expect(drainer.busy).toBe(false);
     });
+  });
+
+  test("the reason for which a drill is refused fits on the node, however long names are", async () => {
+    const { clock, drainer, marks, order } = setUp({ pods: [] });
+    drainer.refuseDrill(order(120), "a drill stands; ".repeat(100));
+    await clock.advance(100);
+    const state = marks.at(-1) ?? null;
+    expect(readDrainState(JSON.stringify({ ...state, cordonedByUs: false }))).toMatchObject({
+      kind: "value",
+      value: { phase: "refused" },
+    });
+  });
+
+  test("a drill that an earlier process refused, and that begins under the same id, begins anew", async () => {
+    const { clock, drainer, reports, order } = setUp({ pods: [] });
+    const before = order(120);
+    drainer.adopt(left(before, "refused"));
+    drainer.follow(before);
+    await clock.advance(1_000);
+    expect(reports.at(-1)).toMatchObject({ phase: "drained", summary: { markedMs: 20 } });
+  });
+
+  test("a clock that was set back while no agent ran does not make pods wait for it", async () => {
+    const { clock, drainer, sent, order } = setUp({ pods: [pod("web")] });
+    const before = order(7_200, { seenAt: epochMs(clock.now() + 3_600_000) });
+    drainer.adopt(left(before, "started"));
+    drainer.follow(before);
+    await clock.advance(10_000);
+    expect(sent).toHaveLength(1);
   });
 
   test("a stopping agent leaves the marks and the pods to the next one", async () => {

@@ -15,6 +15,9 @@ import { NOTHING_COUNTED } from "./tracks.ts";
 
 export type { DrainNews } from "./one-drain.ts";
 
+/** What a drain-state has room for; names of nodes are long. */
+const WHY_MAX = 500;
+
 export interface DrainerOptions extends DrainOptions {
   readonly marker: Marker;
 }
@@ -26,6 +29,8 @@ export interface Drainer {
   readonly notice: Notice | null;
   /** True while pods are being moved or wait for their turn. */
   readonly busy: boolean;
+  /** True while the node is not yet marked, or cleared, as it is to be. */
+  readonly writing: boolean;
   /** What an earlier process left on the node. Called once, before anything else; nothing is done about it yet. */
   adopt(state: DrainState): void;
   /** Carries the order out; the same order again changes nothing but a deadline that has come nearer. */
@@ -34,8 +39,8 @@ export interface Drainer {
   refuse(order: DrainOrder, reading: LiveReading): void;
   /** The same of a drill that may not begin now, with the reason in words. */
   refuseDrill(order: DrainOrder, why: string): void;
-  /** Calls off what is going on and takes our marks back; with `endDrill` the annotation of the drill as well. */
-  undo(how?: { readonly endDrill: boolean }): void;
+  /** Calls off what is going on and takes our marks back; with `endDrill` the annotations of the drill of these words as well. */
+  undo(how?: { readonly endDrill: string | null }): void;
   /** The pods of the node have changed. */
   podsChanged(): void;
   /** Resolves when the walk in progress has ended, if there is one, and our last wish is on the node. */
@@ -54,7 +59,7 @@ export function createDrainer(options: DrainerOptions): Drainer {
 
   const write = (
     next: StateToWrite | null,
-    how?: { readonly endDrill: boolean },
+    how?: { readonly endDrill: string | null },
   ): Promise<"written" | "superseded" | "ended"> => {
     state = next;
     // The marker repeats by itself; it only gives up when the process ends.
@@ -100,6 +105,9 @@ export function createDrainer(options: DrainerOptions): Drainer {
     get busy() {
       return running?.busy ?? false;
     },
+    get writing() {
+      return marker.pending;
+    },
     adopt: (found) => {
       left = found;
       const { cordonedByUs: _, ...rest } = found;
@@ -110,7 +118,8 @@ export function createDrainer(options: DrainerOptions): Drainer {
         running.adjust(order);
         return;
       }
-      const resumed = running === null && left?.id === order.id ? left : null;
+      // What was declined was not begun, although it may have the same id now.
+      const resumed = running === null && left?.id === order.id && isDraining(left) ? left : null;
       if (resumed === null) {
         callOff();
       } else {
@@ -125,9 +134,9 @@ export function createDrainer(options: DrainerOptions): Drainer {
       decline(order, { reading }, reading.detail);
     },
     refuseDrill: (order, why) => {
-      decline(order, { why }, why);
+      decline(order, { why: why.slice(0, WHY_MAX) }, why);
     },
-    undo: (how = { endDrill: false }) => {
+    undo: (how = { endDrill: null }) => {
       callOff();
       if (state !== null) void write(null, how);
     },

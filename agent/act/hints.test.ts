@@ -76,6 +76,25 @@ describe("createHintKeeper()", () => {
     expect(marks.map((mark) => mark?.id)).toEqual(["m", "r"]);
   });
 
+  test("that is put off stands on the node with its new time, and is told of once", () => {
+    const { keeper, marks, calls, news } = setUp();
+    keeper.follow([reboot], true);
+    const later = { ...reboot, at: epochMs(NOW + 600_000) };
+    keeper.follow([later], true);
+    expect(marks).toEqual([
+      { v: 1, ...reboot },
+      { v: 1, ...later },
+    ]);
+    expect(news).toEqual(["m seen"]);
+    expect(calls).toHaveLength(1);
+  });
+
+  test("whose time has come already leaves a pod as long as one without a time", () => {
+    const { keeper, calls } = setUp();
+    keeper.follow([{ ...reboot, at: epochMs(NOW - 60_000) }], true);
+    expect(calls[0]?.by).toBe(NOW + 3_600_000);
+  });
+
   test("leaves what an earlier process wrote until it is known to be over", () => {
     const { keeper, marks } = setUp();
     keeper.follow([], false);

@@ -33,12 +33,14 @@ const LONGEST_SAVE = millis(3_600_000);
 
 export function createHintKeeper({ marker, hooks, targets, news, now }: HintKeeperOptions): HintKeeper {
   let told: readonly Hint[] = [];
-  /** What is to stand on the node; undefined while nobody knows. */
+  /** What is to stand on the node, in its own words, for maintenance is put off; undefined while nobody knows. */
   let marked: string | null | undefined;
 
   const tellPods = ({ id, kind, at }: Hint): void => {
     const occasion = { eventId: id, kind, deadline: at, drill: false, peerInterrupted: false };
-    for (const target of targets()) hooks.call(target, occasion, at ?? after(now(), LONGEST_SAVE));
+    // What has begun already ends nobody here, so it leaves a pod as long as what names no time.
+    const by = at !== null && at > now() ? at : after(now(), LONGEST_SAVE);
+    for (const target of targets()) hooks.call(target, occasion, by);
   };
 
   return {
@@ -53,7 +55,7 @@ export function createHintKeeper({ marker, hooks, targets, news, now }: HintKeep
       }
       const next = mostPressing(hints);
       if (next === null && !known && marked === undefined) return;
-      const key = next?.id ?? null;
+      const key = next === null ? null : JSON.stringify(next);
       if (key === marked) return;
       marked = key;
       marker.hint(next === null ? null : { v: 1, ...next });

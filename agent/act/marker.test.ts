@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { drillWords } from "../../shared/contract/drill-permit.ts";
 import { readDrainState } from "../../shared/contract/node-marks.ts";
 import type { DrainState } from "../../shared/contract/node-marks.ts";
 import type { Node } from "../../shared/model/kube.ts";
@@ -53,7 +54,8 @@ describe("createMarker()", () => {
           metadata: { annotations: Record<string, string> };
           spec?: object;
         };
-        const annotations = { ...stored.metadata.annotations, ...metadata.annotations };
+        const all = { ...stored.metadata.annotations, ...metadata.annotations };
+        const annotations = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
         stored = {
           ...stored,
           metadata: { ...stored.metadata, annotations },
@@ -73,7 +75,16 @@ describe("createMarker()", () => {
       log: createLogSink().log,
       signal: stop.signal,
     });
-    return { clock, marker, patches, stop };
+    return {
+      clock,
+      marker,
+      patches,
+      stop,
+      put: (annotations: Record<string, string>) => {
+        stored = { ...stored, metadata: { ...stored.metadata, annotations } };
+      },
+      stored: () => stored.metadata.annotations,
+    };
   }
 
   test("writes everything in one request", async () => {
@@ -142,6 +153,27 @@ describe("createMarker()", () => {
     });
     // The marks stay as they are wanted.
     expect(stateOf(patches.at(-1))).not.toBeNull();
+  });
+
+  test("takes the annotations of a drill that is over off once: those that are set afterwards are another drill's", async () => {
+    const asked = { [NODE_ANNOTATION.interruptionWarning]: "true" };
+    const { clock, marker, put, stored } = setUp();
+    put(asked);
+    await marker.want(null, { endDrill: drillWords(asked) });
+    expect(stored()).not.toMatchObject(asked);
+    put(asked);
+    marker.hint({
+      v: 1,
+      id: "r",
+      source: "aws",
+      kind: "rebalance",
+      action: "rebalance",
+      seenAt: 1,
+      at: null,
+    });
+    await clock.advance(100);
+    expect(stored()).toMatchObject(asked);
+    expect(marker.pending).toBe(false);
   });
 
   test("ends with the process", async () => {

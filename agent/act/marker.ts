@@ -9,6 +9,7 @@ import type { Clock } from "../../shared/runtime/clock.ts";
 import { kindOf } from "../../shared/runtime/errors.ts";
 import type { NodePatcher } from "../../shared/runtime/kube/client.ts";
 import { patchNode, updateNode } from "../../shared/runtime/kube/node-marks.ts";
+import { createQuietLog } from "../../shared/runtime/log.ts";
 import type { Log } from "../../shared/runtime/log.ts";
 import { changeFor, isDraining } from "./cordon.ts";
 import type { Marks, MoreMarks } from "./cordon.ts";
@@ -18,10 +19,10 @@ const RETRY_MS = 1_000;
 
 export interface Marker {
   /**
-   * Resolves when the node carries the marks, or when a newer wish has replaced this one. `endDrill`: the drill's own
-   * annotations go as well.
+   * Resolves when the node carries the marks, or when a newer wish has replaced this one. `endDrill`: the
+   * annotations of the drill of these words go as well.
    */
-  want(marks: Marks, how?: { readonly endDrill: boolean }): Promise<"written" | "superseded">;
+  want(marks: Marks, how?: { readonly endDrill: string | null }): Promise<"written" | "superseded">;
   /** The hint that is to stand there, beside whatever marks. Until the first call none is touched. */
   hint(hint: InterruptionHint | null): void;
   /** The wish that is not fulfilled yet; null when the node is as wanted. */
@@ -44,6 +45,8 @@ interface Wish {
   /** Undefined: nobody has said yet what is wanted, so what stands there stays. */
   readonly marks: Marks | undefined;
   readonly more: MoreMarks;
+  /** Counts what was wanted, hints left out: whether a wish is still the one that was written. */
+  readonly turn: number;
 }
 
 /** Whoever waits for his marks, until they are written or others are wanted. */
@@ -51,7 +54,12 @@ type Waiter = PromiseWithResolvers<"written" | "superseded">;
 
 export function createMarker(options: MarkerOptions): Marker {
   const { client, clock, random, log, signal, leaveLoadBalancers } = options;
-  let wish: Wish = { marks: undefined, more: { hint: undefined, leaveLoadBalancers, endDrill: false } };
+  const quiet = createQuietLog(log, clock);
+  let wish: Wish = {
+    marks: undefined,
+    more: { hint: undefined, leaveLoadBalancers, endDrill: null },
+    turn: 0,
+  };
   let waiter: Waiter | null = null;
   let pending = false;
   let working = false;
@@ -75,10 +83,14 @@ export function createMarker(options: MarkerOptions): Marker {
         waits?.resolve("written");
         if (waiter === waits) waiter = null;
         pending = wish !== at;
+        // Done once: an annotation that is set from now on is another drill's.
+        if (wish.turn === at.turn) wish = { ...wish, more: { ...wish.more, endDrill: null } };
         known = options.known();
       } catch (error) {
         signal.throwIfAborted();
-        log.warn({ error, phase: at.marks?.phase ?? "none" }, "node marks not written, trying again");
+        // Each second for as long as the API server is away.
+        const fields = { error, phase: at.marks?.phase ?? "none" };
+        quiet.log(`marks ${kindOf(error)}`, "warn", fields, "node marks not written, trying again");
         known = undefined;
         if (kindOf(error) === "conflict") await cordonAlone(at);
         await pauseUnless(hurry.signal, clock, random, signal);
@@ -127,11 +139,11 @@ export function createMarker(options: MarkerOptions): Marker {
     get pending() {
       return pending;
     },
-    want: async (marks, { endDrill } = { endDrill: false }) => {
+    want: async (marks, { endDrill } = { endDrill: null }) => {
       waiter?.resolve("superseded");
       const mine = Promise.withResolvers<"written" | "superseded">();
       waiter = mine;
-      wish = { marks, more: { ...wish.more, endDrill } };
+      wish = { marks, more: { ...wish.more, endDrill }, turn: wish.turn + 1 };
       begin();
       return await mine.promise;
     },

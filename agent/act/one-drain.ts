@@ -8,7 +8,7 @@ import type { DrainState } from "../../shared/contract/node-marks.ts";
 import type { NoticeMessage } from "../../shared/contract/notice.ts";
 import type { PlannedPod } from "../../shared/model/drain-plan.ts";
 import type { DrainPhase } from "../../shared/model/interruption.ts";
-import { millis } from "../../shared/model/units.ts";
+import { epochMs, millis } from "../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../shared/model/units.ts";
 import { createAsked, summaryOf } from "./asked.ts";
 import type { Hooks } from "./hooks/hooks.ts";
@@ -81,17 +81,19 @@ export function createDrain(
   const now = steadyLine(clock);
   const stop = new AbortController();
   const asked = createAsked(first.seenAt);
-  const saving = createSaving(options.hooks ?? null, first, now);
+  const saving = createSaving(options.hooks ?? null, first, now, clock);
   let order = first;
   let phase = reached;
   /** From when on the time that is left is counted: since the deadline that holds has been known. */
-  let since = first.seenAt;
+  let since = epochMs(Math.min(first.seenAt, now()));
   let walk: Walk | null = null;
   let walking = false;
   let markedAt: EpochMs | null = null;
   let drainedAt: EpochMs | null = null;
   let summary: DrainSummary | null = null;
   let done = Promise.resolve();
+  /** Who listens has heard of it, or is not to hear: what only a mark says of a cloud is told when the cloud says it. */
+  let seenSaid = false;
 
   const writeState = async (): ReturnType<WriteState> =>
     await write({ ...stateOf(order, phase), ...(summary === null ? {} : { summary }) });
@@ -112,6 +114,12 @@ export function createDrain(
     const { id, source, seenAt, deadline, replace } = order;
     const classes = podsByClass(planNow(options, counted(), now()));
     news.notice({ id, phase: of, source, seenAt, deadline, replace, pods: classes });
+  };
+
+  const saySeen = (): void => {
+    if (seenSaid || (order.source !== "drill" && !order.confirmed)) return;
+    seenSaid = true;
+    noticeOf("seen");
   };
 
   /** The phases that end a drain: what a restart must know, and what people read. */
@@ -180,7 +188,9 @@ export function createDrain(
   const walkUnlessOver = (marked: Promise<void>): void => {
     const isReal = drainKind(order) === "real";
     const isOver = phase === "survived" || (!isReal && phase === "final");
-    if (isOver || walking || now() >= walkEndsAt(order)) return;
+    // A machine that should be gone by far has survived it, and that is still to be said.
+    const isPast = isReal && ENDED.includes(phase) ? false : now() >= walkEndsAt(order);
+    if (isOver || walking || isPast) return;
     walking = true;
     if (!ENDED.includes(phase)) saving.tell(planNow(options, counted(), now()));
     done = run(marked)
@@ -205,7 +215,7 @@ export function createDrain(
     begin: (resumed) => {
       const startedAt = clock.monotonic();
       // 1. Say it, mark the node and tell pods to save; nobody waits for anybody else, nor for an answer.
-      noticeOf("seen");
+      saySeen();
       const ended = ENDED.includes(phase);
       if (!ended) {
         phase = "started";
@@ -230,6 +240,7 @@ export function createDrain(
         deadline: isEarlier ? again.deadline : order.deadline,
         confirmed: order.confirmed || again.confirmed,
       };
+      saySeen();
       if (isEarlier) {
         since = now();
         noticeOf("superseded");

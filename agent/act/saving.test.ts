@@ -31,6 +31,16 @@ describe("pods with a hook", () => {
     expect(told).toHaveLength(2);
   });
 
+  test("that arrive after the clock was set have their time all the same", async () => {
+    const { clock, drainer, told, arrive, real } = setUp({ pods: [], saving: { train: null } });
+    drainer.follow(real(120));
+    await clock.advance(10_000);
+    clock.setWall(clock.now() + 7_200_000);
+    arrive(train());
+    await clock.advance(100);
+    expect(told.map(({ byMs }) => byMs)).toEqual([7_200_000 + 57_500]);
+  });
+
   test("leave when they have saved, and others do not wait for them", async () => {
     const { clock, drainer, sent, reports, real } = setUp({
       pods: [train(), train("other", 30), pod("web")],

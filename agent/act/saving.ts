@@ -5,6 +5,7 @@ import type { Checkpoint } from "../../shared/contract/checkpoint.ts";
 import type { DrainPlan, PlannedPod } from "../../shared/model/drain-plan.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
 import type { Hooks } from "./hooks/hooks.ts";
 import type { DrainOrder } from "./order.ts";
 
@@ -24,7 +25,13 @@ const RESULTS_AT_MOST = 64;
 /** Time enough for the call to reach a pod whose time has passed: it is not waited for any more. */
 const HEARD_WITHIN_MS = 1_000;
 
-export function createSaving(hooks: Hooks | null, order: DrainOrder, now: () => EpochMs): Saving {
+/** `now`: the drain's own time line, whereas hooks count by the wall clock, which may have been set since. */
+export function createSaving(
+  hooks: Hooks | null,
+  order: DrainOrder,
+  now: () => EpochMs,
+  clock: Pick<Clock, "now">,
+): Saving {
   const told = new Set<string>();
   const { id: eventId } = order;
   return {
@@ -43,7 +50,7 @@ export function createSaving(hooks: Hooks | null, order: DrainOrder, now: () => 
             drill: order.source === "drill",
             peerInterrupted: false,
           },
-          epochMs(Math.max(pod.hookBy, now() + HEARD_WITHIN_MS)),
+          epochMs(clock.now() + Math.max(pod.hookBy - now(), HEARD_WITHIN_MS)),
         );
       }
     },

@@ -5,7 +5,7 @@ import type { Notice, Sighting } from "../../shared/model/interruption.ts";
 import { NODE_ANNOTATION } from "../../shared/model/names.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
 import { ignoredDetail } from "./drill.ts";
-import { interruptionOf, noticeFromState } from "./interruption.ts";
+import { interruptionOf, isNoticeOf, noticeFromState } from "./interruption.ts";
 import type { InterruptionInput } from "./interruption.ts";
 
 const NOW = epochMs(Date.UTC(2026, 0, 31, 12));
@@ -31,6 +31,7 @@ function readAll(annotations: Record<string, string> | undefined, more: Partial<
     maintenanceLeadMs: millis(120_000),
     drills: true,
     again: false,
+    over: [],
     ...more,
   });
 }
@@ -311,6 +312,21 @@ describe("what the cloud says", () => {
       change: "new",
       notice: { id: "azure-2", deadline: at(500_000) },
     });
+  });
+
+  test("what was called off and is said again is another interruption, which is known by both ids", () => {
+    const again = sighting({ source: "azure", id: "azure-1", seenAt: at(500) });
+    const renewed = read({}, { told: told(again), over: ["azure-1"] });
+    const id = `azure-1~${at(500).toString(36)}`;
+    expect(renewed).toMatchObject({ change: "new", notice: { id } });
+    const previous = { ...acting, source: "azure", id } as const;
+    expect(read({}, { previous, told: told(again), over: ["azure-1"] })).toMatchObject({ change: "same" });
+    expect(readAll({}, { previous, told: told(again), over: ["azure-1"] }).hints).toEqual([]);
+    // Another event, whose id begins alike.
+    const other = sighting({ source: "azure", id: "azure-12" });
+    expect(read({}, { told: told(other), over: ["azure-1"] })).toMatchObject({ notice: { id: "azure-12" } });
+    expect(isNoticeOf("azure-9-end", { id: "azure-9", kind: "maintenance" })).toBe(true);
+    expect(isNoticeOf("azure-9-end", { id: "azure-9", kind: "termination" })).toBe(false);
   });
 
   test("a machine that has started anew is done with the notice of its life before", () => {

@@ -34,6 +34,8 @@ export interface InterruptionInput {
   readonly drills: boolean;
   /** A drill has ended here before. */
   readonly again: boolean;
+  /** Ids of notices that were called off here: who listens is done with them. */
+  readonly over: readonly string[];
 }
 
 /** Why a notice does not count any more. */
@@ -75,7 +77,9 @@ export function interruptionOf(input: InterruptionInput): Reading {
   const acted = interruption.kind === "notice" ? interruption.notice.id : null;
   return {
     interruption,
-    hints: told.sightings.flatMap((one) => (noticeId(one) === acted ? [] : (hintOf(one) ?? []))),
+    hints: told.sightings.flatMap((one) =>
+      acted !== null && isNoticeOf(acted, one) ? [] : (hintOf(one) ?? []),
+    ),
     nextAt: nextOf(input, interruption),
   };
 }
@@ -101,12 +105,14 @@ function fromCloud(input: InterruptionInput, ending: readonly Sighting[]): Inter
   const soonest = ending.toSorted((a, b) => endOf(a) - endOf(b))[0];
 
   // 1. Nothing before, or a drill, which a real end overtakes.
-  if (real === null) return soonest === undefined ? null : began(soonest);
+  if (real === null) return soonest === undefined ? null : began(soonest, input);
 
   // 2. Another life of the machine: what was said of the one before is done with.
   const same = told.sightings.filter((one) => isSame(real, one));
   if (restarted && same.length === 0) {
-    return soonest === undefined ? { kind: "cancelled", notice: real, why: "restarted" } : began(soonest);
+    return soonest === undefined
+      ? { kind: "cancelled", notice: real, why: "restarted" }
+      : began(soonest, input);
   }
 
   // 3. It stands, under its id or as the one word that its cloud has for it; whatever ends the machine sooner hurries it.
@@ -116,7 +122,7 @@ function fromCloud(input: InterruptionInput, ending: readonly Sighting[]): Inter
     const notice = { ...real, deadline: epochMs(deadline), confirmed: true };
     return { kind: "notice", change, notice, ignored: null };
   }
-  if (soonest !== undefined) return began(soonest);
+  if (soonest !== undefined) return began(soonest, input);
 
   // 4. It does not stand. Known to be absent, it is taken back; else it goes on as it is.
   if (told.answered || real.confirmed) {
@@ -170,23 +176,35 @@ function isOwnMark(annotations: Annotations): boolean {
 const ONE_WORD: readonly CloudSource[] = ["aws", "gcp", "generic"];
 
 function isSame({ id, source }: Notice, sighting: Sighting): boolean {
-  if (noticeId(sighting) === id) return true;
+  if (isNoticeOf(id, sighting)) return true;
   return sighting.source === source && ONE_WORD.includes(sighting.source) && sighting.kind === "termination";
 }
 
 /** Maintenance is told as a hint first. What it becomes is another piece of news, so it has another id. */
-function noticeId({ id, kind }: Sighting): string {
+function noticeId({ id, kind }: Pick<Sighting, "id" | "kind">): string {
   return kind === "termination" ? id : `${id}-end`;
+}
+
+/** Stands in no id that a cloud's words are made into. */
+const ANEW = "~";
+
+/** Whether the notice of this id was made of the sighting. */
+export function isNoticeOf(id: string, sighting: Pick<Sighting, "id" | "kind">): boolean {
+  const made = noticeId(sighting);
+  return id === made || id.startsWith(`${made}${ANEW}`);
 }
 
 function isTermination({ kind }: Sighting): boolean {
   return kind === "termination";
 }
 
-function began(sighting: Sighting): Interruption {
+function began(sighting: Sighting, { over }: InterruptionInput): Interruption {
   const { source, seenAt } = sighting;
   const deadline = endOf(sighting);
-  const notice = { id: noticeId(sighting), source, seenAt, deadline, replace: true, confirmed: true };
+  const made = noticeId(sighting);
+  // What its cloud took back and says again is another interruption: the one before stands as cancelled elsewhere.
+  const id = over.some((one) => isNoticeOf(one, sighting)) ? `${made}${ANEW}${seenAt.toString(36)}` : made;
+  const notice = { id, source, seenAt, deadline, replace: true, confirmed: true };
   return { kind: "notice", change: "new", notice, ignored: null };
 }
 

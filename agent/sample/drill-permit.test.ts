@@ -4,6 +4,7 @@ import type { DrillPermit } from "../../shared/contract/drill-permit.ts";
 import { NODE_ANNOTATION, NODE_LABEL } from "../../shared/model/names.ts";
 import { createFakeClock, settle } from "../../test/build/clock.ts";
 import type { FakeClock } from "../../test/build/clock.ts";
+import { eventually } from "../../test/build/eventually.ts";
 import { clientFor } from "../../test/build/kube-client.ts";
 import { startScriptedServer } from "../../test/build/scripted-server.ts";
 import { createDrillPermit } from "./drill-permit.ts";
@@ -92,6 +93,18 @@ describe("createDrillPermit()", () => {
     expect(stage.permit("key")).toBeNull();
     expect(await stage.answered()).toMatchObject({ kind: "refused", code: "another-drill" });
     expect(stage.changes()).toBe(2);
+  });
+
+  test("gives no leave while the node itself asks for none, since a watch may be late", async () => {
+    const stage = await setUp();
+    stage.nodes = list(node("mine"));
+    expect(stage.permit("key")).toBeNull();
+    await eventually(() => stage.asked() === 1 && stage.clock.sleeping(2_000) === 1);
+    expect(stage.permit("key")).toBeNull();
+    stage.nodes = list(node("mine", DRILL));
+    await stage.clock.advance(2_000);
+    await eventually(() => stage.permit("key") !== null);
+    expect(stage.permit("key")).toEqual({ kind: "allowed" });
   });
 
   test("asks the policies, and takes a cluster without their definition as one without policies", async () => {

@@ -2,7 +2,7 @@
 // any interest to this agent. Where it cannot look, it says so and looks again while the drill is asked for. What the
 // lists mean is decided in shared/contract/drill-permit.ts.
 
-import { drillPermit } from "../../shared/contract/drill-permit.ts";
+import { asksForDrill, drillPermit } from "../../shared/contract/drill-permit.ts";
 import type { DrillPermit, PermitPolicy } from "../../shared/contract/drill-permit.ts";
 import type { KubeObject } from "../../shared/model/kube.ts";
 import { NODE_ANNOTATION } from "../../shared/model/names.ts";
@@ -64,7 +64,7 @@ export function createDrillPermit(options: DrillPermitOptions): AskPermit {
       const isNew = JSON.stringify(answer) !== JSON.stringify(of.answer);
       of.answer = answer;
       if (isNew) onChange();
-      if (answer.kind !== "unknown") return;
+      if (answer !== null && answer.kind !== "unknown") return;
       await clock.sleep(AGAIN, signal).catch(() => {});
     }
   };
@@ -81,19 +81,24 @@ export function createDrillPermit(options: DrillPermitOptions): AskPermit {
   };
 }
 
-/** Never rejects: what goes wrong is an answer too. */
+/**
+ * Never rejects: what goes wrong is an answer too. Null: the node does not ask for a drill, although a watch that is late
+ * may still show one that is over.
+ */
 async function look(
   client: DrillPermitOptions["client"],
   node: string,
   clock: Clock,
   signal: AbortSignal,
-): Promise<DrillPermit> {
+): Promise<DrillPermit | null> {
   try {
     const limits = { signal, deadlineMs: DEADLINE };
     const [nodes, policies] = await Promise.all([
       client.list(marksOfNodes, {}, limits),
       policiesOf(client, limits),
     ]);
+    const own = nodes.items.find(({ metadata }) => metadata.name === node);
+    if (own !== undefined && !asksForDrill(own.metadata.annotations)) return null;
     return drillPermit({ node, nodes: nodes.items, policies, now: clock.now() });
   } catch (error) {
     const why =

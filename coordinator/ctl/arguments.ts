@@ -3,7 +3,7 @@
 
 import { parseArgs } from "node:util";
 
-import { COORDINATOR_SERVICE } from "../../shared/model/names.ts";
+import { COORDINATOR_SERVICE, SERVICE_ACCOUNT } from "../../shared/model/names.ts";
 import type { Millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { parseDuration } from "../../shared/runtime/settings-values.ts";
@@ -13,12 +13,15 @@ export const USAGE = `usage:
   gpuasctl explain pod NAMESPACE/NAME | node NAME | pool POLICY/POOL [--snapshot FILE]
   gpuasctl decide FILE | - | --live [--explain]
   gpuasctl drill NODE [--in DURATION] [--follow] [--replace] [--unmanaged] | --cancel | --dry-run
+  gpuasctl nats-keys [NAMESPACE]
 
 words:
   status   policies, their pools, the last decision with its reasons, moves in flight, nodes under notice
   explain  why one pod, node or pool was answered as it was: by the coordinator, or from a snapshot in a file
   decide   decides once more, from a snapshot in a file, from stdin (-) or of the coordinator, and prints the plan
   drill    has a node emptied by its agent as if its machine went, with budgets that hold; needs a kubeconfig alone
+  nats-keys
+           prints a Secret with new keys for identity on NATS, for kubectl create -f - (${SERVICE_ACCOUNT.namespace}); asks no cluster
 
 options:
   -o, --output json          data instead of text; --json is the same
@@ -56,6 +59,7 @@ export type Command = Common &
   (
     | { readonly word: "help" }
     | { readonly word: "status"; readonly policy: string | undefined }
+    | { readonly word: "nats-keys"; readonly namespace: string }
     | {
         readonly word: "explain";
         readonly what: "pod" | "node" | "pool";
@@ -107,6 +111,11 @@ export function readCommand(argv: readonly string[]): Command {
       if ((file === undefined) === (values.live !== true))
         throw wrong("decide takes either a file (- for stdin) or --live");
       return { ...common, word, source: sourceOf(file), explain: values.explain === true };
+    }
+    case "nats-keys": {
+      const [namespace = SERVICE_ACCOUNT.namespace, ...more] = rest;
+      refuseMore("nats-keys takes one namespace", more);
+      return { ...common, word, namespace };
     }
     case "drill":
       return { ...common, word, ...readDrill(rest, values) };

@@ -67,6 +67,8 @@ export interface Memory {
   readonly failedSince?: Readonly<Record<string, EpochMs>>;
   /** `<policy>/<pool>` → what `behavior` looks back on. */
   readonly behavior?: Readonly<Record<string, BehaviorMemory>>;
+  /** When a leader found that what was remembered before is gone. Absent: nothing is, or that was long ago. */
+  readonly lostAt?: EpochMs;
   /** Pods that the last decision had no work left for: they come first. At most 2,000 keys. */
   readonly leftOut?: readonly string[];
   /**

@@ -33,3 +33,18 @@ test("keeps a bounded number of answers and of interruptions", () => {
   expect(kept.of("large")).toEqual([]);
   expect(kept.of("i999")).toEqual([saved("p", 999)]);
 });
+
+test("keeps what a pod saved when a call after that comes to nothing", () => {
+  const kept = createCheckpoints();
+  kept.accept({ id: "a", checkpoints: [saved("p", 4)] });
+  const late: Checkpoint = { pod: "p", result: "late", tookMs: 9 };
+  expect(kept.accept({ id: "a", checkpoints: [late, { ...late, pod: "q" }] })).toBe(true);
+  expect(kept.of("a")).toEqual([saved("p", 4), { ...late, pod: "q" }]);
+});
+
+test("keeps nothing that a terminal would obey", () => {
+  const kept = createCheckpoints();
+  const forged = { ...saved("p", 1), uri: "s3://a\u001b[2J", detail: "one\ntwo" };
+  kept.accept({ id: "a", checkpoints: [forged] });
+  expect(kept.of("a")).toEqual([{ ...saved("p", 1), uri: "s3://a [2J", detail: "one two" }]);
+});

@@ -9,13 +9,17 @@ import { NODE_ANNOTATION } from "../../shared/model/names.ts";
 import { elapsed, epochMs } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { NodeInput, NoticeInput } from "../decide/snapshot.ts";
+import { printable } from "./strangers-text.ts";
 
 /** A hint without a time that has not come true by then is not believed any longer. */
 export const HINT_STANDS_MS = 30 * 60_000;
+/** Of the cloud's own word, as the event stream has it. */
+export const LONGEST_ACTION = 128;
 /** Maintenance may begin late by so much. */
 const AFTER_BEGIN_MS = 10 * 60_000;
 const KEPT_MS = 24 * 3600_000;
-const MAX_HINTS = 5_000;
+/** Two for each node of a large fleet. Above it the one goes that came first. */
+const MAX_HINTS = 20_000;
 
 export type HintedNode = Pick<NodeInput, "name" | "createdAt" | "annotations">;
 
@@ -48,9 +52,7 @@ export function createHints(): Hints {
 
   function put(id: string, entry: Entry): void {
     entries.set(id, entry);
-    if (entries.size <= MAX_HINTS) return;
-    const [oldest] = [...entries].sort(([, a], [, b]) => a.input.seenAt - b.input.seenAt)[0] ?? [];
-    if (oldest !== undefined) entries.delete(oldest);
+    if (entries.size > MAX_HINTS) entries.delete(entries.keys().next().value ?? id);
   }
 
   return {
@@ -64,10 +66,10 @@ export function createHints(): Hints {
         node,
         source,
         kind,
-        ...timesOf(seenAt, deadline > seenAt ? deadline : null, before),
+        ...timesOf(Math.min(seenAt, now), deadline > seenAt ? deadline : null, before),
         replace: false,
         drained: false,
-        ...(action === undefined ? {} : { action }),
+        ...(action === undefined ? {} : { action: printable(action, LONGEST_ACTION) }),
         ...(endsMachine === undefined ? {} : { endsMachine }),
         ...(machine === undefined ? {} : { machine }),
       };
@@ -93,8 +95,8 @@ export function createHints(): Hints {
             node: name,
             source,
             kind,
-            action,
-            ...timesOf(seenAt, at, before),
+            action: printable(action, LONGEST_ACTION),
+            ...timesOf(Math.min(seenAt, now), at, before),
             replace: false,
             drained: false,
             ...(endsMachine === undefined ? {} : { endsMachine }),

@@ -11,6 +11,7 @@ import { eventually } from "../../test/build/eventually.ts";
 import { EMPTY_MEMORY } from "../decide/snapshot-memory.ts";
 import type { Memory, NodeShape } from "../decide/snapshot-memory.ts";
 import { createMemoryKeeper } from "./memory.ts";
+import type { MemoryKeeper } from "./memory.ts";
 
 const MEMORY: Memory = {
   ...EMPTY_MEMORY,
@@ -53,6 +54,7 @@ const MEMORY: Memory = {
       exempt: { k: 1 },
     },
   },
+  lostAt: epochMs(400),
   leftOut: ["team/p"],
   promised: { "p/a": [["team/q", "team/r"]] },
 };
@@ -67,20 +69,25 @@ const packed = async (memory: Memory): Promise<Uint8Array> => await promisify(gz
 
 /** A bucket in memory that keeps the contract, and can be away. */
 function aBucket() {
-  const state = { away: false, silent: false, puts: 0, value: null as Uint8Array | null };
+  const state = { away: false, silent: false, puts: 0, made: false, value: null as Uint8Array | null };
   const check = (): void => {
     if (state.away) throw new AppError("unavailable", "NATS is away");
   };
   return {
     state,
     bucket: {
-      get: async () => {
+      get: async (key: string) => {
         check();
         if (state.silent) await Promise.withResolvers<never>().promise;
+        if (key === "made") return state.made ? { value: new Uint8Array(), revision: 1 } : null;
         return state.value === null ? null : { value: state.value, revision: 1 };
       },
-      put: async (_key: string, value: Uint8Array) => {
+      put: async (key: string, value: Uint8Array) => {
         check();
+        if (key === "made") {
+          state.made = true;
+          return 1;
+        }
         state.puts++;
         state.value = value;
         return state.puts;
@@ -97,6 +104,15 @@ function setup(connected = true) {
   };
   const keeper = createMemoryKeeper({ bucket, whenConnected, clock, log: createLogSink().log });
   return { clock, state, keeper, signal: new AbortController().signal };
+}
+
+/** One write, as at the end of a run. */
+async function keepOnce(keeper: MemoryKeeper): Promise<void> {
+  const stop = new AbortController();
+  const running = keeper.run(stop.signal);
+  keeper.keep(MEMORY);
+  stop.abort();
+  await running;
 }
 
 describe("createMemoryKeeper()", () => {
@@ -117,6 +133,53 @@ describe("createMemoryKeeper()", () => {
     expect(await keeper.read(millis(2_000), signal)).toBeNull();
   });
 
+  test("says once that the bucket is new, and not when it was only not written to yet", async () => {
+    const { keeper, state, signal } = setup();
+    expect(keeper.takeNews()).toBeNull();
+    await keeper.read(millis(2_000), signal);
+    expect(state.made).toBe(true);
+    expect([keeper.takeNews(), keeper.takeNews()]).toEqual(["new", null]);
+    expect(await keeper.read(millis(2_000), signal)).toBeNull();
+    expect(keeper.takeNews()).toBeNull();
+    // The volume is gone, and who led before leads again.
+    state.made = false;
+    await keeper.read(millis(2_000), signal);
+    expect(keeper.takeNews()).toBe("lost");
+  });
+
+  test("says so when the volume goes under a leader that lives on, and writes what it knows again", async () => {
+    const { clock, keeper, state, signal } = setup();
+    await keeper.read(millis(2_000), signal);
+    keeper.takeNews();
+    state.made = false;
+    state.value = null;
+    await keepOnce(keeper);
+    expect([state.made, keeper.takeNews()]).toEqual([true, "lost"]);
+    // For a leader who comes before this one has decided again.
+    expect(await keeper.read(millis(2_000), signal)).toEqual({ ...MEMORY, lostAt: clock.now() });
+    await keepOnce(keeper);
+    expect(keeper.takeNews()).toBeNull();
+    expect(await keeper.read(millis(2_000), signal)).toEqual(MEMORY);
+  });
+
+  test("takes a bucket of an older version, which has no mark, for what it is", async () => {
+    const { keeper, state, signal } = setup();
+    state.value = await packed(MEMORY);
+    expect(await keeper.read(millis(2_000), signal)).toEqual(MEMORY);
+    await keepOnce(keeper);
+    expect([state.made, keeper.takeNews()]).toEqual([true, null]);
+  });
+
+  test("says that the bucket is new too when NATS comes after the first decision", async () => {
+    const { keeper, state, signal } = setup();
+    state.away = true;
+    await keeper.read(millis(2_000), signal);
+    expect(keeper.takeNews()).toBeNull();
+    state.away = false;
+    await keepOnce(keeper);
+    expect(keeper.takeNews()).toBe("new");
+  });
+
   test("does not wait for NATS longer than it may", async () => {
     const { clock, keeper, signal } = setup(false);
     const reading = keeper.read(millis(2_000), signal);
@@ -134,7 +197,7 @@ describe("createMemoryKeeper()", () => {
     expect(await reading).toBeNull();
   });
 
-  test("adds what pools looked like, when that can only be read after the start, and loses nothing of it", async () => {
+  test("adds what pools looked like and what was counted, when that can only be read after the start, and loses nothing of it", async () => {
     const { clock, keeper, state, signal } = setup();
     const [old, seen] = [aShape(8), aShape(4)];
     state.value = await packed({ ...MEMORY, shapes: { "p/a": old, "p/b": old } });
@@ -149,7 +212,9 @@ describe("createMemoryKeeper()", () => {
     state.away = false;
     await clock.untilSleeping(2_000);
     await clock.advance(2_000);
-    const completed = { ...now, shapes: { "p/a": old, "p/b": seen } };
+    const { risk, rebalanced, openHints, hintRecord, countedNotices, lessSpot } = MEMORY;
+    const counts = { risk, rebalanced, openHints, hintRecord, countedNotices, lessSpot };
+    const completed = { ...now, ...counts, shapes: { "p/a": old, "p/b": seen } };
     await eventually(() => state.puts === 1);
     expect(keeper.withLate(now)).toEqual(completed);
     expect(keeper.withLate(now)).toBe(now);

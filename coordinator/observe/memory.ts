@@ -27,8 +27,11 @@ import type {
   OpenHint,
   RiskMemory,
 } from "../decide/snapshot-memory.ts";
+import { completed } from "./late-memory.ts";
 
 const KEY = "decide";
+/** Stands in every bucket that a leader has used: without it the bucket is new, and whatever was kept before is gone. */
+const MARK_KEY = "made";
 /** A write this often at most: what is lost by a crash is two seconds of timers, which then begin anew. */
 const WRITE_MS = millis(2_000);
 
@@ -36,10 +39,16 @@ export interface MemoryKeeper {
   /** What was kept; null when there is none, when it cannot be read, or when NATS does not answer in time. */
   read(waitMs: Millis, signal: AbortSignal): Promise<Memory | null>;
   /**
-   * Adds what `read` was too early for and has been read since, once: what the nodes of pools look like. A
-   * coordinator that started before its NATS would else forget the pools that stand at zero. Timers have begun anew.
+   * Adds what `read` was too early for and has been read since, once: what the nodes of pools look like, and what took
+   * weeks to count. A coordinator that started before its NATS would else forget the pools that stand at zero, and how
+   * often spot is interrupted. Timers have begun anew.
    */
   withLate(memory: Memory): Memory;
+  /**
+   * What has become of the bucket since this was last asked: it turned out to be one that nobody has used before (`new`, as
+   * on a first start), or to be new though we have used it before (`lost`, as when NATS loses its volume).
+   */
+  takeNews(): "new" | "lost" | null;
   /** The newest is written in the background. */
   keep(memory: Memory): void;
   /** Writes what is due, until the signal; then once more. */
@@ -59,26 +68,49 @@ export function createMemoryKeeper({ bucket, whenConnected, clock, log }: Memory
   /** What was kept before may still stand in the bucket, unread: it must not be written over. */
   let unread = false;
   let late: Memory | null = null;
+  let news: "new" | "lost" | null = null;
+  let used = false;
 
   /** Null: there is none, or none that can be read. @throws AppError when the bucket does not answer. */
   async function stored(): Promise<Memory | null> {
     const entry = await bucket.get(KEY);
+    if (!(await isMarked())) {
+      // An older version left its value without a mark.
+      if (entry === null) news = used ? "lost" : "new";
+      await mark();
+    }
+    used = true;
     return entry === null ? null : await unpack(entry.value);
+  }
+
+  async function isMarked(): Promise<boolean> {
+    return (await bucket.get(MARK_KEY)) !== null;
+  }
+
+  async function mark(): Promise<void> {
+    await bucket.put(MARK_KEY, new Uint8Array());
   }
 
   async function write(): Promise<void> {
     if (due === null) return;
+    let marked = true;
     try {
       if (unread) late = await stored().catch(orLost);
+      else marked = await isMarked();
       unread = false;
     } catch (error) {
       quiet.log("write", "warn", { error }, CANNOT_KEEP);
       return;
     }
-    const memory = completed(due, late);
+    const isLost = used && !marked;
+    if (isLost) news = "lost";
+    // Whoever leads next reads of the loss in the very value that hides it.
+    const memory = { ...completed(due, late), ...(isLost ? { lostAt: clock.now() } : {}) };
     due = null;
     try {
       await bucket.put(KEY, await pack(memory));
+      if (!marked) await mark();
+      used = true;
     } catch (error) {
       // A newer one may be due by now, and is then the better one to write next.
       due ??= memory;
@@ -118,6 +150,11 @@ export function createMemoryKeeper({ bucket, whenConnected, clock, log }: Memory
       late = null;
       return next;
     },
+    takeNews: () => {
+      const taken = news;
+      news = null;
+      return taken;
+    },
     keep: (memory) => {
       due = memory;
     },
@@ -133,10 +170,6 @@ export function createMemoryKeeper({ bucket, whenConnected, clock, log }: Memory
 }
 
 const CANNOT_KEEP = "cannot keep the idle timers; after a restart they begin anew";
-
-function completed(memory: Memory, late: Memory | null): Memory {
-  return late === null ? memory : { ...memory, shapes: { ...late.shapes, ...memory.shapes } };
-}
 
 /** A value that is no memory is as good as none; a bucket that does not answer is not. */
 function orLost(error: unknown): null {
@@ -249,6 +282,7 @@ const memorySchema = z.object({
   hintRecord: record(z.object(hintRecord)).optional(),
   countedNotices: record(instant).optional(),
   lessSpot: record(instant).optional(),
+  lostAt: instant.optional(),
   failedSince: record(instant).optional(),
   behavior: record(z.object(behaviorMemory)).optional(),
   leftOut: z.array(z.string()).optional(),

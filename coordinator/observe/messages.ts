@@ -18,6 +18,8 @@ export interface MessagesOptions {
   readonly subjectRoot: string;
   readonly fleet: Pick<Fleet, "accept">;
   readonly notices: Pick<Notices, "accept">;
+  /** On how many servers the stream is kept. Default 1. */
+  readonly replicas?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -27,6 +29,7 @@ export interface MessagesOptions {
 const DAY_MS = millis(24 * 3600_000);
 const STREAM_BYTES = bytes(64 * 1024 * 1024);
 const RETRY_MS = millis(2_000);
+const LOOK_AGAIN_MS = millis(60_000);
 
 /** Reports of a fleet come in bursts: room for one from each of 20,000 nodes. */
 const REPORTS_BOUND = 20_000;
@@ -43,37 +46,39 @@ export async function receiveReports({ nats, subjectRoot, fleet, signal }: Messa
 export async function receiveEvents(options: MessagesOptions): Promise<void> {
   const { nats, subjectRoot, notices, clock, random, log, signal } = options;
   const subjects = [subjectsOf("notice", subjectRoot), subjectsOf("drain", subjectRoot)];
+  const made = Promise.withResolvers<void>();
   // What the agents say of their GPUs' health is kept as well, for whoever reads it.
-  await makeStream([...subjects, subjectsOf("health", subjectRoot)], options);
+  const keeping = keepStream([...subjects, subjectsOf("health", subjectRoot)], options, made.resolve);
   const start = { kind: "since", at: epochMs(Math.max(0, clock.now() - DAY_MS)) } as const;
-  for await (const { subject, data } of consumeEvents(nats, {
-    stream: STREAM,
-    subjects,
-    start,
-    signal,
-    clock,
-    log,
-    random,
-  })) {
-    notices.accept(subject, data);
-  }
+  const reading = consumeEvents(nats, { stream: STREAM, subjects, start, signal, clock, log, random });
+  const read = async (): Promise<void> => {
+    await Promise.race([made.promise, keeping]);
+    for await (const { subject, data } of reading) notices.accept(subject, data);
+  };
+  await Promise.all([keeping, read()]);
 }
 
-/** The agents may only publish, so the stream is ours to make; until it is there their notices come by the nodes' marks. */
-async function makeStream(
+/**
+ * The agents may only publish, so the stream is ours to make; until it is there their notices come by the nodes' marks. It
+ * is looked for again and again, with each new connection at once: a server that lost its volume comes back without it.
+ */
+async function keepStream(
   subjects: readonly string[],
-  { nats, clock, log, signal }: MessagesOptions,
+  { nats, clock, log, signal, replicas = 1 }: MessagesOptions,
+  onMade: () => void,
 ): Promise<void> {
-  for (;;) {
-    await nats.whenConnected(signal);
+  const wanted = { name: STREAM, subjects, maxAgeMs: DAY_MS, maxBytes: STREAM_BYTES, replicas };
+  while (!signal.aborted) {
     try {
-      await ensureStream(nats, { name: STREAM, subjects, maxAgeMs: DAY_MS, maxBytes: STREAM_BYTES });
-      return;
+      const { ended } = await nats.whenConnected(signal);
+      await ensureStream(nats, wanted);
+      onMade();
+      await clock.sleep(LOOK_AGAIN_MS, AbortSignal.any([ended, signal])).catch(() => {});
     } catch (error) {
-      signal.throwIfAborted();
+      if (signal.aborted) return;
       if (kindOf(error) === "bug") throw error;
       log.warn({ stream: STREAM, error }, "cannot make the stream; trying again");
-      await clock.sleep(RETRY_MS, signal);
+      await clock.sleep(RETRY_MS, signal).catch(() => {});
     }
   }
 }

@@ -228,6 +228,24 @@ describe("createNotices()", () => {
   });
 });
 
+describe("the first sight of a notice", () => {
+  test("is not put off by an agent that starts anew", () => {
+    const { notice, current, state } = aSetup();
+    notice();
+    state.now = START + 60_000;
+    notice({ seenAt: START + 50_000 });
+    expect(current([aNode({ drain: { seenAt: START + 50_000 } })])[0]?.seenAt).toBe(START);
+  });
+
+  test("is not later than it was heard of, whatever the node's clock says", () => {
+    const { notice, current } = aSetup();
+    notice({ seenAt: START + 60_000 });
+    expect(current()[0]?.seenAt).toBe(START);
+    const marked = aSetup().current([aNode({ drain: { seenAt: START + 60_000 } })]);
+    expect(marked[0]?.seenAt).toBe(START);
+  });
+});
+
 describe("hints", () => {
   const hint = { id: "h", kind: "rebalance", deadline: START, replace: false } as const;
   const mark = (overrides: object = {}) => ({
@@ -265,6 +283,14 @@ describe("hints", () => {
     expect(current()).toEqual([]);
     notice({ ...hint, id: "old" });
     expect(state.woken).toBe(1);
+  });
+
+  test("stand no longer for a node whose clock runs ahead", () => {
+    const { current, state } = aSetup();
+    const ahead = aNode({ annotations: mark({ seenAt: START + 3_600_000 }) });
+    expect(current([ahead])).toHaveLength(1);
+    state.now = START + HINT_STANDS_MS + 1;
+    expect(current([ahead])).toEqual([]);
   });
 
   test("do not begin anew with their agent", () => {
@@ -328,6 +354,19 @@ describe("hints", () => {
     const standing = current();
     expect(standing.map(({ id }) => id)).toEqual(["h"]);
     expect(standing[0]?.kind).toBeUndefined();
+  });
+
+  test("say nothing that a terminal would obey, nor without end", () => {
+    const { notice, current } = aSetup();
+    notice({ ...hint, action: "re\u001b[2Jbalance" });
+    const long = mark({ id: "long", action: `a\nb${"x".repeat(100_000)}` });
+    notice({ id: "real", node: "n2", action: "ter\rminate" });
+    const nodes = [aNode({ annotations: long }), aNode({ name: "n2" })];
+    const said = Object.fromEntries(current(nodes).map(({ id, action = "" }) => [id, action]));
+    expect(said["h"]).toBe("re [2Jbalance");
+    expect(said["real"]).toBe("ter minate");
+    expect(said["long"]).toMatch(/^a bx+…$/);
+    expect(said["long"]).toHaveLength(128);
   });
 
   test("that cannot be read on the node are none", () => {

@@ -12,7 +12,8 @@ import { elapsed, epochMs } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { NodeInput, NoticeInput } from "../decide/snapshot.ts";
 import { createCheckpoints } from "./checkpoints.ts";
-import { createHints, isHint } from "./hints.ts";
+import { createHints, isHint, LONGEST_ACTION } from "./hints.ts";
+import { printable } from "./strangers-text.ts";
 
 /**
  * How long after its deadline an interruption still counts, so that a place stays reserved for a pod whose successor is late.
@@ -76,7 +77,7 @@ export function createNotices({ now, subjectRoot, onRefused, onNotice }: Notices
     const seen = {
       node: message.node,
       source: message.source,
-      seenAt: epochMs(message.seenAt),
+      seenAt: firstSight(before, message.seenAt, now()),
       deadline: epochMs(Math.min(before?.deadline ?? Infinity, message.deadline)),
       replace: message.replace || before?.replace === true,
       drained: before?.drained === true || early === "drained",
@@ -126,7 +127,7 @@ export function createNotices({ now, subjectRoot, onRefused, onNotice }: Notices
         put(id, {
           node: name,
           source,
-          seenAt: epochMs(seenAt),
+          seenAt: firstSight(before, seenAt, at),
           deadline: epochMs(Math.min(before?.deadline ?? Infinity, deadline)),
           replace: replace || before?.replace === true,
           drained: before?.drained === true || phase === "drained",
@@ -166,9 +167,17 @@ function toldOf(
 ): Pick<Entry, "action" | "machine"> {
   const [word, what] = [action ?? before?.action, machine ?? before?.machine];
   return {
-    ...(word === undefined ? {} : { action: word }),
+    ...(word === undefined ? {} : { action: printable(word, LONGEST_ACTION) }),
     ...(what === undefined ? {} : { machine: what }),
   };
+}
+
+/**
+ * Pods that were made after it are successors of those that end. So an agent that starts anew must not put it off, and
+ * neither must a node whose clock runs ahead: it was seen before we heard of it.
+ */
+function firstSight(before: Pick<Entry, "seenAt"> | undefined, seenAt: number, now: EpochMs): EpochMs {
+  return epochMs(Math.min(before?.seenAt ?? Infinity, seenAt, now));
 }
 
 function isDrain(message: NoticeMessage | DrainReport): message is DrainReport {

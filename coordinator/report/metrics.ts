@@ -7,6 +7,7 @@ import type { CapacityType } from "../../shared/model/node.ts";
 import { CAPACITY_TYPES } from "../../shared/model/node.ts";
 import { defineMetrics } from "../../shared/runtime/metrics.ts";
 import type { Metrics } from "../../shared/runtime/metrics.ts";
+import { DENIALS } from "../auth/review.ts";
 import type { Plan } from "../decide/plan.ts";
 import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
 import { recordInterruptions } from "./metrics-interruptions.ts";
@@ -146,6 +147,15 @@ export const COORDINATOR_METRICS = defineMetrics({
     labels: {
       kind: "report, notice or drain",
       reason: "why: malformed, unknown-version, wrong-sender and others",
+    },
+  },
+  gpu_autoscaler_nats_logins_total: {
+    type: "counter",
+    help: "Answers to NATS about who may connect, where the coordinator gives them (GPUAS_NATS_CALLOUT).",
+    labels: {
+      result: `accepted, or why not: ${Object.entries(DENIALS)
+        .map(([reason, meaning]) => `${reason} (${meaning})`)
+        .join(", ")}`,
     },
   },
   gpu_autoscaler_report_age_seconds: {

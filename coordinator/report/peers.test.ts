@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { decode } from "../../shared/contract/codec.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
 import { POD_ANNOTATION, SUBJECT_ROOT } from "../../shared/model/names.ts";
+import { epochMs } from "../../shared/model/units.ts";
 import { NOW } from "../../test/build/now.ts";
 import { pod } from "../../test/build/pod.ts";
 import { notice } from "../../test/build/snapshot.ts";
@@ -48,7 +49,7 @@ function aTeller(state = { connected: true }) {
 
 describe("peersOf()", () => {
   test("names for each other node the pods of the same gang that can be asked", () => {
-    expect(peersOf([notice("n1", { id: "i" })], GANG, isCheckpointed)).toEqual([
+    expect([...peersOf([notice("n1", { id: "i" })], GANG, isCheckpointed)]).toEqual([
       {
         v: 1,
         node: "n2",
@@ -70,12 +71,12 @@ describe("peersOf()", () => {
     ["that end", [member("w0", "n1"), member("w1", "n2", { terminating: true })]],
     ["beside it on the same node", [member("w0", "n1"), member("w1", "n1")]],
   ])("leaves out pods %s", (_name, pods) => {
-    expect(peersOf([notice("n1")], pods, isCheckpointed)).toEqual([]);
+    expect([...peersOf([notice("n1")], pods, isCheckpointed)]).toEqual([]);
   });
 
   test("asks no hook of the pod that loses its node", () => {
     const pods = [member("w0", "n1", { hook: false }), member("w1", "n2")];
-    expect(peersOf([notice("n1")], pods, isCheckpointed).map(({ pods: told }) => told)).toEqual([
+    expect([...peersOf([notice("n1")], pods, isCheckpointed)].map(({ pods: told }) => told)).toEqual([
       ["default/w1"],
     ]);
   });
@@ -104,7 +105,8 @@ describe("createPeerTeller()", () => {
 
   test("tells of drills and hints with their kind, and of hints without a time", () => {
     const { tell, sent } = aTeller();
-    tell([notice("n1", { id: "d", source: "drill" }), notice("n1", { id: "h", kind: "rebalance" })]);
+    tell([notice("n1", { id: "d", source: "drill" })]);
+    tell([notice("n1", { id: "h", kind: "rebalance" })]);
     const told = sent.map(({ subject, data }) => {
       const decoded = decode("tell", subject, data);
       return decoded.kind === "message"
@@ -128,5 +130,38 @@ describe("createPeerTeller()", () => {
     state.connected = true;
     tell([notice("n1")]);
     expect(sent).toHaveLength(2);
+  });
+
+  test("names each pod once where many nodes of its gang go at once, and none of those that go", () => {
+    const { tell, sent } = aTeller();
+    const gang = Array.from({ length: 1_000 }, (_, index) => member(`w${index}`, `n${index}`));
+    const going = Array.from({ length: 200 }, (_, index) =>
+      notice(`n${index}`, { id: `i${index}`, deadline: epochMs(NOW + 120_000 - index) }),
+    );
+    for (let cycle = 0; cycle < 3; cycle++) tell(going, gang);
+    expect(sent).toHaveLength(800);
+    const ids = sent.map(({ subject, data }) => {
+      const decoded = decode("tell", subject, data);
+      return decoded.kind === "message" ? decoded.message.id : decoded;
+    });
+    // The one whose time is up first.
+    expect(new Set(ids)).toEqual(new Set(["i199"]));
+    tell([...going, notice("n500", { id: "later" })], gang);
+    expect(sent).toHaveLength(1_599);
+  });
+
+  test("says of a real notice rather than of the drill beside it", () => {
+    const { tell, sent } = aTeller();
+    tell([notice("n1", { id: "drill", source: "drill", deadline: NOW }), notice("n2", { id: "real" })]);
+    const [first] = sent;
+    const decoded = first === undefined ? null : decode("tell", first.subject, first.data);
+    expect(decoded).toMatchObject({ message: { id: "real", drill: false, node: "n3.example" } });
+    expect(sent).toHaveLength(1);
+  });
+
+  test("passes over a node whose name no agent could have", () => {
+    const { tell, sent } = aTeller();
+    tell([notice("n1")], [member("w0", "n1"), member("x", "Not_a.Name"), member("w1", "n2")]);
+    expect(sent.map(({ subject }) => subject)).toEqual([subjectFor("tell", "n2")]);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Checkpoint } from "../../shared/contract/checkpoint.ts";
 import { node } from "../../test/build/node.ts";
 import { NOW } from "../../test/build/now.ts";
-import { policy } from "../../test/build/policy.ts";
+import { move, policy, pool } from "../../test/build/policy.ts";
 import { notice, snapshot } from "../../test/build/snapshot.ts";
 import { noticeLines, rateText } from "./interruption-text.ts";
 import { savedEvents, savedOf, savedText } from "./saved.ts";
@@ -42,6 +42,16 @@ describe("savedEvents()", () => {
     expect(savedEvents(withCheckpoints([saved, { ...saved, pod: "ml/w2" }]), () => "uid", told)).toHaveLength(
       1,
     );
+  });
+
+  test("tells of a machine that its group has been told to let go", () => {
+    const released = move(NOW, { kind: "release", phase: "applied", node: "n1" });
+    const policies = [
+      policy({ pools: [pool("spot", { instances: [], size: 0 })], journal: { moves: [released] } }),
+    ];
+    const notices = [notice("n1", { checkpoints: [saved] })];
+    const seen = snapshot({ policies, nodes: [node("n1")], notices });
+    expect(savedEvents(seen, () => "uid", new Map())).toHaveLength(1);
   });
 
   test("tells nobody of a node that is no policy's, or of what was not saved", () => {

@@ -36,11 +36,20 @@ export function savedText({ pod, step, uri }: Saved): string {
   return `pod ${pod} saved ${what.length === 0 ? "its state" : what.join(" ")}`;
 }
 
-/** Nodes by the groups' own lists, in which a machine stands for a while after its node is gone. */
-export function nodesOfPolicy({ pools }: Extract<PolicyInput, { kind: "valid" }>): ReadonlySet<string> {
-  return new Set(
-    pools.flatMap(({ instances }) => instances.flatMap(({ node }) => (node === null ? [] : [node]))),
-  );
+/**
+ * Nodes by the groups' own lists, in which a machine stands for a while after its node is gone, and those that we have taken
+ * out of a group: a machine under notice leaves it at once where that is possible, before its pods have saved.
+ */
+export function nodesOfPolicy({
+  pools,
+  journal,
+}: Extract<PolicyInput, { kind: "valid" }>): ReadonlySet<string> {
+  return new Set([
+    ...pools.flatMap(({ instances }) => instances.flatMap(({ node }) => (node === null ? [] : [node]))),
+    ...journal.moves.flatMap(({ kind, phase, node }) =>
+      kind === "release" && phase === "applied" && node !== undefined ? [node] : [],
+    ),
+  ]);
 }
 
 /** One for each policy and interruption of which more is saved than was told before; `told` is kept by whoever asks. */

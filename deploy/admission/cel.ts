@@ -4,6 +4,8 @@
 // Every object goes through `dyn()`: fields are compared by whatever names they have, so a field that a newer
 // Kubernetes adds is guarded from its first day.
 
+import { DESCRIPTION } from "../../shared/model/names.ts";
+
 /** As CEL writes a text, or a list of texts. */
 export function literal(value: string | readonly string[]): string {
   // Names of Kubernetes have no quote, no backslash and no sign beyond ASCII, so that JSON is CEL.
@@ -13,11 +15,9 @@ export function literal(value: string | readonly string[]): string {
   return typeof value === "string" ? `"${value}"` : `[${value.map((text) => `"${text}"`).join(", ")}]`;
 }
 
-/** A map inside of an object, empty where the object or the map is not there. */
+/** A map inside of an object, empty where there is none. */
 export function mapOf(object: "object" | "oldObject", path: string): string {
-  const inside = `dyn(${object}).?${path.replaceAll(".", ".?")}.orValue({})`;
-  // What is created has no predecessor.
-  return object === "object" ? inside : `(oldObject == null ? {} : ${inside})`;
+  return `dyn(${object}).?${path.replaceAll(".", ".?")}.orValue({})`;
 }
 
 /** Two maps have the same entries, except under the keys of `free`. */
@@ -80,7 +80,7 @@ export function policyWithBinding(parts: PolicyParts): readonly AdmissionObject[
     {
       apiVersion: API_VERSION,
       kind: "ValidatingAdmissionPolicy",
-      metadata: { name, annotations: { "kubernetes.io/description": about } },
+      metadata: { name, annotations: { [DESCRIPTION]: about } },
       spec: {
         // No part of a policy calls anything that could be away, so only a mistake of ours could fail: it must not
         // become an opening. Whom that could hit is bounded by the conditions, which cannot fail.

@@ -28,7 +28,8 @@ export interface Writers {
 
 export function markPolicy({ agent, coordinator }: Writers): readonly AdmissionObject[] {
   const now = mapOf("object", "metadata.annotations");
-  const before = mapOf("oldObject", "metadata.annotations");
+  // What is created has no predecessor.
+  const before = `(dyn(oldObject) == null ? {} : ${mapOf("oldObject", "metadata.annotations")})`;
   const differs = `${now}[?k] != ${before}[?k]`;
   return policyWithBinding({
     name: "gpu-autoscaler-node-marks",

@@ -57,6 +57,12 @@ export const DRILL_ANNOTATIONS: readonly string[] = [
   NODE_ANNOTATION.drillAutoUncordon,
 ];
 
+/** What a drill asks for, as one text: it is another one when one of its words is. Empty: nothing. */
+export function drillWords(annotations: KubeObject["metadata"]["annotations"]): string {
+  const said = DRILL_ANNOTATIONS.map((name) => annotations?.[name] ?? "");
+  return said.every((word) => word === "") ? "" : JSON.stringify(said);
+}
+
 export function drillPermit(input: PermitInput): DrillPermit {
   const { node: name, nodes, now } = input;
   const node = nodes.find(({ metadata }) => metadata.name === name);

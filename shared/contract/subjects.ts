@@ -17,12 +17,24 @@ export function subjectFor(
   node: string,
   root: string = SUBJECT_ROOT,
 ): string {
+  return `${root}.${kind}.${tokenOf(node)}`;
+}
+
+function tokenOf(node: string): string {
   if (!NODE_NAME.test(node)) {
     throw new RangeError(
       `node name ${JSON.stringify(node)} is not a Kubernetes name (lower-case letters, digits, "-" and ".")`,
     );
   }
-  return `${root}.${kind}.${node.replaceAll(".", "_")}`;
+  return node.replaceAll(".", "_");
+}
+
+/**
+ * Before the subjects on which an agent gets its answers: one of its own, so that it may be let listen there and nowhere
+ * else. @throws RangeError as subjectFor.
+ */
+export function inboxPrefixFor(node: string): string {
+  return `_INBOX.${tokenOf(node)}`;
 }
 
 /** All nodes' messages of one kind. */

@@ -62,6 +62,14 @@ export const GPU_MODEL_LABELS: readonly string[] = [
   "cluster-api/accelerator",
 ];
 
+/** Labels that a node has because there is a card of NVIDIA's in it: the GPU operator's, and those of Node Feature Discovery. */
+export const GPU_PRESENCE_LABELS: readonly string[] = [
+  "nvidia.com/gpu.present",
+  "feature.node.kubernetes.io/pci-10de.present",
+  "feature.node.kubernetes.io/pci-0302_10de.present",
+  "feature.node.kubernetes.io/pci-0300_10de.present",
+];
+
 /**
  * Before labels that a node with GPUs gets once it is there: those of NVIDIA's GPU operator and of AMD's, and of Node
  * Feature Discovery, on which both build.
@@ -342,8 +350,25 @@ export const SERVICE_ACCOUNT = {
  * right to `delete` it the one to take marks off a node whose agent is gone.
  */
 export const DRILLS = "drills";
+/** Annotation of any object (Kubernetes): what it is for, for people. */
+export const DESCRIPTION = "kubernetes.io/description";
 /** What a token that is bound to a pod says of the pod's node (Kubernetes 1.30 and newer). */
 export const NODE_CLAIM = "authentication.kubernetes.io/node-name";
+/** And of the pod itself. */
+export const POD_NAME_CLAIM = "authentication.kubernetes.io/pod-name";
+export const POD_UID_CLAIM = "authentication.kubernetes.io/pod-uid";
+/** Of the tokens by which agents connect to NATS: good for nothing else. */
+export const NATS_AUDIENCE = "gpu-autoscaler-nats";
+/** The NATS account in which agents and coordinators meet. */
+export const NATS_ACCOUNT = "GPUAS";
+/** The Secret with the keys of both, and the names of its files. */
+export const NATS_SECRET = {
+  name: "gpu-autoscaler-nats-keys",
+  issuer: "issuer.seed",
+  coordinator: "coordinator.seed",
+  sealing: "sealing.seed",
+  publicKeys: "keys.conf",
+} as const;
 export const FIELD_MANAGER = {
   agent: "gpu-autoscaler-agent",
   /** Owns the one condition and nothing else, so that applying it cannot take anything back that the agent wrote. */
@@ -351,6 +376,16 @@ export const FIELD_MANAGER = {
   coordinator: "gpu-autoscaler-coordinator",
 } as const;
 export const METRIC_PREFIX = "gpu_autoscaler_";
+/** Names of the jobs under which Prometheus scrapes our programs: the chart's monitors and the rules have to agree. */
+export const SCRAPE_JOB = {
+  agent: "gpu-autoscaler-agent",
+  coordinator: "gpu-autoscaler-coordinator",
+} as const;
+/** Prometheus' operator: the kind that holds rules. */
+export const PROMETHEUS_OPERATOR = {
+  apiVersion: "monitoring.coreos.com/v1",
+  rule: "PrometheusRule",
+} as const;
 
 export const SUBJECT_ROOT = "gpuas.v1";
 export const KV_BUCKET = { memory: "gpuas-memory", history: "gpuas-history" } as const;

@@ -110,6 +110,7 @@ export type Reason =
   | { readonly code: "policy-invalid"; readonly problems: readonly string[] }
   | { readonly code: "overlap"; readonly node: string; readonly policies: readonly string[] }
   | { readonly code: "not-synced"; readonly missing: readonly string[] }
+  | { readonly code: "memory-lost"; readonly leftMs: Millis }
   | { readonly code: "move-in-flight"; readonly key: string; readonly forMs: Millis }
   | { readonly code: "booting"; readonly nodes: number }
   | { readonly code: "launch-overdue"; readonly nodes: number; readonly forMs: Millis }
@@ -445,6 +446,7 @@ export const REASON_SEVERITY = {
   "policy-invalid": "attention",
   overlap: "attention",
   "not-synced": "normal",
+  "memory-lost": "attention",
   "move-in-flight": "normal",
   booting: "normal",
   "launch-overdue": "attention",

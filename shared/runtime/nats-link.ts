@@ -6,6 +6,7 @@ import {
   credsAuthenticator,
   errors,
   InvalidArgumentError,
+  nkeyAuthenticator,
   tokenAuthenticator,
 } from "@nats-io/transport-node";
 import type { Authenticator, NatsConnection } from "@nats-io/transport-node";
@@ -27,7 +28,16 @@ export interface NatsOptions {
   /** Read again for each attempt to connect, so that a rotated credential is taken up. */
   readonly auth?:
     | { readonly kind: "token"; readonly read: () => string }
+    /** `read` gives the seed; the server is shown the public key and a signature. */
+    | { readonly kind: "nkey"; readonly read: () => Uint8Array }
     | { readonly kind: "creds"; readonly read: () => Uint8Array };
+  /**
+   * Path of the authorities, as PEM, that may stand behind the servers' certificates: the connection is then by TLS or not
+   * at all. Read again for each attempt to connect.
+   */
+  readonly caFile?: string;
+  /** Before the subjects on which answers come. Default: one that all clients of the account share. */
+  readonly inboxPrefix?: string;
   readonly log: Log;
   readonly clock: Clock;
   /** Spreads the attempts of many clients after a server came back. */
@@ -199,6 +209,9 @@ export function natsError(error: unknown, what: string): AppError {
 }
 
 function natsKind(error: unknown): ErrorKind {
+  // What a request failed by is told as its cause.
+  if (error instanceof errors.RequestError && error.cause instanceof errors.PermissionViolationError)
+    return "denied";
   if (error instanceof errors.TimeoutError) return "timeout";
   if (error instanceof errors.PermissionViolationError) return "denied";
   if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError)
@@ -216,13 +229,7 @@ function unavailable(message: string): AppError {
 
 /** One round over all servers. Ends at once with the signal, and then leaves no open connection behind. */
 async function dial(options: NatsOptions, signal: AbortSignal): Promise<NatsConnection> {
-  const { auth } = options;
-  const authenticator: Authenticator | undefined =
-    auth === undefined
-      ? undefined
-      : auth.kind === "token"
-        ? tokenAuthenticator(auth.read)
-        : credsAuthenticator(auth.read);
+  const { auth, caFile, inboxPrefix } = options;
   const dialing = connect({
     servers: [...options.servers],
     name: options.name,
@@ -235,13 +242,28 @@ async function dial(options: NatsOptions, signal: AbortSignal): Promise<NatsConn
     maxPingOut: PINGS_MISSED,
     // A token that was refused twice may be a good one soon: a rotated secret, a slow authoriser.
     ignoreAuthErrorAbort: true,
-    ...(authenticator === undefined ? {} : { authenticator }),
+    ...(auth === undefined ? {} : { authenticator: authenticatorOf(auth) }),
+    ...(caFile === undefined ? {} : { tls: { caFile } }),
+    ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
   });
   try {
     return await orEnded(dialing, signal);
   } catch (error) {
     dialing.then((late) => late.close()).catch(() => {});
     throw error;
+  }
+}
+
+function authenticatorOf(auth: NonNullable<NatsOptions["auth"]>): Authenticator {
+  switch (auth.kind) {
+    case "token":
+      return tokenAuthenticator(auth.read);
+    case "nkey":
+      return nkeyAuthenticator(auth.read);
+    case "creds":
+      return credsAuthenticator(auth.read);
+    default:
+      return auth satisfies never;
   }
 }
 

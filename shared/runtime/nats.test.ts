@@ -1,3 +1,9 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { createUser } from "@nats-io/nkeys";
+import { headers } from "@nats-io/transport-node";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { startNats } from "../../test/build/nats.ts";
@@ -121,6 +127,22 @@ describe("connectNats()", () => {
     expect(tokens).toEqual([]);
     expect(nats.state().kind).toBe("connected");
     expect(lines.at(-2)).toMatchObject({ message: "nats away", error: { kind: "denied" } });
+  });
+
+  test("shows the key whose seed it is given, and is refused with another", async () => {
+    await server.remove();
+    const dir = await mkdtemp(join(tmpdir(), "nats-nkey-"));
+    const config = join(dir, "nats.conf");
+    const [ours, other] = [createUser(), createUser()];
+    await writeFile(config, `authorization { users: [ { nkey: ${ours.getPublicKey()} } ] }`);
+    server = await startNats({ config });
+    await connected({ auth: { kind: "nkey", read: () => ours.getSeed() } });
+    const refused = client({ auth: { kind: "nkey", read: () => other.getSeed() } });
+    await expect(refused.whenConnected(AbortSignal.timeout(1_000))).rejects.toMatchObject({
+      name: "TimeoutError",
+    });
+    expect(lines.some(({ error }) => (error as { kind?: string } | undefined)?.kind === "denied")).toBe(true);
+    await rm(dir, { recursive: true });
   });
 
   test("sends what it was given before it closes", async () => {
@@ -250,6 +272,61 @@ describe("request() and reply()", () => {
     });
     failure = new TypeError("x is not a function");
     await expect(asker.request("ask.n1", data(""))).rejects.toMatchObject({ kind: "bug" });
+    over.abort();
+    await replying;
+  });
+
+  test("are answered once by a group, and several at a time where the answerer says so", async () => {
+    const [asker, first, second] = [await connected(), await connected(), await connected()];
+    const taken: string[] = [];
+    const full = Promise.withResolvers<void>();
+    const options = { signal: over.signal, queue: "group", concurrency: 2 };
+    // Nobody answers before each of the two has two in hand: with one at a time this would never end.
+    const answer = (name: string) => async (message: NatsMessage) => {
+      taken.push(name);
+      if (taken.filter((one) => one === name).length === 2) full.resolve();
+      await full.promise;
+      return message.data;
+    };
+    const replying = [
+      first.reply("ask.n1", answer("a"), options),
+      second.reply("ask.n1", answer("b"), options),
+    ];
+    await Promise.all([flushed(first), flushed(second)]);
+    const answers = await Promise.all(["1", "2", "3"].map((n) => asker.request("ask.n1", data(n))));
+    expect(answers.map((one) => new TextDecoder().decode(one))).toEqual(["1", "2", "3"]);
+    expect(taken).toHaveLength(3);
+    over.abort();
+    await Promise.all(replying);
+  });
+
+  test("carry headers to who answers", async () => {
+    const [asker, answerer] = [await connected(), await connected()];
+    const replying = answerer.reply(
+      "ask.n1",
+      ({ header }) => data(`${String(header("Known"))} ${String(header("Unknown"))}`),
+      { signal: over.signal },
+    );
+    await flushed(answerer);
+    const named = headers();
+    named.set("Known", "yes");
+    const { connection } = asker.link();
+    expect((await connection.request("ask.n1", data(""), { headers: named, timeout: 2_000 })).string()).toBe(
+      "yes null",
+    );
+    // No header at all.
+    expect(new TextDecoder().decode(await asker.request("ask.n1", data("")))).toBe("null null");
+    over.abort();
+    await replying;
+  });
+
+  test("get their answers under the prefix that was asked for", async () => {
+    const [asker, answerer] = [await connected({ inboxPrefix: "_INBOX.n1" }), await connected()];
+    const heard = answerer.subscribe("_INBOX.n1.>", { signal: over.signal })[Symbol.asyncIterator]();
+    const replying = answerer.reply("ask.n1", () => data("well"), { signal: over.signal });
+    await flushed(answerer);
+    await asker.request("ask.n1", data(""));
+    expect(await next(heard)).toBe("well");
     over.abort();
     await replying;
   });

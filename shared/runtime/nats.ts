@@ -20,10 +20,23 @@ export interface NatsMessage {
   readonly data: Uint8Array;
 }
 
+/** A message that waits for an answer. */
+export interface NatsRequest extends NatsMessage {
+  /** The value of a header; null when there is none of that name. */
+  header(name: string): string | null;
+}
+
 export interface SubscribeOptions {
   readonly signal: AbortSignal;
+  /** Of all that subscribe under the same name, one gets each message. Default: everybody gets it. */
+  readonly queue?: string;
   /** Messages that wait for the reader; beyond it the oldest is dropped and counted in the log. Default 8192. */
   readonly bound?: number;
+}
+
+export interface ReplyOptions extends SubscribeOptions {
+  /** How many requests are worked on beside each other. Default 1: one after the other. */
+  readonly concurrency?: number;
 }
 
 export interface Nats extends NatsKeeper {
@@ -44,11 +57,11 @@ export interface Nats extends NatsKeeper {
   subscribe(subject: string, options: SubscribeOptions): AsyncIterable<NatsMessage>;
   /** @throws AppError unavailable (away, or nobody answers), timeout, denied, or the kind that the answerer threw. */
   request(subject: string, data: Uint8Array, timeoutMs?: Millis): Promise<Uint8Array>;
-  /** Answers requests, one after the other, until the signal. A throwing handler answers with its error's kind. */
+  /** Answers requests until the signal, by default one after the other. A throwing handler answers with its error's kind. */
   reply(
     subject: string,
-    handler: (message: NatsMessage) => Uint8Array | Promise<Uint8Array>,
-    options: SubscribeOptions,
+    handler: (request: NatsRequest) => Uint8Array | Promise<Uint8Array>,
+    options: ReplyOptions,
   ): Promise<void>;
 }
 
@@ -79,7 +92,12 @@ export function connectNats(options: NatsOptions): Nats {
   };
 
   /** Feeds `queue` from a subscription that is made again on each new connection. */
-  const feed = async (subject: string, queue: Queue<Msg>, signal: AbortSignal): Promise<void> => {
+  const feed = async (
+    subject: string,
+    queue: Queue<Msg>,
+    group: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> => {
     while (!signal.aborted) {
       // Without a wait when there is a connection: what the caller publishes next comes after our subscription.
       const connected = keeper.state().kind === "connected";
@@ -90,6 +108,7 @@ export function connectNats(options: NatsOptions): Nats {
       };
       signal.addEventListener("abort", stop, { once: true });
       const subscription = connection.subscribe(subject, {
+        ...(group === undefined ? {} : { queue: group }),
         callback: (error, message) => {
           // An error here is a refused subscription, and the last that it says.
           if (error === null) queue.push(message);
@@ -106,7 +125,7 @@ export function connectNats(options: NatsOptions): Nats {
 
   const subscribeMessages = (
     subject: string,
-    { signal, bound = SUBSCRIPTION_BOUND }: SubscribeOptions,
+    { signal, bound = SUBSCRIPTION_BOUND, queue: group }: SubscribeOptions,
   ): AsyncIterable<Msg> => {
     const over = new AbortController();
     const ends = AbortSignal.any([signal, keeper.closed, over.signal]);
@@ -114,7 +133,7 @@ export function connectNats(options: NatsOptions): Nats {
       const fields = { part: "nats", subject, count: bound };
       quiet.log(subject, "warn", fields, "messages dropped: the reader is too slow");
     });
-    feed(subject, queue, ends)
+    feed(subject, queue, group, ends)
       .catch((error: unknown) => {
         if (!ends.aborted) log.error({ part: "nats", subject, error }, "subscription failed");
       })
@@ -152,10 +171,10 @@ export function connectNats(options: NatsOptions): Nats {
       const kind = answer.headers?.get(ERROR_KIND_HEADER) ?? "";
       throw new AppError(isKind(kind) ? kind : "refused", `${subject} answered: ${problem}`);
     },
-    reply: async (subject, handler, subscribeOptions) => {
-      for await (const message of subscribeMessages(subject, subscribeOptions)) {
+    reply: async (subject, handler, { concurrency = 1, ...subscribeOptions }) => {
+      const answerTo = async (message: Msg): Promise<void> => {
         try {
-          message.respond(await handler(message));
+          message.respond(await handler(requestOf(message)));
         } catch (error) {
           const answer = headers();
           answer.set(ERROR_HEADER, describe(error).replaceAll(/[\r\n]+/g, " "));
@@ -163,7 +182,26 @@ export function connectNats(options: NatsOptions): Nats {
           message.respond(new Uint8Array(), { headers: answer });
           quiet.log(`reply ${subject}`, "warn", { part: "nats", subject, error }, "request failed");
         }
-      }
+      };
+      // Each worker takes the next message as soon as it is done with its last one.
+      const messages = subscribeMessages(subject, subscribeOptions)[Symbol.asyncIterator]();
+      const work = async (): Promise<void> => {
+        for (let next = await messages.next(); next.done !== true; next = await messages.next())
+          await answerTo(next.value);
+      };
+      await Promise.all(Array.from({ length: concurrency }, work));
+    },
+  };
+}
+
+function requestOf(message: Msg): NatsRequest {
+  const { subject, data } = message;
+  return {
+    subject,
+    data,
+    header: (name) => {
+      const value = message.headers?.get(name) ?? "";
+      return value === "" ? null : value;
     },
   };
 }

@@ -40,13 +40,13 @@ export async function agentOn(
   node: string,
 ): Promise<{ readonly pod: string; readonly token: string }> {
   const name = `agent-${node}`;
-  const made = await client.create(RESOURCE.pods, {
-    metadata: { namespace: AGENT.namespace, name },
-    spec: {
-      nodeName: node,
-      serviceAccountName: AGENT.name,
-      containers: [{ name: "agent", image: "example.test/agent" }],
-    },
-  } as Pod);
+  const metadata = { namespace: AGENT.namespace, name };
+  const spec = {
+    nodeName: node,
+    serviceAccountName: AGENT.name,
+    containers: [{ name: "agent", image: "example.test/agent" }],
+  };
+  // The types are of what we read; the server completes the rest.
+  const made = await client.create(RESOURCE.pods, { metadata, spec } as Pod);
   return { pod: name, token: await createToken(AGENT, { name, uid: made.metadata.uid ?? "" }) };
 }

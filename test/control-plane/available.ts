@@ -4,6 +4,7 @@
 import { AppError, describe } from "../../shared/runtime/errors.ts";
 import { obtain } from "../tools/obtain.ts";
 import { clusterApiDefinitions, karpenterDefinitions } from "./definitions.ts";
+import { whyNoHelm } from "./helm.ts";
 
 /** Null when etcd, the API server and the definitions of other projects' objects are at hand; else why not. */
 export async function whyNoControlPlane(
@@ -24,6 +25,9 @@ export async function whyNoControlPlane(
 
 /** The runner calls it before the first test: two files at once would both build what is missing. */
 export async function setup(): Promise<void> {
-  const why = await whyNoControlPlane((sentence) => console.error(sentence));
+  const onProgress = (sentence: string): void => console.error(sentence);
+  const why = await whyNoControlPlane(onProgress);
   if (why !== null) console.error(`tests of the real control plane are skipped: ${why}`);
+  const whyNot = await whyNoHelm(onProgress);
+  if (whyNot !== null) console.error(`tests of the chart are skipped: ${whyNot}`);
 }

@@ -46,6 +46,9 @@ const WRITING: readonly Rule[] = [
   { apiGroups: [KARPENTER.group], resources: ["nodeclaims"], verbs: ["delete", "patch"] },
 ];
 
+/** All of the coordinator's rights with such groups. */
+export const GROUP_RULES: readonly Rule[] = [...READING, ...WRITING];
+
 const RBAC = { group: "rbac.authorization.k8s.io", version: "v1", namespaced: false };
 const ROLES: Resource<Role> = { ...RBAC, plural: "clusterroles", kind: "ClusterRole" };
 const BINDINGS: Resource = { ...RBAC, plural: "clusterrolebindings", kind: "ClusterRoleBinding" };

@@ -135,6 +135,23 @@ export const TOOLS = {
     install: INSTALL_KUBERNETES,
   },
   "kube-apiserver": kubernetesProgram("kube-apiserver", "GPUAS_TOOL_KUBE_APISERVER"),
+  helm: {
+    setting: "GPUAS_TOOL_HELM",
+    commands: ["helm"],
+    versionArgs: ["version", "--short"],
+    // Older ones check values by an older draft of JSON schema.
+    atLeast: "3.18",
+    ways: [
+      {
+        kind: "go",
+        module: "go/helm",
+        package: "helm.sh/helm/v4/cmd/helm",
+        version: "4.3.1",
+        ldflags: "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1",
+      },
+    ],
+    install: "install Go 1.26 (the first build takes two minutes), or Helm 3.18 or newer",
+  },
   promtool: {
     setting: "GPUAS_TOOL_PROMTOOL",
     commands: ["promtool"],

@@ -12,6 +12,7 @@ import type { Clock } from "../../shared/runtime/clock.ts";
 import { answer } from "./api/answer.ts";
 import type { Reply } from "./api/call.ts";
 import { documentAt } from "./api/documents.ts";
+import { createIdentities } from "./api/identity.ts";
 import { forward } from "./api/proxy.ts";
 import { Refusal, noSuchPath, statusBody } from "./api/refusal.ts";
 import { isPublic, route } from "./api/route.ts";
@@ -91,6 +92,7 @@ interface Exchange {
 export async function startWorldServer(options: WorldServerOptions): Promise<WorldServer> {
   const { world, clock, speed = 1 } = options;
   const audit = createAudit(options.auditFile ?? null);
+  const identities = createIdentities(world);
   const faults = createFaults(() => watches.pump());
   const watches = createWatches({ world, clock, faults: () => faults });
   const driver =
@@ -149,17 +151,23 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
       await hook({ when, method, path: url.pathname, userAgent: target.userAgent, body });
   }
 
+  function replyTo({ route: asked, url, request, body }: Exchange): Reply {
+    switch (asked.kind) {
+      case "resource": {
+        const contentType = (request.headers["content-type"] ?? "").split(";")[0]?.trim() ?? "";
+        return answer(world, { route: asked, query: url.searchParams, contentType, body });
+      }
+      case "token-request":
+      case "token-review":
+        return identities.answer(asked, body);
+      default:
+        return { code: 200, body: documentFor(asked) };
+    }
+  }
+
   /** Null when the answer is to be lost after the request took effect. */
   function answerTo(exchange: Exchange): Reply | null {
-    const reply =
-      exchange.route.kind === "resource"
-        ? answer(world, {
-            route: exchange.route,
-            query: exchange.url.searchParams,
-            contentType: (exchange.request.headers["content-type"] ?? "").split(";")[0]?.trim() ?? "",
-            body: exchange.body,
-          })
-        : { code: 200, body: documentFor(exchange.route) };
+    const reply = replyTo(exchange);
     return exchange.fault === "cut" ? null : reply;
   }
 
@@ -348,7 +356,7 @@ function faultRefusal(fault: Extract<Fault, { kind: "status" }>): Refusal {
   });
 }
 
-function documentFor(route: Exclude<Route, { kind: "resource" }>): unknown {
+function documentFor(route: Route): unknown {
   if (route.kind === "document") return documentAt(route.path);
   throw noSuchPath();
 }

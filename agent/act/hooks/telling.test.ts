@@ -63,7 +63,9 @@ interface Bench {
   result(n?: number): Promise<Checkpoint>;
 }
 
-function bench(options: Partial<Pick<HooksOptions, "http" | "exec" | "onResult" | "atOnce">> = {}): Bench {
+function bench(
+  options: Partial<Pick<HooksOptions, "http" | "exec" | "onResult" | "atOnce" | "isThere">> = {},
+): Bench {
   const clock = createFakeClock(START);
   const stop = new AbortController();
   const told: Checkpoint[] = [];
@@ -220,6 +222,23 @@ describe("createHooks(): a pod that saves", () => {
     await result(2);
     expect(pod.requests).toHaveLength(2);
     expect(told).toHaveLength(2);
+  });
+
+  test("is not asked again when it is gone: whoever has its address now is another", async () => {
+    let isThere = true;
+    const pod = await podThat((_, reply) => {
+      reply.text(202, "");
+    });
+    const { hooks, clock, result } = bench({ isThere: () => isThere });
+    hooks.call(targetOf(at(pod.port)), OCCASION, BY);
+    await clock.untilSleeping(2_000);
+    isThere = false;
+    await clock.advance(2_000);
+    expect(await result()).toMatchObject({
+      result: "late",
+      detail: "said that it saves, and not that it has: its pod is gone",
+    });
+    expect(pod.requests).toHaveLength(1);
   });
 
   test("answers 202 and is asked every two seconds until it has saved", async () => {

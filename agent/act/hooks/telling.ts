@@ -21,6 +21,8 @@ export interface HooksOptions {
   readonly http: HookCaller;
   /** Null: commands inside pods are off. */
   readonly exec: PodExec["exec"] | null;
+  /** Whether the pod of this UID is still on the node: its address may be another's afterwards. Left out: it is. */
+  readonly isThere?: (uid: string) => boolean;
   /** Once for each pod and occasion, unless the agent ends before. */
   readonly onResult: (target: HookTarget, occasion: HookOccasion, checkpoint: Checkpoint) => void;
   /** An answer has come or will not come any more: whoever waits for it looks again. */
@@ -54,6 +56,7 @@ const NAME_MAX = 512;
 const WHY_OVER = {
   timeout: "its time-out was over",
   by: "its turn to leave had come",
+  gone: "its pod is gone",
   givenUp: "nobody waits for it any more",
 } as const;
 
@@ -109,12 +112,17 @@ export function createHooks(options: HooksOptions): Hooks {
     };
     clock.sleep(millis(OUT_WITHIN_MS), outOrNot.signal).then(giveBack, () => {});
     const common = { clock, signal: stop.signal, onSent };
+    const http: HookCaller = async (request, limits) => {
+      if (options.isThere?.(target.uid) !== false) return await options.http(request, limits);
+      stop.abort(WHY_OVER.gone);
+      return { kind: "ended", during: "connecting" };
+    };
     try {
       const body = (): string =>
         JSON.stringify(callOf(target, occasion, call.waitUntilMs - clock.monotonic()));
       const told =
         hook.kind === "http"
-          ? await tellByHttp({ ...common, hook, eventId: occasion.eventId, body, http: options.http })
+          ? await tellByHttp({ ...common, hook, eventId: occasion.eventId, body, http })
           : await tellByExec({ ...common, hook, pod: target, exec: options.exec ?? never });
       return { told: withNote(told, hook.note), tookMs: clock.monotonic() - startedMs };
     } catch (error) {

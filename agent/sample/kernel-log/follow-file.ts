@@ -2,6 +2,7 @@
 // lines that hold one of the marks. Lines without one are passed over as bytes, so that a flood of them costs next to
 // nothing. It does not know what a line means.
 
+import { statSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
@@ -32,7 +33,7 @@ export interface FollowOptions {
   readonly bytesInATurn?: number;
 }
 
-/** Four times what a flood of 10,000 lines a second writes between two turns. */
+/** Nearly three times what a flood of 10,000 lines a second writes between two turns. */
 const BYTES_IN_A_TURN = 4 * 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 /** A longer line is cut here. The kernel's own are at most 1 KiB. */
@@ -113,10 +114,11 @@ export function followFile({
 
   return {
     turn: async () => {
-      // Nearly every turn finds nothing new, and one question is enough to know it.
+      // Nearly every turn finds nothing new, and one question is enough to know it. Asked on the spot it takes some
+      // microseconds; through the pool of threads it woke two of them and was a sixth of what the agent cost at rest.
       if (handle !== null && readToEnd !== null) {
-        const seen = await stat(path).catch(nullIfMissing);
-        if (seen !== null && lookOf(seen) === readToEnd) return { lines: [], more: false };
+        const seen = statSync(path, { throwIfNoEntry: false });
+        if (seen !== undefined && lookOf(seen) === readToEnd) return { lines: [], more: false };
       }
       const lines: string[] = [];
       if (handle === null) {

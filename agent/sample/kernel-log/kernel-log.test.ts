@@ -23,7 +23,7 @@ import { createKernelLog } from "./kernel-log.ts";
 import type { KmsgDevice } from "./kmsg.ts";
 import type { KernelLogMachine } from "./open-log.ts";
 
-const TURN_MS = 500;
+const TURN_MS = 750;
 const XID = "Nov 26 12:00:00 gpu-1 kernel: [  1.0] NVRM: Xid (PCI:0000:3b:00):";
 const XID_79 = `${XID} 79, GPU has fallen off the bus.\n`;
 const GPU = "GPU-8f2f3b1e-6c1d-4d0e-9f4b-2f1f6f0a9d11";

@@ -42,7 +42,7 @@ export interface KernelLogOptions {
 }
 
 /** An event is at most so old when it is told, and what publishes it adds milliseconds. */
-const POLL_MS = 500;
+const POLL_MS = 750;
 const AGAIN_MS = 30_000;
 const POSITION_FILE = "kernel-log.json";
 

@@ -66,7 +66,7 @@ describe("a round of questions", () => {
 
   test("counts from start to start, so that a slow answer makes no longer gap", async () => {
     const { clock, run } = start();
-    const { gaps } = run("spot", async () => {
+    const { gaps } = run("spot", async (): Promise<Next> => {
       await clock.sleep(millis(600));
       return "usual";
     });
@@ -149,7 +149,7 @@ describe("a round of questions", () => {
   test("ends with the signal, in the middle of a question too", async () => {
     const { clock, run, stop, outcomes } = start();
     const one = run("spot", () => "usual");
-    const other = run("maintenance", async () => {
+    const other = run("maintenance", async (): Promise<Next> => {
       await clock.sleep(millis(60_000), stop.signal);
       return "usual";
     });

@@ -113,7 +113,7 @@ describe("a machine of Google's", () => {
     await waiting(gcp);
     gcp.preempt();
     const [one] = await seen(scene, 1);
-    expect((one?.deadline ?? 0) - (one?.seenAt ?? 0), name).toBe(ms);
+    expect([name, (one?.deadline ?? 0) - (one?.seenAt ?? 0)]).toEqual([name, ms]);
   });
 
   test("gives the same id to the agent that is started anew, and another one after a boot", async () => {

@@ -26,6 +26,7 @@ import { backEndOf } from "./group-identity.ts";
 import { hintsApart } from "./hints.ts";
 import { launchesOf } from "./launches.ts";
 import type { Late } from "./launches.ts";
+import { rebuildLeftMs } from "./lost.ts";
 import { ownership, poolId } from "./ownership.ts";
 import type { Claim, ValidPolicy } from "./ownership.ts";
 import { declaredShape, learnedShape, rememberedShape } from "./shape.ts";
@@ -38,6 +39,8 @@ export const TIER_ORDER: Readonly<Record<CapacityType, number>> = { spot: 0, "on
 export interface Fleet {
   readonly at: EpochMs;
   readonly sync: Snapshot["sync"];
+  /** How long nothing is removed yet because what was remembered is gone; 0: it is not. */
+  readonly rebuildLeftMs: Millis;
   /** Pools of every policy that can be read, enabled or not, by policy and in the order of its spec. */
   readonly pools: readonly PoolState[];
   readonly poolsById: ReadonlyMap<string, PoolState>;
@@ -129,6 +132,7 @@ export function assemble(snapshot: Snapshot): Fleet {
   return {
     at,
     sync: snapshot.sync,
+    rebuildLeftMs: rebuildLeftMs(snapshot.memory, at),
     pools,
     poolsById: new Map(pools.map((pool) => [pool.id, pool])),
     nodes,

@@ -41,6 +41,29 @@ describe("followHints()", () => {
     expect(countsOf(look(alone, { at: NOW + 40 * MINUTE })).spared).toBe(0);
   });
 
+  test("counts a node once that its cloud spoke of under two names", () => {
+    const other = notice("n1", { kind: "rebalance", id: "other" });
+    const two = look(open, { notices: [HINT, other], at: NOW + MINUTE });
+    const first = look(two, { notices: [other], at: NOW + 26 * MINUTE });
+    expect(countsOf(first)).toEqual({ followed: 0, spared: 0 });
+    const taken = look(two, { notices: [HINT, other, notice("n1")], at: NOW + 26 * MINUTE });
+    expect(countsOf(taken)).toEqual({ followed: 1, spared: 0 });
+    const again = look(taken, { notices: [{ ...other, id: "third" }, notice("n1")], at: NOW + 27 * MINUTE });
+    expect(countsOf(again).followed).toBeCloseTo(1, 2);
+    // A younger machine of the name has an end of its own.
+    const made = { ...node("n1"), createdAt: epochMs(NOW + 28 * MINUTE) };
+    const young = { nodes: [made], at: NOW + 30 * MINUTE };
+    const next = look(again, { ...young, notices: [{ ...other, id: "fourth" }, notice("n1", { id: "y" })] });
+    expect(countsOf(next).followed).toBeCloseTo(2, 2);
+  });
+
+  test("takes one that stands on for no false alarm while its policy cannot be read", () => {
+    const broken = { kind: "invalid", name: "demo", problems: ["a typing error"], pools: ["spot"] } as const;
+    const blind = look(open, { notices: [HINT], policies: [broken], at: NOW + 26 * MINUTE });
+    expect(countsOf(blind)).toEqual({ followed: 0, spared: 0 });
+    expect(blind.openHints).toEqual(open.openHints);
+  });
+
   test("takes no drill for a notice", () => {
     const drill = notice("n1", { id: "drill", source: "drill" });
     expect(countsOf(look(open, { notices: [HINT, drill] }))).toEqual({ followed: 0, spared: 0 });

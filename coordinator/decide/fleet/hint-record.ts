@@ -49,16 +49,32 @@ export function followHints(fleet: Fleet, memory: Memory): Pick<Memory, "openHin
   );
   for (const { id, node } of standing.values()) {
     const claim = fleet.ownerOf.get(node);
-    if (claim !== undefined)
-      open[id] = openHints[id] ?? { node, pool: poolId(claim.policy, claim.pool), since: at };
+    // One that is known stands on also while its policy cannot be read and owns nothing.
+    const known = openHints[id];
+    if (known !== undefined) open[id] = known;
+    else if (claim !== undefined) open[id] = { node, pool: poolId(claim.policy, claim.pool), since: at };
   }
+  // A cloud may say the same again in other words.
+  const hinted = new Set([...standing.values()].map(({ node }) => node));
+  const settled = new Set(
+    Object.values(openHints).flatMap((hint) => {
+      const createdAt = fleet.nodesByName.get(hint.node)?.node.createdAt ?? hint.since;
+      return hint.settled === true && createdAt <= hint.since ? [hint.node] : [];
+    }),
+  );
   for (const [id, hint] of Object.entries({ ...openHints, ...open })) {
     if (hint.settled === true) continue;
     if (taken.has(hint.node)) {
-      count(hint.pool, "followed");
+      if (!settled.has(hint.node)) count(hint.pool, "followed");
+      settled.add(hint.node);
       // It may stand beside its notice, or come again with it.
       open[id] = { ...hint, settled: true };
-    } else if (open[id] === undefined && elapsed(hint.since, at) >= COURSE_MS && isAtWork(fleet, hint.node))
+    } else if (
+      open[id] === undefined &&
+      !hinted.has(hint.node) &&
+      elapsed(hint.since, at) >= COURSE_MS &&
+      isAtWork(fleet, hint.node)
+    )
       count(hint.pool, "spared");
   }
   for (const [id, hint] of Object.entries(openHints))

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { epochMs } from "../../../shared/model/units.ts";
-import { digest, node, reported } from "../../../test/build/node.ts";
+import { digest, drainState, node, reported } from "../../../test/build/node.ts";
 import { MINUTE, NOW, SECOND } from "../../../test/build/now.ts";
 import { pod } from "../../../test/build/pod.ts";
 import { move, policy } from "../../../test/build/policy.ts";
@@ -10,7 +10,8 @@ import { decide } from "../decide.ts";
 import { EMPTY_MEMORY } from "../snapshot-memory.ts";
 import type { Memory } from "../snapshot-memory.ts";
 import type { ReportDigest } from "../snapshot.ts";
-import { foldReports } from "./idle.ts";
+import { assemble } from "./fleet.ts";
+import { foldReports, refusalOf } from "./idle.ts";
 
 const occupied = [pod("web", { node: "n1", gpus: 0 }), pod("other", { node: "n2", gpus: 8 })];
 const policies = [policy()];
@@ -128,4 +129,14 @@ describe("a removal that failed", () => {
     expect(shrinks(decision)).toEqual([]);
     expect(decision.memory.nodes["n1"]).toMatchObject({ idleSince: NOW, emptySince: NOW });
   });
+});
+
+test.each([
+  ["a removal that the agent refused", { cause: "request", source: "coordinator" }, NOW],
+  ["a drill that it refused", { cause: "notice", source: "drill" }, null],
+] as const)("%s", (_name, about, expected) => {
+  const refused = node("n1", { drainState: drainState({ phase: "refused", ...about }) });
+  const [spot] = assemble(snapshot({ nodes: [refused], policies })).pools;
+  const state = spot?.nodes[0];
+  expect(spot === undefined || state === undefined ? undefined : refusalOf(state, spot)).toBe(expected);
 });

@@ -75,11 +75,15 @@ function isWatched(memory: Memory, at: EpochMs): boolean {
   return memory.at !== null && at - memory.at <= FRESH_FOR_MS;
 }
 
-/** The agent's no, or a removal that failed, costs the node one more full window. */
+/** The agent's no, or a removal that failed, costs the node one more full window. A drill that it refuses says nothing of it. */
 export function refusalOf(state: NodeState, pool: PoolState): EpochMs | null {
   const { drainState } = state.node;
   const refused =
-    drainState.kind === "value" && drainState.value.phase === "refused" ? drainState.value.seenAt : null;
+    drainState.kind === "value" &&
+    drainState.value.phase === "refused" &&
+    drainState.value.cause === "request"
+      ? drainState.value.seenAt
+      : null;
   const failed = removalFailedAt(pool.journal, state.name);
   const latest = Math.max(refused !== null && isInstant(refused) ? refused : 0, failed ?? 0);
   return latest > 0 ? epochMs(latest) : null;

@@ -31,8 +31,9 @@ const fleetOf = (nodes: number, ageMs = 10 * DAY) =>
 
 describe("node-days", () => {
   test("grow with the time between two decisions, per stock and per policy", () => {
-    const { risk } = count({ risk: {} }, { nodes: fleetOf(2) });
-    expect(Object.keys(risk ?? {})).toEqual([]);
+    const first = count({ risk: {} }, { nodes: fleetOf(1) });
+    const second = count(first, { at: NOW + 10 * SECOND, nodes: fleetOf(1) });
+    expect(second.risk?.["policy/demo"]?.nodeDays).toBeCloseTo(20 / 86_400, 6);
     const later = count(
       { risk: { "custom/*/spot|*|spot": { nodeDays: 1, interruptions: 0, at: NOW } } },
       { nodes: fleetOf(8640) },
@@ -79,6 +80,21 @@ describe("interruptions", () => {
     expect(of(again)).toBeCloseTo(1, 3);
     const gone = count(again, { at: NOW + 20 * SECOND, nodes: [] });
     expect(of(count(gone, { at: NOW + 30 * SECOND, nodes, notices }))).toBeCloseTo(1, 3);
+  });
+
+  test("are counted once for each machine, by however many notices its end is said", () => {
+    const both = [notice("n1"), notice("n1", { id: "n1-end", deadline: epochMs(NOW + HOUR) })];
+    const first = count({}, { nodes, notices: both });
+    expect(of(first)).toBe(1);
+    const later = count(first, { at: NOW + 10 * SECOND, nodes, notices: both.slice(1) });
+    expect(of(later)).toBeCloseTo(1, 3);
+    const third = notice("n1", { id: "third" });
+    expect(of(count(later, { at: NOW + 20 * SECOND, nodes, notices: [...both, third] }))).toBeCloseTo(1, 3);
+    const survived = both.map((one) => ({ ...one, survived: true }));
+    expect(of(count(later, { at: NOW + 20 * SECOND, nodes, notices: [...survived, third] }))).toBeCloseTo(
+      2,
+      3,
+    );
   });
 
   test.each([

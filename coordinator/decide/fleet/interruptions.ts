@@ -39,9 +39,12 @@ export function countInterruptions(fleet: Fleet, memory: Memory): Counts {
   // Summed in place: a fleet of spot is many nodes of few offerings.
   const risk = new Map<string, Sum>();
   for (const [key, entry] of Object.entries(memory.risk ?? {})) risk.set(key, faded(key, entry, at));
+  /** However little one look adds, it adds up: a single node is seen for seconds at a time. */
+  const grown = new Set<string>();
   const add = (stocks: readonly Stock[], nodeDays: number, interruptions: number): void => {
     for (const { key, zoneId } of stocks) {
       const sum = risk.get(key) ?? { nodeDays: 0, interruptions: 0, at };
+      if (nodeDays > 0) grown.add(key);
       sum.nodeDays += nodeDays;
       sum.interruptions += interruptions;
       if (zoneId !== null) sum.zoneId = zoneId;
@@ -56,17 +59,26 @@ export function countInterruptions(fleet: Fleet, memory: Memory): Counts {
 
   const counted: Record<string, EpochMs> = {};
   const before = memory.countedNotices ?? {};
+  // A machine ends once, by however many notices that is said. One that survived its end may have another.
+  const ended = new Set(
+    fleet.notices.flatMap(({ id, node, survived }) =>
+      before[id] !== undefined && survived !== true ? [node] : [],
+    ),
+  );
   for (const notice of fleet.notices) {
     const stocks = stocksOfNotice(fleet, notice);
     if (stocks === null) continue;
-    if (before[notice.id] === undefined) add(stocks, 0, 1);
+    if (before[notice.id] === undefined && !ended.has(notice.node)) add(stocks, 0, 1);
+    if (notice.survived !== true) ended.add(notice.node);
     counted[notice.id] = before[notice.id] ?? at;
   }
   // A notice may be missed for a moment; what it cost was counted.
   for (const [id, since] of Object.entries(before)) if (at - since < DAY_MS) counted[id] ??= since;
 
   const kept = Object.fromEntries(
-    [...risk].filter(([, entry]) => entry.nodeDays > FORGOTTEN || entry.interruptions > FORGOTTEN),
+    [...risk].filter(
+      ([key, entry]) => grown.has(key) || entry.nodeDays > FORGOTTEN || entry.interruptions > FORGOTTEN,
+    ),
   );
   return { risk: kept, countedNotices: counted, lessSpot: lessSpotOf(fleet, memory, kept) };
 }

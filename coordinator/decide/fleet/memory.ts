@@ -76,6 +76,7 @@ export function lookAround(fleet: Fleet, snapshot: Snapshot): Look {
       bootMs,
       failedSince,
       ...(Object.keys(ledger).length === 0 ? {} : { ledger }),
+      ...(memory.lostAt === undefined || fleet.rebuildLeftMs === 0 ? {} : { lostAt: memory.lostAt }),
       ...countInterruptions(fleet, memory),
       ...followHints(fleet, memory),
     },

@@ -37,8 +37,8 @@ export function offeringOfNode({ labels }: NodeInput, pool: PoolState): string {
 }
 
 /** By what the machine's own metadata said, where the node itself is not there to ask. */
-export function offeringOfMachine({ instanceType, zone }: Machine, pool: PoolState): string {
-  return oneOf(pool, instanceType, zone, pool.pool.capacityType);
+export function offeringOfMachine({ instanceType, zone, lifecycle }: Machine, pool: PoolState): string {
+  return oneOf(pool, instanceType, zone, lifecycle ?? pool.pool.capacityType);
 }
 
 /** What is not among the pool's own types or zones is told of all of them: else nobody would find it again. */

@@ -21,6 +21,8 @@ interface Options extends Omit<SnapshotOptions, "policies" | "memory" | "notices
   readonly hinted?: readonly string[];
   readonly hint?: Partial<NoticeInput>;
   readonly notices?: readonly NoticeInput[];
+  /** In the place of its one policy. */
+  readonly policies?: NonNullable<SnapshotOptions["policies"]>;
 }
 
 const full = (name: string) => node(name, { telemetry: reported({ mean: 0.5 }) });
@@ -28,10 +30,11 @@ const full = (name: string) => node(name, { telemetry: reported({ mean: 0.5 }) }
 /** Full nodes, each with one pod; those that are named are under a hint. */
 function decided(count: number, options: Options = {}) {
   const { spec, pool: of = {}, memory = {}, hinted = ["n1"], hint, notices = [], ...rest } = options;
+  const { policies = [policy({ spot: { rebalance: "Replace" }, ...spec, pools: [pool("spot", of)] })] } =
+    rest;
   const names = Array.from({ length: count }, (_, index) => `n${index + 1}`);
   return decide(
     snapshot({
-      policies: [policy({ spot: { rebalance: "Replace" }, ...spec, pools: [pool("spot", of)] })],
       nodes: names.map(full),
       pods: names.map((name) => pod(`on-${name}`, { node: name, gpus: 8 })),
       memory: { ...EMPTY_MEMORY, at: epochMs(NOW - 10 * SECOND), ...memory },
@@ -42,6 +45,7 @@ function decided(count: number, options: Options = {}) {
         ...notices,
       ],
       ...rest,
+      policies,
     }),
   );
 }
@@ -71,6 +75,16 @@ describe("spot.rebalance: Replace", () => {
       { node: "n1", how: "drain", disruption: "Rebalance", because: [{ code: "rebalance", source: "aws" }] },
     ]);
     expect(grows(decision)).toEqual([]);
+  });
+
+  test("empties the node whatever `behavior` says of shrinking, since another one has come for it", () => {
+    const never = { selectPolicy: "Disabled" } as const;
+    const decision = decided(1, {
+      spec: { behavior: { scaleDown: never } },
+      memory: { rebalanced: { "demo/spot": { n1: epochMs(NOW - 5 * MINUTE) } } },
+      nodes: [full("n1"), node("n2", { ageMs: MINUTE })],
+    });
+    expect(shrinks(decision)).toMatchObject([{ node: "n1", disruption: "Rebalance" }]);
   });
 
   test("waits for a node that is Ready, not for one that is on its way", () => {
@@ -197,6 +211,41 @@ describe("how many at a time", () => {
   });
 });
 
+describe("what was begun", () => {
+  const BROKEN = { kind: "invalid", name: "demo", problems: ["a typing error"], pools: ["spot"] } as const;
+  const begun = { rebalanced: { "demo/spot": { n1: epochMs(NOW - 5 * MINUTE) } } };
+
+  test("is not forgotten while its policy cannot be read", () => {
+    expect(decided(2, { memory: begun, policies: [BROKEN] }).memory.rebalanced).toEqual(begun.rebalanced);
+    const old = { rebalanced: { "demo/spot": { n1: epochMs(NOW - 31 * MINUTE) } } };
+    expect(decided(2, { memory: old, policies: [BROKEN] }).memory.rebalanced).toBeUndefined();
+  });
+
+  test("counts on while its node is missing from a list", () => {
+    const old = { rebalanced: { "demo/spot": { n9: epochMs(NOW - 31 * MINUTE) } } };
+    const sync = { kind: "unsynced", missing: ["nodes"] } as const;
+    expect(decided(1, { memory: old, sync }).memory.rebalanced).toEqual(old.rebalanced);
+  });
+
+  test("counts also where a clock that ran ahead wrote it", () => {
+    const ahead = { rebalanced: { "demo/spot": { n1: epochMs(NOW + 2 * SECOND) } } };
+    const decision = decided(2, { memory: ahead, hinted: ["n2"] });
+    expect(decision.plan.moves).toEqual([]);
+    expect(holdCodes(decision)).toContain("rebalance-waits");
+  });
+
+  test("holds up nobody for the maintenance that its machine lives through", () => {
+    const old = { rebalanced: { "demo/spot": { n1: epochMs(NOW - 31 * MINUTE) } } };
+    const freeze = { kind: "maintenance", endsMachine: false, deadline: epochMs(NOW + 60 * MINUTE) } as const;
+    const decision = decided(2, {
+      memory: old,
+      hinted: ["n2"],
+      notices: [notice("n1", { id: "freeze", ...freeze })],
+    });
+    expect(grows(decision)[0]?.pods).toEqual(["default/on-n2"]);
+  });
+});
+
 describe("hints that seldom come true", () => {
   const record = (followed: number, spared: number) => ({
     hintRecord: { "demo/spot": { followed, spared, at: NOW } },
@@ -257,5 +306,12 @@ describe("maintenance", () => {
     });
     expect(told.plan.moves).toEqual([]);
     expect(holdCodes(told)).toContain("maintenance-hint");
+  });
+
+  test("weeks ahead buys nothing until it is near", () => {
+    const far = said({ endsMachine: true, deadline: epochMs(NOW + 10 * 24 * 60 * MINUTE) });
+    expect(far.plan.moves).toEqual([]);
+    expect(far.memory.rebalanced).toBeUndefined();
+    expect(holdCodes(far)).toContain("maintenance-hint");
   });
 });

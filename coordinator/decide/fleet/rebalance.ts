@@ -19,6 +19,11 @@ import { hasTenants } from "./tenants.ts";
 /** So long after a replacement was begun it counts against the next one of its pool. */
 export const REBALANCE_COOLDOWN_MS = 30 * 60_000;
 const SHARE_OF_POOL = 0.1;
+/**
+ * Maintenance is announced weeks ahead. Until it is near its node works on, since the next one would stand there for pods
+ * that cannot be moved all that time.
+ */
+const NEAR_MS = 4 * 3600_000;
 
 export interface Rebalance {
   /** Node → why it is to be replaced. */
@@ -39,10 +44,15 @@ export function rebalanceOf(fleet: Fleet, { memory }: Pick<Snapshot, "memory">):
   });
   for (const pool of fleet.pools) {
     const hints = hintsOf.get(pool.id) ?? [];
-    const begun = begunIn(pool, hints, memory, fleet.at);
+    const begun = begunIn(pool, hints, memory, fleet);
     const said = pool.spec.enabled ? answersTo(pool, hints, begun, { fleet, memory, condemned }) : [];
     if (said.length > 0) notes.set(pool.id, said);
     if (begun.size > 0) rebalanced[pool.id] = Object.fromEntries(begun);
+  }
+  // A policy that cannot be read for a moment must not make us forget what was begun in it.
+  for (const [id, nodes] of Object.entries(memory.rebalanced ?? {})) {
+    const young = Object.entries(nodes).filter(([, since]) => isYoung(since, fleet.at));
+    if (!fleet.poolsById.has(id) && young.length > 0) rebalanced[id] = Object.fromEntries(young);
   }
   return { condemned, notes, memory: Object.keys(rebalanced).length === 0 ? {} : { rebalanced } };
 }
@@ -72,7 +82,7 @@ function answersTo(
     const { node } = hint;
     const state = fleet.nodesByName.get(node);
     if (hint.kind === "maintenance") said.push(maintenanceOf(hint));
-    if (setting === "Ignore" || state === undefined || seen.has(node) || !mayGo(hint)) continue;
+    if (setting === "Ignore" || state === undefined || seen.has(node) || !mayGo(hint, at)) continue;
     seen.add(node);
     if (setting === "Report") {
       if (hint.kind !== "maintenance") said.push({ code: "rebalance-hint", node, setting });
@@ -110,9 +120,9 @@ function answersTo(
   return said;
 }
 
-/** Maintenance that the machine lives through is no reason to leave it; nobody knows of any other that it is none. */
-function mayGo({ kind, endsMachine }: NoticeInput): boolean {
-  return kind === "rebalance" || endsMachine === true;
+/** Only what is known to end the machine is a reason to leave it; of a mere hint nobody knows better. */
+function mayGo({ kind, endsMachine, deadline }: NoticeInput, at: EpochMs): boolean {
+  return kind === "rebalance" || (endsMachine === true && deadline - at <= NEAR_MS);
 }
 
 function maintenanceOf({ node, action, endsMachine, seenAt, deadline }: NoticeInput): Reason {
@@ -136,9 +146,9 @@ function begunIn(
   pool: PoolState,
   hints: readonly NoticeInput[],
   memory: Memory,
-  at: EpochMs,
+  { at, sync }: Fleet,
 ): Map<string, EpochMs> {
-  const hinted = new Set(hints.map(({ node }) => node));
+  const hinted = new Set(hints.flatMap((hint) => (mayGo(hint, at) ? [hint.node] : [])));
   const here = new Map(pool.nodes.map((state) => [state.name, state]));
   const moves = begunFor(pool.journal, pool.name, "Rebalance");
   const remembered = Object.entries(memory.rebalanced?.[pool.id] ?? {});
@@ -146,10 +156,16 @@ function begunIn(
   for (const { node, since } of moves) all.set(node, epochMs(Math.min(all.get(node) ?? Infinity, since)));
   const inFlight = new Set(moves.flatMap(({ node, open }) => (open ? [node] : [])));
   const stands = (node: string): boolean => {
+    // What a list lacks may be the very node.
+    if (sync.kind !== "synced") return true;
     const state = here.get(node);
     return inFlight.has(node) || (state !== undefined && state.notice === null && hinted.has(node));
   };
-  return new Map([...all].filter(([node, since]) => at - since < REBALANCE_COOLDOWN_MS || stands(node)));
+  return new Map([...all].filter(([node, since]) => isYoung(since, at) || stands(node)));
+}
+
+function isYoung(since: EpochMs, at: EpochMs): boolean {
+  return at - since < REBALANCE_COOLDOWN_MS;
 }
 
 function isGoing({ notice, draining, standing }: NodeState): boolean {

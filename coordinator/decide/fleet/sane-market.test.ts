@@ -37,7 +37,7 @@ test("a failure of a kind that nobody knows is left out", () => {
   expect(saneOfferings([{ ...entry, kind: "sunspots" as "quota" }], NOW)).toEqual([]);
 });
 
-test("of the memory, what cannot be true is left out entry by entry", () => {
+test("of the memory, what cannot be true is left out entry by entry, and what a clock wrote that ran ahead is of now", () => {
   const memory = {
     ...EMPTY_MEMORY,
     bootMs: { a: [1, Number.NaN, -1, 2] },
@@ -57,18 +57,28 @@ test("of the memory, what cannot be true is left out entry by entry", () => {
     hintRecord: {
       good: { followed: 1, spared: 2, at: NOW },
       bad: { followed: -1, spared: 2, at: NOW },
+      later: { followed: 3, spared: 2, at: LATER },
     },
     lessSpot: { a: epochMs(NOW + HOUR), b: LATER },
   };
   expect(saneMarketMemory(memory, NOW)).toEqual({
     bootMs: { a: [1, 2] },
-    risk: { good: { nodeDays: 1, interruptions: 0, at: NOW } },
-    countedNotices: { a: NOW },
+    risk: {
+      good: { nodeDays: 1, interruptions: 0, at: NOW },
+      later: { nodeDays: 1, interruptions: 0, at: NOW },
+    },
+    countedNotices: { a: NOW, b: NOW },
     failedSince: { a: NOW },
-    rebalanced: { a: { n1: NOW } },
-    openHints: { good: { node: "n1", pool: "demo/spot", since: NOW, settled: true } },
-    hintRecord: { good: { followed: 1, spared: 2, at: NOW } },
-    lessSpot: { a: NOW + HOUR },
+    rebalanced: { a: { n1: NOW, n2: NOW } },
+    openHints: {
+      good: { node: "n1", pool: "demo/spot", since: NOW, settled: true },
+      later: { node: "n1", pool: "demo/spot", since: NOW },
+    },
+    hintRecord: {
+      good: { followed: 1, spared: 2, at: NOW },
+      later: { followed: 3, spared: 2, at: NOW },
+    },
+    lessSpot: { a: NOW + HOUR, b: NOW + 24 * HOUR },
   });
   expect(saneMarketMemory(EMPTY_MEMORY, NOW)).toEqual({});
 });

@@ -38,26 +38,47 @@ type MarketMemory = Pick<
   | "hintRecord"
 >;
 
-/** Of an entry that cannot be read nothing is known, as if it had been lost. */
+/**
+ * Of an entry that cannot be read nothing is known, as if it had been lost. A count or a limit from after now was written by
+ * a clock that ran ahead, as another leader's may by a second: it is of now, since weeks of counts are not lost for that.
+ */
 export function saneMarketMemory(memory: Memory, at: EpochMs): MarketMemory {
   const { bootMs, risk, countedNotices, lessSpot, failedSince, rebalanced, openHints, hintRecord } = memory;
   const isPastTime = (time: EpochMs): boolean => isPast(time, at);
+  const soFar = (time: EpochMs): EpochMs => earlier(time, at);
   return {
     ...(isRecord(bootMs) ? { bootMs: mapped(kept(bootMs, isList), (times) => times.filter(isAmount)) } : {}),
-    ...(isRecord(risk) ? { risk: kept(risk, (entry) => isRecord(entry) && isRisk(entry, at)) } : {}),
-    ...(isRecord(countedNotices) ? { countedNotices: kept(countedNotices, isPastTime) } : {}),
+    ...(isRecord(risk)
+      ? {
+          risk: mapped(
+            kept(risk, (entry) => isRecord(entry) && isRisk(entry)),
+            (entry) => dated(entry, at),
+          ),
+        }
+      : {}),
+    ...(isRecord(countedNotices) ? { countedNotices: mapped(kept(countedNotices, isAmount), soFar) } : {}),
     ...(isRecord(failedSince) ? { failedSince: kept(failedSince, isPastTime) } : {}),
     ...(isRecord(rebalanced)
-      ? { rebalanced: mapped(kept(rebalanced, isRecord), (nodes) => kept(nodes, isPastTime)) }
+      ? { rebalanced: mapped(kept(rebalanced, isRecord), (nodes) => mapped(kept(nodes, isAmount), soFar)) }
       : {}),
     ...(isRecord(openHints)
-      ? { openHints: kept(openHints, (hint) => isRecord(hint) && isOpen(hint, at)) }
+      ? {
+          openHints: mapped(
+            kept(openHints, (hint) => isRecord(hint) && isOpen(hint)),
+            (hint) => (hint.since <= at ? hint : { ...hint, since: at }),
+          ),
+        }
       : {}),
     ...(isRecord(hintRecord)
-      ? { hintRecord: kept(hintRecord, (entry) => isRecord(entry) && isCounted(entry, at)) }
+      ? {
+          hintRecord: mapped(
+            kept(hintRecord, (entry) => isRecord(entry) && isCounted(entry)),
+            (entry) => dated(entry, at),
+          ),
+        }
       : {}),
     ...(isRecord(lessSpot)
-      ? { lessSpot: kept(lessSpot, (until) => isAmount(until) && until <= at + DAY_MS) }
+      ? { lessSpot: mapped(kept(lessSpot, isAmount), (until) => earlier(until, epochMs(at + DAY_MS))) }
       : {}),
   };
 }
@@ -126,21 +147,26 @@ function saneHealth(health: NodeInput["gpuHealth"], at: EpochMs): NodeInput["gpu
   };
 }
 
-function isRisk({ nodeDays, interruptions, at: since, zoneId }: RiskMemory, at: EpochMs): boolean {
+function isRisk({ nodeDays, interruptions, at, zoneId }: RiskMemory): boolean {
   return (
-    isAmount(nodeDays) &&
-    isAmount(interruptions) &&
-    isPast(since, at) &&
-    (zoneId === undefined || isText(zoneId))
+    isAmount(nodeDays) && isAmount(interruptions) && isAmount(at) && (zoneId === undefined || isText(zoneId))
   );
 }
 
-function isOpen({ node, pool, since }: OpenHint, at: EpochMs): boolean {
-  return isText(node) && isText(pool) && isPast(since, at);
+function isOpen({ node, pool, since }: OpenHint): boolean {
+  return isText(node) && isText(pool) && isAmount(since);
 }
 
-function isCounted({ followed, spared, at: since }: HintRecord, at: EpochMs): boolean {
-  return isAmount(followed) && isAmount(spared) && isPast(since, at);
+function isCounted({ followed, spared, at }: HintRecord): boolean {
+  return isAmount(followed) && isAmount(spared) && isAmount(at);
+}
+
+function dated<T extends { readonly at: EpochMs }>(entry: T, at: EpochMs): T {
+  return entry.at <= at ? entry : { ...entry, at };
+}
+
+function earlier(a: EpochMs, b: EpochMs): EpochMs {
+  return a <= b ? a : b;
 }
 
 function isPast(time: number, at: EpochMs): boolean {

@@ -20,7 +20,7 @@ export function saneMemory(memory: Memory, at: EpochMs): Memory {
   if (!isRecord(memory)) return EMPTY_MEMORY;
   const past: Past = (time) =>
     time !== null && time !== undefined && isInstant(time) && time <= at ? time : null;
-  const { launches, hotSince, behavior, leftOut, promised, ledger } = memory;
+  const { launches, hotSince, behavior, leftOut, promised, ledger, lostAt } = memory;
   return {
     v: 1,
     at: past(memory.at),
@@ -38,6 +38,7 @@ export function saneMemory(memory: Memory, at: EpochMs): Memory {
     ...saneMarketMemory(memory, at),
     ...(isRecord(ledger) ? { ledger: saneLedgers(ledger, at) } : {}),
     ...(isRecord(behavior) ? { behavior: saneBehaviors(behavior, at) } : {}),
+    ...(lostAt === undefined ? {} : { lostAt: past(lostAt) ?? at }),
     ...(isListOf(isText)(leftOut) ? { leftOut } : {}),
     ...(isRecord(promised) ? { promised: readable(promised, isListOf(isListOf(isText))) } : {}),
   };

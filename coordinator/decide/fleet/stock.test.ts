@@ -50,6 +50,11 @@ describe("the stock of a node", () => {
     expect(stockOfMachine(null, aws).key).toBe("aws/us-west-2/p4d.24xlarge|us-west-2a+us-west-2b|spot");
   });
 
+  test("that is gone is of the tier that its machine named, since a group may mix them", () => {
+    const owned = { cloud: "aws", zone: "us-west-2a", lifecycle: "on-demand" } as const;
+    expect(stockOfMachine(owned, aws).key).toBe("aws/us-west-2/p4d.24xlarge|us-west-2a|on-demand");
+  });
+
   test("says what nobody knows", () => {
     expect(stockOfNode(node("n1"), bare).key).toBe("custom/*/racks|*|spot");
   });

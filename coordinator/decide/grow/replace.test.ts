@@ -307,6 +307,24 @@ describe("a notice in a group that a machine can leave at once", () => {
     expect(kinds(detaching())).toEqual(["replace od 0 to 1", "release spot 2 to 1"]);
   });
 
+  test("lets a machine leave once, by however many notices its end is said", () => {
+    const both = [notice("n1"), notice("n1", { id: "again" })];
+    expect(kinds(detaching({}, {}, { notices: both }))).toEqual(["replace od 0 to 1", "release spot 2 to 1"]);
+    // Its group lists it still.
+    const released = move(NOW, {
+      kind: "release",
+      key: "demo/spot/release/notice-n1",
+      phase: "applied",
+      from: 2,
+      to: 1,
+      node: "n1",
+      instance: "i-n1",
+      agoMs: 10 * SECOND,
+    });
+    const next = detaching({}, { journal: { moves: [released] } }, { notices: both });
+    expect(kinds(next).filter((kind) => kind.startsWith("release"))).toEqual([]);
+  });
+
   test.each<[string, Partial<NoticeInput>, readonly string[]]>([
     ["a drill, whose machine stays", { source: "drill" }, ["replace od 0 to 1"]],
     ["a hint that is only told", { kind: "rebalance" }, []],

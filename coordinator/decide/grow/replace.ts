@@ -4,9 +4,10 @@
 
 import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
+import { epochMs } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
-import { failedReplacements, isDone, isRemovedByUs, replacingPools } from "../fleet/flights.ts";
+import { failedReplacements, isDone, isRemovedByUs, replacingPools, wasRemoved } from "../fleet/flights.ts";
 import { poolId } from "../fleet/ownership.ts";
 import { workloads } from "../fleet/standing.ts";
 import { selfGrowthOf } from "../limits/group-bounds.ts";
@@ -153,6 +154,8 @@ export function replaceMoves({ fleet, board }: Packing, steps: Steps): Replace[]
  */
 export function releaseMoves(fleet: Fleet, steps: Steps): Release[] {
   const moves: Release[] = [];
+  /** Two notices of one machine are one place. */
+  const released = new Set<string>();
   if (fleet.sync.kind !== "synced") return moves;
   for (const notice of fleet.notices) {
     const pool = ownerOf(fleet, notice);
@@ -162,11 +165,14 @@ export function releaseMoves(fleet: Fleet, steps: Steps): Release[] {
     const key = releaseKey(pool, notice);
     if (
       instance === undefined ||
+      released.has(`${pool.id}/${instance.id}`) ||
+      wasReleased(fleet, pool, notice) ||
       !isChosenRemoval(pool) ||
       isDone(pool.journal, key) ||
       minimumBroken(fleet, pool, steps.removals) !== null
     )
       continue;
+    released.add(`${pool.id}/${instance.id}`);
     moves.push({
       kind: "release",
       key,
@@ -179,6 +185,11 @@ export function releaseMoves(fleet: Fleet, steps: Steps): Release[] {
     });
   }
   return moves;
+}
+
+/** A moment ago, for another notice of the same machine: its group may list it still. */
+function wasReleased({ nodesByName, at }: Fleet, { journal }: PoolState, { node }: NoticeInput): boolean {
+  return wasRemoved(journal, node, nodesByName.get(node)?.node.createdAt ?? epochMs(0), at);
 }
 
 function memberOf({ input }: PoolState, notice: NoticeInput): InstanceInput | undefined {

@@ -25,7 +25,7 @@ export interface Pace {
 }
 
 /** Not of these reasons: the node is replaced by another one, so the size is not what changes. */
-const IN_EXCHANGE: readonly Disruption[] = ["Expired", "Unhealthy", "Return"];
+const IN_EXCHANGE: readonly Disruption[] = ["Expired", "Unhealthy", "Return", "Rebalance"];
 
 export function waitsForBehavior(disruption: Disruption): boolean {
   return !IN_EXCHANGE.includes(disruption);

@@ -17,6 +17,7 @@ import { job } from "./job.ts";
 import { lastTry } from "./last-try.ts";
 import { limits } from "./limits.ts";
 import { localStorage } from "./local-storage.ts";
+import { memoryLost } from "./memory-lost.ts";
 import { minimum } from "./minimum.ts";
 import { movableWindow } from "./movable-window.ts";
 import { neededForFloor } from "./needed-for-floor.ts";
@@ -37,6 +38,7 @@ import { unmanaged } from "./unmanaged.ts";
 /** Asked of every node: about the node itself and what is on it. */
 export const NODE_RULES: readonly Rule[] = [
   synced,
+  memoryLost,
   underNotice,
   draining,
   booting,

@@ -27,6 +27,7 @@ export const POOL: Sentences<
   | "instance-shared"
   | "malformed"
   | "not-synced"
+  | "memory-lost"
   | "move-in-flight"
   | "booting"
   | "launch-overdue"
@@ -86,6 +87,8 @@ export const POOL: Sentences<
     `machine ${instance} is listed by the groups of ${listed(pools)}, so that neither is sized: give each pool a group of its own (nodePools[].group)`,
   malformed: ({ what }) => `${what} cannot be read`,
   "not-synced": ({ missing }) => `nothing is changed while a list is not complete: ${listed(missing)}`,
+  "memory-lost": ({ leftMs }) =>
+    `what was remembered of the nodes is gone, as when NATS loses its volume: nothing is removed for ${duration(leftMs)} more`,
   "move-in-flight": ({ key, forMs }) => `${key} has been under way for ${duration(forMs)}`,
   booting: ({ nodes }) => `${count(nodes, "node")} on the way`,
   "launch-overdue": ({ nodes, forMs }) =>

@@ -3,6 +3,8 @@
 
 import { RESOURCES } from "../../../coordinator/replay/world-resources.ts";
 import type { ResourceInfo, ResourceName } from "../../../coordinator/replay/world-resources.ts";
+import { identityRoute } from "./identity.ts";
+import type { IdentityRoute } from "./identity.ts";
 import { proxyRoute } from "./proxy.ts";
 import type { ProxyRoute } from "./proxy.ts";
 
@@ -33,6 +35,7 @@ export type Route =
   /** Discovery, version and health. */
   | { readonly kind: "document"; readonly path: string }
   | ProxyRoute
+  | IdentityRoute
   | { readonly kind: "unknown" };
 
 const HEALTH = new Set(["/healthz", "/livez", "/readyz"]);
@@ -46,6 +49,8 @@ export function route(method: string, path: string, query: URLSearchParams): Rou
   if (parts === null) return { kind: "unknown" };
   const proxied = proxyRoute(path);
   if (proxied !== null) return proxied;
+  const identity = identityRoute(method, path);
+  if (identity !== null) return identity;
   const [root, ...rest] = parts;
   if (isPublic(path) || parts.length === 1 || isDiscovery(parts)) return { kind: "document", path };
   if (root === "api") return inGroup(method, query, "", rest[0] ?? "", rest.slice(1));

@@ -1,0 +1,94 @@
+// Policies as values: by our own fields, which the policy's schema gives, and by the keys of the guide to this kind of
+// autoscaler, each of which is mapped to a field in templates/_guide.tpl. What has no field is refused, not ignored.
+
+import { policySpecSchema } from "../../../shared/contract/policy.ts";
+import { nodePool } from "../../../shared/contract/policy/pool.ts";
+import { writtenSchema } from "../../crd/crd.ts";
+import { closed } from "./schema.ts";
+import { duration, flag, group, leaf, share, text } from "./value.ts";
+import type { Group, JsonSchema, Leaf } from "./value.ts";
+
+const NAME = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
+
+export const POLICIES: Leaf = leaf(
+  {
+    type: "object",
+    propertyNames: { pattern: NAME },
+    // zod's type for a schema is wider than what it writes.
+    additionalProperties: closed(writtenSchema(policySpecSchema) as JsonSchema),
+  },
+  {},
+  "AutoscalingPolicies: name → spec. deploy/reference/policy.md has the fields.",
+);
+
+const count = (sentence: string, minimum = 0): Leaf =>
+  leaf({ type: "integer", minimum }, undefined, sentence);
+const only = (value: unknown, sentence: string): Leaf => leaf({ const: value }, undefined, sentence);
+const groups = (sentence: string): Leaf =>
+  leaf({ type: "object", additionalProperties: { type: "string", minLength: 1 } }, undefined, sentence);
+
+export const AUTOSCALING_VALUES: Group = group(
+  "One policy by the keys of the usual guide. Nothing here: no such policy. What is left out has the policy's default.",
+  {
+    policyName: leaf({ type: "string", pattern: NAME }, undefined, "Name of the policy.", {
+      unset: "default",
+    }),
+    enabled: flag(undefined, "`enabled`."),
+    mode: leaf({ type: "string", enum: ["Act", "Recommend"] }, undefined, "`mode`; not in the guide."),
+    provider: leaf({ type: "string", enum: ["aws", "gcp", "azure", "custom"] }, undefined, "`provider`.", {
+      unset: "required",
+    }),
+    scaleUp: group("", {
+      threshold: share("`scaleUpThreshold`."),
+      cooldown: duration("`scaleUpCooldownSeconds`."),
+      pendingPodTimeout: duration("`pendingPodTimeoutSeconds`."),
+    }),
+    scaleDown: group("", {
+      threshold: share("`scaleDownThreshold`."),
+      cooldown: duration("`scaleDownCooldownSeconds`."),
+    }),
+    limits: group("", { minNodes: count("`minNodes`."), maxNodes: count("`maxNodes`.", 1) }),
+    spot: group("", {
+      enabled: flag(undefined, "`enableSpotInstances`."),
+      targetPercentage: share("`spotInstancePercentage`."),
+      gracefulEviction: only(
+        true,
+        "Pods are always evicted within their budgets and their grace; there is no other way.",
+      ),
+      diversify: flag(undefined, "`spot.diversify`."),
+    }),
+    multiTier: group("", {
+      enabled: flag(undefined, "`enableMultiTierScaling`."),
+      spotPercentage: share("`spotInstancePercentage`."),
+      onDemandPercentage: share("`onDemandPercentage`."),
+      reservedPercentage: share("`reservedPercentage`."),
+    }),
+    predictive: group("", {
+      enabled: flag(undefined, "`enablePredictiveScaling`."),
+      lookbackDays: only(7, "The guide's value alone; a policy has no field for another."),
+      horizonMinutes: only(30, "The guide's value alone; a policy has no field for another."),
+      confidenceThreshold: only(0.7, "The guide's value alone; a policy has no field for another."),
+      preWarmThreshold: only(0.7, "The guide's value alone; a policy has no field for another."),
+    }),
+    nodePools: leaf(
+      { type: "array", items: closed(writtenSchema(nodePool) as JsonSchema) },
+      undefined,
+      "`nodePools`; the group comes from below, by the pool's name, or stands in the pool.",
+    ),
+    aws: group("", {
+      region: text(undefined, "Region of the groups."),
+      autoScalingGroups: groups("Pool → name of its Auto Scaling group."),
+    }),
+    gcp: group("There is no back end for these groups yet: with mode Recommend only.", {
+      projectID: text(undefined, ""),
+      region: text(undefined, "`region` of the pools."),
+      instanceGroups: groups("Pool → name of its managed instance group."),
+    }),
+    azure: group("There is no back end for these groups yet: with mode Recommend only.", {
+      subscriptionID: text(undefined, ""),
+      resourceGroup: text(undefined, ""),
+      region: text(undefined, "`region` of the pools."),
+      vmScaleSets: groups("Pool → name of its scale set."),
+    }),
+  },
+);

@@ -1,0 +1,81 @@
+{{- /* The keys of the usual guide as the fields of a policy. What contradicts itself is refused in _refuse.tpl. */ -}}
+
+{{- /* All policies among the values: name → spec, as JSON. */ -}}
+{{- define "gpuas.policies" -}}
+{{- $policies := deepCopy .Values.policies -}}
+{{- if include "gpuas.guide.used" . -}}
+{{- $name := .Values.autoscaling.policyName | default "default" -}}
+{{- $_ := set $policies $name (include "gpuas.guide.spec" . | fromJson) -}}
+{{- end -}}
+{{- $policies | toJson -}}
+{{- end -}}
+
+{{- /* "true" when any of the keys has a value; empty groups come from values.yaml. */ -}}
+{{- define "gpuas.guide.used" -}}
+{{- $used := false -}}
+{{- range $key, $value := .Values.autoscaling -}}
+{{- if kindIs "map" $value -}}{{- if $value -}}{{- $used = true -}}{{- end -}}
+{{- else if not (kindIs "invalid" $value) -}}{{- $used = true -}}{{- end -}}
+{{- end -}}
+{{- if $used -}}true{{- end -}}
+{{- end -}}
+
+{{- /* Key of the guide → field, where the value is taken as it is. */ -}}
+{{- define "gpuas.guide.fields" -}}
+enabled: enabled
+mode: mode
+provider: provider
+scaleUp.threshold: scaleUpThreshold
+scaleDown.threshold: scaleDownThreshold
+limits.minNodes: minNodes
+limits.maxNodes: maxNodes
+spot.enabled: enableSpotInstances
+spot.targetPercentage: spotInstancePercentage
+multiTier.enabled: enableMultiTierScaling
+multiTier.spotPercentage: spotInstancePercentage
+multiTier.onDemandPercentage: onDemandPercentage
+multiTier.reservedPercentage: reservedPercentage
+predictive.enabled: enablePredictiveScaling
+{{- end -}}
+
+{{- /* Likewise, of durations that become whole seconds. */ -}}
+{{- define "gpuas.guide.durations" -}}
+scaleUp.cooldown: scaleUpCooldownSeconds
+scaleUp.pendingPodTimeout: pendingPodTimeoutSeconds
+scaleDown.cooldown: scaleDownCooldownSeconds
+{{- end -}}
+
+{{- define "gpuas.guide.spec" -}}
+{{- $guide := .Values.autoscaling -}}
+{{- $spec := dict -}}
+{{- range $kind := list "fields" "durations" -}}
+{{- range $path, $field := include (printf "gpuas.guide.%s" $kind) $ | fromYaml -}}
+{{- $at := $guide -}}
+{{- range splitList "." $path -}}
+{{- $at = ternary (get ($at | default dict) .) nil (kindIs "map" $at) -}}
+{{- end -}}
+{{- /* false and 0 are values; only what is not there stays out. */ -}}
+{{- if not (or (kindIs "invalid" $at) (and (kindIs "string" $at) (eq (toString $at) ""))) -}}
+{{- $_ := set $spec $field (ternary (include "gpuas.seconds" (toString $at) | int64) $at (eq $kind "durations")) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if hasKey ($guide.spot | default dict) "diversify" -}}
+{{- $_ := set $spec "spot" (dict "diversify" $guide.spot.diversify) -}}
+{{- end -}}
+{{- $pools := list -}}
+{{- range $pool := $guide.nodePools -}}
+{{- $made := deepCopy $pool -}}
+{{- $scaling := get (($guide.aws).autoScalingGroups | default dict) $pool.name -}}
+{{- if and (eq ($guide.provider | default "") "aws") $scaling (not $pool.group) -}}
+{{- $_ := set $made "group" (dict "aws" (dict "region" $guide.aws.region "autoScalingGroup" $scaling)) -}}
+{{- end -}}
+{{- $cloud := get $guide ($guide.provider | default "") | default dict -}}
+{{- if and $cloud.region (not $pool.region) -}}
+{{- $_ := set $made "region" $cloud.region -}}
+{{- end -}}
+{{- $pools = append $pools $made -}}
+{{- end -}}
+{{- if $pools -}}{{- $_ := set $spec "nodePools" $pools -}}{{- end -}}
+{{- $spec | toJson -}}
+{{- end -}}
