@@ -65,6 +65,7 @@ describe("createMarker()", () => {
       },
     };
     const stop = new AbortController();
+    const { log, lines } = createLogSink();
     const marker = createMarker({
       client,
       node: "gpu-1",
@@ -72,7 +73,7 @@ describe("createMarker()", () => {
       leaveLoadBalancers: false,
       clock,
       random: seededRandom(1),
-      log: createLogSink().log,
+      log,
       signal: stop.signal,
     });
     return {
@@ -80,6 +81,7 @@ describe("createMarker()", () => {
       marker,
       patches,
       stop,
+      lines,
       put: (annotations: Record<string, string>) => {
         stored = { ...stored, metadata: { ...stored.metadata, annotations } };
       },
@@ -153,6 +155,14 @@ describe("createMarker()", () => {
     });
     // The marks stay as they are wanted.
     expect(stateOf(patches.at(-1))).not.toBeNull();
+  });
+
+  test("says once a minute and not once a second that the API server is away", async () => {
+    const { clock, marker, lines, stop } = setUp({ failing: () => new AppError("unavailable", "away") });
+    marker.want(drill).catch(() => {}); // it ends with the process
+    await clock.advance(30_000);
+    expect(lines).toHaveLength(1);
+    stop.abort();
   });
 
   test("takes the annotations of a drill that is over off once: those that are set afterwards are another drill's", async () => {

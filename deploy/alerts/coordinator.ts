@@ -1,7 +1,7 @@
 // Alerts about the coordinator itself: whether one leads, whether it cycles, whether it hears NATS, and whether somebody
 // else turns the same wheel.
 
-import { leading } from "../promql/words.ts";
+import { counted, leading } from "../promql/words.ts";
 import type { AlertGroup } from "./alert.ts";
 
 const SIZE = "gpu_autoscaler_desired_node_count";
@@ -69,6 +69,20 @@ export const COORDINATOR_ALERTS: AlertGroup = {
       todo: [
         "See whether nats-server runs and has room on its volume.",
         "It runs: the coordinator's log says whether it is refused (credentials, certificate) or cannot connect (NetworkPolicy).",
+      ],
+    },
+    {
+      name: "GpuAutoscalerLoginsRefused",
+      query: `sum by (result) (${counted('gpu_autoscaler_nats_logins_total{result!="accepted"}', "15m")}) > 10`,
+      for: "5m",
+      severity: "warning",
+      summary: "Logins at NATS that were refused in 15 minutes ({{ $labels.result }}): {{ $value }}",
+      means:
+        "Somebody tries again and again to connect and may not. An agent that cannot connect hears notices and drains its node all the same, and nothing is known of its GPUs.",
+      todo: [
+        "no-review: the coordinator cannot ask the Kubernetes API; see its log and its right to create TokenReviews.",
+        "not-authentic, not-bound: the agents' token is mounted without its audience or its end; see the projected volume.",
+        "wrong-account, unreadable, no-token: it is no agent of ours. The coordinator's log says from where it came.",
       ],
     },
     {

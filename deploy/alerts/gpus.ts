@@ -22,7 +22,7 @@ export const GPU_ALERTS: AlertGroup = {
       means:
         "Their telemetry is missing or too old to decide on. Such a node never counts as idle, so that it may stay and cost for nothing; pods on it are not touched.",
       todo: [
-        "gpuasctl status names the nodes.",
+        "gpuasctl explain node NAME says of such a node that its telemetry is missing, old or thin. The dashboard of agents shows whose readings are old, and which agents cannot read.",
         "No agent's pod on such a node: see why the DaemonSet does not reach it (tolerations, node selector).",
         "The agent runs: agent inspect in its pod says of every reading what it is or why it is missing.",
         "All nodes at once: NATS, see GpuAutoscalerNatsDown.",

@@ -174,7 +174,7 @@ export const FLEET: Dashboard = {
         },
         {
           title: "What does the coordinator have trouble with?",
-          look: "Failed cycles, broken watches, objects with a part that cannot be read, and messages that were refused. A message of the wrong sender is somebody who speaks for a node that is not his.",
+          look: "Failed cycles, broken watches, objects with a part that cannot be read, and messages and logins that were refused. A message of the wrong sender is somebody who speaks for a node that is not his.",
           unit: "short",
           shown: "bars",
           interval: "1m",
@@ -194,6 +194,10 @@ export const FLEET: Dashboard = {
             {
               query: `sum by (kind, reason) (${counted("gpu_autoscaler_messages_refused_total", "$__interval")})`,
               legend: "refused {{kind}}: {{reason}}",
+            },
+            {
+              query: `sum by (result) (${counted('gpu_autoscaler_nats_logins_total{result!="accepted"}', "$__interval")})`,
+              legend: "refused login: {{result}}",
             },
           ],
         },

@@ -105,6 +105,7 @@ function ofCoordinator(at: (typeof REPLICAS)[number], index: number): Series {
     ["watch_errors_total", { kind: "unavailable" }, growing()],
     ["objects_unreadable_total", { kind: "pod" }, growing()],
     ["messages_refused_total", { kind: "report", reason: "malformed" }, growing()],
+    ["nats_logins_total", { result: "not-authentic" }, growing()],
   ]);
 }
 

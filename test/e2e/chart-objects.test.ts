@@ -1,7 +1,10 @@
 // The chart's objects, as helm renders them with the value sets that are shipped, by their properties: what runs as whom,
 // with which rights, what it mounts, how it is probed, who may reach it. No cluster.
 
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 
 import { beforeAll, describe, expect, test } from "vitest";
 
@@ -9,7 +12,17 @@ import { GPU_MODEL_LABELS, NODE_LABEL, SERVICE_ACCOUNT } from "../../shared/mode
 import { templateOf } from "../build/workload.ts";
 import type { RenderedPod } from "../build/workload.ts";
 import { AGENT_RULES } from "../control-plane/agent-rights.ts";
-import { CHART, example, EXAMPLES, helm, one, RELEASE, render, whyNoHelm } from "../control-plane/helm.ts";
+import {
+  CHART,
+  example,
+  EXAMPLES,
+  helm,
+  objectsOf,
+  one,
+  RELEASE,
+  render,
+  whyNoHelm,
+} from "../control-plane/helm.ts";
 import type { Rendered } from "../control-plane/helm.ts";
 import { GROUP_RULES } from "../control-plane/rights.ts";
 import type { Rule } from "../control-plane/rights.ts";
@@ -306,6 +319,28 @@ describe.skipIf(missing !== null)("the chart", () => {
     expect([evictions("minimal"), evictions("bare-metal")]).toEqual([2, 0]);
   });
 
+  test("is the same when it is packed, and takes none of its source along", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "chart-"));
+    try {
+      await helm(["package", CHART, `--destination=${folder}`]);
+      const [name = ""] = await readdir(folder);
+      const archive = await readFile(join(folder, name));
+      expect(archive.length).toBeLessThan(500_000);
+      const text = gunzipSync(archive).toString("latin1");
+      expect(text).toContain("gpu-autoscaler/crds/autoscalingpolicies.yaml");
+      expect(text).not.toMatch(/gpu-autoscaler\/(source|examples)\//);
+      const args = [
+        "template",
+        RELEASE.name,
+        `--namespace=${RELEASE.namespace}`,
+        `--values=${example("eks")}`,
+      ];
+      expect(objectsOf(await helm([...args, join(folder, name)]))).toEqual(set("eks"));
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   describe("rights", () => {
     test("the agent's are those of its README with every opt-in, and fewer without", async () => {
       expect(rightsOf(rulesOf(set("eks"), AGENT))).toEqual(rightsOf(AGENT_RULES));
@@ -325,6 +360,7 @@ describe.skipIf(missing !== null)("the chart", () => {
     test("the coordinator's are those of its README, and hold what tests of groups were run with", async () => {
       const everything = await render([example("minimal")], {
         coordinator: { rights: { clusterApi: true, karpenter: true } },
+        nats: { auth: { method: "callout" } },
       });
       const granted = rightsOf(rulesOf(everything, COORDINATOR));
       expect(

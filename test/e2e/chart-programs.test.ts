@@ -7,14 +7,17 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { subjectFor } from "../../shared/contract/subjects.ts";
 import type { Pod } from "../../shared/model/kube.ts";
 import { GPU_RESOURCE, SERVICE_ACCOUNT } from "../../shared/model/names.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import { startCoordinator } from "../build/coordinator.ts";
 import { eventually } from "../build/eventually.ts";
+import { startCalloutNats } from "../build/nats-callout.ts";
 import { startNats } from "../build/nats.ts";
 import type { NatsServer } from "../build/nats.ts";
-import { environmentOf } from "../build/workload.ts";
+import { environmentOf, templateOf } from "../build/workload.ts";
+import { AGENT, agentOn } from "../control-plane/agent-rights.ts";
 import { whyNoControlPlane } from "../control-plane/available.ts";
 import { createClusterApi } from "../control-plane/cluster-api.ts";
 import { clusterApiDefinitions, install } from "../control-plane/definitions.ts";
@@ -143,6 +146,65 @@ describe.skipIf(missing !== null)("the shipped coordinator, as the chart runs it
         /forbidden|denied|cannot (list|watch|get|patch|create|update)/.test(JSON.stringify(line)),
       );
       expect(refused).toEqual([]);
+    } finally {
+      await coordinator.stop();
+    }
+  });
+
+  test("answers the chart's NATS, which lets an agent in for its own node by the token that its pod would have", async () => {
+    const admin = join(folder, "admin");
+    await writeFile(admin, plane.kubeconfig());
+    const values = { nats: { auth: { method: "callout" } } };
+    await helm(
+      [
+        "upgrade",
+        RELEASE.name,
+        CHART,
+        "--install",
+        `--namespace=${namespace}`,
+        "--create-namespace",
+        `--values=${example("minimal")}`,
+      ],
+      { kubeconfig: admin, values },
+    );
+    const objects = await render([example("minimal")], values);
+    const { data } = one(objects, "ConfigMap", "gpu-autoscaler-nats");
+    const config = (data as Readonly<Record<string, string>>)["nats.conf"] ?? "";
+    await using callout = await startCalloutNats({
+      // What the pod brings: its name and addresses.
+      config: () => config.replace("$POD_NAME", "nats-0").replaceAll(/"0\.0\.0\.0:\d+"/g, '"127.0.0.1:-1"'),
+    });
+
+    const account = join(folder, "account");
+    await writeFile(account, plane.kubeconfig(await plane.createToken({ namespace, name: COORDINATOR })));
+    const {
+      GPUAS_NATS_SERVERS: _servers,
+      GPUAS_METRICS_PORT: _port,
+      ...rendered
+    } = environmentOf(one(objects, "Deployment", COORDINATOR));
+    expect(Object.keys(rendered)).toEqual(expect.arrayContaining(Object.keys(callout.coordinatorEnv)));
+    const coordinator = await startCoordinator({
+      kubeconfig: account,
+      nats: callout.server.url,
+      // The secret's files lie elsewhere here.
+      env: { ...rendered, ...callout.coordinatorEnv, POD_NAMESPACE: namespace },
+      waitFor: "leading",
+    });
+    try {
+      const { spec } = templateOf(one(objects, "DaemonSet", AGENT.name));
+      const [audience = ""] = (spec.volumes ?? []).flatMap(({ projected }) =>
+        (projected?.sources ?? []).flatMap((source) => source.serviceAccountToken?.audience ?? []),
+      );
+      const { pod } = await agentOn(plane, "gpu-1");
+      const { metadata } = await plane.client.get(RESOURCE.pods, { namespace, name: pod });
+      const bound = { name: pod, uid: metadata.uid ?? "" };
+      const token = await plane.createToken(AGENT, bound, { audiences: [audience] });
+      const agent = callout.asAgent("gpu-1", () => token);
+      await agent.whenConnected(AbortSignal.timeout(20_000));
+      const say = async (node: string): Promise<unknown> =>
+        await agent.publishEvent(subjectFor("notice", node), new TextEncoder().encode("{}"), node);
+      expect(await eventually(async () => await say("gpu-1"))).toMatchObject({ duplicate: false });
+      await expect(say("gpu-2")).rejects.toMatchObject({ kind: "denied" });
     } finally {
       await coordinator.stop();
     }

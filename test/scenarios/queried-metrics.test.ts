@@ -61,6 +61,7 @@ const MAY_BE_WITHOUT: readonly string[] = [
   "gpu_autoscaler_messages_refused_total",
   "gpu_autoscaler_metadata_requests_total",
   "gpu_autoscaler_metadata_up",
+  "gpu_autoscaler_nats_logins_total",
   "gpu_autoscaler_nvml_errors_total",
   "gpu_autoscaler_objects_unreadable_total",
   "gpu_autoscaler_offerings_paused",

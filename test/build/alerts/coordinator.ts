@@ -94,6 +94,33 @@ export const COORDINATOR_CASES: Readonly<Record<string, AlertCase>> = {
       },
     ],
   },
+  GpuAutoscalerLoginsRefused: {
+    fires: [
+      {
+        at: 30,
+        series: { 'gpu_autoscaler_nats_logins_total{instance="a", result="not-authentic"}': "0+1x60" },
+        labels: { result: "not-authentic" },
+        summary: "Logins at NATS that were refused in 15 minutes (not-authentic): 15",
+      },
+    ],
+    silent: [
+      {
+        why: "a few tokens were over after a restart",
+        at: 30,
+        series: { 'gpu_autoscaler_nats_logins_total{instance="a", result="not-authentic"}': `_x20 4+0x60` },
+      },
+      {
+        why: "it began a few minutes ago",
+        at: 14,
+        series: { 'gpu_autoscaler_nats_logins_total{instance="a", result="not-authentic"}': "0+1x60" },
+      },
+      {
+        why: "agents may come as often as they like",
+        at: 30,
+        series: { 'gpu_autoscaler_nats_logins_total{instance="a", result="accepted"}': "0+50x60" },
+      },
+    ],
+  },
   GpuAutoscalerRival: {
     fires: [
       {
