@@ -8,6 +8,7 @@ import { FIELD_MANAGER } from "../shared/model/names.ts";
 import { seededRandom } from "../shared/model/random.ts";
 import { millis } from "../shared/model/units.ts";
 import { startAdmin } from "../shared/runtime/admin.ts";
+import { asksForVersion, versionLine } from "../shared/runtime/build-info.ts";
 import { systemClock } from "../shared/runtime/clock.ts";
 import { AppError, describe, ERROR_KINDS, kindOf } from "../shared/runtime/errors.ts";
 import { createKubeClient } from "../shared/runtime/kube/client.ts";
@@ -57,6 +58,11 @@ const NAME = "gpu-autoscaler-agent";
 /** With seconds left every pod of a full node is asked at once; beside them are watches, marks and events. */
 const SOCKETS = 288;
 const clock = systemClock;
+
+if (asksForVersion(process.argv.slice(2))) {
+  process.stdout.write(`${versionLine(NAME)}\n`);
+  process.exit(0);
+}
 
 // A word is a person's command; what it needs is loaded by nobody else.
 if (isAgentCommand(process.argv.slice(2))) {

@@ -6,6 +6,7 @@ import { seededRandom } from "../shared/model/random.ts";
 import { bytes, millis } from "../shared/model/units.ts";
 import type { EpochMs } from "../shared/model/units.ts";
 import { startAdmin } from "../shared/runtime/admin.ts";
+import { asksForVersion, versionLine } from "../shared/runtime/build-info.ts";
 import { systemClock as clock } from "../shared/runtime/clock.ts";
 import { describe, ERROR_KINDS, kindOf } from "../shared/runtime/errors.ts";
 import { createEventRecorder } from "../shared/runtime/kube/events.ts";
@@ -48,6 +49,11 @@ import { createReporter } from "./report/reporter.ts";
 import { COORDINATOR_SETTINGS } from "./settings.ts";
 import { createTasks } from "./tasks.ts";
 import { createWake } from "./wake.ts";
+
+if (asksForVersion(process.argv.slice(2))) {
+  process.stdout.write(`${versionLine("gpu-autoscaler-coordinator")}\n`);
+  process.exit(0);
+}
 
 const settings = readSettings();
 const { values } = settings;

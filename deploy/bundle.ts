@@ -2,8 +2,9 @@
 // stays outside, because it is native; source maps lie beside. Types are checked elsewhere (`npm run types`). An entry
 // point that another one imports only when it is needed stays a file of its own, which is not read until then.
 
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 
 import { build } from "esbuild";
 import type { Plugin } from "esbuild";
@@ -23,7 +24,7 @@ export const ENTRIES = {
 
 /** What the programs are made of, beside the packages that the lock file names. */
 const SOURCES = ["agent", "coordinator", "shared"];
-const OTHER_INPUTS = ["package-lock.json", "deploy/bundle.ts"];
+const OTHER_INPUTS = ["package.json", "package-lock.json", "deploy/bundle.ts"];
 
 /** Packages in the old module format ask for `require`, which a module does not have. */
 const REQUIRE_BANNER =
@@ -34,6 +35,8 @@ export interface BundleOptions {
   /** Relative to the root. */
   readonly outdir?: string;
   readonly entries?: Readonly<Record<string, string>>;
+  /** The commit that `--version` names; "unknown" when not given, since a bundle outlives commits. */
+  readonly revision?: string;
 }
 
 /**
@@ -41,17 +44,18 @@ export interface BundleOptions {
  * @throws AppError bad-input that names the entry points that are missing or do not build.
  */
 export async function bundle(options: BundleOptions = {}): Promise<string> {
-  const { root = ROOT, outdir = "dist", entries = ENTRIES } = options;
+  const { root = ROOT, outdir = "dist", entries = ENTRIES, revision = "unknown" } = options;
   const missing = await missingOf(root, Object.values(entries));
   if (missing.length > 0) throw new AppError("bad-input", `entry points are missing: ${missing.join(", ")}`);
 
   const target = join(root, outdir);
   await mkdir(target, { recursive: true });
+  const info = { version: await versionOf(root), revision };
   // Apart, so that each file is moved in whole: a process that starts meanwhile reads the old one or the new one.
   const work = await mkdtemp(join(target, ".work-"));
   try {
     for (const [file, entry] of Object.entries(entries))
-      await buildOne(root, entry, join(work, file), entries);
+      await buildOne(root, entry, join(work, file), entries, info);
     const made = await readdir(work);
     await Promise.all(made.map((file) => rename(join(work, file), join(target, file))));
   } finally {
@@ -74,6 +78,7 @@ async function buildOne(
   entry: string,
   outfile: string,
   entries: Readonly<Record<string, string>>,
+  info: Readonly<Record<string, string>>,
 ): Promise<void> {
   try {
     await build({
@@ -87,6 +92,8 @@ async function buildOne(
       external: ["koffi"],
       plugins: [apart(root, entries)],
       banner: { js: REQUIRE_BANNER },
+      // shared/runtime/build-info.ts reads it.
+      define: { GPUAS_BUILD: JSON.stringify(info) },
       // Names stay for stack traces; less white space is less memory in each agent.
       keepNames: true,
       minifyWhitespace: true,
@@ -128,6 +135,13 @@ async function newestInput(root: string): Promise<number> {
   return Math.max(...(await Promise.all(inputs.map((file) => modifiedAt(join(root, file))))));
 }
 
+/** Of package.json. */
+async function versionOf(root: string): Promise<string> {
+  const text = await readFile(join(root, "package.json"), "utf8").catch(() => "{}");
+  const { version } = JSON.parse(text) as { version?: unknown };
+  return typeof version === "string" ? version : "unknown";
+}
+
 /** 0: there is no such file. */
 async function modifiedAt(path: string): Promise<number> {
   return await stat(path).then(
@@ -138,7 +152,8 @@ async function modifiedAt(path: string): Promise<number> {
 
 if (import.meta.main) {
   try {
-    const target = await ensureBundle();
+    const { revision } = parseArgs({ options: { revision: { type: "string" } } }).values;
+    const target = await (revision === undefined ? ensureBundle() : bundle({ revision }));
     console.log(`${Object.keys(ENTRIES).length} programs in ${target}`);
   } catch (error) {
     console.error(describe(error));

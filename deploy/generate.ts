@@ -34,6 +34,7 @@ import { dashboardFiles } from "./dashboards/dashboards.ts";
 import { metricsPage, policyPage, reasonsOf, reasonsPage, settingsPage } from "./reference.ts";
 import type { JsonSchema } from "./reference.ts";
 import { REQUIREMENT_IDS } from "./requirement-ids.ts";
+import { shippedText } from "./shipped.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -134,6 +135,7 @@ export async function generated(): Promise<Readonly<Record<string, string>>> {
     "deploy/reference/policy.md": policyPage(writtenSchema(policySpecSchema) as JsonSchema),
     "deploy/crd/autoscalingpolicies.yaml": policyDefinitionText(),
     ...admissionFiles(),
+    "coordinator/ctl/doctor/shipped.json": shippedText(),
     ...dashboardFiles(),
     ...alertFiles(),
     "deploy/reference/alerts.md": alertsPage(alertGroups()),

@@ -10,6 +10,7 @@ export const AGENT_USAGE = `usage:
   agent record --output FILE [--seconds 60] [--note TEXT] [--keep-names] [--force]
                            writes what the GPUs say into a file that --replay plays; without --keep-names UUIDs,
                            serial numbers, bus addresses and process ids are replaced
+  agent --version          its version and revision, and Node's
 
 All take the agent's settings as well, for instance --nvml-library=PATH, --replay=FILE or GPUAS_NATS_SERVERS.`;
 

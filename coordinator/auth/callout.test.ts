@@ -21,8 +21,9 @@ afterAll(async () => {
   await rm(dir, { recursive: true });
 });
 
+const ACCOUNT = "sys/agent";
 const read = (natsIssuerFile: string | null, natsXkeyFile: string | null = null, natsCallout = true) =>
-  calloutKeys({ natsCallout, natsIssuerFile, natsXkeyFile });
+  calloutKeys({ natsCallout, natsIssuerFile, natsXkeyFile, agentServiceAccount: ACCOUNT });
 
 test("reads the seeds when the callout is on, and nothing when it is off", () => {
   expect(read(null, null, false)).toBeNull();
@@ -32,6 +33,11 @@ test("reads the seeds when the callout is on, and nothing when it is off", () =>
 });
 
 test("names the setting that cannot be used", () => {
+  const files = { natsCallout: true, natsIssuerFile: path("issuer"), natsXkeyFile: null };
+  for (const agentServiceAccount of ["agent", "", "a/b/c", "system:serviceaccount:a/b"])
+    expect(() => calloutKeys({ ...files, agentServiceAccount })).toThrow(
+      `GPUAS_AGENT_SERVICE_ACCOUNT must be namespace/name, got "${agentServiceAccount}"`,
+    );
   expect(() => read(null)).toThrow("GPUAS_NATS_ISSUER_FILE");
   expect(() => read(path("missing"))).toThrow(`GPUAS_NATS_ISSUER_FILE: cannot read ${path("missing")}`);
   expect(() => read(path("wrong"))).toThrow("GPUAS_NATS_ISSUER_FILE: what its file holds is no seed");

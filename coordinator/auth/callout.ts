@@ -59,6 +59,8 @@ export async function answerLogins(options: CalloutOptions): Promise<void> {
     review: async (token) => await reviewToken(token, { client, audience, serviceAccount }),
     now: () => clock.now(),
   };
+  // NATS takes no answer of another key than the one that it is configured with: here it can be compared.
+  log.info({ part: "nats", name: options.issuer.publicKey }, "answering who may connect to nats");
   await nats.reply(
     CALLOUT_SUBJECT,
     async ({ data, header }) => {
@@ -74,12 +76,18 @@ export interface CalloutSettings {
   readonly natsCallout: boolean;
   readonly natsIssuerFile: string | null;
   readonly natsXkeyFile: string | null;
+  readonly agentServiceAccount: string;
 }
 
-/** Null when the callout is off. @throws AppError settings when a seed is missing or is none. */
+/** Null when the callout is off. @throws AppError settings when a seed is missing or is none, or no account is named. */
 export function calloutKeys(values: CalloutSettings): Pick<AnswerOptions, "issuer" | "xkey"> | null {
-  const { natsCallout, natsIssuerFile, natsXkeyFile } = values;
+  const { natsCallout, natsIssuerFile, natsXkeyFile, agentServiceAccount } = values;
   if (!natsCallout) return null;
+  if (!/^[^/:]+\/[^/:]+$/.test(agentServiceAccount))
+    throw new AppError(
+      "settings",
+      `GPUAS_AGENT_SERVICE_ACCOUNT must be namespace/name, got ${JSON.stringify(agentServiceAccount)}`,
+    );
   if (natsIssuerFile === null)
     throw new AppError(
       "settings",

@@ -13,6 +13,8 @@ export const USAGE = `usage:
   gpuasctl explain pod NAMESPACE/NAME | node NAME | pool POLICY/POOL [--snapshot FILE]
   gpuasctl decide FILE | - | --live [--explain]
   gpuasctl drill NODE [--in DURATION] [--follow] [--replace] [--unmanaged] | --cancel | --dry-run
+  gpuasctl doctor
+  gpuasctl uninstall [--dry-run] [--yes] [--policies]
   gpuasctl nats-keys [NAMESPACE]
 
 words:
@@ -20,6 +22,9 @@ words:
   explain  why one pod, node or pool was answered as it was: by the coordinator, or from a snapshot in a file
   decide   decides once more, from a snapshot in a file, from stdin (-) or of the coordinator, and prints the plan
   drill    has a node emptied by its agent as if its machine went, with budgets that hold; needs a kubeconfig alone
+  doctor   looks whether all that we need is there and well, and says what to do where it is not; changes nothing
+  uninstall
+           takes back all that stands on nodes, pods and groups; evicts nobody; for before helm uninstall
   nats-keys
            prints a Secret with new keys for identity on NATS, for kubectl create -f - (${SERVICE_ACCOUNT.namespace}); asks no cluster
 
@@ -27,7 +32,8 @@ options:
   -o, --output json          data instead of text; --json is the same
   --kubeconfig FILE, --context NAME
   --service NAMESPACE/NAME:PORT
-                             where the coordinator is, for explain and --live
+                             where the coordinator is, for explain and --live; its namespace, for
+                             doctor and uninstall
                              (${serviceText(COORDINATOR_SERVICE)})
   --snapshot FILE            explain: from a snapshot in a file (- for stdin) instead of the coordinator
   --explain                  decide: also each pod that waits against each pool
@@ -36,7 +42,10 @@ options:
   --cancel                   drill: ends it, and waits until its marks are gone
   --dry-run                  drill: says who would leave, who would stay and which budgets are in the way
   --replace                  drill: also buys a replacement, as a real notice does
-  --unmanaged                drill: also moves pods that nobody makes again`;
+  --unmanaged                drill: also moves pods that nobody makes again
+  --dry-run                  uninstall: says what it would do, and does nothing
+  --yes                      uninstall: does not ask
+  --policies                 uninstall: policies and their definition as well`;
 
 export interface Service {
   readonly namespace: string;
@@ -60,6 +69,15 @@ export type Command = Common &
     | { readonly word: "help" }
     | { readonly word: "status"; readonly policy: string | undefined }
     | { readonly word: "nats-keys"; readonly namespace: string }
+    | { readonly word: "doctor" }
+    | {
+        readonly word: "uninstall";
+        readonly dryRun: boolean;
+        /** Nobody is asked. */
+        readonly yes: boolean;
+        /** Policies and their definition go as well. */
+        readonly policies: boolean;
+      }
     | {
         readonly word: "explain";
         readonly what: "pod" | "node" | "pool";
@@ -119,6 +137,15 @@ export function readCommand(argv: readonly string[]): Command {
     }
     case "drill":
       return { ...common, word, ...readDrill(rest, values) };
+    case "doctor":
+      refuseMore("doctor takes no name", rest);
+      return { ...common, word };
+    case "uninstall": {
+      refuseMore("uninstall takes no name", rest);
+      const { "dry-run": dryRun = false, yes = false, policies = false } = values;
+      if (dryRun && yes) throw wrong("uninstall takes --dry-run or --yes, not both");
+      return { ...common, word, dryRun, yes, policies };
+    }
     default:
       throw wrong(word === "" ? "no word is given" : `unknown word ${word}`);
   }
@@ -144,6 +171,8 @@ function parsed(argv: readonly string[]) {
         "dry-run": { type: "boolean" },
         replace: { type: "boolean" },
         unmanaged: { type: "boolean" },
+        yes: { type: "boolean" },
+        policies: { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
     });

@@ -44,6 +44,7 @@ const create: KubeClient["create"] = async (_resource, object) => {
 function answering(nats: CalloutNats, coordinator: Nats, signal: AbortSignal): void {
   const keys = calloutKeys({
     natsCallout: true,
+    agentServiceAccount: "s/a",
     natsIssuerFile: nats.coordinatorEnv["GPUAS_NATS_ISSUER_FILE"] ?? null,
     natsXkeyFile: nats.coordinatorEnv["GPUAS_NATS_XKEY_FILE"] ?? null,
   });

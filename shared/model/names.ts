@@ -140,6 +140,13 @@ export const NODE_ANNOTATION = {
   machine: "cluster.x-k8s.io/machine",
 } as const;
 
+/** Kubernetes: to which Pod Security Standard the pods of a namespace are held. */
+export const POD_SECURITY_LABEL = "pod-security.kubernetes.io/enforce";
+/** Kubernetes: where kubelets renew a Lease for each node. */
+export const NODE_LEASE_NAMESPACE = "kube-node-lease";
+/** Label of objects (Kubernetes' recommendation): the version of the program. */
+export const VERSION_LABEL = "app.kubernetes.io/version";
+
 /** Set by the Kubernetes API server on each namespace: its own name. */
 export const NAMESPACE_LABEL = "kubernetes.io/metadata.name";
 

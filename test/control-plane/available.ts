@@ -28,6 +28,10 @@ export async function setup(): Promise<void> {
   const onProgress = (sentence: string): void => console.error(sentence);
   const why = await whyNoControlPlane(onProgress);
   if (why !== null) console.error(`tests of the real control plane are skipped: ${why}`);
+  // cluster.ts asks here whether there is a control plane.
+  const { whyNoCluster } = await import("./cluster.ts");
+  const whyNone = why ?? (await whyNoCluster(onProgress));
+  if (whyNone !== why) console.error(`tests of a whole cluster are skipped: ${whyNone}`);
   const whyNot = await whyNoHelm(onProgress);
   if (whyNot !== null) console.error(`tests of the chart are skipped: ${whyNot}`);
 }

@@ -35,6 +35,8 @@ export interface Between extends AsyncDisposable {
   count(kind: "read" | "write"): number;
   /** What becomes of requests: asked for each one, null lets it through. Replaces what was set before. */
   onRequest(choose: (request: Passing) => Fault | null): void;
+  /** Every connection is cut, in the middle of whatever it carries. @returns how many answers were being sent. */
+  cut(): number;
   /** Runs after the server has done a write and before the client hears of it. Replaces what was set before. */
   afterWrite(act: () => Promise<void>): void;
 }
@@ -43,6 +45,7 @@ export async function startBetween({ url, ca }: Pick<ControlPlane, "url" | "ca">
   const counts = { read: 0, write: 0 };
   let choose: (request: Passing) => Fault | null = () => null;
   let act: () => Promise<void> = async () => await Promise.resolve();
+  const answering = new Set<ServerResponse>();
   const agent = new https.Agent({ ca, keepAlive: true });
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -82,6 +85,8 @@ export async function startBetween({ url, ca }: Pick<ControlPlane, "url" | "ca">
   };
 
   const server = http.createServer((request, response) => {
+    answering.add(response);
+    response.once("close", () => answering.delete(response));
     serve(request, response).catch(() => response.destroy());
   });
   server.listen(0, "127.0.0.1");
@@ -94,6 +99,11 @@ export async function startBetween({ url, ca }: Pick<ControlPlane, "url" | "ca">
     count: (kind) => counts[kind],
     onRequest: (next) => {
       choose = next;
+    },
+    cut: () => {
+      const { size } = answering;
+      server.closeAllConnections();
+      return size;
     },
     afterWrite: (next) => {
       act = next;

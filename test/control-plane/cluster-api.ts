@@ -4,6 +4,7 @@
 
 import type { Condition, KubeObject, Machine } from "../../shared/model/kube.ts";
 import { CLUSTER_API } from "../../shared/model/names.ts";
+import type { KubeClient } from "../../shared/runtime/kube/client.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import type { Resource } from "../../shared/runtime/kube/resources.ts";
 import { dropNode, ifThere, registerNode } from "./nodes.ts";
@@ -17,6 +18,8 @@ export interface ClusterApiOptions {
   readonly namespace: string;
   readonly version: ClusterApiVersion;
   readonly provider: Provider;
+  /** How a machine's node comes to be. Default: ready at once, without GPUs. */
+  readonly register?: (client: KubeClient, node: Parameters<typeof registerNode>[1]) => Promise<unknown>;
 }
 
 export interface ClusterApi {
@@ -41,7 +44,8 @@ interface Group extends KubeObject {
 const FINALIZER = "machine.cluster.x-k8s.io";
 const INFRASTRUCTURE = { kind: "TestMachineTemplate", name: "gpu" };
 
-export function createClusterApi({ plane, namespace, version, provider }: ClusterApiOptions): ClusterApi {
+export function createClusterApi(options: ClusterApiOptions): ClusterApi {
+  const { plane, namespace, version, provider, register = registerNode } = options;
   const { client } = plane;
   const machineResource: Resource<Machine> = { ...RESOURCE.machines, version };
   const resourceOf = (kind: "MachineDeployment" | "MachinePool"): Resource<Group> => ({
@@ -139,7 +143,7 @@ export function createClusterApi({ plane, namespace, version, provider }: Cluste
     const { providerID } = launched;
     const node = nodeOf(providerID);
     await client.mergePatch(machineResource, ref, { spec: { providerID } });
-    await registerNode(client, {
+    await register(client, {
       name: node,
       providerID,
       annotations: { "cluster.x-k8s.io/machine": ref.name },
@@ -199,7 +203,7 @@ export function createClusterApi({ plane, namespace, version, provider }: Cluste
         while (ids.length < (pool.spec.replicas ?? 1)) {
           const launched = provider.launch();
           if (!("providerID" in launched)) break;
-          await registerNode(client, { name: nodeOf(launched.providerID), providerID: launched.providerID });
+          await register(client, { name: nodeOf(launched.providerID), providerID: launched.providerID });
           ids.push(launched.providerID);
         }
         await writeMembers(pool, ids);

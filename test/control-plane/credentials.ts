@@ -13,6 +13,7 @@ export interface Credentials {
   readonly ca: string;
   readonly adminToken: string;
   readonly files: {
+    readonly ca: string;
     readonly serverCert: string;
     readonly serverKey: string;
     readonly tokens: string;
@@ -36,6 +37,7 @@ export async function writeCredentials(dir: string, now: EpochMs): Promise<Crede
     ca: authority.cert,
     adminToken,
     files: {
+      ca: await file("ca.crt", authority.cert),
       serverCert: await file("server.crt", server.cert),
       serverKey: await file("server.key", server.key),
       // The group is the one that may do everything, whatever the roles say.

@@ -5,20 +5,21 @@ import { join } from "node:path";
 
 import type { Credentials } from "./credentials.ts";
 
-/** The store forgets everything with its folder, so it need not wait for the disk. It picks its own ports. */
-export function etcdFlags(dir: string): readonly string[] {
+/** The store forgets everything with its folder, so it need not wait for the disk. */
+export function etcdFlags(dir: string, port: number): readonly string[] {
   // Nobody ever dials this one: a single member only has to have a name for itself.
   const peer = "http://127.0.0.1:2380";
   return [
     `--data-dir=${join(dir, "etcd")}`,
     "--unsafe-no-fsync",
     "--name=only",
-    "--listen-client-urls=http://127.0.0.1:0",
-    "--advertise-client-urls=http://127.0.0.1:2379",
+    `--listen-client-urls=http://127.0.0.1:${port}`,
+    `--advertise-client-urls=http://127.0.0.1:${port}`,
     "--listen-peer-urls=http://127.0.0.1:0",
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=only=${peer}`,
-    "--enable-grpc-gateway=false",
+    // By it a test compacts the store.
+    "--enable-grpc-gateway=true",
   ];
 }
 

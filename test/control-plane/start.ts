@@ -1,5 +1,6 @@
 // A real control plane for tests: etcd and the Kubernetes API server on loopback, in a folder of their own, gone with
-// the test that started them. No scheduler, no controllers and no nodes: what those would do, the test does.
+// the test that started them. No scheduler, no controllers and no nodes: what those would do, the test does, or cluster.ts
+// starts them beside it.
 
 import { sign } from "node:crypto";
 import { once } from "node:events";
@@ -24,6 +25,7 @@ import { startChild } from "./child.ts";
 import type { Child } from "./child.ts";
 import { writeCredentials } from "./credentials.ts";
 import type { Credentials } from "./credentials.ts";
+import { compact } from "./etcd.ts";
 import { etcdFlags, serverFlags } from "./flags.ts";
 
 export interface RawAnswer {
@@ -51,8 +53,10 @@ export interface ControlPlane extends AsyncDisposable {
   readonly client: KubeClient;
   /** The shipped client with another token, or pointed at something in between. The caller closes it. */
   clientWith(options?: Partial<ConnectOptions>): KubeClient;
-  /** A kubeconfig, as text; of the administrator unless another token is given. */
-  kubeconfig(token?: string): string;
+  /** A kubeconfig, as text; of the administrator and to the server itself unless others are given. */
+  kubeconfig(token?: string, server?: URL): string;
+  /** With which service account tokens are signed, and the PEM of the authority, as files for other programs. */
+  readonly files: { readonly accountKey: string; readonly ca: string };
   /** One request, with the answer as it came: for what the client hides. */
   send(request: RawRequest): Promise<RawAnswer>;
   /**
@@ -66,6 +70,10 @@ export interface ControlPlane extends AsyncDisposable {
   ): Promise<string>;
   /** The same token with other claims, signed as the server signs its own: what no server gives, such as one that is over. */
   resignToken(token: string, claims: Readonly<Record<string, unknown>>): Promise<string>;
+  /** The API server is killed and comes again at the same address; `meanwhile` runs while it is away. */
+  restartServer(meanwhile?: () => Promise<void>): Promise<void>;
+  /** The store forgets all that was before now: who asks to go on from there hears 410. */
+  compactStore(): Promise<void>;
 }
 
 export interface TokenWish {
@@ -80,7 +88,6 @@ export interface ConnectOptions extends Pick<KubeClientOptions, "userAgent" | "d
 }
 
 const READY_WITHIN_MS = 60_000;
-/** Between finding a free port and taking it somebody else may. */
 const PORT_TRIES = 3;
 
 export interface ControlPlaneOptions {
@@ -103,33 +110,70 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   };
   try {
     const credentials = await writeCredentials(dir, systemClock.now());
-    const etcd = startChild(etcdProgram, etcdFlags(dir));
-    children.push(etcd);
-    const store = await etcd.line(
-      (line) => /serving client traffic.*"address":"([^"]+)"/.exec(line)?.[1] ?? null,
-    );
-    for (let tried = 1; ; tried++) {
-      const port = await freePort();
-      const flags = serverFlags(dir, `http://${store}`, port, credentials);
-      const server = startChild(serverProgram, [...flags, ...(options.serverFlags ?? [])]);
-      children.push(server);
-      const plane = planeAt(new URL(`https://127.0.0.1:${port}`), credentials, end);
+    const startOf = async (
+      program: string,
+      flags: readonly string[],
+      isUp: (child: Child) => Promise<unknown>,
+    ): Promise<Child> => {
+      const child = startChild(program, flags);
+      children.push(child);
       try {
-        await Promise.race([untilReady(plane), server.failed]);
-        return plane;
+        await Promise.race([isUp(child), child.failed]);
+        return child;
       } catch (error) {
-        plane.client.close();
-        if (tried === PORT_TRIES || !String(error).includes("address already in use")) throw error;
-        children.pop();
+        children.splice(children.indexOf(child), 1);
+        await child.end();
+        throw error;
       }
-    }
+    };
+    // Its own gateway, by which a test compacts it, dials the port of the flags, so it cannot pick one by itself.
+    const store = await onFreePort(async (port) => {
+      await startOf(etcdProgram, etcdFlags(dir, port), async (child) => {
+        await child.line((line) => (line.includes("serving client traffic") ? true : null));
+      });
+      return `http://127.0.0.1:${port}`;
+    });
+    return await onFreePort(async (port) => {
+      const base = planeAt(new URL(`https://127.0.0.1:${port}`), credentials, end);
+      const flags = [...serverFlags(dir, store, port, credentials), ...(options.serverFlags ?? [])];
+      const startServer = async (): Promise<Child> =>
+        await startOf(serverProgram, flags, async () => await untilReady(base));
+      try {
+        let server = await startServer();
+        return {
+          ...base,
+          restartServer: async (meanwhile = async () => await Promise.resolve()) => {
+            await server.end();
+            children.splice(children.indexOf(server), 1);
+            await meanwhile();
+            server = await startServer();
+          },
+          compactStore: async () => await compact(store),
+        };
+      } catch (error) {
+        base.client.close();
+        throw error;
+      }
+    });
   } catch (error) {
     await end();
     throw error;
   }
 }
 
-async function untilReady(plane: ControlPlane): Promise<void> {
+/** Between finding a free port and taking it somebody else may. */
+async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<T> {
+  for (let tried = 1; ; tried++) {
+    const port = await freePort();
+    try {
+      return await start(port);
+    } catch (error) {
+      if (tried === PORT_TRIES || !String(error).includes("address already in use")) throw error;
+    }
+  }
+}
+
+async function untilReady(plane: Pick<ControlPlane, "send" | "client">): Promise<void> {
   await eventually(async () => (await plane.send({ method: "GET", path: "/readyz" })).status === 200, {
     withinMs: READY_WITHIN_MS,
   });
@@ -148,7 +192,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function planeAt(url: URL, { ca, adminToken, files }: Credentials, end: () => Promise<void>): ControlPlane {
+function planeAt(
+  url: URL,
+  { ca, adminToken, files }: Credentials,
+  end: () => Promise<void>,
+): Omit<ControlPlane, "restartServer" | "compactStore"> {
   const configOf = (options: Partial<ConnectOptions>): KubeConfig => ({
     server: options.url ?? url,
     ca: options.ca ?? ca,
@@ -184,7 +232,8 @@ function planeAt(url: URL, { ca, adminToken, files }: Credentials, end: () => Pr
     adminToken,
     client,
     clientWith,
-    kubeconfig: (token = adminToken) => kubeconfigOf(url, ca, token),
+    files,
+    kubeconfig: (token = adminToken, server = url) => kubeconfigOf(server, ca, token),
     send,
     createToken: async ({ namespace, name }, pod, wish = {}) => {
       const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;

@@ -88,6 +88,9 @@ const SCHEDULE = { pools: [], readyBy: false, allowDisruption: false, suspend: f
 
 const CASES: Readonly<Record<string, Snapshot>> = {
   synced: expired({ sync: { kind: "unsynced", missing: ["pods"] } }),
+  "memory-lost": empty({
+    memory: { ...memory({ n1: { emptyMs: HOUR } }), lostAt: epochMs(NOW - MINUTE) },
+  }),
   "under-notice": empty({ notices: [notice("n1", { replace: false })] }),
   draining: empty({
     n1: {

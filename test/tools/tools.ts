@@ -135,6 +135,27 @@ export const TOOLS = {
     install: INSTALL_KUBERNETES,
   },
   "kube-apiserver": kubernetesProgram("kube-apiserver", "GPUAS_TOOL_KUBE_APISERVER"),
+  "kube-scheduler": kubernetesProgram("kube-scheduler", "GPUAS_TOOL_KUBE_SCHEDULER"),
+  "kube-controller-manager": kubernetesProgram(
+    "kube-controller-manager",
+    "GPUAS_TOOL_KUBE_CONTROLLER_MANAGER",
+  ),
+  kwok: {
+    setting: "GPUAS_TOOL_KWOK",
+    commands: ["kwok"],
+    versionArgs: ["--version"],
+    atLeast: "0.7",
+    ways: [
+      {
+        kind: "go",
+        module: "go/kwok",
+        package: "sigs.k8s.io/kwok/cmd/kwok",
+        version: "0.8.0",
+        ldflags: "-s -w",
+      },
+    ],
+    install: "install Go 1.26 (the first build takes a minute), or kwok 0.7 or newer",
+  },
   helm: {
     setting: "GPUAS_TOOL_HELM",
     commands: ["helm"],

@@ -78,7 +78,7 @@ export function leftOf(node: Node, cordoned: boolean): readonly string[] {
 }
 
 /** An agent writes its condition anew each five minutes; two of them may have failed. */
-const AGENT_QUIET_MS = 11 * 60_000;
+export const AGENT_QUIET_MS = 11 * 60_000;
 
 /** Whether an agent can be expected to act here. Null: its condition is fresh. */
 export function agentDoubt(node: Node, now: EpochMs): string | null {

@@ -1,0 +1,54 @@
+// All that the checks look at, each thing read by itself: that one cannot be read says nothing of the others. Types only.
+
+import type { KubeObject, Lease, Node, Pod, PodDisruptionBudget } from "../../../shared/model/kube.ts";
+import type { EpochMs } from "../../../shared/model/units.ts";
+import type { UnreadObject } from "../../../shared/runtime/kube/resources.ts";
+import type { Read } from "./finding.ts";
+import type { AdmissionBinding, AdmissionPolicy, Definition, DeviceSlice, Workload } from "./kinds.ts";
+
+export interface Facts {
+  readonly now: EpochMs;
+  /** Where our programs run. */
+  readonly namespace: string;
+  readonly version: Read<{ readonly major: string; readonly minor: string; readonly gitVersion: string }>;
+  readonly space: Read<KubeObject>;
+  readonly definition: Read<Definition>;
+  readonly policies: Read<readonly UnreadObject[]>;
+  readonly nodes: Read<readonly Node[]>;
+  /** In all namespaces. */
+  readonly pods: Read<readonly Pod[]>;
+  readonly budgets: Read<readonly PodDisruptionBudget[]>;
+  readonly nodeLeases: Read<readonly Lease[]>;
+  readonly slices: Read<readonly DeviceSlice[]>;
+  readonly agents: Read<Workload>;
+  readonly coordinator: Read<Workload>;
+  readonly nats: Read<Workload>;
+  readonly lease: Read<Lease>;
+  /** The leader's own page, by the service's proxy. */
+  readonly page: Read<unknown>;
+  /** What the leader's probe says. */
+  readonly probe: Read<Probe>;
+  readonly admissionPolicies: Read<readonly AdmissionPolicy[]>;
+  readonly admissionBindings: Read<readonly AdmissionBinding[]>;
+  readonly agentRights: Read<readonly RightAnswer[]>;
+  readonly coordinatorRights: Read<readonly RightAnswer[]>;
+  readonly certificates: Read<readonly Certificate[]>;
+}
+
+export interface Probe {
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+}
+
+export interface RightAnswer {
+  /** "patch nodes/status". */
+  readonly right: string;
+  readonly purpose: string;
+  readonly allowed: boolean;
+}
+
+export interface Certificate {
+  /** "Secret gpu-autoscaler-web, tls.crt". */
+  readonly place: string;
+  /** Null: it is no certificate that can be read. */
+  readonly expires: EpochMs | null;
+}
