@@ -32,7 +32,7 @@ export default defineConfig({
           testTimeout: 90_000,
           hookTimeout: 90_000,
           // Scenarios mostly wait, so a few at a time fit on two cores.
-          maxWorkers: 3,
+          maxWorkers: 4,
           maxConcurrency: 4,
           sequence: { groupOrder: 1 },
         },

@@ -45,7 +45,7 @@ export type DrainState = z.infer<typeof drainStateSchema>;
 /** `…/interruption-hint`: written by the agent alone; its machine may go soon, or its host is worked on. */
 export const interruptionHintSchema = z.object({
   v: z.literal(1),
-  id: z.string().min(1),
+  id: z.string().min(1).max(512),
   source: z.enum(CLOUD_SOURCES),
   kind: z.enum(["rebalance", "maintenance"]),
   action: z.string(),

@@ -23,7 +23,8 @@ export type Machine = z.infer<typeof machineSchema>;
 export const noticeSchema = z.object({
   v: z.literal(1),
   node: z.string().min(1),
-  id: z.string().min(1),
+  /** A node's name has up to 253 characters, and an id is little longer. */
+  id: z.string().min(1).max(512),
   phase: z.enum(["seen", "cancelled", "superseded", "survived"]),
   source: z.enum(NOTICE_SOURCES),
   /** Absent: termination. */

@@ -14,6 +14,8 @@ export interface Clock {
   monotonic(): Millis;
   /** Resolves after `ms`; rejects with the signal's reason when aborted before. */
   sleep(ms: Millis, signal?: AbortSignal): Promise<void>;
+  /** Calls `ring` once after `ms`, or never when what it returns was called before. Cheaper than a sleep. */
+  alarm(ms: Millis, ring: () => void): () => void;
 }
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -34,6 +36,20 @@ export const systemClock: Clock = {
       await timerOrAbort(step, signal);
     }
     signal?.throwIfAborted();
+  },
+  alarm: (ms, ring) => {
+    let timer: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      const step = Math.min(left, LONGEST_TIMER_MS);
+      timer = setTimeout(() => {
+        if (left > step) wait(left - step);
+        else ring();
+      }, step);
+    };
+    wait(ms);
+    return () => {
+      clearTimeout(timer);
+    };
   },
 };
 

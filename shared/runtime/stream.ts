@@ -76,30 +76,26 @@ export async function nextTurn(): Promise<void> {
   });
 }
 
-/** Said once: without a reason each wake-up would make an error with a stack. */
-const WOKEN = "woken";
-
 /** Sleeps, or returns early when the function given to `arm` is called. Rejects with the signal's reason. */
-async function sleepUnlessWoken(
+function sleepUnlessWoken(
   clock: Clock,
   ms: Millis,
   signal: AbortSignal | undefined,
   arm: (wake: (() => void) | null) => void,
 ): Promise<void> {
-  const awake = new AbortController();
-  const wake = (): void => {
-    awake.abort(WOKEN);
-  };
-  // A listener that is taken off again: AbortSignal.any would hang one more signal on the program's for each wait.
-  signal?.addEventListener("abort", wake, { once: true });
-  arm(wake);
-  try {
-    await clock.sleep(ms, awake.signal);
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (!awake.signal.aborted) throw error;
-  } finally {
-    arm(null);
-    signal?.removeEventListener("abort", wake);
-  }
+  // An alarm and a listener that is taken off again: loops wait often, and a signal of its own for each wait, or one more
+  // on the program's, would cost more than the wait.
+  return new Promise((resolve, reject) => {
+    const wake = (): void => {
+      stop();
+      arm(null);
+      signal?.removeEventListener("abort", wake);
+      // A reason may be anything, and is passed on as it was given.
+      if (signal?.aborted === true) reject(signal.reason as Error);
+      else resolve();
+    };
+    const stop = clock.alarm(ms, wake);
+    signal?.addEventListener("abort", wake, { once: true });
+    arm(wake);
+  });
 }

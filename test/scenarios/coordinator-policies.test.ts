@@ -156,7 +156,7 @@ describe("gpuasctl status", () => {
     const { code, out } = await gpuasctl(["status", "gpus", "--kubeconfig", scene.kubeconfig]);
     expect(code).toBe(0);
     expect(out).toContain("Policy gpus  Valid=True Active=True");
-    expect(out).toMatch(/^ {2}spot-a +scale +1 +[01] +[01] +0 +1 +- +- +- +hold$/m);
+    expect(out).toMatch(/^ {2}spot-a +scale +1 +[01] +[01] +0 +1 +- +- +- +- +hold$/m);
     expect(out).toContain("[at-maximum]");
 
     const json = await gpuasctl(["status", "--json", "--kubeconfig", scene.kubeconfig]);
