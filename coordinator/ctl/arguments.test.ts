@@ -40,6 +40,10 @@ describe("readCommand()", () => {
     ],
     ["drill n1 --cancel --context a", { way: "cancel", context: "a" }],
     ["drill n1 --dry-run --in 30s --unmanaged", { way: "dry-run", leadMs: 30_000, unmanaged: true }],
+    ["doctor -o json --service ops/scaler:1", { word: "doctor", json: true, service: { namespace: "ops" } }],
+    ["uninstall", { word: "uninstall", dryRun: false, yes: false, policies: false }],
+    ["uninstall --yes --policies", { word: "uninstall", dryRun: false, yes: true, policies: true }],
+    ["uninstall --dry-run", { word: "uninstall", dryRun: true }],
     ["help", { word: "help" }],
     ["explain pod --help", { word: "help" }],
   ])("reads %j", (line, command) => {
@@ -49,6 +53,9 @@ describe("readCommand()", () => {
   test.each([
     ["", "no word is given"],
     ["scale up", "unknown word scale"],
+    ["doctor n1", "doctor takes no name, got also n1"],
+    ["uninstall now", "uninstall takes no name, got also now"],
+    ["uninstall --yes --dry-run", "uninstall takes --dry-run or --yes, not both"],
     ["status a b", "status takes one policy, got also b"],
     ["status --colour", "Unknown option '--colour'"],
     ["status -o yaml", "--output yaml is not known"],

@@ -24,6 +24,8 @@ export interface PodInput {
   readonly terminating: boolean;
   /** When a terminating pod is to be gone, its grace included. */
   readonly endsAt?: EpochMs;
+  /** When its end was first asked for, by the API server's clock as `createdAt`: its successor is younger. */
+  readonly endingSince?: EpochMs;
   readonly owner: { readonly uid: string; readonly kind: string } | null;
   readonly daemon: boolean;
   readonly mirror: boolean;

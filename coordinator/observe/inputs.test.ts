@@ -92,6 +92,7 @@ describe("pod()", () => {
       "startedAt",
       "ready",
       "endsAt",
+      "endingSince",
     ];
     for (const field of [...optional, ...rest]) expect(input).not.toHaveProperty(field);
   });
@@ -99,6 +100,7 @@ describe("pod()", () => {
   test("says when a pod began, when one that ends will be gone, and that one is not ready", () => {
     const pod = podObject({
       deletionTimestamp: "2026-06-01T02:00:30Z",
+      deletionGracePeriodSeconds: 20,
       spec: { nodeName: "n1" },
       status: { startTime: "2026-06-01T01:00:00Z", conditions: [{ type: "Ready", status: "False" }] },
     });
@@ -106,6 +108,7 @@ describe("pod()", () => {
       terminating: true,
       startedAt: Date.UTC(2026, 5, 1, 1),
       endsAt: Date.UTC(2026, 5, 1, 2, 0, 30),
+      endingSince: Date.UTC(2026, 5, 1, 2, 0, 10),
       ready: false,
     });
     const ready = aPod({
@@ -114,6 +117,17 @@ describe("pod()", () => {
     });
     expect(setup().inputs.pod(ready)).not.toHaveProperty("ready");
   });
+
+  test.each([[undefined], [-1], [Number.NaN], [1e12]])(
+    "does not know when an end began whose grace is %s",
+    (deletionGracePeriodSeconds) => {
+      const deletionTimestamp = "2026-06-01T02:00:30Z";
+      const grace = deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds };
+      const input = setup().inputs.pod(podObject({ deletionTimestamp, ...grace })) ?? {};
+      expect(input).toHaveProperty("endsAt", Date.UTC(2026, 5, 1, 2, 0, 30));
+      expect(input).not.toHaveProperty("endingSince");
+    },
+  );
 
   test.each([
     ["autoscaling.x-k8s.io/consume-provisioning-request"],

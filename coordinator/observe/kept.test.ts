@@ -32,6 +32,7 @@ const FULL_POD = {
       "kubectl.kubernetes.io/last-applied-configuration": "{}",
     },
     deletionTimestamp: "2026-06-01T02:00:00Z",
+    deletionGracePeriodSeconds: 30,
   }),
   spec: {
     nodeName: "n1",

@@ -30,7 +30,8 @@ const NODE_CONDITIONS: readonly string[] = ["Ready", NODE_CONDITION.gpuHealthy];
 export function keptPod({ metadata, spec, status }: Pod): Pod {
   return {
     metadata: {
-      ...pick(metadata, "name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "labels"),
+      ...pick(metadata, "name", "namespace", "uid", "creationTimestamp", "labels"),
+      ...pick(metadata, "deletionTimestamp", "deletionGracePeriodSeconds"),
       ...annotationsOf(metadata, POD_ANNOTATIONS),
       ...controllersOf(metadata),
     },

@@ -14,6 +14,7 @@ import {
   podRequests,
 } from "../../shared/model/pod.ts";
 import type { Resources } from "../../shared/model/resources.ts";
+import { epochMs } from "../../shared/model/units.ts";
 import type { PodInput } from "../decide/snapshot-pod.ts";
 import { constraintsOf } from "./constraints.ts";
 import { conditionOf, instant, messageOf, optionalInstant } from "./fields.ts";
@@ -60,7 +61,7 @@ export function podInput(pod: Pod, onProblem: OnProblem): PodInput | null {
 }
 
 function whatFewHave(pod: Pod): Partial<PodInput> {
-  const { labels = {}, annotations = {}, deletionTimestamp } = pod.metadata;
+  const { labels = {}, annotations = {} } = pod.metadata;
   const claims = pod.spec.resourceClaims ?? [];
   const provisioningRequest =
     annotations[POD_ANNOTATION.provisioningRequest] ?? annotations[POD_ANNOTATION.oldProvisioningRequest];
@@ -74,11 +75,20 @@ function whatFewHave(pod: Pod): Partial<PodInput> {
     ...(gpuModel === "" ? {} : { gpuModel }),
     ...(hasLocalStorage(pod) ? { localStorage: true } : {}),
     ...optionalInstant("startedAt", pod.status?.startTime),
-    ...optionalInstant("endsAt", deletionTimestamp),
+    ...endOf(pod),
     ...(pod.spec.nodeName !== undefined && conditionOf(pod, "Ready")?.status !== "True"
       ? { ready: false }
       : {}),
   };
+}
+
+/** Shortening the grace brings the end forward and keeps its beginning: the server moves both by the same. */
+function endOf({ metadata }: Pod): Pick<PodInput, "endsAt" | "endingSince"> {
+  const { deletionTimestamp, deletionGracePeriodSeconds: graceSeconds } = metadata;
+  const end = optionalInstant("endsAt", deletionTimestamp);
+  if (end.endsAt === undefined || graceSeconds === undefined) return end;
+  const since = end.endsAt - graceSeconds * 1000;
+  return since >= 0 && since <= end.endsAt ? { ...end, endingSince: epochMs(since) } : end;
 }
 
 const DECISIVE = [

@@ -1,16 +1,27 @@
-// `node deploy/images/assemble.ts PROGRAM FOLDER [--arch x64|arm64] [--epoch SECONDS]`, inside the build stage of an
-// image, after the bundle: lays out the one layer that the image adds to its base. Node and koffi's native file are the
-// lock file's, for the machine that the image is for, which need not be the one that builds. Every file gets a fixed
-// mode and one time, so that the same sources give the same layer. It builds nothing itself.
+// Lays out the one layer that an image adds to its base, inside the build stage and after the bundle
+// (deploy/image-layer.ts is the command). Node and koffi's native file are the lock file's, for the machine that the
+// image is for, which need not be the one that builds. Every file gets a fixed mode and one time, so that the same
+// sources give the same layer. It builds nothing itself.
 
 import { execFile } from "node:child_process";
-import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { parseArgs, promisify } from "node:util";
+import { promisify } from "node:util";
 
-import { AppError, describe } from "../../shared/runtime/errors.ts";
-import { ARCHITECTURES, nativeProblem } from "./native.ts";
+import { AppError } from "../../shared/runtime/errors.ts";
+import { nativeProblem } from "./native.ts";
 import type { Architecture } from "./native.ts";
 import { imageBom, npmBom, packagesOf } from "./sbom.ts";
 
@@ -28,8 +39,14 @@ export type ProgramName = keyof typeof PROGRAMS;
 export const SBOM_PATH = "app/sbom.cdx.json";
 export const NODE_PATH = "nodejs/bin/node";
 
-/** What of koffi runs; the rest of the package is for building it. */
-const KOFFI_FILES = ["package.json", "LICENSE.txt", "index.js", "index.cjs", "src/koffi/index.js", "src/koffi/index.cjs"];
+/** What of koffi runs when it is imported; the rest of the package is for building it, and for `require`. */
+const KOFFI_FILES = [
+  "package.json",
+  "LICENSE.txt",
+  "index.js",
+  "src/koffi/index.js",
+  "src/koffi/src/static.js",
+];
 
 export interface AssembleOptions {
   readonly program: ProgramName;
@@ -43,7 +60,13 @@ export interface AssembleOptions {
 }
 
 /** @throws AppError not-found or misconfigured when a file is missing or is for another machine. */
-export async function assemble({ program, folder, arch, epoch, root = ROOT }: AssembleOptions): Promise<void> {
+export async function assemble({
+  program,
+  folder,
+  arch,
+  epoch,
+  root = ROOT,
+}: AssembleOptions): Promise<void> {
   const { files, koffi } = PROGRAMS[program];
   const native = `@koromix/koffi-linux-${arch}`;
   const node = `node-linux-${arch}`;
@@ -77,7 +100,9 @@ export async function assemble({ program, folder, arch, epoch, root = ROOT }: As
     await refuse(join(own, `linux_${arch}/koffi.node`), arch);
     // On a machine of this kind it also has to load.
     if (arch === process.arch)
-      await run(join(folder, NODE_PATH), ["--eval", 'require("koffi")'], { cwd: join(folder, "app") });
+      await run(join(folder, NODE_PATH), ["--input-type=module", "--eval", 'import "koffi"'], {
+        cwd: join(folder, "app"),
+      });
   }
 
   // 3. What is in it.
@@ -132,37 +157,4 @@ async function settle(folder: string, epoch: number): Promise<void> {
   }
   await chmod(folder, 0o755);
   await utimes(folder, epoch, epoch);
-}
-
-function isProgram(word: string): word is ProgramName {
-  return Object.hasOwn(PROGRAMS, word);
-}
-
-function isArchitecture(word: string): word is Architecture {
-  return Object.hasOwn(ARCHITECTURES, word);
-}
-
-if (import.meta.main) {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { arch: { type: "string" }, epoch: { type: "string", default: "0" } },
-  });
-  const [program = "", folder = ""] = positionals;
-  // The container's builder says amd64, Node says x64; a builder that says nothing builds for itself.
-  const said = values.arch === undefined || values.arch === "" ? process.arch : values.arch;
-  const arch = said === "amd64" ? "x64" : said;
-  try {
-    if (!isProgram(program) || folder === "") {
-      const known = Object.keys(PROGRAMS).join("|");
-      throw new AppError("settings", `usage: assemble.ts ${known} FOLDER [--arch ARCH] [--epoch SECONDS]`);
-    }
-    if (!isArchitecture(arch))
-      throw new AppError("settings", `--arch must be amd64 or arm64, got ${JSON.stringify(said)}`);
-    if (!/^\d{1,11}$/.test(values.epoch))
-      throw new AppError("settings", `--epoch must be whole seconds, got ${JSON.stringify(values.epoch)}`);
-    await assemble({ program, folder, arch, epoch: Number(values.epoch) });
-  } catch (error) {
-    console.error(describe(error));
-    process.exit(1);
-  }
 }

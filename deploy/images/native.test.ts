@@ -24,8 +24,11 @@ test.each([
   expect(nativeProblem(file, arch)).toBe(problem);
 });
 
-test.runIf(process.arch === "x64")("koffi's own files: the one for glibc fits and the one for musl does not", async () => {
-  const read = async (file: string): Promise<Buffer> => await readFile(new URL(file, folder));
-  expect(nativeProblem(await read("linux_x64/koffi.node"), "x64")).toBeNull();
-  expect(nativeProblem(await read("musl_x64/koffi.node"), "x64")).toBe("is not linked to glibc");
-});
+test.runIf(process.arch === "x64")(
+  "koffi's own files: the one for glibc fits and the one for musl does not",
+  async () => {
+    const read = async (file: string): Promise<Buffer> => await readFile(new URL(file, folder));
+    expect(nativeProblem(await read("linux_x64/koffi.node"), "x64")).toBeNull();
+    expect(nativeProblem(await read("musl_x64/koffi.node"), "x64")).toBe("is not linked to glibc");
+  },
+);

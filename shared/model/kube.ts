@@ -161,6 +161,7 @@ export interface CsiNode extends KubeObject {
 
 export interface Container {
   readonly name: string;
+  readonly image?: string;
   readonly ports?: readonly {
     readonly containerPort?: number;
     readonly hostPort?: number;

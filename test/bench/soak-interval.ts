@@ -16,5 +16,6 @@ export function hurriedClock(since: EpochMs): Clock {
     now: () => epochMs(since + (systemClock.now() - since) * SPEED),
     monotonic: () => millis(systemClock.monotonic() * SPEED),
     sleep: (ms, signal) => systemClock.sleep(millis(ms / SPEED), signal),
+    alarm: (ms, ring) => systemClock.alarm(millis(ms / SPEED), ring),
   };
 }

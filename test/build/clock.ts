@@ -73,6 +73,14 @@ export function createFakeClock(start: number = Date.UTC(2026, 0, 1)): FakeClock
         for (const watcher of watchers) watcher(sleeper);
       });
     },
+    alarm: (ms, ring) => {
+      const sleeper: Sleeper = { dueMs: monotonicMs + ms, askedMs: ms, wake: ring };
+      sleepers.add(sleeper);
+      for (const watcher of watchers) watcher(sleeper);
+      return () => {
+        sleepers.delete(sleeper);
+      };
+    },
     advance: async (ms) => {
       // Whoever is about to sleep gets to it first, so that a test need not know how many promises away that is.
       await settle();

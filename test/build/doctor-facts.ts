@@ -3,7 +3,6 @@
 
 import type { Facts } from "../../coordinator/ctl/doctor/facts.ts";
 import type { Read } from "../../coordinator/ctl/doctor/finding.ts";
-import { SHIPPED } from "../../coordinator/ctl/doctor/shipped.ts";
 import { admission } from "../../deploy/admission/admission.ts";
 import type { AdmissionObject } from "../../deploy/admission/cel.ts";
 import { policyDefinition } from "../../deploy/crd/crd.ts";
@@ -61,7 +60,7 @@ export function agentPod(node: string, image = "registry.example/agent:0.1.0"): 
       creationTimestamp: ago(DAY),
       ownerReferences: [{ ...owner, controller: true }],
     },
-    spec: { nodeName: node, containers: [{ name: "agent", image } as Pod["spec"]["containers"][number]] },
+    spec: { nodeName: node, containers: [{ name: "agent", image }] },
     status: { phase: "Running" },
   };
 }
@@ -178,11 +177,9 @@ export function healthyFacts(change: Partial<Facts> = {}): Facts {
         spec: spec as object,
       })),
     ),
-    agentRights: read([{ right: "patch nodes", purpose: "marks", allowed: true }]),
-    coordinatorRights: read([{ right: "list pods", purpose: "demand", allowed: true }]),
+    agentRights: read([{ verb: "patch", resource: "nodes", purpose: "marks", allowed: true }]),
+    coordinatorRights: read([{ verb: "list", resource: "pods", purpose: "demand", allowed: true }]),
     certificates: read([]),
     ...change,
   };
 }
-
-export const ADMISSION_NAMES = Object.keys(SHIPPED.admission);

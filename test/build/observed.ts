@@ -85,11 +85,13 @@ export function podObject(
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
+    readonly deletionGracePeriodSeconds?: number;
     readonly spec?: Partial<Pod["spec"]>;
     readonly status?: Pod["status"];
   } = {},
 ): Pod {
-  const { name = "p", labels, annotations, deletionTimestamp, spec, status } = overrides;
+  const { name = "p", labels, annotations, spec, status } = overrides;
+  const { deletionTimestamp, deletionGracePeriodSeconds } = overrides;
   return {
     metadata: {
       name,
@@ -99,6 +101,7 @@ export function podObject(
       ...(labels === undefined ? {} : { labels }),
       ...(annotations === undefined ? {} : { annotations }),
       ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      ...(deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds }),
     },
     spec: { containers: [{ name: "main", resources: { requests: { cpu: "500m" } } }], ...spec },
     ...(status === undefined ? {} : { status }),

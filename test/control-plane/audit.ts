@@ -49,10 +49,7 @@ export async function auditFlags(folder: string): Promise<readonly string[]> {
     rules: [{ level: "Metadata", users }, { level: "None" }],
   };
   await writeFile(join(folder, POLICY_FILE), JSON.stringify(policy));
-  return [
-    `--audit-policy-file=${join(folder, POLICY_FILE)}`,
-    `--audit-log-path=${join(folder, LOG_FILE)}`,
-  ];
+  return [`--audit-policy-file=${join(folder, POLICY_FILE)}`, `--audit-log-path=${join(folder, LOG_FILE)}`];
 }
 
 /** Watches are in the log once they have ended, lists before; who watches lists as well. */

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { ServerResponse } from "node:http";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
 
@@ -85,6 +86,19 @@ test("lets others act after a write is done and before its answer is out", async
   await client().get(POLICY, THING);
   await patch().then(() => order.push("answered"));
   expect(order).toEqual(["acted after 2", "answered"]);
+});
+
+test("hands on that an answer has begun, before anything of it is there", async () => {
+  const waiting: ServerResponse[] = [];
+  server.removeAllListeners("request").on("request", (_request, response: ServerResponse) => {
+    response.flushHeaders();
+    waiting.push(response);
+  });
+  const answer = await fetch(new URL("/apis/x.example/v1/things?watch=true", between.url));
+  expect(answer.status).toBe(200);
+  expect(between.cut()).toBe(1);
+  await expect(answer.text()).rejects.toThrow("terminated");
+  for (const response of waiting) response.destroy();
 });
 
 test("hands on that the server is gone", async () => {

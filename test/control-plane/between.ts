@@ -79,6 +79,8 @@ export async function startBetween({ url, ca }: Pick<ControlPlane, "url" | "ca">
       return;
     }
     response.writeHead(answer.statusCode ?? 502, answer.headers);
+    // A watch is open when its head is there, whether or not anything happens after that.
+    response.flushHeaders();
     answer.pipe(response);
     // Cut off at the server means cut off at the client.
     answer.once("error", () => response.destroy());

@@ -43,7 +43,9 @@ const CONTROLLERS_LEFT_OUT = [
 ];
 
 /** Null when all five programs are at hand or were built; else why not. */
-export async function whyNoCluster(onProgress: (sentence: string) => void = () => {}): Promise<string | null> {
+export async function whyNoCluster(
+  onProgress: (sentence: string) => void = () => {},
+): Promise<string | null> {
   const why = await whyNoControlPlane(onProgress);
   if (why !== null) return why;
   try {

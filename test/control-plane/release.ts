@@ -2,7 +2,7 @@
 // program runs as a kubelet would run it, with the environment of that pod and a token that is bound to it. It ends when its
 // pod is to go. GPUs are the double's.
 
-import { writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { SERVICE_ACCOUNT } from "../../shared/model/names.ts";
@@ -24,6 +24,11 @@ import type { Values } from "./helm.ts";
 /** kwok leaves the end of such a pod to us: it is there until its program has ended. */
 const BY_HAND = { "gpu-autoscaler.test/ends": "by-hand" };
 const PAUSE_MS = millis(200);
+
+/** Of a token; half of it later the kubelet has the next one in its place. */
+const TOKEN_LIFE_S = 20;
+/** The server takes tokens for a minute more than they say, for clocks that differ. */
+const FORGIVEN_S = 60;
 const COMPONENT = "app.kubernetes.io/component";
 
 export interface Running {
@@ -31,6 +36,8 @@ export interface Running {
   readonly pod: string;
   readonly node: string;
   readonly program: Program;
+  /** With which it began; it is over after a while, and then another one is in its file. */
+  readonly firstToken: string;
   /** Of an agent: its GPU, and the double that plays it. */
   readonly gpus: { readonly double: Double; readonly gpu: ScenarioGpu } | null;
 }
@@ -53,6 +60,8 @@ export interface Release extends AsyncDisposable {
   /** All that ever ran, for their logs. */
   readonly past: readonly Running[];
   agentOn(node: string): Running | undefined;
+  /** By being there it tells the agent of that node that its machine goes. */
+  noticeFileOf(node: string): string;
   upgrade(values: Values): Promise<void>;
   /** Waits, with the programs' last words as the explanation of a failure. */
   until<T>(
@@ -93,6 +102,7 @@ export async function installRelease(options: ReleaseOptions): Promise<Release> 
   const running = new Map<string, Running>();
   const past: Running[] = [];
   const beginning = new Map<string, Promise<void>>();
+  const renewAtMs = new Map<string, number>();
   const over = new AbortController();
   let agents = 0;
   let trouble: unknown = null;
@@ -112,15 +122,16 @@ export async function installRelease(options: ReleaseOptions): Promise<Release> 
   };
 
   async function begin(pod: OwnPod, component: "agent" | "coordinator"): Promise<void> {
-    const { name, uid } = pod.metadata;
+    const { name } = pod.metadata;
     const node = pod.spec.nodeName ?? "";
-    const token = await plane.createToken({ namespace, name: pod.spec.serviceAccountName }, { name, uid });
     const kubeconfig = join(cluster.folder, name);
-    await writeFile(kubeconfig, plane.kubeconfig(token, options.server), { mode: 0o600 });
+    const firstToken = await renew(pod);
+    const file = plane.kubeconfig({ tokenFile: tokenFileOf(name) }, options.server);
+    await writeFile(kubeconfig, file, { mode: 0o600 });
     const env = environmentOf(pod);
     if (component === "coordinator") {
       const program = await startCoordinator({ kubeconfig, nats, env });
-      add({ component, pod: name, node, program, gpus: null });
+      add({ component, pod: name, node, program, firstToken, gpus: null });
       return;
     }
     const gpu = options.gpu(agents++);
@@ -132,11 +143,31 @@ export async function installRelease(options: ReleaseOptions): Promise<Release> 
       doubleDir: double.directory,
       scenario: join(double.directory, "scenario"),
       counters: join(double.directory, "counters"),
-      // A folder of the node: the next agent there finds what this one has kept.
-      env: { ...env, GPUAS_STATE_DIR: join(cluster.folder, `state-${node}`) },
+      // A folder of the node: the next agent there finds what this one has kept, and what others tell it.
+      env: {
+        ...env,
+        GPUAS_STATE_DIR: join(cluster.folder, `state-${node}`),
+        GPUAS_NOTICE_FILE: noticeFileOf(node),
+      },
       waitFor: "listening",
     });
-    add({ component, pod: name, node, program, gpus: { double, gpu } });
+    add({ component, pod: name, node, program, firstToken, gpus: { double, gpu } });
+  }
+
+  const noticeFileOf = (node: string): string => join(cluster.folder, `notice-${node}`);
+  const tokenFileOf = (pod: string): string => join(cluster.folder, `${pod}.token`);
+
+  /** A token that is bound to the pod takes the place of the last one. */
+  async function renew({ metadata, spec }: OwnPod): Promise<string> {
+    const { name, uid } = metadata;
+    renewAtMs.set(name, systemClock.monotonic() + (TOKEN_LIFE_S * 1000) / 2);
+    const given = await plane.createToken({ namespace, name: spec.serviceAccountName }, { name, uid });
+    const exp = Math.floor(systemClock.now() / 1000) + TOKEN_LIFE_S - FORGIVEN_S;
+    const token = await plane.resignToken(given, { exp });
+    // Whoever reads it finds one or the other.
+    await writeFile(`${tokenFileOf(name)}.new`, token, { mode: 0o600 });
+    await rename(`${tokenFileOf(name)}.new`, tokenFileOf(name));
+    return token;
   }
 
   function add(one: Running): void {
@@ -147,7 +178,10 @@ export async function installRelease(options: ReleaseOptions): Promise<Release> 
   /** What the kubelets of all nodes do about our pods. */
   async function turn(): Promise<void> {
     await options.meanwhile();
-    const { status, text } = await plane.send({ method: "GET", path: `/api/v1/namespaces/${namespace}/pods` });
+    const { status, text } = await plane.send({
+      method: "GET",
+      path: `/api/v1/namespaces/${namespace}/pods`,
+    });
     if (status !== 200) throw new Error(`GET pods: ${status} ${text}`);
     // As the server has checked them.
     const { items } = JSON.parse(text) as { readonly items: readonly OwnPod[] };
@@ -156,7 +190,8 @@ export async function installRelease(options: ReleaseOptions): Promise<Release> 
       const { name, deletionTimestamp, labels = {} } = pod.metadata;
       const component = labels[COMPONENT];
       if (component !== "agent" && component !== "coordinator") continue;
-      if (deletionTimestamp !== undefined) await finish(pod);
+      if (systemClock.monotonic() > (renewAtMs.get(name) ?? Infinity)) await renew(pod);
+      if (deletionTimestamp !== undefined) finish(pod);
       else if (pod.status?.phase === "Running" && !beginning.has(name)) {
         const started = begin(pod, component);
         beginning.set(name, started);
@@ -173,7 +208,7 @@ export async function installRelease(options: ReleaseOptions): Promise<Release> 
     }
   }
 
-  async function finish({ metadata }: OwnPod): Promise<void> {
+  function finish({ metadata }: OwnPod): void {
     const one = running.get(metadata.name);
     running.delete(metadata.name);
     const gone = async (): Promise<void> => {
@@ -206,6 +241,7 @@ export async function installRelease(options: ReleaseOptions): Promise<Release> 
     },
     past,
     agentOn: (node) => [...running.values()].find((one) => one.component === "agent" && one.node === node),
+    noticeFileOf,
     upgrade: async (values) => await helmWith("upgrade", values),
     until: async (look, withinMs = 60_000) =>
       await eventually(look, {

@@ -54,7 +54,7 @@ export interface ControlPlane extends AsyncDisposable {
   /** The shipped client with another token, or pointed at something in between. The caller closes it. */
   clientWith(options?: Partial<ConnectOptions>): KubeClient;
   /** A kubeconfig, as text; of the administrator and to the server itself unless others are given. */
-  kubeconfig(token?: string, server?: URL): string;
+  kubeconfig(token?: string | TokenFile, server?: URL): string;
   /** With which service account tokens are signed, and the PEM of the authority, as files for other programs. */
   readonly files: { readonly accountKey: string; readonly ca: string };
   /** One request, with the answer as it came: for what the client hides. */
@@ -74,6 +74,11 @@ export interface ControlPlane extends AsyncDisposable {
   restartServer(meanwhile?: () => Promise<void>): Promise<void>;
   /** The store forgets all that was before now: who asks to go on from there hears 410. */
   compactStore(): Promise<void>;
+}
+
+/** One that somebody renews, as the kubelet does. */
+export interface TokenFile {
+  readonly tokenFile: string;
 }
 
 export interface TokenWish {
@@ -263,14 +268,14 @@ function planeAt(
 }
 
 /** JSON is YAML. */
-function kubeconfigOf(url: URL, ca: string, token: string): string {
+function kubeconfigOf(url: URL, ca: string, token: string | TokenFile): string {
   const data = Buffer.from(ca).toString("base64");
   return JSON.stringify({
     apiVersion: "v1",
     kind: "Config",
     "current-context": "test",
     clusters: [{ name: "test", cluster: { server: url.origin, "certificate-authority-data": data } }],
-    users: [{ name: "test", user: { token } }],
+    users: [{ name: "test", user: typeof token === "string" ? { token } : token }],
     contexts: [{ name: "test", context: { cluster: "test", user: "test", namespace: "default" } }],
   });
 }

@@ -3,160 +3,45 @@
 // machines are the test's own: a stand-in for Cluster API's controllers makes and takes their nodes.
 
 import { once } from "node:events";
+import { rm, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import type { Node, Pod } from "../../shared/model/kube.ts";
-import { GPU_RESOURCE, NODE_ANNOTATION, POLICY, TAINT } from "../../shared/model/names.ts";
+import type { Node } from "../../shared/model/kube.ts";
+import { NODE_ANNOTATION, POLICY, TAINT } from "../../shared/model/names.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import { gpuasctl, startGpuasctl } from "../build/coordinator.ts";
-import { startNats } from "../build/nats.ts";
-import { auditFlags, compareRights } from "../control-plane/audit.ts";
-import { startBetween } from "../control-plane/between.ts";
+import type { LogLine } from "../build/program.ts";
+import { compareRights } from "../control-plane/audit.ts";
 import type { Between } from "../control-plane/between.ts";
-import { createClusterApi } from "../control-plane/cluster-api.ts";
-import { joinNode, startCluster, whyNoCluster } from "../control-plane/cluster.ts";
+import { whyNoCluster } from "../control-plane/cluster.ts";
 import type { Cluster } from "../control-plane/cluster.ts";
-import { clusterApiDefinitions, install } from "../control-plane/definitions.ts";
 import { whyNoHelm } from "../control-plane/helm.ts";
-import { createProvider } from "../control-plane/provider.ts";
-import { installRelease } from "../control-plane/release.ts";
+import { BASE, startInstalled, TRAINING, VALUES } from "../control-plane/installed.ts";
+import type { Provider } from "../control-plane/provider.ts";
 import type { Release } from "../control-plane/release.ts";
-import { healthyGpu } from "../nvml-double/fixture.ts";
+import { change, createWorkloads, isRunning, NEAR_GPUS, WITH_GPU } from "../control-plane/workloads.ts";
+import type { Workloads } from "../control-plane/workloads.ts";
 
 const missing = (await whyNoCluster()) ?? (await whyNoHelm());
 
-const GROUP = "gpus";
-const BASE = "base-1";
-const NODE = { cpu: "8", memory: "32Gi", pods: "110" };
-
-const VALUES = {
-  image: { repository: "registry.example.com/gpu-autoscaler" },
-  agent: {
-    settings: { cloud: "none", sampleInterval: "500ms", reportInterval: "1s", slowInterval: "1s", shutdownGrace: "20s" },
-  },
-  coordinator: { settings: { cycleInterval: "500ms" } },
-  policies: {
-    training: {
-      provider: "custom",
-      pendingPodTimeoutSeconds: 0,
-      scaleUpCooldownSeconds: 0,
-      scaleDownCooldownSeconds: 0,
-      scaleDownDelayAfterAddSeconds: 0,
-      // Nothing goes before the test about that.
-      emptySeconds: 600,
-      idleSeconds: 600,
-      maxNodes: 6,
-      nodePools: [
-        {
-          name: "gpus",
-          maxSize: 6,
-          capacityType: "on-demand",
-          price: { usdPerHour: 1 },
-          group: {
-            scale: {
-              apiVersion: "cluster.x-k8s.io/v1beta2",
-              kind: "MachineDeployment",
-              namespace: "default",
-              name: GROUP,
-            },
-          },
-          template: { allocatable: { ...NODE, [GPU_RESOURCE]: 1 } },
-        },
-      ],
-    },
-  },
-};
-
 describe.skipIf(missing !== null)("the chart on a whole cluster", () => {
   const over = new AsyncDisposableStack();
-  const provider = createProvider("test");
   let cluster: Cluster;
   let between: Between;
   let release: Release;
+  let provider: Provider;
+  let workloads: Workloads;
 
   beforeAll(async () => {
-    cluster = over.use(await startCluster({ serverFlags: auditFlags }));
-    const { plane } = cluster;
-    between = over.use(await startBetween(plane));
-    const nats = over.adopt(await startNats(), async (server) => await server.remove());
-    await install(plane, await clusterApiDefinitions());
-    const clusterApi = createClusterApi({
-      plane,
-      namespace: "default",
-      version: "v1beta2",
-      provider,
-      register: async (client, node) =>
-        await joinNode(client, {
-          ...node,
-          labels: { "nvidia.com/gpu.present": "true" },
-          capacity: { ...NODE, [GPU_RESOURCE]: "1" },
-        }),
-    });
-    await clusterApi.create("MachineDeployment", { name: GROUP, replicas: 0 });
-    await joinNode(plane.client, { name: BASE, providerID: "test:///zone-a/base-1", capacity: NODE });
-    release = over.use(
-      await installRelease({
-        cluster,
-        server: between.url,
-        nats: nats.url,
-        values: VALUES,
-        gpu: healthyGpu,
-        meanwhile: async () => {
-          await clusterApi.reconcile();
-          await clusterApi.provide();
-        },
-      }),
-    );
+    ({ cluster, between, release, provider } = over.use(await startInstalled()));
+    workloads = createWorkloads(cluster.plane);
   });
   afterAll(async () => await over.disposeAsync());
 
   const nodes = async (): Promise<readonly Node[]> =>
     (await cluster.plane.client.list(RESOURCE.nodes)).items.filter(({ metadata }) => metadata.name !== BASE);
-  const podsOf = async (app: string): Promise<readonly Pod[]> =>
-    (await cluster.plane.client.list(RESOURCE.pods, { namespace: "default", labelSelector: `app=${app}` }))
-      .items;
-  const isRunning = ({ metadata, status }: Pod): boolean =>
-    metadata.deletionTimestamp === undefined && status?.phase === "Running";
-  const running = async (app: string): Promise<readonly Pod[]> => (await podsOf(app)).filter(isRunning);
-  const send = async (method: "POST" | "PATCH", path: string, json: object): Promise<void> => {
-    const contentType = method === "PATCH" ? "application/merge-patch+json" : "application/json";
-    const { status, text } = await cluster.plane.send({ method, path, json, contentType });
-    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
-  };
-  const DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments";
-  const deploy = async (app: string, replicas: number, spec: object): Promise<void> =>
-    await send("POST", DEPLOYMENTS, {
-      metadata: { name: app },
-      spec: {
-        replicas,
-        selector: { matchLabels: { app } },
-        template: { metadata: { labels: { app } }, spec },
-      },
-    });
-  const scale = async (app: string, replicas: number): Promise<void> =>
-    await send("PATCH", `${DEPLOYMENTS}/${app}`, { spec: { replicas } });
-  const BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
-  const budget = async (app: string, minAvailable: number): Promise<void> =>
-    await send("POST", BUDGETS, {
-      metadata: { name: app },
-      spec: { minAvailable, selector: { matchLabels: { app } } },
-    });
-  /** As the real controller counts. */
-  const budgetOf = async (app: string) => {
-    const { text } = await cluster.plane.send({ method: "GET", path: `${BUDGETS}/${app}` });
-    const { metadata, status } = JSON.parse(text) as {
-      readonly metadata: { readonly generation: number };
-      readonly status: {
-        readonly observedGeneration: number;
-        readonly disruptionsAllowed: number;
-        readonly currentHealthy: number;
-      };
-    };
-    if (status.observedGeneration !== metadata.generation) throw new Error(`nobody has counted for ${app}`);
-    return status;
-  };
   /** How often the coordinators heard 410. */
   const expired = async (): Promise<number> => {
     let count = 0;
@@ -183,13 +68,9 @@ describe.skipIf(missing !== null)("the chart on a whole cluster", () => {
       .filter((line) => /AdmissionPolicy|forbidden|denied/i.test(line));
 
   test("gives a Deployment that waits its nodes, and each node its agent", async () => {
-    await deploy("train", 2, {
-      containers: [
-        { name: "main", image: "example.test/train", resources: { limits: { [GPU_RESOURCE]: "1" } } },
-      ],
-    });
-    await release.until(async () => (await running("train")).length === 2);
-    const placed = (await running("train")).map(({ spec }) => spec.nodeName);
+    await workloads.deploy("train", 2, WITH_GPU);
+    await release.until(async () => (await workloads.running("train")).length === 2);
+    const placed = (await workloads.running("train")).map(({ spec }) => spec.nodeName);
     expect(new Set(placed).size).toBe(2);
     expect(provider.made).toBe(2);
     await release.until(async () =>
@@ -203,32 +84,36 @@ describe.skipIf(missing !== null)("the chart on a whole cluster", () => {
   });
 
   test("holds a drill back where a budget does, and moves the pods when it lets go", async () => {
-    await deploy("web", 1, NEAR_GPUS);
-    await budget("web", 1);
+    await workloads.deploy("web", 1, NEAR_GPUS);
+    await workloads.budget("web", 1);
     const [web] = await release.until(async () => {
-      const pods = await running("web");
+      const pods = await workloads.running("web");
       return pods.length === 1 && pods;
     });
     const node = web?.spec.nodeName ?? "";
     expect(node).toMatch(/^test-\d$/);
-    await release.until(async () => (await budgetOf("web")).disruptionsAllowed === 0);
+    await release.until(async () => (await workloads.budgetOf("web")).disruptionsAllowed === 0);
 
     const drill = await following(node, "--in", "90s", "--follow");
     await release.until(() => drill.text().includes("budget default/web allows no disruption now"));
     // The other pod of the node did not wait for it, and has a node of its own that was bought for it.
     await release.until(async () => {
-      const pods = await running("train");
+      const pods = await workloads.running("train");
       return pods.length === 2 && pods.every(({ spec }) => spec.nodeName !== node);
     });
     expect(provider.made).toBe(3);
-    expect((await running("web")).map(({ metadata }) => metadata.name)).toEqual([web?.metadata.name]);
+    expect((await workloads.running("web")).map(({ metadata }) => metadata.name)).toEqual([
+      web?.metadata.name,
+    ]);
 
-    await scale("web", 2);
-    expect(await drill.code(), drill.text()).toBe(0);
-    expect(drill.text()).toContain(`Report of the drill of node ${node}: drained`);
-    const left = (await podsOf("web")).filter(({ spec }) => spec.nodeName === node);
+    await workloads.scale("web", 2);
+    expect([await drill.code(), drill.text()]).toEqual([
+      0,
+      expect.stringContaining(`Report of the drill of node ${node}: drained`),
+    ]);
+    const left = (await workloads.pods("web")).filter(({ spec }) => spec.nodeName === node);
     expect(left).toEqual([]);
-    await release.until(async () => (await running("web")).length === 2);
+    await release.until(async () => (await workloads.running("web")).length === 2);
 
     const ended = await gpuasctl(["drill", node, "--cancel", "--kubeconfig", cluster.kubeconfig]);
     expect(ended).toMatchObject({ code: 0, err: "" });
@@ -239,8 +124,8 @@ describe.skipIf(missing !== null)("the chart on a whole cluster", () => {
   test("goes on when every watch is cut in the middle, and buys once", async () => {
     expect(between.cut()).toBeGreaterThan(10);
     // One has the place that the drill left.
-    await scale("train", 4);
-    await release.until(async () => (await running("train")).length === 4);
+    await workloads.scale("train", 4);
+    await release.until(async () => (await workloads.running("train")).length === 4);
     expect(provider.made).toBe(4);
   });
 
@@ -251,51 +136,142 @@ describe.skipIf(missing !== null)("the chart on a whole cluster", () => {
     between.onRequest(() => ({ kind: "answer", status: 503, body: JSON.stringify(unavailable) }));
     between.cut();
     // What the watches have not seen, and can then not catch up with.
-    await scale("train", 5);
+    await workloads.scale("train", 5);
     await plane.restartServer(async () => await plane.compactStore());
     between.onRequest(() => null);
 
-    await release.until(async () => (await running("train")).length === 5);
+    await release.until(async () => (await workloads.running("train")).length === 5);
     expect(provider.made).toBe(5);
     expect(await expired()).toBeGreaterThan(expiredBefore);
   });
 
+  test("goes on when the tokens with which everybody began are over", async () => {
+    const began = release.running.filter(({ component }) => component === "coordinator");
+    expect(began).toHaveLength(2);
+    for (const { firstToken } of began) {
+      const ask = { method: "GET", path: "/api/v1/nodes", token: firstToken } as const;
+      await release.until(async () => (await cluster.plane.send(ask)).status === 401);
+    }
+    between.cut();
+    await workloads.scale("train", 6);
+    await release.until(async () => (await workloads.running("train")).length === 6);
+    expect(provider.made).toBe(6);
+    expect(release.running.filter((one) => began.includes(one))).toHaveLength(2);
+  });
+
+  test("hands a drill over when a new version of the agents comes in its middle", async () => {
+    // Its end takes longer than the old agent may stay.
+    await workloads.deploy("slow", 1, NEAR_GPUS, { "gpu-autoscaler.test/exit-after": "8" });
+    const [slow] = await release.until(async () => {
+      const pods = await workloads.running("slow");
+      return pods.length === 1 && pods;
+    });
+    const node = slow?.spec.nodeName ?? "";
+    const isGoing = async (): Promise<boolean> =>
+      (await workloads.pods("slow")).some(
+        ({ metadata }) => metadata.name === slow?.metadata.name && metadata.deletionTimestamp !== undefined,
+      );
+    const old = await release.until(() => release.agentOn(node));
+    const drill = await following(node, "--in", "90s", "--follow");
+    await release.until(isGoing);
+    const { agent } = VALUES;
+    const settings = { ...agent.settings, sampleInterval: "400ms" };
+    await release.upgrade({ ...VALUES, agent: { ...agent, settings, maxUnavailable: "100%" } });
+
+    const next = await release.until(() => {
+      const found = release.agentOn(node);
+      return found !== undefined && found.pod !== old.pod && found;
+    });
+    expect(await isGoing(), "the drill was over before the next agent came").toBe(true);
+    expect(await old.program.exited).toBe(0);
+    expect([await drill.code(), drill.text()]).toEqual([
+      0,
+      expect.stringContaining(`Report of the drill of node ${node}: drained`),
+    ]);
+    expect(next.program.logs.some((line) => line.message === "drain" && line["phase"] === "drained")).toBe(
+      true,
+    );
+    const ended = await gpuasctl(["drill", node, "--cancel", "--kubeconfig", cluster.kubeconfig]);
+    expect(ended).toMatchObject({ code: 0, err: "" });
+    expect(marksOf(await cluster.plane.client.get(RESOURCE.nodes, { name: node }))).toEqual([]);
+    await workloads.remove("slow");
+    // Each node has the new one.
+    await release.until(async () => {
+      const there = release.running.filter(({ component }) => component === "agent");
+      const started = there.filter(({ program }) => program.logs.some(hasSampleInterval("400ms")));
+      return started.length === (await nodes()).length;
+    });
+    expect(refusals()).toEqual([]);
+  });
+
+  test("deletes past a budget what it holds when a machine really goes, which is made again elsewhere", async () => {
+    await workloads.deploy("db", 1, NEAR_GPUS, { "gpu-autoscaler.test/exit-after": "2" });
+    await workloads.budget("db", 1);
+    const [db] = await release.until(async () => {
+      const pods = await workloads.running("db");
+      return pods.length === 1 && (await workloads.budgetOf("db")).disruptionsAllowed === 0 && pods;
+    });
+    const node = db?.spec.nodeName ?? "";
+    expect(isGpuNode(node)).toBe(true);
+    await release.until(() => release.agentOn(node));
+    const deadline = new Date(Date.now() + 15_000).toISOString();
+    await writeFile(release.noticeFileOf(node), JSON.stringify({ id: "n1", kind: "termination", deadline }));
+    let why: string | undefined = undefined;
+    await release.until(async () => {
+      const pods = await workloads.pods("db");
+      const old = pods.find(({ metadata }) => metadata.name === db?.metadata.name);
+      why ??= old?.status?.conditions?.find(({ type }) => type === "DisruptionTarget")?.reason;
+      return old === undefined && pods.some((pod) => isRunning(pod) && pod.spec.nodeName !== node);
+    });
+    expect(why).toBe("TerminationByGpuAutoscaler");
+    await release.until(async () => {
+      const { metadata } = await cluster.plane.client.get(RESOURCE.nodes, { name: node });
+      return metadata.annotations?.[NODE_ANNOTATION.drainState]?.includes('"drained"') === true;
+    });
+    await rm(release.noticeFileOf(node));
+    await workloads.remove("db");
+    expect(refusals()).toEqual([]);
+  });
+
   test("takes idle nodes, and that with a pod that a budget holds only when it lets go", async () => {
-    await send("PATCH", `${BUDGETS}/web`, { spec: { minAvailable: 2 } });
-    await release.until(async () => (await budgetOf("web")).disruptionsAllowed === 0);
-    const held = new Set((await running("web")).map(({ spec }) => spec.nodeName ?? "").filter(isGpuNode));
+    await workloads.budget("web", 2);
+    await release.until(async () => (await workloads.budgetOf("web")).disruptionsAllowed === 0);
+    const held = new Set(
+      (await workloads.running("web")).map(({ spec }) => spec.nodeName ?? "").filter(isGpuNode),
+    );
     expect(held.size).toBeGreaterThan(0);
-    await scale("train", 0);
+    await workloads.scale("train", 0);
     for (const { gpus } of release.running) {
       if (gpus !== null) gpus.double.write({ gpus: [{ ...gpus.gpu, utilPercent: 0 }] });
     }
-    await send("PATCH", `/apis/${POLICY.apiVersion}/${POLICY.plural}/training`, {
+    await change(cluster.plane.send, "PATCH", `/apis/${POLICY.apiVersion}/${POLICY.plural}/${TRAINING}`, {
       spec: { emptySeconds: 2, idleSeconds: 3 },
     });
     await release.until(async () => (await nodes()).every(({ metadata }) => held.has(metadata.name)));
     await release.until(async () => {
-      const { status } = await cluster.plane.client.get(RESOURCE.policies, { name: "training" });
+      const { status } = await cluster.plane.client.get(RESOURCE.policies, { name: TRAINING });
       return JSON.stringify(status ?? {}).includes("PodDisruptionBudget default/web allows no eviction");
     });
     expect(new Set((await nodes()).map(({ metadata }) => metadata.name))).toEqual(held);
 
-    await scale("web", 3);
+    await workloads.scale("web", 3);
     let fewest = 3;
     await release.until(async () => {
-      const { currentHealthy } = await budgetOf("web");
+      const { currentHealthy } = await workloads.budgetOf("web");
       fewest = Math.min(fewest, currentHealthy);
       return (await nodes()).length === 0;
     });
     expect(fewest).toBe(2);
-    await release.until(async () => (await running("web")).length === 3);
+    await release.until(async () => (await workloads.running("web")).length === 3);
     expect(provider.running.size).toBe(0);
     expect(refusals()).toEqual([]);
   });
 
   test("asks for nothing that its roles do not grant", async () => {
     const { used, refused, unused } = await compareRights(cluster, VALUES);
-    console.log(`rights that nothing here made use of:\n  ${unused.join("\n  ")}`);
-    expect(refused).toEqual([]);
+    expect(unused.filter((right) => !NOT_ASKED_FOR_HERE.some((known) => known.test(right)))).toEqual([]);
+    // No policy here names a NodePool. Whether one did before is looked for, and whoever may not look has none.
+    expect(refused).toEqual([expect.stringMatching(/^coordinator list karpenter\.sh\/nodepools /)]);
     expect(used).toEqual(
       expect.arrayContaining([
         "agent create pods/eviction",
@@ -308,20 +284,33 @@ describe.skipIf(missing !== null)("the chart on a whole cluster", () => {
   });
 });
 
-/** A pod that goes where GPUs are if it may, and else where there is room. */
-const NEAR_GPUS = {
-  containers: [{ name: "main", image: "example.test/web", resources: { requests: { cpu: "1" } } }],
-  affinity: {
-    nodeAffinity: {
-      preferredDuringSchedulingIgnoredDuringExecution: [
-        {
-          weight: 100,
-          preference: { matchExpressions: [{ key: "nvidia.com/gpu.present", operator: "Exists" }] },
-        },
-      ],
-    },
-  },
-};
+/** Granted for what does not happen here. What is not among them and not made use of is granted for nothing. */
+const NOT_ASKED_FOR_HERE: readonly RegExp[] = [
+  // Pods with a hook are told when their node goes. One pod by its name nobody reads.
+  /^agent (patch|get) pods$/,
+  // Claims of NVIDIA's DRA driver.
+  /^agent list resource\.k8s\.io\/resourceslices$/,
+  // A node on which no agent answers.
+  /^coordinator create pods\/eviction$/,
+  // What was read is read again where a write has lost against somebody else's.
+  /^coordinator get (gpu-autoscaler\.io\/autoscalingpolicies|nodes)$/,
+  // Of kinds that are read by themselves, the scale is only written.
+  /^coordinator get cluster\.x-k8s\.io\/machinedeployments\/scale$/,
+  // Whatever is no MachineDeployment, and gangs of projects that are not installed.
+  /^coordinator \w+ cluster\.x-k8s\.io\/machinepools(\/scale)?$/,
+  /^coordinator \w+ (jobset\.x-k8s\.io\/jobsets|scheduling\.[\w.-]+\/podgroups)$/,
+  // An event that comes again within some minutes.
+  /^(agent|coordinator) patch events$/,
+];
+
+/** The first line of a program: what it was told. */
+function hasSampleInterval(wanted: string): (line: LogLine) => boolean {
+  return ({ settings }) =>
+    typeof settings === "object" &&
+    settings !== null &&
+    "sampleInterval" in settings &&
+    String(settings.sampleInterval).startsWith(wanted);
+}
 
 function isGpuNode(name: string): boolean {
   return name !== "" && name !== BASE;

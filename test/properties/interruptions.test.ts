@@ -337,6 +337,7 @@ function podOf(
   const owner = { uid: `owner-${name}`, kind: "ReplicaSet" };
   return {
     ...pod(`${name}-${serial}`, { node: on, gpus: 8, owner, ...more }),
+    ...(more.terminating === true ? { endingSince: epochMs(at) } : {}),
     createdAt: epochMs(NOW + bornAt * CYCLE),
     waiting:
       on === null ? { kind: "unschedulable", since: epochMs(Math.min(at, NOW + bornAt * CYCLE)) } : null,
@@ -375,31 +376,49 @@ function nodeOf(
   };
 }
 
-function check(property: (outcome: Outcome, story: Story) => void): void {
-  fc.assert(
-    fc.property(stories, (story) => {
-      property(play(story), story);
-    }),
-    { numRuns: 12, endOnFailure: true },
-  );
+/** What must hold of every story. */
+function check(story: Story): void {
+  const { nodes, rebalance, events } = story;
+  const outcome = play(story);
+  expect(outcome.bought).toBeLessThanOrEqual(outcome.displaced.size + outcome.duds + outcome.inVain.size);
+  if (rebalance !== "Replace") expect(outcome.begun.size).toBe(0);
+  // A new leader knows of those only that the journal has.
+  if (!events.some(({ what }) => what === "new leader")) {
+    const begun = [...outcome.begun.values()].sort((a, b) => a - b);
+    for (const first of begun)
+      expect(
+        begun.filter((cycle) => cycle >= first && (cycle - first) * CYCLE < 30 * MINUTE).length,
+      ).toBeLessThanOrEqual(Math.max(1, Math.floor((nodes + outcome.bought) / 10)));
+  }
+  expect(outcome.lateMoves).toEqual([]);
+  expect(outcome.waiting).toBe(0);
+  expect(outcome.machines).toBe(nodes);
 }
+
+/** Stories that went wrong once. */
+const KNOWN: Readonly<Record<string, Story>> = {
+  // Its pod had its next place already, and the notice bought a second one while the old pod was still ending.
+  "a notice for a node that is being emptied for its maintenance": {
+    nodes: 3,
+    rebalance: "Replace",
+    duds: 0,
+    events: [
+      { cycle: 48, what: "maintenance", of: 1 },
+      { cycle: 56, what: "notice", of: 10 },
+    ],
+  },
+};
 
 describe("hints and notices, over hundreds of decisions", () => {
   test("buy no node that no pod needs, move no more than they may, and come to rest", () => {
-    check((outcome, { nodes, rebalance, events }) => {
-      expect(outcome.bought).toBeLessThanOrEqual(outcome.displaced.size + outcome.duds + outcome.inVain.size);
-      if (rebalance !== "Replace") expect(outcome.begun.size).toBe(0);
-      // A new leader knows of those only that the journal has.
-      if (!events.some(({ what }) => what === "new leader")) {
-        const begun = [...outcome.begun.values()].sort((a, b) => a - b);
-        for (const first of begun)
-          expect(
-            begun.filter((cycle) => cycle >= first && (cycle - first) * CYCLE < 30 * MINUTE).length,
-          ).toBeLessThanOrEqual(Math.max(1, Math.floor((nodes + outcome.bought) / 10)));
-      }
-      expect(outcome.lateMoves).toEqual([]);
-      expect(outcome.waiting).toBe(0);
-      expect(outcome.machines).toBe(nodes);
-    });
+    fc.assert(fc.property(stories, check), { numRuns: 12, endOnFailure: true });
   }, 120_000);
+
+  test.each(Object.entries(KNOWN))(
+    "so does %s",
+    (_what, story) => {
+      check(story);
+    },
+    20_000,
+  );
 });

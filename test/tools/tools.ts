@@ -52,7 +52,7 @@ export interface Tool {
 
 const KUBERNETES_VERSION = "1.36.3";
 const INSTALL_KUBERNETES =
-  "install Go 1.26 (the first build takes some minutes), or set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver";
+  "install Go 1.26 (the first build takes some minutes), or set KUBEBUILDER_ASSETS to a folder with Kubernetes' programs and etcd";
 
 /** One more program of Kubernetes is one more row below, and its `tool` line in go/kubernetes/go.mod. */
 function kubernetesProgram(name: string, setting: Tool["setting"]): Tool {

@@ -162,7 +162,7 @@ describe("a spot machine of AWS", () => {
     const { aws, scene, clock } = await start();
     const at = clock.now();
     aws.rebalance(at);
-    await scene.round(5_500);
+    await scene.round(11_000);
     expect(scene.watch.sightings).toMatchObject([
       {
         id: `aws-${SCENE_NODE}-rebalance-${at.toString(36)}`,
@@ -173,9 +173,9 @@ describe("a spot machine of AWS", () => {
       },
     ]);
     aws.withdraw("rebalance");
-    for (let round = 0; round < 2; round++) await scene.round(5_500);
+    for (let round = 0; round < 2; round++) await scene.round(11_000);
     expect(scene.watch.sightings).toHaveLength(1);
-    await scene.round(5_500);
+    await scene.round(11_000);
     expect(scene.watch.sightings).toEqual([]);
   });
 

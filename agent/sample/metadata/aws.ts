@@ -19,7 +19,7 @@ import { AWS, BYTES_AT_MOST, FURTHEST_MS } from "./protocol.ts";
 import { NOTHING } from "./reading.ts";
 import type { Reading } from "./reading.ts";
 
-const REBALANCE_EVERY_MS = millis(5_000);
+const REBALANCE_EVERY_MS = millis(10_000);
 const MAINTENANCE_EVERY_MS = millis(30_000);
 const WITHIN_MS: Millis = millis(1_000);
 

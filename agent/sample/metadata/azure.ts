@@ -32,8 +32,13 @@ export function watchAzure(context: CloudContext): CloudWatch {
   });
   let answeredOnce = false;
   let computeName: string | null = null;
-  /** The last answer, by its text and by the names that it was read with: nearly every one is the same. */
-  let last: { readonly key: string; readonly read: AzureReading } | null = null;
+  /** The last answer, with what it was read by: nearly every one is the same. */
+  let last: {
+    readonly body: string;
+    readonly providerId: string | undefined;
+    readonly computeName: string | null;
+    readonly read: AzureReading;
+  } | null = null;
   const acknowledged = new Set<string>();
 
   const manner: Manner = {
@@ -46,12 +51,12 @@ export function watchAzure(context: CloudContext): CloudWatch {
   };
 
   function read(body: string): AzureReading {
-    const own = [azureNameOf(context.ownNode()?.spec?.providerID), computeName].filter(
-      (name) => name !== null,
-    );
+    const providerId = context.ownNode()?.spec?.providerID;
+    if (last?.body === body && last.providerId === providerId && last.computeName === computeName)
+      return last.read;
+    const own = [azureNameOf(providerId), computeName].filter((name) => name !== null);
     const names = new Set([...own, nodeName].map((name) => name.toLowerCase()));
-    const key = [...names, body].join("\n");
-    if (last?.key !== key) last = { key, read: readScheduledEvents(body, names, own.length > 0) };
+    last = { body, providerId, computeName, read: readScheduledEvents(body, names, own.length > 0) };
     return last.read;
   }
 

@@ -40,9 +40,9 @@ export interface Channels {
 
 /**
  * Of a notice that may be there: with the answer's own time it is seen within a second, and within half of one in more
- * than half of all cases. Shorter, all questions of one machine would come to more than three in two seconds.
+ * than half of all cases. Shorter, the questions would cost more of the processor than the rest of the agent leaves them.
  */
-export const EVERY_SECOND_MS: Millis = millis(820);
+export const EVERY_SECOND_MS: Millis = millis(900);
 /** A failing place: the first pause from start to start, and the longest. A service that is back is seen within two seconds. */
 const FAILING_FIRST_MS = 1_000;
 const FAILING_LONGEST_MS = 1_800;
@@ -96,7 +96,7 @@ export function createChannels(options: {
   function pauseMs(channel: Channel, result: Next | AppError, failures: number): number {
     if (result === "idle") return IDLE_MS;
     const spread = random();
-    if (!(result instanceof AppError)) return channel.everyMs * (0.955 + 0.09 * spread);
+    if (!(result instanceof AppError)) return channel.everyMs * (0.975 + 0.05 * spread);
     const slow = !channel.isUrgent() && failures > SLOW_FAILURES;
     const grown = FAILING_FIRST_MS * 1.5 ** Math.min(failures - 1, 10);
     const own = Math.min(grown, slow ? SLOW_LONGEST_MS : FAILING_LONGEST_MS) * (0.9 + 0.1 * spread);

@@ -1,8 +1,12 @@
+import { createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { millis } from "../../../shared/model/units.ts";
 import { describe as describeError, kindOf } from "../../../shared/runtime/errors.ts";
-import { createFakeClock } from "../../../test/build/clock.ts";
+import { createAuthority } from "../../../test/build/certificate.ts";
+import { createFakeClock, settle } from "../../../test/build/clock.ts";
 import type { FakeClock } from "../../../test/build/clock.ts";
 import { startScriptedServer } from "../../../test/build/scripted-server.ts";
 import type { ScriptedServer } from "../../../test/build/scripted-server.ts";
@@ -10,6 +14,34 @@ import { baseUrl, createMetadataClient, statusError } from "./client.ts";
 import type { MetadataClient } from "./client.ts";
 
 const QUESTION = { path: "/a?b=1", headers: { x: "y" }, withinMs: millis(1_000), what: "ask" } as const;
+/** Says the same on each connection as soon as it is opened and heard something, and leaves it open. */
+async function startTalker(text: string, at = 0) {
+  const heard: string[] = [];
+  const sockets = new Set<Socket>();
+  const talker = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("data", (bytes) => {
+      heard.push(bytes.toString());
+      socket.write(text);
+    });
+  });
+  await new Promise<void>((resolve) => {
+    talker.listen(at, "127.0.0.1", resolve);
+  });
+  const { port } = talker.address() as AddressInfo;
+  return {
+    url: new URL(`http://127.0.0.1:${port}`),
+    /** How many questions. */
+    heard: () => heard.join("").split("GET ").length - 1,
+    port,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => talker.close(resolve));
+    },
+  };
+}
+
 const never = new AbortController().signal;
 
 let server: ScriptedServer;
@@ -58,6 +90,104 @@ describe("the way to a metadata service", () => {
     await client.ask(QUESTION, never);
     await client.ask(QUESTION, never);
     expect(server.connections).toBe(2);
+  });
+
+  test("asks again where the service closed a kept connection as it took the question, and only there", async () => {
+    await client.ask(QUESTION, never);
+    let cuts = 1;
+    server.answer((_, reply) => {
+      if (cuts-- > 0) reply.cut();
+      else reply.text(200, "again");
+    });
+    expect(await client.ask(QUESTION, never)).toMatchObject({ body: "again" });
+    expect([server.requests.length, server.connections]).toEqual([3, 2]);
+    cuts = 2;
+    expect(await failure(client.ask(QUESTION, never))).toContain("unavailable: cannot ask: no connection");
+    expect(server.requests).toHaveLength(5);
+  });
+
+  test("takes an answer in pieces, and what a service sends unasked ends its connection alone", async () => {
+    server.answer((_, reply) => {
+      const stream = reply.stream();
+      stream.raw("y");
+      stream.raw("es");
+      stream.end();
+    });
+    expect(await client.ask(QUESTION, never)).toMatchObject({ body: "yes" });
+    expect(await client.ask(QUESTION, never)).toMatchObject({ body: "yes" });
+    expect(server.connections).toBe(1);
+    const talker = await startTalker("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhiHTTP/1.1 200 OK\r\n\r\n");
+    const other = createMetadataClient({ bases: [talker.url], clock, maxBytes: 100, maxSockets: 1 });
+    expect(await other.ask(QUESTION, never)).toMatchObject({ body: "hi" });
+    expect(await other.ask(QUESTION, never)).toMatchObject({ body: "hi" });
+    expect(talker.heard()).toBe(2);
+    other.close();
+    await talker.close();
+  });
+
+  test("says that what answers speaks no HTTP, and asks over a new connection the next time", async () => {
+    const talker = await startTalker("220 mail ready\r\n");
+    const other = createMetadataClient({ bases: [talker.url], clock, maxBytes: 100, maxSockets: 1 });
+    for (let n = 0; n < 2; n++)
+      expect(await failure(other.ask(QUESTION, never))).toBe("malformed: cannot ask: the answer is no HTTP");
+    expect(talker.heard()).toBe(2);
+    other.close();
+    await talker.close();
+  });
+
+  test("asks a service that was away once for each question, and not again what it could not ask", async () => {
+    const gone = await startTalker("");
+    const other = createMetadataClient({ bases: [gone.url], clock, maxBytes: 100, maxSockets: 1 });
+    await gone.close();
+    for (let n = 0; n < 12; n++)
+      expect(await failure(other.ask(QUESTION, never))).toContain("no connection (ECONNREFUSED)");
+    const back = await startTalker(
+      "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi",
+      gone.port,
+    );
+    for (let n = 1; n <= 3; n++) {
+      expect(await other.ask(QUESTION, never)).toMatchObject({ body: "hi" });
+      expect(back.heard()).toBe(n);
+    }
+    other.close();
+    await back.close();
+  });
+
+  test("puts no more questions at once than it has connections, and counts their time from the start", async () => {
+    server.answer(() => {});
+    const first = failure(client.ask(QUESTION, never));
+    await server.received("GET /a");
+    const second = failure(client.ask(QUESTION, never));
+    await settle();
+    expect(server.requests).toHaveLength(1);
+    await clock.advance(1_000);
+    expect(await Promise.all([first, second])).toEqual([
+      expect.stringContaining("timeout"),
+      expect.stringContaining("timeout"),
+    ]);
+    server.answer((_, reply) => {
+      reply.text(200, "yes");
+    });
+    const all = await Promise.all([1, 2, 3].map(() => client.ask(QUESTION, never)));
+    expect(all.map(({ body }) => body)).toEqual(["yes", "yes", "yes"]);
+  });
+
+  test("sends a body with its length, and a question without one as such", async () => {
+    await client.ask({ ...QUESTION, method: "POST", body: '{"a":"ä"}' }, never);
+    await client.ask({ ...QUESTION, method: "PUT" }, never);
+    expect(server.requests.map(({ body, headers }) => [body, headers["content-length"]])).toEqual([
+      [{ a: "ä" }, "10"],
+      [null, "0"],
+    ]);
+  });
+
+  test("asks over TLS as well, and not of one whose certificate nobody vouches for", async () => {
+    const { key, cert } = createAuthority("nobody's", Date.now());
+    await using secure = await startScriptedServer(() => {}, { key, cert });
+    const other = createMetadataClient({ bases: [secure.url], clock, maxBytes: 100, maxSockets: 1 });
+    expect(await failure(other.ask(QUESTION, never))).toContain("denied: cannot ask: the TLS certificates");
+    expect(secure.requests).toEqual([]);
+    other.close();
   });
 
   test("asks the next address when there is no way to the first", async () => {

@@ -1,10 +1,6 @@
-// The way to a metadata service: one question and its whole answer within a deadline, over a connection that is kept.
+// The way to a metadata service: one question and its whole answer within a deadline, over connections that are kept.
 // It follows no redirect, knows no proxy, takes no answer above its size and adds no header that tells of a proxy. What
 // an answer means, and when to ask again, is the caller's business.
-
-import http from "node:http";
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from "node:http";
-import https from "node:https";
 
 import { millis } from "../../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
@@ -12,6 +8,9 @@ import type { Clock } from "../../../shared/runtime/clock.ts";
 import { AppError } from "../../../shared/runtime/errors.ts";
 import type { ErrorKind } from "../../../shared/runtime/errors.ts";
 import { networkError, timeoutError } from "../../../shared/runtime/kube/translate.ts";
+import type { HttpAnswer } from "./http-answer.ts";
+import { createLine } from "./line.ts";
+import type { Line } from "./line.ts";
 import { cloudTime } from "./reading.ts";
 
 export interface Question {
@@ -26,10 +25,7 @@ export interface Question {
   readonly what: string;
 }
 
-export interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
+export interface Answer extends Omit<HttpAnswer, "keeps" | "date"> {
   /** The service's own time, where its answer has one. */
   readonly serverNow: EpochMs | null;
 }
@@ -43,148 +39,137 @@ export interface MetadataClient {
   close(): void;
 }
 
-/** A peer that vanished without a word is found after this and a few probes. */
-const KEEP_ALIVE_PROBE_MS = 10_000;
 const USER_AGENT = "gpu-autoscaler-agent";
-/** Said once: without a reason each request would make an error with a stack. */
-const OVER = "over";
+/** An answer that may take longer is waited for on a connection that is probed. */
+const LONG_MS = 10_000;
+const NO_WAY: ReadonlySet<string> = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
 /** `bases`: where the service is; where there is no way to the one, the next is tried with the next question. */
 export function createMetadataClient(options: {
   readonly bases: readonly [URL, ...URL[]];
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "alarm">;
   readonly maxBytes: number;
   readonly maxSockets: number;
 }): MetadataClient {
   const { bases, clock, maxBytes, maxSockets } = options;
-  const common = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets };
-  const isSecure = bases[0].protocol === "https:";
-  const agent = isSecure ? new https.Agent(common) : new http.Agent(common);
   let turn = 0;
+  let open = 0;
+  let isClosed = false;
+  const free: Line[] = [];
+  /** Questions for which no connection is free. */
+  const queue: (() => void)[] = [];
+  /** Ends of the questions under way. A listener for each of them would cost more than the rest of a question. */
+  const ends = new Map<AbortSignal, Set<() => void>>();
+
+  const baseNow = (): URL => bases[turn % bases.length] ?? bases[0];
+
+  function takeLine(): Line | null {
+    const line = free.pop();
+    if (line === undefined && open >= maxSockets) return null;
+    if (line === undefined) open++;
+    if (line?.base === baseNow()) return line;
+    line?.drop();
+    return createLine(baseNow(), maxBytes);
+  }
+
+  function release(line: Line): void {
+    free.push(line);
+    if (isClosed) line.drop();
+    queue.shift()?.();
+  }
+
+  function endsUnder(signal: AbortSignal): Set<() => void> {
+    const known = ends.get(signal);
+    if (known !== undefined) return known;
+    const under = new Set<() => void>();
+    ends.set(signal, under);
+    const onAbort = (): void => {
+      ends.delete(signal);
+      for (const end of under) end();
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    return under;
+  }
+
+  function exchange(question: Question, signal: AbortSignal, done: (answer: HttpAnswer | AppError) => void) {
+    const { what, withinMs } = question;
+    const under = endsUnder(signal);
+    let line: Line | null = null;
+    const settle = (answer: HttpAnswer | AppError): void => {
+      stopAlarm();
+      under.delete(onEnd);
+      done(answer);
+      if (line !== null) release(line);
+      else if (queue.includes(start)) queue.splice(queue.indexOf(start), 1);
+    };
+    const giveUp = (error: AppError): void => {
+      line?.drop();
+      settle(error);
+    };
+    const start = (): void => {
+      line = takeLine();
+      if (line === null) {
+        queue.push(start);
+        return;
+      }
+      const { base } = line;
+      line.put(textOf(question, base), withinMs > LONG_MS, (answer, error) => {
+        if (answer !== null) {
+          settle(answer);
+          return;
+        }
+        const said =
+          error instanceof AppError ? new AppError(error.kind, `cannot ${what}: ${error.message}`) : null;
+        const failure = said ?? networkError(what, base, error);
+        if (base === baseNow() && NO_WAY.has(String(failure.data["code"]))) turn++;
+        settle(failure);
+      });
+    };
+    const onEnd = (): void => {
+      giveUp(ENDED);
+    };
+    const stopAlarm = clock.alarm(withinMs, () => {
+      giveUp(timeoutError(what, line?.base ?? baseNow(), withinMs));
+    });
+    under.add(onEnd);
+    start();
+  }
 
   return {
     ask: async (question, signal) => {
       signal.throwIfAborted();
-      const base = bases[turn % bases.length] ?? bases[0];
-      try {
-        return await askOnce(question, { base, agent, clock, maxBytes, signal });
-      } catch (error) {
-        if (error instanceof AppError && NO_WAY.has(String(error.data["code"]))) turn++;
-        throw error;
-      }
+      const answer = await new Promise<HttpAnswer | AppError>((resolve) => {
+        exchange(question, signal, resolve);
+      });
+      signal.throwIfAborted();
+      if (answer instanceof AppError) throw answer;
+      const { status, headers, body, date } = answer;
+      return {
+        status,
+        headers,
+        body,
+        // Seldom asked for.
+        get serverNow() {
+          return cloudTime(date);
+        },
+      };
     },
     close: () => {
-      agent.destroy();
+      isClosed = true;
+      for (const line of free) line.drop();
     },
   };
 }
 
-const NO_WAY: ReadonlySet<string> = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
+/** In its place the signal's own reason is thrown. */
+const ENDED = new AppError("timeout", "the question was ended by its signal");
 
-interface Way {
-  readonly base: URL;
-  readonly agent: http.Agent;
-  readonly clock: Clock;
-  readonly maxBytes: number;
-  readonly signal: AbortSignal;
-}
-
-async function askOnce(question: Question, way: Way): Promise<Answer> {
-  const { base, clock, maxBytes, signal } = way;
-  const { what, withinMs } = question;
-  const timer = new AbortController();
-  let outgoing: ClientRequest | null = null;
-  let onAbort = (): void => {};
-  try {
-    return await new Promise<Answer>((resolve, reject) => {
-      const fail = (error: unknown): void => {
-        reject(signal.aborted ? (signal.reason as Error) : networkError(what, base, error));
-      };
-      onAbort = () => {
-        reject(signal.reason as Error);
-      };
-      signal.addEventListener("abort", onAbort, { once: true });
-      clock.sleep(withinMs, timer.signal).then(
-        () => {
-          reject(timeoutError(what, base, withinMs));
-        },
-        () => {}, // answered in time
-      );
-      const start = (): void => {
-        const request = send(question, way);
-        outgoing = request;
-        request.on("response", (response) => {
-          readBody(response, maxBytes, resolve, (error) => {
-            fail(
-              error instanceof AppError
-                ? new AppError(error.kind, `cannot ${what}: ${error.message}`)
-                : error,
-            );
-          });
-        });
-        request.on("error", (error) => {
-          // The service closed an idle connection just as we took it: nobody has read the question.
-          if (request.reusedSocket && isReset(error) && request === outgoing && !timer.signal.aborted) {
-            outgoing = null;
-            start();
-          } else fail(error);
-        });
-        request.end(question.body);
-      };
-      start();
-    });
-  } catch (error) {
-    (outgoing as ClientRequest | null)?.destroy();
-    throw error;
-  } finally {
-    timer.abort(OVER);
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
-function send(question: Question, { base, agent }: Way): ClientRequest {
-  const { method = "GET", path, headers, body } = question;
-  const request = (base.protocol === "https:" ? https : http).request({
-    hostname: base.hostname.replace(/^\[|\]$/g, ""),
-    port: base.port,
-    path: base.pathname.replace(/\/$/, "") + path,
-    method,
-    headers: {
-      "user-agent": USER_AGENT,
-      ...(body === undefined && method !== "GET" ? { "content-length": 0 } : {}),
-      ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
-      ...headers,
-    },
-    agent,
-  });
-  request.on("socket", (socket) => socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS));
-  return request;
-}
-
-function readBody(
-  response: IncomingMessage,
-  maxBytes: number,
-  resolve: (answer: Answer) => void,
-  reject: (error: unknown) => void,
-): void {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  response.on("data", (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= maxBytes) chunks.push(chunk);
-    else reject(new AppError("malformed", `the answer is larger than ${maxBytes} bytes`));
-  });
-  response.on("error", reject);
-  response.on("end", () => {
-    if (size > maxBytes) return;
-    const body = Buffer.concat(chunks, size).toString("utf8");
-    const { statusCode: status = 0, headers } = response;
-    resolve({ status, headers, body, serverNow: cloudTime(headers.date) });
-  });
-}
-
-function isReset(error: Error): boolean {
-  return "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
+function textOf({ method = "GET", path, headers, body }: Question, base: URL): string {
+  const length = body === undefined ? 0 : Buffer.byteLength(body);
+  let fields = `host: ${base.host}\r\nuser-agent: ${USER_AGENT}\r\nconnection: keep-alive\r\n`;
+  for (const name in headers) fields += `${name}: ${headers[name] ?? ""}\r\n`;
+  if (method !== "GET") fields += `content-length: ${length}\r\n`;
+  return `${method} ${base.pathname.replace(/\/$/, "")}${path} HTTP/1.1\r\n${fields}\r\n${body ?? ""}`;
 }
 
 /** An answer that is none of those that the caller knows. */

@@ -29,15 +29,18 @@ export async function readCertificates(
   for (const name of [...names].sort()) {
     try {
       const { data = {} } = await client.get(KIND.secrets, { namespace, name }, limits);
-      for (const [key, text] of Object.entries(data))
-        if (key.endsWith(".crt") || key.endsWith(".pem"))
-          found.push({ place: `Secret ${name}, ${key}`, expires: firstEnd(text) });
+      for (const [key, text] of Object.entries(data)) {
+        const expires = /\.(crt|pem)$/.test(key) ? firstEnd(text) : null;
+        // A .pem may be a key as well.
+        if (expires !== null || key.endsWith(".crt"))
+          found.push({ place: `Secret ${name}, ${key}`, expires });
+      }
     } catch (error) {
       if (kindOf(error) !== "not-found") throw error;
       found.push({ place: `Secret ${name}, which is not there`, expires: null });
     }
   }
-  return found.filter(({ expires, place }) => expires !== null || !place.includes(".pem"));
+  return found;
 }
 
 /** Volumes of the chart that hold keys and tokens. */

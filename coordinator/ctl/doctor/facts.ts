@@ -40,8 +40,9 @@ export interface Probe {
 }
 
 export interface RightAnswer {
-  /** "patch nodes/status". */
-  readonly right: string;
+  readonly verb: string;
+  /** With its subresource: "nodes/status". */
+  readonly resource: string;
   readonly purpose: string;
   readonly allowed: boolean;
 }

@@ -106,17 +106,22 @@ export async function readFacts({ client, service, now, signal }: ReadOptions): 
       "create subjectaccessreviews",
       async () => await askRights(client, { account, namespace, features }, limits),
     );
-  const workloads = [agents, coordinator, nats].flatMap((each) => (each.kind === "read" ? [each.value] : []));
+  const ours = [agents, coordinator, nats];
+  const workloads = ours.flatMap((each) => (each.kind === "read" ? [each.value] : []));
   const proxy = `get services/proxy and pods/proxy ${inSpace}`;
+  // Of a workload that cannot be read nobody knows what it mounts.
+  const hidden = ours.find(({ kind }) => kind === "failed");
   const [page, probe, agentRights, coordinatorRights, certificates] = await Promise.all([
     reading(proxy, async () => await readLive(client, service, "/explain")),
     reading(proxy, async () => await readProbe(client, service, lease)),
     rightsOf("agent"),
     rightsOf("coordinator"),
-    reading(
-      `get secrets ${inSpace}`,
-      async () => await readCertificates(client, namespace, workloads, limits),
-    ),
+    hidden?.kind === "failed"
+      ? hidden
+      : reading(
+          `get secrets ${inSpace}`,
+          async () => await readCertificates(client, namespace, workloads, limits),
+        ),
   ]);
   return {
     now: now(),
@@ -148,7 +153,12 @@ export async function readFacts({ client, service, now, signal }: ReadOptions): 
 const NATS_SET = "gpu-autoscaler-nats";
 
 function unread(error: unknown, right: string): Read<never> {
-  const [why = ""] = describe(error).split("\n");
+  const [first = ""] = describe(error).split("\n");
+  // The whole path of the proxy is a line of its own.
+  const why = first.replace(
+    /^cannot read \/api\/v1\/namespaces\/\S+\/proxy(\/\S*):/,
+    "the coordinator's page $1:",
+  );
   const kind = kindOf(error);
   if (kind === "not-found") return { kind: "absent", why };
   const way =

@@ -190,11 +190,8 @@ export async function askRights(
         },
         limits,
       );
-      return {
-        right: `${verb} ${right.resource}`,
-        purpose: right.purpose,
-        allowed: review.status?.allowed === true,
-      };
+      const { resource: asks, purpose } = right;
+      return { verb, resource: asks, purpose, allowed: review.status?.allowed === true };
     }),
   );
 }

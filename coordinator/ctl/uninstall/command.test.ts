@@ -12,6 +12,7 @@ import {
 } from "../../../shared/model/names.ts";
 import { seededRandom } from "../../../shared/model/random.ts";
 import { systemClock } from "../../../shared/runtime/clock.ts";
+import { agentPod } from "../../../test/build/doctor-facts.ts";
 import {
   comparable,
   LOWERED,
@@ -186,7 +187,7 @@ test("names a cordon of which nobody knows whose it is, and keeps it", async () 
     spec: { unschedulable: true },
     metadata: { ...node.metadata, annotations: { [NODE_ANNOTATION.drainState]: "{" } },
   }));
-  expect(await s.run()).toBe(0);
+  expect(await s.run()).toBe(1);
   expect(s.text()).toContain(`kubectl uncordon ${s.name}`);
   expect(s.node().spec?.unschedulable).toBe(true);
 });
@@ -234,6 +235,21 @@ test("says what could not be read, and does not call that clean", async () => {
   s.server.faults.set({ kind: "status", code: 403, match: { pathIncludes: "/machines" } });
   expect(await s.run()).toBe(1);
   expect(s.text()).toContain("Could not be read");
+});
+
+test("says who still runs and may write his marks again", async () => {
+  const s = await stage();
+  s.server.change(() => s.world.put("pods", agentPod(s.name)));
+  mark(s);
+  expect(await s.run()).toBe(1);
+  expect(s.text()).toContain(`-  ${namespace}/agent-${s.name}`);
+});
+
+test("says before which nodes are being emptied", async () => {
+  const s = await stage();
+  mark(s);
+  expect(await s.run("--dry-run")).toBe(0);
+  expect(s.text()).toMatch(/Know before:\n.*is being emptied \(aws\)/);
 });
 
 test("leaves policies, unless it is asked to", async () => {

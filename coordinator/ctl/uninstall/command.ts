@@ -24,6 +24,7 @@ export interface UninstallContext {
 }
 
 const DONE = 0;
+/** Something stays, or may; a person has to look. */
 const NOT_ALL = 1;
 
 /** The exit code. @throws AppError settings where nobody can be asked and --yes is not given. */
@@ -34,9 +35,11 @@ export async function uninstall(command: UninstallCommand, context: UninstallCon
   const plan = await planRemoval({ client, namespace, policies });
   const left = leftFor(namespace, plan, policies);
   const say = (result: CarriedOut | null): void => {
-    const { removals, doubts, unread } = plan;
+    const { removals, doubts, warnings, unread } = plan;
     if (json)
-      print(JSON.stringify({ dryRun: command.dryRun, removals, doubts, unread, result, left }, null, 2));
+      print(
+        JSON.stringify({ dryRun: command.dryRun, removals, doubts, warnings, unread, result, left }, null, 2),
+      );
     else print([...(result === null ? [] : [doneText(result)]), leftText(left)].join("\n"));
   };
   if (!json) print(planText(plan));
@@ -54,7 +57,9 @@ export async function uninstall(command: UninstallCommand, context: UninstallCon
   };
   const result = await carryOut(plan.removals, { client, namespace, clock, random, signal, tell });
   say(result);
-  return result.failed.length + result.running.length + plan.unread.length === 0 ? DONE : NOT_ALL;
+  return result.failed.length + result.running.length + plan.unread.length + plan.doubts.length === 0
+    ? DONE
+    : NOT_ALL;
 }
 
 async function agreed(ask: UninstallContext["ask"]): Promise<boolean> {

@@ -1,12 +1,14 @@
 // What there is to take back in a cluster, found by looking at all of it: one removal for each object, in the order in which
 // they are carried out. It changes nothing. What cannot be read is told and stops nothing else.
 
+import { readDrainState } from "../../../shared/contract/node-marks.ts";
 import type { KubeObject } from "../../../shared/model/kube.ts";
 import {
   CLUSTER_API,
   COORDINATOR_SERVICE,
   GROUP_ANNOTATION,
   LEASE_NAME,
+  NODE_ANNOTATION,
   POD_ANNOTATION,
   SERVICE_ACCOUNT,
 } from "../../../shared/model/names.ts";
@@ -14,6 +16,7 @@ import { describe, kindOf } from "../../../shared/runtime/errors.ts";
 import type { KubeClient } from "../../../shared/runtime/kube/client.ts";
 import { RESOURCE } from "../../../shared/runtime/kube/resources.ts";
 import type { Resource } from "../../../shared/runtime/kube/resources.ts";
+import { notesOf } from "../../cloud/scale/lowering.ts";
 import { DEFINITION_NAME, KIND, environmentOf } from "../doctor/kinds.ts";
 import type { Workload } from "../doctor/kinds.ts";
 import { leftoversOf } from "./node-leftovers.ts";
@@ -40,6 +43,8 @@ export interface Plan {
   readonly removals: readonly Removal[];
   /** What stays although it looks like ours, and why. */
   readonly doubts: readonly string[];
+  /** What people should know before. */
+  readonly warnings: readonly string[];
   /** What could not be looked at. */
   readonly unread: readonly string[];
   /** Policies that stay, since nobody asked for their end. */
@@ -55,12 +60,13 @@ export interface PlanOptions {
 export async function planRemoval({ client, namespace, policies }: PlanOptions): Promise<Plan> {
   const unread: string[] = [];
   const doubts: string[] = [];
+  const warnings: string[] = [];
   const all = async <T extends KubeObject>(resource: Resource<T>): Promise<readonly T[]> => {
     try {
       return (await client.list(resource)).items;
     } catch (error) {
       // A kind that nobody has installed has no objects.
-      if (kindOf(error) !== "not-found") unread.push(`${resource.plural}: ${describe(error)}`);
+      if (kindOf(error) !== "not-found") unread.push(whyUnread(resource.plural, "list", error));
       return [];
     }
   };
@@ -71,7 +77,8 @@ export async function planRemoval({ client, namespace, policies }: PlanOptions):
     try {
       return await client.get(resource, ref);
     } catch (error) {
-      if (kindOf(error) !== "not-found") unread.push(`${resource.plural} ${ref.name}: ${describe(error)}`);
+      if (kindOf(error) !== "not-found")
+        unread.push(whyUnread(`${resource.plural} ${ref.name}`, "get", error));
       return null;
     }
   };
@@ -99,6 +106,12 @@ export async function planRemoval({ client, namespace, policies }: PlanOptions):
   for (const node of nodes) {
     const { marks, doubts: unsure } = leftoversOf(node);
     doubts.push(...unsure);
+    const { drainState } = NODE_ANNOTATION;
+    const state = readDrainState(node.metadata.annotations?.[drainState]);
+    if (state.kind === "value" && (state.value.phase === "started" || state.value.phase === "wave"))
+      warnings.push(
+        `node ${node.metadata.name} is being emptied (${state.value.source}): an agent that is stopped goes on with it for two minutes at most`,
+      );
     if (marks.length > 0) removals.push({ kind: "Node", name: node.metadata.name, what: marks });
   }
   const annotated = (
@@ -130,12 +143,16 @@ export async function planRemoval({ client, namespace, policies }: PlanOptions):
         what: ["the definition of policies"],
       });
   }
-  for (const { metadata } of pools)
-    if (metadata.annotations?.[GROUP_ANNOTATION.lowering] !== undefined)
-      doubts.push(
-        `NodePool ${metadata.name} had NodeClaims on their way out when this was read: see that its replicas is what you want, or Karpenter makes them again`,
+  for (const pool of pools)
+    if (notesOf(pool).length > 0)
+      warnings.push(
+        `NodePool ${pool.metadata.name}: NodeClaims of it are on their way out, and its replicas has not fallen yet: lower it, or Karpenter makes them again`,
       );
-  return { removals, doubts, unread, policiesLeft: policies ? 0 : found.length };
+  return { removals, doubts, warnings, unread, policiesLeft: policies ? 0 : found.length };
+}
+
+function whyUnread(what: string, verb: string, error: unknown): string {
+  return `${what}: ${kindOf(error) === "denied" ? `you need the right to ${verb} them` : describe(error)}`;
 }
 
 function refOf({ metadata: { namespace, name } }: KubeObject) {

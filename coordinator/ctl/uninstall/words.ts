@@ -17,13 +17,14 @@ import type { Plan, Removal } from "./removal.ts";
 
 export const WIDTH = 100;
 
-export function planText({ removals, doubts, unread }: Plan): string {
+export function planText({ removals, doubts, warnings, unread }: Plan): string {
   const lines = groupsOf(removals).map(({ kind, what, names }) => `${kind}: ${what} (${some(names)})`);
   return [
     removals.length === 0
       ? "Nothing of ours stands in this cluster outside of what helm installed."
       : `Takes back from ${count(removals.length, "object")} (no pod is evicted, no node and no size is changed):`,
     ...lines.map(item),
+    ...notes("Know before:", warnings),
     ...notes("Stays, since it is not known to be ours:", doubts),
     ...notes("Could not be read, so what stands there stays:", unread),
   ].join("\n");

@@ -45,6 +45,7 @@ const FULL: Partial<PodInput> = {
   localStorage: true,
   startedAt: epochMs(1),
   endsAt: epochMs(2),
+  endingSince: epochMs(1),
   ready: false,
 };
 
@@ -89,6 +90,7 @@ describe("malformedPod()", () => {
     ["its readiness", { ready: null }],
     ["its start", { startedAt: -1 }],
     ["its end", { endsAt: Number.POSITIVE_INFINITY }],
+    ["the beginning of its end", { endingSince: "now" }],
   ])("names %s: %j", (what, part) => {
     expect(malformedPod(odd(part))).toBe(what);
   });

@@ -68,7 +68,8 @@ export function malformedPod(pod: PodInput): string | null {
     unless(isFlagIfAny(pod.localStorage), "its local storage") ??
     unless(isFlagIfAny(pod.ready), "its readiness") ??
     unless(isInstantIfAny(pod.startedAt), "its start") ??
-    unless(isInstantIfAny(pod.endsAt), "its end")
+    unless(isInstantIfAny(pod.endsAt), "its end") ??
+    unless(isInstantIfAny(pod.endingSince), "the beginning of its end")
   );
 }
 

@@ -26,26 +26,23 @@ export function admission({ admissionPolicies, admissionBindings, namespace }: F
           else if (!JSON.stringify(policy.spec ?? null).includes(account)) others.push(name);
           else if (rulesOf(policy.spec ?? {}) !== rules) old.push(name);
         }
+        const these = (names: readonly string[]): string =>
+          named(names, "admission policy", "admission policies");
         if (others.length > 0)
           return fail(
-            `${named(others, "admission policy is", "admission policies are")} for another account than ${account}`,
+            `for another account than ${account}: ${these(others)}`,
             "install them by the chart, into the namespace where it runs: helm upgrade",
           );
         if (missing.length + unbound.length > 0)
           return warn(
             [
-              ...(missing.length > 0
-                ? [`${named(missing, "admission policy is", "admission policies are")} not installed`]
-                : []),
-              ...(unbound.length > 0 ? [`${named(unbound, "is", "are")} not bound to deny`] : []),
-            ].join(", "),
+              ...(missing.length > 0 ? [`not installed: ${these(missing)}`] : []),
+              ...(unbound.length > 0 ? [`not bound to deny: ${these(unbound)}`] : []),
+            ].join("; "),
             "set admission.agents, admission.evictions and admission.marks to true; deploy/admission/README.md says what an agent could do without each",
           );
         return old.length > 0
-          ? warn(
-              `${named(old, "admission policy is", "admission policies are")} of another version`,
-              "helm upgrade brings those of this version",
-            )
+          ? warn(`of another version: ${these(old)}`, "helm upgrade brings those of this version")
           : ok(
               `all ${Object.keys(SHIPPED.admission).length} admission policies are in force and of this version`,
             );
@@ -72,11 +69,10 @@ export function evictionRule({ admissionPolicies, pods }: Facts): Judgement {
       const large = [...sizes].filter(([, size]) => size > PODS_MANY);
       if (large.length > 0)
         return warn(
-          `the rule on evictions is on, and ${named(
-            large.map(([name, size]) => `${name}: ${size} pods`),
-            "namespace has",
-            "namespaces have",
-          )} more than ${PODS_MANY} pods: the API server looks at each of them for each eviction by an agent`,
+          `the rule on evictions is on, and the API server looks at each pod of a namespace for each eviction by an agent there; large: ${named(
+            large.map(([name, size]) => `${name} with ${size} pods`),
+            "namespace",
+          )}`,
           "split the namespace, or set admission.evictions to false and know what that allows (deploy/admission/README.md)",
         );
       return judge(pods, () =>

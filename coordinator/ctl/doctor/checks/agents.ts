@@ -100,10 +100,7 @@ export function coverage({ nodes, pods, namespace, now }: Facts): Judgement {
           "see agent.nodeAffinity and agent.tolerations in the values, and kubectl describe on the DaemonSet; idle times there stay unknown, notices unanswered",
         );
       return gpuNodes.length === 0
-        ? warn(
-            "no node with GPUs is known",
-            "label one with gpu-autoscaler.io/pool where nothing else says that it has GPUs",
-          )
+        ? ok("no node with GPUs is known here now")
         : ok(`each of ${gpuNodes.length} nodes with GPUs has its agent`);
     }),
   );
@@ -128,7 +125,7 @@ export function reports({ nodes, pods, namespace, now }: Facts): Judgement {
         `kubectl logs of the agent's pod there, and its rights (see the check agent-rights)`,
       );
     return pods.kind === "read"
-      ? ok(`${agents.size} agents write their condition as they should`)
+      ? ok(`every agent writes its condition as it should (${agents.size} of them)`)
       : judge(pods, () => ok(""));
   });
 }
@@ -139,6 +136,11 @@ export function gpus({ nodes }: Facts): Judgement {
       const condition = status?.conditions?.find(({ type }) => type === NODE_CONDITION.gpuHealthy);
       return condition === undefined ? [] : [{ name: metadata.name, condition }];
     });
+    if (told.length === 0 && all.some(hasGpus))
+      return unknown(
+        `no agent has said how any GPU is: no node has the condition ${NODE_CONDITION.gpuHealthy}`,
+        "see the checks agents and agent-coverage",
+      );
     const ill = told.filter(({ condition }) => condition.status === "False");
     const unheard = told.filter(
       ({ condition }) => condition.status !== "False" && condition.status !== "True",
@@ -171,12 +173,7 @@ export function gpus({ nodes }: Facts): Judgement {
 export function versions({ pods, namespace, agents, coordinator }: Facts): Judgement {
   return judge(pods, (list) => {
     const images = new Set(
-      [...agentsByNode(list, namespace).values()].flatMap(({ spec }) => {
-        // The narrow type of pods leaves the image out: no program of ours reads it.
-        const image: unknown =
-          "image" in (spec.containers[0] ?? {}) ? Reflect.get(spec.containers[0] ?? {}, "image") : null;
-        return typeof image === "string" ? [image] : [];
-      }),
+      [...agentsByNode(list, namespace).values()].flatMap(({ spec }) => spec.containers[0]?.image ?? []),
     );
     if (images.size > 1)
       return warn(
@@ -186,6 +183,11 @@ export function versions({ pods, namespace, agents, coordinator }: Facts): Judge
     const said = [agents, coordinator].flatMap((each) =>
       each.kind === "read" ? [each.value.metadata.labels?.[VERSION_LABEL] ?? "unknown"] : [],
     );
+    if (said.length === 0 && images.size === 0)
+      return unknown(
+        "no program of ours can be seen, so its version is not known",
+        "see the checks agents and coordinator",
+      );
     return new Set(said).size > 1
       ? warn(
           `agents are of version ${said[0] ?? ""}, the coordinator of ${said[1] ?? ""}`,
@@ -211,15 +213,14 @@ export function devicePlugin({ nodes, slices, now }: Facts): Judgement {
     );
     if (without.length > 0)
       return fail(
-        `${named(
+        `no pod can ask for the GPUs of ${named(
           without.map(({ metadata }) => metadata.name),
-          "node has",
-          "nodes have",
-        )} GPUs that no pod can ask for: no device plugin offers them`,
+          "node",
+        )}: no device plugin offers them`,
         "install the GPU operator or the device plugin there; where it is installed, the logs of its pod say why it offers none",
       );
     return gpuNodes.length === 0
-      ? unknown("no node with GPUs is ready", "see the check agent-coverage")
+      ? ok("no node with GPUs is ready here now")
       : ok(`pods can ask for the GPUs of all ${gpuNodes.length} nodes that have some`);
   });
 }

@@ -94,7 +94,7 @@ export function clocks({ nodeLeases, nodes, now }: Facts): Judgement {
       return silent.length === 0
         ? ok(`the clocks of ${seen.length} nodes and of this machine agree to some seconds`)
         : warn(
-            `${named(silent, "node")} have renewed no lease for more than ${SILENT_MS / 1000} s: their kubelets are silent, or clocks are behind`,
+            `no lease was renewed for more than ${SILENT_MS / 1000} s on ${named(silent, "node")}: kubelets are silent, or clocks are behind`,
             "kubectl describe node says when its kubelet was heard last; deadlines of notices need clocks that agree",
           );
     }
@@ -104,7 +104,7 @@ export function clocks({ nodeLeases, nodes, now }: Facts): Judgement {
         : `of ${named(
             ahead.map(({ node }) => node),
             "node",
-          )} are ahead`;
+          )} run ahead`;
     return warn(
       `clocks ${whose}, by ${duration(millis(most))} at most`,
       "set clocks by NTP: notices, drains and idle times are compared between machines",
@@ -126,10 +126,12 @@ export function certificates({ certificates: read, now }: Facts): Judgement {
         "certificate",
       );
     const way = "renew it in its Secret: agents read it again when it changes, NATS when it is restarted";
-    if (ended.length > 0) return fail(`${places(ended)} ended on ${moment(ended[0]?.expires ?? now)}`, way);
+    if (ended.length > 0)
+      return fail(`of ${places(ended)} the first ended on ${moment(ended[0]?.expires ?? now)}`, way);
     if (unread.length > 0)
       return fail(`${places(unread)} cannot be read as such`, "put a PEM certificate there");
-    if (soon.length > 0) return warn(`${places(soon)} ends on ${moment(soon[0]?.expires ?? now)}`, way);
+    if (soon.length > 0)
+      return warn(`of ${places(soon)} the first ends on ${moment(soon[0]?.expires ?? now)}`, way);
     return ok(`${places(found)}: none ends within 14 days`);
   });
 }

@@ -6,7 +6,7 @@ import { NATS_AUDIENCE, SERVICE_ACCOUNT } from "../../../../shared/model/names.t
 import { millis } from "../../../../shared/model/units.ts";
 import { duration } from "../../../report/sentences/words.ts";
 import type { Facts } from "../facts.ts";
-import { fail, judge, named, ok, orElse, unknown, warn } from "../finding.ts";
+import { fail, judge, ok, orElse, unknown, warn } from "../finding.ts";
 import type { Judgement } from "../finding.ts";
 import { environmentOf } from "../kinds.ts";
 import type { Workload } from "../kinds.ts";
@@ -118,16 +118,23 @@ function audiencesOf({ spec }: Workload): readonly string[] {
 export function rights(account: "agent" | "coordinator"): (facts: Facts) => Judgement {
   return (facts) =>
     judge(account === "agent" ? facts.agentRights : facts.coordinatorRights, (answers) => {
-      const lacking = answers.filter(({ allowed }) => !allowed);
       const who = `the service account ${facts.namespace}/${SERVICE_ACCOUNT[account]}`;
-      return lacking.length === 0
-        ? ok(`${who} has all ${answers.length} rights that it needs`)
+      const lacking = new Map<string, { readonly purpose: string; readonly verbs: string[] }>();
+      for (const { verb, resource, purpose, allowed } of answers) {
+        if (allowed) continue;
+        const of = lacking.get(resource) ?? { purpose, verbs: [] };
+        of.verbs.push(verb);
+        lacking.set(resource, of);
+      }
+      const words = [...lacking].map(
+        ([resource, { purpose, verbs }]) => `${verbs.join(", ")} on ${resource} for ${purpose}`,
+      );
+      const more = words.length > 3 ? `; and on ${words.length - 3} more resources` : "";
+      return words.length === 0
+        ? ok(`${who} has every right that it needs (${answers.length} asked)`)
         : fail(
-            `${who} lacks ${named(
-              lacking.map(({ right, purpose }) => `${right} for ${purpose}`),
-              "right",
-            )}`,
-            "helm upgrade puts its role back; rights for groups come with policies among the values, or by the chart's rights.* values",
+            `${who} lacks ${words.slice(0, 3).join("; ")}${more}`,
+            "helm upgrade puts its role and binding back (with --force-conflicts where somebody has edited them); rights for groups come with policies among the values, or by the chart's rights.* values",
           );
     });
 }

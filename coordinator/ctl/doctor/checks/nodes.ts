@@ -17,7 +17,7 @@ import { duration } from "../../../report/sentences/words.ts";
 import { isDraining, isDrillState } from "../../drill/standing.ts";
 import { cordonOwner, leftoversOf } from "../../uninstall/node-leftovers.ts";
 import type { Facts } from "../facts.ts";
-import { judge, named, ok, orElse, warn } from "../finding.ts";
+import { judge, named, ok, orElse, unknown, warn } from "../finding.ts";
 import type { Judgement } from "../finding.ts";
 import { agentsByNode } from "./agents.ts";
 
@@ -31,11 +31,10 @@ export function marks({ nodes, pods, namespace }: Facts): Judgement {
       return alone.length === 0
         ? ok("every node that bears marks of ours has an agent that looks after them")
         : warn(
-            `${named(
+            `marks of ours without an agent that looks after them, on ${named(
               alone.map(({ metadata }) => metadata.name),
-              "node bears",
-              "nodes bear",
-            )} marks of ours and no agent runs there: ${leftoversOf(alone[0] ?? { metadata: { name: "" } }).marks.join(", ")}`,
+              "node",
+            )}: ${leftoversOf(alone[0] ?? { metadata: { name: "" } }).marks.join(", ")}`,
             "bring its agent back (see the check agent-coverage); when nothing of ours is to stay, gpuasctl uninstall --dry-run shows all marks",
           );
     }),
@@ -88,6 +87,16 @@ export function cordons({ nodes, policies }: Facts): Judgement {
       ),
     );
     const orphans = all.flatMap((node) => orphan(node, policies.kind === "read" ? moves : null) ?? []);
+    const unaccounted = all.some(
+      ({ metadata, spec }) =>
+        retirementOf(spec?.taints) !== null ||
+        metadata.annotations?.[NODE_ANNOTATION.drainRequest] !== undefined,
+    );
+    if (orphans.length === 0 && unaccounted && policies.kind === "failed")
+      return unknown(
+        `nodes are to go, and whether a move stands behind each is not known: ${policies.why}`,
+        policies.way,
+      );
     return orphans.length === 0
       ? ok("no cordon or request of ours stands without a reason")
       : warn(

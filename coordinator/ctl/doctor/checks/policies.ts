@@ -49,16 +49,13 @@ export function policiesValid(facts: Facts): Judgement {
         : [`${metadata.name}: ${shortened(parsed.problems.join("; "), LONGEST)}`];
     });
     if (wrong.length > 0)
-      return fail(
-        named(wrong, "policy is not valid", "policies are not valid"),
-        "kubectl edit it; gpuasctl status shows what is wrong",
-      );
+      return fail(`not valid: ${wrong.join("; ")}`, "kubectl edit it; gpuasctl status shows what is wrong");
     const unheard = policies.filter(
       ({ metadata, status }) => parsePolicyStatus(status)?.observedGeneration !== metadata.generation,
     );
     return unheard.length === 0
       ? ok(
-          `${policies.length === 1 ? "the policy is" : `all ${policies.length} policies are`} valid, and the coordinator has seen them as they are`,
+          `${policies.length === 1 ? "the policy is" : `all ${policies.length} policies are`} valid, and the coordinator has answered their last change`,
         )
       : warn(
           `no coordinator has answered the last change of ${named(

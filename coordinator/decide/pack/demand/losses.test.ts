@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { Reason } from "../../../../shared/model/reasons.ts";
-import { millis } from "../../../../shared/model/units.ts";
+import { epochMs, millis } from "../../../../shared/model/units.ts";
 import { demand, names, refusals } from "../../../../test/build/demand.ts";
 import { drainState, node } from "../../../../test/build/node.ts";
 import { MINUTE, NOW, SECOND } from "../../../../test/build/now.ts";
@@ -18,6 +18,23 @@ const noticed = (own: Readonly<Record<string, PodOptions>>, options: Partial<Not
     nodes,
     notices: [notice("n1", options)],
     pods: Object.entries(own).map(([name, about]) => pod(name, { owner, ...about })),
+  });
+/** Pods of n1 by how long they have been ending, and others of the same owner. */
+const ending = (
+  forMs: Readonly<Record<string, number>>,
+  others: Readonly<Record<string, PodOptions>>,
+  options: Partial<NoticeInput> = {},
+) =>
+  demand({
+    nodes,
+    notices: [notice("n1", options)],
+    pods: [
+      ...Object.entries(forMs).map(([name, since]) => ({
+        ...pod(name, { owner, node: "n1", terminating: true }),
+        endingSince: epochMs(NOW - since),
+      })),
+      ...Object.entries(others).map(([name, about]) => pod(name, { owner, ...about })),
+    ],
   });
 const reservedOf = (found: ReturnType<typeof demand>) => names(found.reserved.get("notice-n1"));
 
@@ -69,6 +86,40 @@ describe("pods of a node under notice", () => {
     });
     expect([...found.reserved.values()].flatMap(names)).toEqual(["b"]);
     expect(refusals(found)).toEqual({ a: ["pod-has-successor"] });
+  });
+
+  test("that began to end before it, as on a node that was being emptied, are followed by what was made then", () => {
+    const found = ending({ old: 2 * MINUTE }, { new: { node: "n2", ageMs: 2 * MINUTE - SECOND } });
+    expect(reservedOf(found)).toEqual([]);
+    expect(refusals(found)).toEqual({ old: ["pod-has-successor"] });
+  });
+
+  test("that began to end before it are not followed by what was there already", () => {
+    const twin = { node: "n2", ageMs: 3 * MINUTE };
+    expect(reservedOf(ending({ old: 2 * MINUTE }, { twin }))).toEqual(["old"]);
+  });
+
+  test("that began to end at different times are each followed by a pod that was made since", () => {
+    const later = { node: "n2", ageMs: MINUTE };
+    expect(reservedOf(ending({ a: 2 * MINUTE, b: SECOND }, { later }))).toEqual(["b"]);
+    expect(reservedOf(ending({ b: 2 * MINUTE, a: SECOND }, { later }))).toEqual(["a"]);
+    const young = { node: "n2", ageMs: 0 };
+    expect(reservedOf(ending({ a: 2 * MINUTE, b: SECOND }, { later, young }))).toEqual([]);
+  });
+
+  test("that began to end before it bring a successor that waits, and no other pod that waited then", () => {
+    const waiting = { ageMs: MINUTE, waitedMs: MINUTE };
+    const found = ending({ old: 2 * MINUTE }, { new: waiting, other: waiting });
+    expect(reservedOf(found)).toEqual(["new"]);
+  });
+
+  test("that end long after it are not followed by what was made in between", () => {
+    const found = ending(
+      { old: SECOND },
+      { other: { node: "n2", ageMs: MINUTE } },
+      { seenAt: epochMs(NOW - 2 * MINUTE) },
+    );
+    expect(reservedOf(found)).toEqual(["old"]);
   });
 
   test("of a node that nobody knows are none", () => {

@@ -82,15 +82,25 @@ function createCounting(pods: readonly PodInput[], leaving: ReadonlySet<string>)
       for (const [owner, own] of Map.groupBy(losing, (pod) => pod.owner?.uid ?? "")) {
         const ending = own.filter(({ terminating }) => terminating).toSorted(packingOrder);
         const begin = since ?? afterAll(ending);
-        const successors = (staying.get(owner) ?? [])
-          .filter((pod) => !counted.has(pod.key) && pod.createdAt + CLOCKS_DIFFER_MS >= begin)
+        const first = ending.reduce((least, { endingSince = begin }) => Math.min(least, endingSince), begin);
+        const young = (staying.get(owner) ?? [])
+          .filter((pod) => isYoungerThan(first, pod) && !counted.has(pod.key))
           .sort((a, b) => Number(a.node !== null) - Number(b.node !== null) || packingOrder(a, b));
+        const successorOf = successors(ending, young, begin);
+        const follow = new Set(successorOf.values());
         needs.push(...own.filter(({ terminating }) => !terminating));
-        needs.push(...successors.filter((pod) => pod.node === null && pod.waiting?.kind !== "gated"));
-        needs.push(...ending.slice(successors.length));
-        // A successor follows one pod and no second one, those that wait before those that run.
-        for (const pod of successors.slice(0, ending.length)) counted.add(pod.key);
-        for (const pod of ending.slice(0, successors.length))
+        // Those beyond the pods that end still follow ones that are gone.
+        needs.push(
+          ...young.filter(
+            (pod) =>
+              pod.node === null &&
+              pod.waiting?.kind !== "gated" &&
+              (follow.has(pod) || isYoungerThan(begin, pod)),
+          ),
+        );
+        needs.push(...ending.filter((pod) => !successorOf.has(pod)));
+        for (const pod of follow) counted.add(pod.key);
+        for (const pod of successorOf.keys())
           followed.push({
             pod: pod.key,
             because: [{ code: "pod-has-successor", owner: pod.owner?.kind ?? "" }],
@@ -100,6 +110,32 @@ function createCounting(pods: readonly PodInput[], leaving: ReadonlySet<string>)
       return needs.sort(packingOrder);
     },
   };
+}
+
+/**
+ * Which pod follows which of those that end, each at most one, those that wait before those that run. A pod may have
+ * begun to end long before the notice of its node, as on one that was being emptied, so each is asked for its own time;
+ * the last to begin come first, since the fewest can follow them.
+ */
+function successors(
+  ending: readonly PodInput[],
+  young: readonly PodInput[],
+  begin: number,
+): ReadonlyMap<PodInput, PodInput> {
+  const free = new Set(young);
+  const found = new Map<PodInput, PodInput>();
+  const beginOf = ({ endingSince }: PodInput): number => endingSince ?? begin;
+  for (const pod of ending.toSorted((a, b) => beginOf(b) - beginOf(a))) {
+    const next = free.values().find((other) => isYoungerThan(beginOf(pod), other));
+    if (next === undefined) continue;
+    free.delete(next);
+    found.set(pod, next);
+  }
+  return found;
+}
+
+function isYoungerThan(begin: number, { createdAt }: PodInput): boolean {
+  return createdAt + CLOCKS_DIFFER_MS >= begin;
 }
 
 /** What nobody owns is not made again, and what is expendable takes what it finds. */
