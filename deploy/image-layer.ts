@@ -18,19 +18,19 @@ function isArchitecture(word: string): word is Architecture {
 }
 
 if (import.meta.main) {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { arch: { type: "string" }, epoch: { type: "string", default: "0" } },
-  });
-  const [program = "", folder = ""] = positionals;
-  // The container's builder says amd64, Node says x64; a builder that says nothing builds for itself.
-  const said = values.arch === undefined || values.arch === "" ? process.arch : values.arch;
-  const arch = said === "amd64" ? "x64" : said;
   try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { arch: { type: "string" }, epoch: { type: "string", default: "0" } },
+    });
+    const [program = "", folder = ""] = positionals;
     if (!isProgram(program) || folder === "") {
       const known = Object.keys(PROGRAMS).join("|");
-      throw new AppError("settings", `usage: assemble.ts ${known} FOLDER [--arch ARCH] [--epoch SECONDS]`);
+      throw new AppError("settings", `usage: image-layer.ts ${known} FOLDER [--arch ARCH] [--epoch SECONDS]`);
     }
+    // The container's builder says amd64, Node says x64; a builder that says nothing builds for itself.
+    const said = values.arch === undefined || values.arch === "" ? process.arch : values.arch;
+    const arch = said === "amd64" ? "x64" : said;
     if (!isArchitecture(arch))
       throw new AppError("settings", `--arch must be amd64 or arm64, got ${JSON.stringify(said)}`);
     if (!/^\d{1,11}$/.test(values.epoch))

@@ -130,7 +130,7 @@ async function packagesFor(
   for (const file of ["package.json", "package-lock.json", ".npmrc"])
     await cp(join(root, file), join(work, file));
   const machine = ["--os=linux", `--cpu=${arch}`, "--libc=glibc"];
-  await run("npm", ["ci", "--ignore-scripts", "--omit=dev", ...machine], { cwd: work });
+  await run("npm", ["ci", "--ignore-scripts", "--prefer-offline", "--omit=dev", ...machine], { cwd: work });
   return {
     folder: join(work, "node_modules"),
     [Symbol.asyncDispose]: async () => {

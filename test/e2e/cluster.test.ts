@@ -137,6 +137,12 @@ describe.skipIf(missing !== null)("the chart on a whole cluster", () => {
     between.cut();
     // What the watches have not seen, and can then not catch up with.
     await workloads.scale("train", 5);
+    // The scheduler writes its word once: had the server been away by then, nobody would hear it for minutes.
+    await release.until(async () =>
+      (await workloads.pods("train")).some(({ status }) =>
+        status?.conditions?.some(({ reason }) => reason === "Unschedulable"),
+      ),
+    );
     await plane.restartServer(async () => await plane.compactStore());
     between.onRequest(() => null);
 

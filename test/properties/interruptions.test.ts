@@ -222,7 +222,11 @@ function play({ nodes: count, rebalance, duds, events }: Story): Outcome {
     const nodes = [...machines.values()]
       .filter(({ bornAt }) => bornAt + 3 <= cycle)
       .map((machine): NodeInput =>
-        nodeOf(machine, at, cycle, { noticed: isUnderNotice(machine.name), notices }),
+        nodeOf(machine, at, cycle, {
+          noticed: isUnderNotice(machine.name),
+          taken: isTaken(machine.name),
+          notices,
+        }),
       );
     const members = (name: Machine["pool"]): readonly InstanceInput[] =>
       [...machines.values()]
@@ -348,7 +352,15 @@ function nodeOf(
   { name, pool: of, bornAt, upAt, emptiedBy }: Machine,
   at: number,
   cycle: number,
-  { noticed, notices }: { readonly noticed: boolean; readonly notices: ReadonlyMap<string, NoticeInput> },
+  {
+    noticed,
+    taken,
+    notices,
+  }: {
+    readonly noticed: boolean;
+    readonly taken: boolean;
+    readonly notices: ReadonlyMap<string, NoticeInput>;
+  },
 ): NodeInput {
   const real = [...notices.values()].find((one) => one.node === name && one.kind === undefined);
   const mark =
@@ -369,7 +381,7 @@ function nodeOf(
       pool: of,
       ready: up ? "ready" : "not-ready",
       unschedulable: noticed || emptiedBy !== null,
-      ...(up ? { telemetry: reported({ mean: 0.6, at }) } : {}),
+      ...(up ? { telemetry: reported({ mean: taken ? 0.6 : 0, at }) } : {}),
       ...mark,
     }),
     createdAt: epochMs(NOW + bornAt * CYCLE),
@@ -405,6 +417,16 @@ const KNOWN: Readonly<Record<string, Story>> = {
     events: [
       { cycle: 48, what: "maintenance", of: 1 },
       { cycle: 56, what: "notice", of: 10 },
+    ],
+  },
+  // What was bought for it stayed for good, as this world let an empty machine report that it works.
+  "a notice that is taken back in a pool of one": {
+    nodes: 1,
+    rebalance: "Report",
+    duds: 0,
+    events: [
+      { cycle: 23, what: "notice", of: 9 },
+      { cycle: 24, what: "cancelled", of: 8 },
     ],
   },
 };

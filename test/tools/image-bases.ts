@@ -3,7 +3,8 @@
 // stand in for the public ones that the Dockerfiles name, and are kept in a folder that git ignores.
 
 import { execFile } from "node:child_process";
-import { cp, lstat, mkdir, mkdtemp, readFile, realpath, rm, symlink } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { cp, lstat, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
@@ -19,6 +20,8 @@ const SUITE = "bookworm";
 const RUN_PACKAGES = ["libc6", "libgcc-s1", "libstdc++6"];
 /** Debian's folders are links into usr, and so are the run base's. */
 const LINKS = ["lib", "lib64"];
+/** What this machine trusts: packages may come through a mirror with a certificate of its own. */
+const CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
 const DEBOOTSTRAP_MS = 10 * 60_000;
 
 export interface ImageBases {
@@ -69,8 +72,12 @@ export async function imageBases(onProgress: (sentence: string) => void): Promis
   };
 
   const npm = await npmFolder();
-  // Another Node or npm, another base.
-  const tag = `${SUITE}-${process.version}-npm${await versionOf(npm)}`;
+  // Another Node or npm, another way to make it: another base.
+  const recipe = createHash("sha256")
+    .update(await readFile(new URL(import.meta.url)))
+    .update(await readFile(CERTIFICATES).catch(() => ""))
+    .digest("hex");
+  const tag = `${SUITE}-${process.version}-npm${await versionOf(npm)}-${recipe.slice(0, 12)}`;
   const names = { build: `localhost/build-base:${tag}`, run: `localhost/run-base:${tag}` };
   if ((await digestOf(names.build)) === null || (await digestOf(names.run)) === null) {
     onProgress("making base images by debootstrap (one to two minutes, once)");
@@ -126,6 +133,11 @@ async function putNode(tree: string, npm: string): Promise<void> {
   await cp(await realpath(process.execPath), join(local, "bin/node"));
   await cp(npm, join(local, "lib/node_modules/npm"), { recursive: true, verbatimSymlinks: true });
   await symlink("../lib/node_modules/npm/bin/npm-cli.js", join(local, "bin/npm"));
+  const isThere = await cp(CERTIFICATES, join(tree, CERTIFICATES)).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) await writeFile(join(local, "etc/npmrc"), `cafile=${CERTIFICATES}\n`);
 }
 
 async function npmFolder(): Promise<string> {

@@ -5,7 +5,7 @@ import { AppError } from "../../../shared/runtime/errors.ts";
 
 export interface HttpAnswer {
   readonly status: number;
-  /** Names in small letters; of a name that comes twice, the first. The date may be of an earlier answer. */
+  /** Names in small letters; of a name that comes twice, the first. Without the date. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: string;
   /** As the answer has it; "" where it has none. */
@@ -123,11 +123,16 @@ function parseHead(text: string): Head {
   const [first = "", ...lines] = text.split(LINE_END);
   const [, minor, code] = STATUS_LINE.exec(first) ?? [];
   if (code === undefined) throw malformed("the answer begins with no status");
+  let date: string | null = null;
   const headers = Object.create(null) as Record<string, string | undefined>;
   for (const line of lines) {
     const [, name, value] = FIELD.exec(line) ?? [];
     if (name === undefined || value === undefined) throw malformed("the answer has a header that is none");
     const key = name.toLowerCase();
+    if (key === "date") {
+      date ??= value.trimEnd();
+      continue;
+    }
     const before = headers[key];
     headers[key] ??= value.trimEnd();
     if (before !== undefined && before !== value.trimEnd() && FRAMING.has(key))
@@ -139,7 +144,7 @@ function parseHead(text: string): Head {
   const length = lengthOf(status, headers);
   const keeps =
     length !== "rest" && !says.includes("close") && (minor === "1" || says.includes("keep-alive"));
-  return { status, headers, date: headers["date"] ?? "", keeps, length };
+  return { status, headers, date: date ?? "", keeps, length };
 }
 
 /** Where two readers that disagree on one of these would disagree on where the next answer begins. */
