@@ -4,6 +4,7 @@
 import { createInterface } from "node:readline/promises";
 
 import { seededRandom } from "../shared/model/random.ts";
+import { asksForVersion, versionLine } from "../shared/runtime/build-info.ts";
 import { systemClock as clock } from "../shared/runtime/clock.ts";
 import { AppError, describe, ERROR_KINDS } from "../shared/runtime/errors.ts";
 import { keysManifest, newKeys } from "./auth/new-keys.ts";
@@ -21,6 +22,10 @@ import { uninstall } from "./ctl/uninstall/command.ts";
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(argv: readonly string[]): Promise<number> {
+  if (asksForVersion(argv)) {
+    console.log(versionLine("gpuasctl"));
+    return 0;
+  }
   try {
     const command = readCommand(argv);
     if (isLasting(command)) return await run(command);

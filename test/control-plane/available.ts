@@ -23,13 +23,29 @@ export async function whyNoControlPlane(
   }
 }
 
+/** What cluster.ts starts beside the control plane. */
+export const CLUSTER_PROGRAMS = ["kube-controller-manager", "kube-scheduler", "kwok"] as const;
+
+/** Null when those are at hand as well; else why not. */
+export async function whyNoCluster(
+  onProgress: (sentence: string) => void = () => {},
+): Promise<string | null> {
+  const why = await whyNoControlPlane(onProgress);
+  if (why !== null) return why;
+  try {
+    for (const name of CLUSTER_PROGRAMS) await obtain(name, { onProgress });
+    return null;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.kind !== "not-found") throw error;
+    return describe(error);
+  }
+}
+
 /** The runner calls it before the first test: two files at once would both build what is missing. */
 export async function setup(): Promise<void> {
   const onProgress = (sentence: string): void => console.error(sentence);
   const why = await whyNoControlPlane(onProgress);
   if (why !== null) console.error(`tests of the real control plane are skipped: ${why}`);
-  // cluster.ts asks here whether there is a control plane.
-  const { whyNoCluster } = await import("./cluster.ts");
   const whyNone = why ?? (await whyNoCluster(onProgress));
   if (whyNone !== why) console.error(`tests of a whole cluster are skipped: ${whyNone}`);
   const whyNot = await whyNoHelm(onProgress);

@@ -6,12 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Node } from "../../shared/model/kube.ts";
-import { AppError, describe } from "../../shared/runtime/errors.ts";
 import type { KubeClient } from "../../shared/runtime/kube/client.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import { eventually } from "../build/eventually.ts";
 import { obtain } from "../tools/obtain.ts";
-import { whyNoControlPlane } from "./available.ts";
+import { CLUSTER_PROGRAMS } from "./available.ts";
 import { startChild } from "./child.ts";
 import type { Child } from "./child.ts";
 import { startControlPlane } from "./start.ts";
@@ -30,7 +29,6 @@ export interface ClusterOptions {
   readonly serverFlags?: (folder: string) => readonly string[] | Promise<readonly string[]>;
 }
 
-const PROGRAMS = ["kube-controller-manager", "kube-scheduler", "kwok"] as const;
 const STAGES = ["node", "pod"].map((name) => new URL(`stages/${name}.yaml`, import.meta.url).pathname);
 const WITHIN_MS = 60_000;
 
@@ -41,22 +39,6 @@ const CONTROLLERS_LEFT_OUT = [
   "service-lb-controller",
   "cloud-node-lifecycle-controller",
 ];
-
-/** Null when all five programs are at hand or were built; else why not. */
-export async function whyNoCluster(
-  onProgress: (sentence: string) => void = () => {},
-): Promise<string | null> {
-  const why = await whyNoControlPlane(onProgress);
-  if (why !== null) return why;
-  try {
-    // One after the other: a build takes all the cores there are.
-    for (const name of PROGRAMS) await obtain(name, { onProgress });
-    return null;
-  } catch (error) {
-    if (!(error instanceof AppError) || error.kind !== "not-found") throw error;
-    return describe(error);
-  }
-}
 
 /** Resolves when the controllers work. @throws Error with the programs' own words. */
 export async function startCluster({ serverFlags = () => [] }: ClusterOptions = {}): Promise<Cluster> {
@@ -69,7 +51,7 @@ export async function startCluster({ serverFlags = () => [] }: ClusterOptions = 
   const kubeconfig = join(folder, "admin");
   await writeFile(kubeconfig, plane.kubeconfig(), { mode: 0o600 });
   const children: Child[] = [];
-  for (const name of PROGRAMS) {
+  for (const name of CLUSTER_PROGRAMS) {
     const child = startChild(await obtain(name), flagsOf(name, kubeconfig, plane));
     children.push(parts.adopt(child, async (one) => await one.end()));
   }
@@ -102,7 +84,7 @@ export async function joinNode(
 }
 
 function flagsOf(
-  name: (typeof PROGRAMS)[number],
+  name: (typeof CLUSTER_PROGRAMS)[number],
   kubeconfig: string,
   { files }: ControlPlane,
 ): readonly string[] {

@@ -146,6 +146,12 @@ function play({ nodes: count, rebalance, duds, events }: Story): Outcome {
     waiting: 0,
     machines: 0,
   };
+  /** A hint is over: what was bought for its pod may go again, so that whatever comes next may buy for it once more. */
+  const stays = (name: string): void => {
+    if (!outcome.begun.has(name) || machines.get(name)?.emptiedBy !== null) return;
+    for (const { name: job, node: on, serial } of jobs)
+      if (on === name) outcome.displaced.add(`${job}/${serial} stays`);
+  };
   const isUnderNotice = (name: string): boolean =>
     [...notices.values()].some((one) => one.node === name && one.kind === undefined);
 
@@ -176,12 +182,20 @@ function play({ nodes: count, rebalance, duds, events }: Story): Outcome {
           notice(name, { id: real, seenAt: epochMs(at), deadline: epochMs(at + 2 * MINUTE) }),
         );
       if (what === "survived" && standing !== undefined) notices.set(real, { ...standing, survived: true });
-      if (what === "hint over") for (const id of [hint, work]) if (notices.delete(id)) cancelled.add(id);
+      if (what === "hint over")
+        for (const id of [hint, work])
+          if (notices.delete(id)) {
+            cancelled.add(id);
+            stays(name);
+          }
       if (what === "cancelled" && standing?.survived !== true && notices.delete(real)) cancelled.add(real);
     }
     for (const [id, { kind, seenAt, deadline, node: name, survived }] of notices) {
       const stands = kind === "rebalance" ? at - seenAt <= HINT_STANDS_MS : at - deadline <= 15 * MINUTE;
-      if (!stands || (kind !== undefined && !machines.has(name))) notices.delete(id);
+      if (!stands || (kind !== undefined && !machines.has(name))) {
+        notices.delete(id);
+        stays(name);
+      }
       // Its agent leaves the machine in time, under a name of its own.
       else if (kind === "maintenance" && at >= deadline - 2 * MINUTE && !notices.has(`${id}-end`))
         notices.set(`${id}-end`, notice(name, { id: `${id}-end`, seenAt: epochMs(at), deadline }));
@@ -419,6 +433,17 @@ const KNOWN: Readonly<Record<string, Story>> = {
       { cycle: 56, what: "notice", of: 10 },
     ],
   },
+  // What was bought for the hint went when that was over, and the notice bought for the same pod once more.
+  "a hint that is over long before its notice": {
+    nodes: 1,
+    rebalance: "Replace",
+    duds: 0,
+    events: [
+      { cycle: 17, what: "hint", of: 11 },
+      { cycle: 18, what: "hint over", of: 11 },
+      { cycle: 56, what: "notice", of: 3 },
+    ],
+  },
   // What was bought for it stayed for good, as this world let an empty machine report that it works.
   "a notice that is taken back in a pool of one": {
     nodes: 1,
@@ -437,7 +462,7 @@ describe("hints and notices, over hundreds of decisions", () => {
   }, 120_000);
 
   test.each(Object.entries(KNOWN))(
-    "so does %s",
+    "also in the story of %s",
     (_what, story) => {
       check(story);
     },
