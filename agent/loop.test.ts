@@ -533,4 +533,17 @@ describe("runLoop()", () => {
     await clock.advance(1_100);
     expect(did).toEqual(["follow drill", "undo with the drill"]);
   });
+
+  test("goes on with a notice when its node is known by that name no more, and when it is again", async () => {
+    const { did, world, clock, pulse, tell } = setUp();
+    await tell(taken);
+    const { node } = world;
+    world.node = undefined;
+    pulse.trigger();
+    await clock.advance(5_000);
+    world.node = node;
+    pulse.trigger();
+    await clock.advance(10);
+    expect(did).toEqual(["follow notice"]);
+  });
 });
