@@ -94,9 +94,9 @@ async function buildOne(
       banner: { js: REQUIRE_BANNER },
       // shared/runtime/build-info.ts reads it.
       define: { GPUAS_BUILD: JSON.stringify(info) },
-      // Names stay for stack traces; less white space is less memory in each agent.
+      // Names stay for stack traces; a shorter text is less memory in each agent, which keeps it as long as it runs.
       keepNames: true,
-      minifyWhitespace: true,
+      minify: true,
       sourcemap: "linked",
       logLevel: "silent",
     });
