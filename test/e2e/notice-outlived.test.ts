@@ -22,7 +22,7 @@ test("a machine that runs on is told as survived, and is given back when AWS tak
   expect(systemClock.now() - deadline).toBeGreaterThan(59_000);
   expect(scene.currentNode().spec?.unschedulable).toBe(true);
   expect(scene.state()?.phase).toBe("survived");
-  expect(scene.events(EVENT.survived)).toHaveLength(1);
+  await scene.until("EVENT.survived is on record", () => scene.events(EVENT.survived).length === 1);
 
   cloud.renew();
   await scene.until("taken back", () => scene.state() === null, 30_000);

@@ -113,7 +113,7 @@ describe("pods with a checkpoint hook", () => {
       ],
       summary: { hooks: { asked: 2, saved: 2, failed: 0 } },
     });
-    expect(scene.events(EVENT.checkpoint)).toHaveLength(2);
+    await scene.until("EVENT.checkpoint is on record", () => scene.events(EVENT.checkpoint).length === 2);
     expect(scene.evictions().every(({ graceSeconds }) => Number(graceSeconds) > 45)).toBe(true);
   });
 

@@ -86,7 +86,7 @@ describe.each(CLOUDS)("on %s a notice", (source) => {
     expect(accepted().map((pod) => pod.split("-")[0])).toEqual(["web", "web", "training", "training"]);
     expect(deletions().map(({ name }) => name?.split("-")[0])).toEqual(["batch", "batch"]);
     expect(deletions()[0]?.body).toHaveProperty("preconditions.uid");
-    expect(scene.events(EVENT.forced)).toHaveLength(2);
+    await scene.until("EVENT.forced is on record", () => scene.events(EVENT.forced).length === 2);
 
     const notice = scene.heard.find((one) => one.kind === "notice");
     if (notice?.kind !== "notice") throw new Error("no notice was heard");
@@ -111,7 +111,7 @@ describe.each(CLOUDS)("on %s a notice", (source) => {
     });
     await scene.until("the summary is on the node", () => scene.state()?.summary !== undefined);
     expect(scene.state()?.summary).toMatchObject({ evicted: 6, forced: 2, left: 0 });
-    expect(scene.events(EVENT.interruption)).toHaveLength(1);
+    await scene.until("EVENT.interruption is on record", () => scene.events(EVENT.interruption).length === 1);
     expect(cloud.endpoint.breaches).toEqual([]);
   });
 });
@@ -130,7 +130,7 @@ describe("a notice", () => {
     await scene.until("the marks are gone", () => scene.state() === null);
     expectUntouched();
     expect(noticePhases()).toEqual(["seen", "cancelled"]);
-    expect(scene.events(EVENT.interruptionCancelled)).toHaveLength(1);
+    await scene.until("EVENT.interruptionCancelled is on record", () => scene.events(EVENT.interruptionCancelled).length === 1);
     // Those of high priority were never asked.
     expect(scene.evictions().every(({ pod }) => !pod.startsWith("training"))).toBe(true);
   });
