@@ -130,7 +130,10 @@ describe("a notice", () => {
     await scene.until("the marks are gone", () => scene.state() === null);
     expectUntouched();
     expect(noticePhases()).toEqual(["seen", "cancelled"]);
-    await scene.until("EVENT.interruptionCancelled is on record", () => scene.events(EVENT.interruptionCancelled).length === 1);
+    await scene.until(
+      "EVENT.interruptionCancelled is on record",
+      () => scene.events(EVENT.interruptionCancelled).length === 1,
+    );
     // Those of high priority were never asked.
     expect(scene.evictions().every(({ pod }) => !pod.startsWith("training"))).toBe(true);
   });
