@@ -3,7 +3,6 @@
 // assess, when it is looked at is the loop's business.
 
 import { checkpointHookOf } from "../shared/model/checkpoint-hook.ts";
-import { graceAt, planDrain, startsOf } from "../shared/model/drain-plan.ts";
 import type { Node, Pod } from "../shared/model/kube.ts";
 import { NODE_ANNOTATION } from "../shared/model/names.ts";
 import type { Random } from "../shared/model/random.ts";
@@ -60,8 +59,6 @@ export interface Interruptions {
   readonly drainer: Drainer;
   readonly hints: HintKeeper;
   readonly permit: AskPermit;
-  /** Ends with the signal. */
-  readonly ended: Promise<unknown>;
 }
 
 export function attendToInterruptions(options: InterruptionsOptions): Interruptions {
@@ -142,9 +139,6 @@ export function attendToInterruptions(options: InterruptionsOptions): Interrupti
     hookOf,
     moveUnmanaged: () => options.ownNode()?.metadata.annotations?.[NODE_ANNOTATION.drillUnmanaged] === "true",
     publishedAt: options.publishedAt,
-    plan: planDrain,
-    starts: startsOf,
-    grace: graceAt,
     clock,
     random,
     log,
@@ -152,7 +146,7 @@ export function attendToInterruptions(options: InterruptionsOptions): Interrupti
 
   // 3. Hints, and what the coordinator says of a gang elsewhere.
   const hints = createHintKeeper({ marker, hooks, targets, news, now: clock.now });
-  const hearing = hearPeers({
+  hearPeers({
     nats,
     node,
     subjectRoot: values.subjectRoot,
@@ -176,6 +170,5 @@ export function attendToInterruptions(options: InterruptionsOptions): Interrupti
     drainer,
     hints,
     permit: createDrillPermit({ client: kube, node, clock, onChange: options.onChange, signal }),
-    ended: hearing,
   };
 }

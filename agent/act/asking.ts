@@ -1,6 +1,7 @@
 // Sends one word to one pod, an eviction or a DELETE, and brings its answer into the pod's track. Who is asked when is
 // for due.ts and the plan; nothing is decided here but what an answer means.
 
+import { graceAt } from "../../shared/model/drain-plan.ts";
 import type { PlannedPod } from "../../shared/model/drain-plan.ts";
 import type { DrainWindow } from "../../shared/model/drain-window.ts";
 import type { Random } from "../../shared/model/random.ts";
@@ -18,7 +19,6 @@ import type { Call, PodOutcome, Track, TrackState } from "./tracks.ts";
 
 export interface AskContext {
   readonly window: DrainWindow;
-  readonly grace: (window: DrainWindow, pod: PlannedPod, at: EpochMs) => Seconds;
   readonly evict: Evictor["evict"];
   readonly remove: Remover;
   readonly asked: Asked;
@@ -54,7 +54,7 @@ export function ask({ track, how }: Due, context: AskContext): void {
   track.call = call;
   track.tries++;
   track.last = how;
-  const graceSeconds = context.grace(window, pod, now());
+  const graceSeconds = graceAt(window, pod, now());
   if (track.tries === 1) context.asked.note(pod, now(), graceSeconds);
 
   const settle = (change: Change): void => {

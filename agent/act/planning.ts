@@ -2,29 +2,12 @@
 // watch knows now. It is made anew whenever something changes, and nothing of it is kept.
 
 import type { CheckpointHookOf } from "../../shared/model/checkpoint-hook.ts";
-import type {
-  ClassesGone,
-  DrainInput,
-  DrainPlan,
-  DrainWindow,
-  IsSaving,
-  PlannedPod,
-} from "../../shared/model/drain-plan.ts";
+import { planDrain } from "../../shared/model/drain-plan.ts";
+import type { DrainPlan } from "../../shared/model/drain-plan.ts";
 import type { Pod } from "../../shared/model/kube.ts";
-import type { EpochMs, Seconds } from "../../shared/model/units.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
 import { drainKind } from "./order.ts";
 import type { DrainOrder } from "./order.ts";
-
-/** The arithmetic of the plan, handed over by main. */
-export interface Planner {
-  readonly plan: (input: DrainInput) => DrainPlan;
-  readonly starts: (
-    plan: DrainPlan,
-    gone: ClassesGone,
-    isSaving?: IsSaving,
-  ) => readonly { readonly pod: PlannedPod; readonly at: EpochMs }[];
-  readonly grace: (window: DrainWindow, pod: PlannedPod, at: EpochMs) => Seconds;
-}
 
 /** This node's pods as a watch knows them. */
 export interface PodSource {
@@ -35,7 +18,7 @@ export interface PodSource {
 }
 
 /** Who is planned for, and how. */
-export interface PlanOptions extends Planner {
+export interface PlanOptions {
   readonly pods: PodSource;
   /** namespace/name of our own pod. */
   readonly self: string | null;
@@ -47,7 +30,7 @@ export interface PlanOptions extends Planner {
 
 export function planNow(options: PlanOptions, order: DrainOrder, now: EpochMs): DrainPlan {
   const { seenAt, deadline } = order;
-  return options.plan({
+  return planDrain({
     pods: options.pods.values(),
     seenAt,
     deadline,

@@ -2,6 +2,7 @@
 // that budgets hold on a machine that goes is deleted at its force time, and pods that arrive later join. Who may be asked
 // when, and with what grace, is the plan's business (shared/model/drain-plan.ts); this file waits and says where it stands.
 
+import { startsOf } from "../../shared/model/drain-plan.ts";
 import type { DrainWindow } from "../../shared/model/drain-window.ts";
 import type { EvictionClass } from "../../shared/model/pod.ts";
 import type { Random } from "../../shared/model/random.ts";
@@ -116,7 +117,7 @@ async function walk(options: WalkOptions, tracks: Map<string, Track>, pulse: Pul
     // 2. Ask those whose time has come, in the order of the plan.
     const dueIn = () => ({
       tracks,
-      starts: options.starts(plan, classesGone(tracks), saving.pending),
+      starts: startsOf(plan, classesGone(tracks), saving.pending),
       window,
     });
     for (const due of dueNow(dueIn(), now())) {

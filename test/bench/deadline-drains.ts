@@ -4,7 +4,6 @@
 import { createDrainer } from "../../agent/act/drain.ts";
 import { createMarker } from "../../agent/act/marker.ts";
 import { createRemover } from "../../agent/act/remove.ts";
-import { graceAt, planDrain, startsOf } from "../../shared/model/drain-plan.ts";
 import type { Pod } from "../../shared/model/kube.ts";
 import { evictionClass } from "../../shared/model/pod.ts";
 import { seededRandom } from "../../shared/model/random.ts";
@@ -46,9 +45,6 @@ export const ours: Drain = (node, seenAt, seed) => {
     self: null,
     evict: client.evict,
     remove: createRemover({ client, clock, log }),
-    plan: planDrain,
-    starts: startsOf,
-    grace: graceAt,
     clock,
     random,
     log,

@@ -2,18 +2,13 @@
 // the notice to that at which the provider has taken the larger size, by the provider's own list. Through each back end,
 // over a real nats-server, with the shipped coordinator and its shipped settings; every call takes the provider 100 ms.
 
-import { encode } from "../../shared/contract/codec.ts";
-import type { NoticeMessage } from "../../shared/contract/notice.ts";
-import { noticeMessageId } from "../../shared/contract/notice.ts";
-import { subjectFor } from "../../shared/contract/subjects.ts";
 import { GPU_RESOURCE, NODE_LABEL } from "../../shared/model/names.ts";
 import { seededRandom } from "../../shared/model/random.ts";
 import { epochMs, millis, seconds } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
-import { connectNats } from "../../shared/runtime/nats.ts";
 import type { Nats } from "../../shared/runtime/nats.ts";
 import { startCoordinator } from "../build/coordinator.ts";
+import { aNotice, natsOf, publishNotice } from "../build/notices.ts";
 import { openScene, policySpec, poolSpec } from "../build/scene.ts";
 import type { Scene } from "../build/scene.ts";
 import { figure, quantile } from "./figure.ts";
@@ -79,8 +74,7 @@ async function noticesThrough(name: ProviderName): Promise<readonly number[]> {
   await scene.until(() =>
     scene.status()?.pools.some(({ name: pool, ready }) => pool === SPOT && ready === NODES),
   );
-  const nats = agentsOf(scene);
-  await nats.whenConnected(AbortSignal.timeout(30_000));
+  const nats = await natsOf(scene);
 
   const random = seededRandom(17);
   const nodes = spotNodes(scene);
@@ -99,20 +93,11 @@ async function noticed(scene: Scene, provider: Provider, nats: Nats, node: strin
   const taken = (): readonly number[] =>
     provider.calls().flatMap(({ at, write, pools }) => (write && pools.includes(SPARE) ? [at] : []));
   const before = taken().length;
-  const seenAt = systemClock.now();
-  const notice: NoticeMessage = {
-    v: 1,
-    node,
-    id: `aws-${node}`,
-    phase: "seen",
-    source: "aws",
-    seenAt,
-    deadline: seenAt + GOES_AFTER_MS,
-    replace: true,
-    pods: { low: 0, medium: 1, high: 0, system: 0 },
-  };
-  scene.server.change((world) => world.interrupt(node, epochMs(seenAt + GOES_AFTER_MS)));
-  await nats.publishEvent(subjectFor("notice", node), encode<"notice">(notice), noticeMessageId(notice));
+  const notice = aNotice(node);
+  const { seenAt } = notice;
+  const deadline = seenAt + GOES_AFTER_MS;
+  scene.server.change((world) => world.interrupt(node, epochMs(deadline)));
+  await publishNotice(scene, nats, { ...notice, deadline });
   const at = await scene.until(() => taken()[before], { withinMs: 30_000 });
   return (at - seenAt) / 1000;
 }
@@ -141,16 +126,4 @@ function spotNodes(scene: Scene): readonly string[] {
     .list("nodes")
     .filter(({ metadata }) => metadata.labels?.[NODE_LABEL.pool] === SPOT)
     .map(({ metadata }) => metadata.name);
-}
-
-function agentsOf(scene: Scene): Nats {
-  const nats = connectNats({
-    servers: [scene.nats.url],
-    name: "agents",
-    log: createLogSink().log,
-    clock: systemClock,
-    random: seededRandom(2),
-  });
-  scene.also(async () => await nats.close());
-  return nats;
 }

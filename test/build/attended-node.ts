@@ -12,7 +12,6 @@ import { runLoop } from "../../agent/loop.ts";
 import { asksForDrill } from "../../shared/contract/drill-permit.ts";
 import type { DrillPermit } from "../../shared/contract/drill-permit.ts";
 import type { NoticeMessage } from "../../shared/contract/notice.ts";
-import { graceAt, planDrain, startsOf } from "../../shared/model/drain-plan.ts";
 import type { Node, Pod } from "../../shared/model/kube.ts";
 import type { Random } from "../../shared/model/random.ts";
 import { millis } from "../../shared/model/units.ts";
@@ -179,9 +178,6 @@ export function createAttendedNode(options: {
         void leave(uid);
         return "accepted";
       },
-      plan: planDrain,
-      starts: startsOf,
-      grace: graceAt,
       clock,
       random,
       log,

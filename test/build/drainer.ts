@@ -11,7 +11,6 @@ import type { Checkpoint } from "../../shared/contract/checkpoint.ts";
 import type { DrainReport } from "../../shared/contract/drain-report.ts";
 import type { NoticeMessage } from "../../shared/contract/notice.ts";
 import type { CheckpointHook } from "../../shared/model/checkpoint-hook.ts";
-import { graceAt, planDrain, startsOf } from "../../shared/model/drain-plan.ts";
 import type { Pod } from "../../shared/model/kube.ts";
 import { POD_ANNOTATION } from "../../shared/model/names.ts";
 import { seededRandom } from "../../shared/model/random.ts";
@@ -188,9 +187,6 @@ export function setUpDrainer(options: DrainerSetUp) {
     hooks,
     hookOf: ({ metadata }) => (options.saving?.[metadata.name] === undefined ? null : HOOK),
     moveUnmanaged: () => options.moveUnmanaged ?? false,
-    plan: planDrain,
-    starts: startsOf,
-    grace: graceAt,
     clock,
     random: seededRandom(1),
     log,

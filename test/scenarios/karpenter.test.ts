@@ -3,16 +3,9 @@
 
 import { expect, test } from "vitest";
 
-import { encode } from "../../shared/contract/codec.ts";
-import type { NoticeMessage } from "../../shared/contract/notice.ts";
-import { noticeMessageId } from "../../shared/contract/notice.ts";
-import { subjectFor } from "../../shared/contract/subjects.ts";
 import { GPU_RESOURCE, KARPENTER } from "../../shared/model/names.ts";
-import { seededRandom } from "../../shared/model/random.ts";
 import { after, millis } from "../../shared/model/units.ts";
-import { systemClock } from "../../shared/runtime/clock.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
-import { connectNats } from "../../shared/runtime/nats.ts";
+import { aNotice, natsOf, publishNotice } from "../build/notices.ts";
 import { aQuickPool, openScene, policySpec, poolSpec } from "../build/scene.ts";
 import type { Scene } from "../build/scene.ts";
 
@@ -124,32 +117,7 @@ test.each([
 
 /** As the agent on the node says it. */
 async function announce(scene: Scene, node: string): Promise<void> {
-  const nats = connectNats({
-    servers: [scene.nats.url],
-    name: "test",
-    log: createLogSink().log,
-    clock: systemClock,
-    random: seededRandom(2),
-  });
-  scene.also(async () => await nats.close());
-  await nats.whenConnected(AbortSignal.timeout(5_000));
-  const seenAt = systemClock.now();
-  const notice: NoticeMessage = {
-    v: 1,
-    node,
-    id: `aws-${node}`,
-    phase: "seen",
-    source: "aws",
-    seenAt,
-    deadline: seenAt + 120_000,
-    replace: true,
-    pods: { low: 0, medium: 1, high: 0, system: 0 },
-  };
-  // The coordinator makes the stream; an agent tries again until it is there.
-  await scene.until(async () => {
-    await nats.publishEvent(subjectFor("notice", node), encode<"notice">(notice), noticeMessageId(notice));
-    return true;
-  });
+  await publishNotice(scene, await natsOf(scene), aNotice(node));
 }
 
 test.each([

@@ -84,17 +84,9 @@ export function countInterruptions(fleet: Fleet, memory: Memory): Counts {
 }
 
 /** Interruptions of one node of spot in a day, as measured; what is known of several stocks is added up. */
-export function ratePerNodeDay(keys: readonly string[], { risk = {} }: Memory, at: EpochMs): number {
-  let nodeDays = PRIOR_NODE_DAYS;
-  let interruptions = 0;
-  for (const key of keys) {
-    const entry = risk[key];
-    if (entry === undefined) continue;
-    const now = faded(key, entry, at);
-    nodeDays += now.nodeDays;
-    interruptions += now.interruptions;
-  }
-  return interruptions / nodeDays;
+export function ratePerNodeDay(keys: readonly string[], memory: Memory, at: EpochMs): number {
+  const { nodeDays, interruptions } = sumOf(keys, memory, at);
+  return interruptions / (PRIOR_NODE_DAYS + nodeDays);
 }
 
 export interface MeasuredRate {
@@ -124,9 +116,15 @@ export function rateOfPool(pool: PoolState, memory: Memory, at: EpochMs): Measur
 /** Without anything that is only taken for granted; null: too little was seen. */
 export function measuredRate(
   keys: readonly string[],
-  { risk = {} }: Pick<Memory, "risk">,
+  memory: Pick<Memory, "risk">,
   at: EpochMs,
 ): MeasuredRate | null {
+  const sum = sumOf(keys, memory, at);
+  return sum.nodeDays < LEAST_NODE_DAYS ? null : sum;
+}
+
+/** What is known of all of them, as it weighs now. */
+function sumOf(keys: readonly string[], { risk = {} }: Pick<Memory, "risk">, at: EpochMs): MeasuredRate {
   let nodeDays = 0;
   let interruptions = 0;
   for (const key of keys) {
@@ -136,7 +134,7 @@ export function measuredRate(
     nodeDays += now.nodeDays;
     interruptions += now.interruptions;
   }
-  return nodeDays < LEAST_NODE_DAYS ? null : { nodeDays, interruptions };
+  return { nodeDays, interruptions };
 }
 
 /** How many points the policy's target for spot is lower at present. */
