@@ -1,6 +1,7 @@
 // What one account at one provider shows: many groups in one call, with their members. The observer keeps what it has
 // seen and asks again (observe/clouds.ts); a decision reads only that. Writes go through `group`.
 
+import type { RivalKind } from "../../shared/model/rival.ts";
 import type { GroupTemplate, InstanceInput } from "../decide/snapshot.ts";
 import type { BackEnd, CallOptions, GroupState, NodeGroup } from "./group.ts";
 
@@ -12,6 +13,13 @@ export interface Member extends Omit<InstanceInput, "node" | "state"> {
   readonly state: "present" | "leaving" | "failed";
   /** As the cluster's nodes show it, in the spelling of provider-id.ts. Absent: a placeholder, or one that has no machine. */
   readonly providerID?: string;
+}
+
+/** Something else that sizes this group or exchanges its machines, as the provider shows it. */
+export interface RivalSight {
+  readonly rival: RivalKind;
+  /** What was seen, in words: `scaling policy cpu-50 of gpu-spot`. */
+  readonly detail: string;
 }
 
 export type GroupLook =
@@ -27,6 +35,8 @@ export type GroupLook =
       readonly template?: GroupTemplate;
       /** What an operator should know of the group's own settings, in words. */
       readonly mismatches: readonly string[];
+      /** Absent: the provider shows none. */
+      readonly rivals?: readonly RivalSight[];
     }
   | { readonly kind: "missing" | "unknown"; readonly detail: string };
 

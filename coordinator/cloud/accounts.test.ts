@@ -35,7 +35,7 @@ function scene(make: (target: CloudTarget, parts: MakerParts) => Promise<CloudAc
     random: seededRandom(1),
     onCall: (call) => calls.push(call),
     onWritten: (target) => written.push(groupKey(target)),
-    makers: { aws: maker, simulated: maker } satisfies Makers,
+    makers: { aws: maker, gcp: maker, azure: maker, simulated: maker } satisfies Makers,
   });
   return { clock, accounts, calls, written, closed, made: () => made };
 }

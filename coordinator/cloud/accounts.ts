@@ -63,6 +63,14 @@ const MAKERS: Makers = {
     const account = await createAwsAccount({ region: aws.region, ...parts });
     return { account, close: () => account[Symbol.dispose]() };
   },
+  gcp: async ({ gcp }, parts) => {
+    const { createGcpAccount } = await import("./gcp/account.ts");
+    return await createGcpAccount({ project: gcp.project, ...parts });
+  },
+  azure: async ({ azure }, parts) => {
+    const { createAzureAccount } = await import("./azure/account.ts");
+    return await createAzureAccount({ subscriptionID: azure.subscriptionID.toLowerCase(), ...parts });
+  },
   simulated: async ({ simulated }, parts) => {
     const { createSimulatedAccount } = await import("./simulated/account.ts");
     const account = createSimulatedAccount({ url: simulated.url, ...parts });
@@ -73,6 +81,10 @@ const MAKERS: Makers = {
 /** What is known of a back end's groups before one of its accounts is made. */
 const NATURE = {
   aws: { chosenRemoval: true, conditional: false },
+  // New machines have names of ours, so a late call makes none twice; a removal names its machine.
+  gcp: { chosenRemoval: true, conditional: false },
+  // A scale set has an ETag, and so has a pool of AKS.
+  azure: { chosenRemoval: true, conditional: true },
   simulated: { chosenRemoval: true, conditional: true },
 } as const satisfies Record<CloudTarget["kind"], Pick<NodeGroup, "chosenRemoval" | "conditional">>;
 
@@ -119,6 +131,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
     switch (target.kind) {
       case "aws":
         return await makers.aws(target, parts);
+      case "gcp":
+        return await makers.gcp(target, parts);
+      case "azure":
+        return await makers.azure(target, parts);
       case "simulated":
         return await makers.simulated(target, parts);
       default:

@@ -8,7 +8,7 @@ import { AppError, kindOf } from "../../shared/runtime/errors.ts";
 import type { ErrorKind } from "../../shared/runtime/errors.ts";
 
 /** Named so in every metric and status. */
-export const BACK_ENDS = ["aws", "scale", "simulated"] as const;
+export const BACK_ENDS = ["aws", "gcp", "azure", "scale", "simulated"] as const;
 export type BackEnd = (typeof BACK_ENDS)[number];
 
 /**

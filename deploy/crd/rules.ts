@@ -81,6 +81,12 @@ export const RULES: Readonly<Record<PolicyRule, Holder>> = {
     rule: "has(self.autoScalingGroup) != (has(self.tags) && self.tags.size() > 0)",
     message: "give either autoScalingGroup or tags: one of the two says which group it is",
   }),
+  "azure-group-named-once": cel({
+    at: "nodePools[].group.azure",
+    rule: "has(self.managedCluster) == has(self.agentPool) && has(self.vmScaleSet) != has(self.agentPool)",
+    message:
+      "give either vmScaleSet, or managedCluster with agentPool: one of the two says which group it is",
+  }),
   "limits-of-karpenter": cel({
     at: "nodePools[].group.scale",
     fieldPath: ".manageLimits",

@@ -7,7 +7,7 @@ import type { EpochMs, Millis, Ratio } from "./units.ts";
 export type Scope = "pool" | "policy" | "gpus";
 
 /** What sizes a pool, so that a sentence can name the fields that say where its group is. */
-export type PoolBackEnd = "aws" | "scale" | "simulated";
+export type PoolBackEnd = "aws" | "gcp" | "azure" | "scale" | "simulated";
 
 export type Reason =
   // Why a pool grows.

@@ -16,6 +16,7 @@ export interface PolicyCase {
 const POOL = { name: "a", capacityType: "spot" };
 const SCHEDULE = { name: "day", timeZone: "Europe/Vienna", start: "0 8 * * 1-5" };
 const KARPENTER_POOL = { apiVersion: "karpenter.sh/v1", kind: "NodePool", name: "gpu", manageLimits: true };
+const AZURE = { subscriptionID: "0f3d1c5a-2b4e-4c6d-8e9f-a1b2c3d4e5f6", resourceGroup: "ml" };
 const DEPLOYMENT = { apiVersion: "cluster.x-k8s.io/v1beta2", kind: "MachineDeployment", name: "gpu" };
 
 const spec = (fields: object): object => ({ provider: "custom", ...fields });
@@ -103,6 +104,20 @@ export const POLICY_CASES: Readonly<Record<PolicyRule, readonly PolicyCase[]>> =
       accepted: withGroup({ aws: { region: "us-west-2", tags: { "eks:nodegroup-name": "gpu" } } }),
       field: "spec.nodePools[0].group.aws",
       says: "give either autoScalingGroup or tags: one of the two says which group it is",
+    },
+  ],
+  "azure-group-named-once": [
+    {
+      refused: withGroup({ azure: { ...AZURE, vmScaleSet: "gpu", managedCluster: "ml", agentPool: "gpu" } }),
+      accepted: withGroup({ azure: { ...AZURE, vmScaleSet: "gpu" } }),
+      field: "spec.nodePools[0].group.azure",
+      says: "give either vmScaleSet, or managedCluster with agentPool: one of the two says which group it is",
+    },
+    {
+      refused: withGroup({ azure: { ...AZURE, agentPool: "gpu" } }),
+      accepted: withGroup({ azure: { ...AZURE, managedCluster: "ml", agentPool: "gpu" } }),
+      field: "spec.nodePools[0].group.azure",
+      says: "give either vmScaleSet, or managedCluster with agentPool: one of the two says which group it is",
     },
   ],
   "limits-of-karpenter": [

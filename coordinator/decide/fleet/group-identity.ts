@@ -8,6 +8,8 @@ import type { PoolBackEnd } from "../../../shared/model/reasons.ts";
 export function backEndNameOf({ group }: Pick<NodePoolSpec, "group">): PoolBackEnd | null {
   if (group?.scale !== undefined) return "scale";
   if (group?.aws !== undefined) return "aws";
+  if (group?.gcp !== undefined) return "gcp";
+  if (group?.azure !== undefined) return "azure";
   return group?.simulated === undefined ? null : "simulated";
 }
 
@@ -18,14 +20,16 @@ export function backEndOf(pool: Pick<NodePoolSpec, "group">): { readonly backEnd
 }
 
 /** The account whose members have names of their own; null: the cluster itself, or none. */
-export function accountOf({ aws, simulated }: PoolGroup): string | null {
+export function accountOf({ aws, gcp, azure, simulated }: PoolGroup): string | null {
+  if (gcp !== undefined) return JSON.stringify(["gcp", gcp.project]);
+  if (azure !== undefined) return JSON.stringify(["azure", azure.subscriptionID.toLowerCase()]);
   if (aws !== undefined) return JSON.stringify(["aws", aws.region]);
   return simulated === undefined ? null : JSON.stringify(["simulated", simulated.url]);
 }
 
 /** The same for two that name one group; null: none is named. A group found by tags is only known by what it lists. */
 export function identityOf(group: PoolGroup): string | null {
-  const { scale, aws, simulated } = group;
+  const { scale, aws, gcp, azure, simulated } = group;
   if (scale !== undefined) {
     // Versions of an API are views of one object.
     const api = scale.apiVersion.split("/").slice(0, -1);
@@ -34,6 +38,19 @@ export function identityOf(group: PoolGroup): string | null {
   if (aws !== undefined) {
     const tags = Object.entries(aws.tags ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
     return JSON.stringify(["aws", aws.region, aws.autoScalingGroup ?? tags]);
+  }
+  if (gcp !== undefined) return JSON.stringify(["gcp", gcp.project, gcp.location, gcp.instanceGroupManager]);
+  if (azure !== undefined) {
+    const { subscriptionID, resourceGroup, vmScaleSet, managedCluster, agentPool } = azure;
+    const names = [
+      subscriptionID,
+      resourceGroup,
+      vmScaleSet ?? null,
+      managedCluster ?? null,
+      agentPool ?? null,
+    ];
+    // Azure does not tell upper case from lower.
+    return JSON.stringify(["azure", ...names]).toLowerCase();
   }
   return simulated === undefined ? null : JSON.stringify(["simulated", simulated.url, simulated.name]);
 }

@@ -25,11 +25,16 @@ export function maximumField(of: Scope): string {
 
 const GROUP_FIELDS: Readonly<Record<PoolBackEnd, string>> = {
   aws: "region and autoScalingGroup, or tags, in nodePools[].group.aws",
+  gcp: "project, location and instanceGroupManager in nodePools[].group.gcp",
+  azure:
+    "subscriptionID, resourceGroup and vmScaleSet, or managedCluster and agentPool, in nodePools[].group.azure",
   scale: "kind, name and namespace in nodePools[].group.scale",
   simulated: "url and name in nodePools[].group.simulated",
 };
 const GRANTORS: Readonly<Record<PoolBackEnd, string>> = {
   aws: "the role that the coordinator runs as, or the group's own service role,",
+  gcp: "the service account that the coordinator runs as, or the agent of the instance group,",
+  azure: "the identity that the coordinator runs as, or that of the cluster,",
   scale: "what runs the group, or the coordinator's ServiceAccount,",
   simulated: "the simulated cloud",
 };

@@ -36,6 +36,42 @@ const awsGroup = z.object({
   }),
 });
 
+/** A zonal managed instance group. Each zone of a GKE node pool is one: `gcloud container node-pools describe` lists them. */
+const gcpGroup = z.object({
+  project: z
+    .string()
+    .regex(
+      /^([a-z0-9.-]{1,100}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
+      "a Google Cloud project ID, such as my-project-1",
+    ),
+  location: z
+    .string()
+    .regex(
+      /^[a-z]+(-[a-z]+)+\d+-[a-z0-9]+$/,
+      "a zone, such as us-central1-a; a regional group picks the zones by itself, so give each zone a group of its own",
+    ),
+  instanceGroupManager: z
+    .string()
+    .regex(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/, "the name of a managed instance group"),
+});
+
+const azureName = z.string().min(1).max(90);
+
+/** A uniform scale set, or a node pool of AKS, which owns the scale set below it and would take changes there back. */
+const azureGroup = z.object({
+  subscriptionID: z
+    .string()
+    .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, "the GUID of a subscription"),
+  resourceGroup: azureName,
+  vmScaleSet: azureName
+    .optional()
+    .meta({ description: "a uniform scale set of the resource group that nothing else manages" }),
+  managedCluster: azureName
+    .optional()
+    .meta({ description: "instead, with agentPool: the AKS cluster of the resource group" }),
+  agentPool: azureName.optional().meta({ description: "the node pool of that cluster" }),
+});
+
 /** A group of the simulated cloud (`npm run demo`, replay, tests). It buys nothing and says so in every status. */
 const simulatedGroup = z.object({
   url: z
@@ -99,6 +135,8 @@ export const nodePool = z.object({
     .object({
       scale: scaleGroup.optional(),
       aws: awsGroup.optional(),
+      gcp: gcpGroup.optional(),
+      azure: azureGroup.optional(),
       simulated: simulatedGroup.optional(),
     })
     .optional()
@@ -111,5 +149,7 @@ export const nodePool = z.object({
 export type NodePoolSpec = z.infer<typeof nodePool>;
 export type ScaleGroup = z.infer<typeof scaleGroup>;
 export type AwsGroup = z.infer<typeof awsGroup>;
+export type GcpGroup = z.infer<typeof gcpGroup>;
+export type AzureGroup = z.infer<typeof azureGroup>;
 export type SimulatedGroup = z.infer<typeof simulatedGroup>;
 export type PoolGroup = NonNullable<NodePoolSpec["group"]>;

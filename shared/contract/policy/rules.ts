@@ -16,6 +16,7 @@ export type PolicyRule =
   | "spot-share-of-spot"
   | "one-group"
   | "group-named-once"
+  | "azure-group-named-once"
   | "limits-of-karpenter"
   | "price-in-order"
   | "schedule-names-differ"
@@ -149,6 +150,7 @@ function* groupProblems(
       message: `${kinds.join(" and ")} cannot both size one pool; leave one`,
     };
   yield* limitsProblems(group?.scale, path);
+  yield* azureProblems(group?.azure, path);
   const aws = group?.aws;
   if (aws === undefined) return;
   const { autoScalingGroup, tags } = aws;
@@ -157,6 +159,21 @@ function* groupProblems(
       rule: "group-named-once",
       path: [...path, "aws", "autoScalingGroup"],
       message: "give either autoScalingGroup or tags: one of the two says which group it is",
+    };
+}
+
+function* azureProblems(azure: PoolGroup["azure"], path: readonly (string | number)[]): Generator<Problem> {
+  if (azure === undefined) return;
+  const { vmScaleSet, managedCluster, agentPool } = azure;
+  const isScaleSet = vmScaleSet !== undefined;
+  const isAgentPool = managedCluster !== undefined && agentPool !== undefined;
+  const isHalf = (managedCluster === undefined) !== (agentPool === undefined);
+  if (isScaleSet === isAgentPool || isHalf)
+    yield {
+      rule: "azure-group-named-once",
+      path: [...path, "azure", "vmScaleSet"],
+      message:
+        "give either vmScaleSet, or managedCluster with agentPool: one of the two says which group it is",
     };
 }
 

@@ -37,6 +37,10 @@ function template(fields: Partial<NonNullable<NodePoolSpec["template"]>>): PoolO
   };
 }
 
+const GCP = { project: "ml-prod-1", location: "us-central1-a", instanceGroupManager: "a" };
+const AZURE = { subscriptionID: "0f3d1c5a-2b4e-4c6d-8e9f-a1b2c3d4e5f6", resourceGroup: "ml" };
+const SCALE_SET = { ...AZURE, vmScaleSet: "a" };
+const AGENT_POOL = { ...AZURE, managedCluster: "ml", agentPool: "a" };
 const SCALE = {
   apiVersion: "cluster.x-k8s.io/v1beta1",
   kind: "MachineDeployment",
@@ -171,6 +175,17 @@ export const POOL_CASES: FieldCases = {
     { team: "ml" },
     { team: "web" },
   ]),
+  "nodePools[].group.gcp.project": clouded({ gcp: GCP }, ["ml-prod-1", "ml-prod-2"]),
+  "nodePools[].group.gcp.location": clouded({ gcp: GCP }, ["us-central1-a", "us-central1-b"]),
+  "nodePools[].group.gcp.instanceGroupManager": clouded({ gcp: GCP }, ["a", "b"]),
+  "nodePools[].group.azure.subscriptionID": clouded({ azure: SCALE_SET }, [
+    SCALE_SET.subscriptionID,
+    "1f3d1c5a-2b4e-4c6d-8e9f-a1b2c3d4e5f6",
+  ]),
+  "nodePools[].group.azure.resourceGroup": clouded({ azure: SCALE_SET }, ["ml", "web"]),
+  "nodePools[].group.azure.vmScaleSet": clouded({ azure: SCALE_SET }, ["a", "b"]),
+  "nodePools[].group.azure.managedCluster": clouded({ azure: AGENT_POOL }, ["ml", "web"]),
+  "nodePools[].group.azure.agentPool": clouded({ azure: AGENT_POOL }, ["a", "b"]),
   "nodePools[].group.simulated.url": clouded({ simulated: { url: "http://cloud:1", name: "a" } }, [
     "http://cloud:1",
     "http://cloud:2",
