@@ -3,7 +3,7 @@
 
 import type { KubeObject } from "../../shared/model/kube.ts";
 import type { Random } from "../../shared/model/random.ts";
-import { elapsed } from "../../shared/model/units.ts";
+import { elapsed, millis } from "../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import type { ErrorKind } from "../../shared/runtime/errors.ts";
@@ -14,6 +14,12 @@ import type { ObjectStore } from "../../shared/runtime/kube/store.ts";
 import { watch } from "../../shared/runtime/kube/watch.ts";
 import type { WatchEvent } from "../../shared/runtime/kube/watch.ts";
 import type { Log } from "../../shared/runtime/log.ts";
+
+/**
+ * Two coordinators with a dozen watches each are no crowd for a server that comes back, and while one of them waits
+ * nobody decides: a seventh of what a fleet of agents leaves between its attempts.
+ */
+const LIMITS = { capMs: millis(4_000) };
 
 export interface WatchDeps {
   readonly client: Watcher;
@@ -43,7 +49,10 @@ export function createWatched<T extends KubeObject>(
     store,
     run: async (signal) => {
       const { client, clock, random, log, onTrouble } = deps;
-      await runStore(watch(client, resource, selector, { clock, random, signal, log, onTrouble }), store);
+      await runStore(
+        watch(client, resource, selector, { clock, random, signal, log, onTrouble, limits: LIMITS }),
+        store,
+      );
     },
   };
 }

@@ -58,6 +58,8 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
   const deployments = resourceOf("MachineDeployment");
   const pools = resourceOf("MachinePool");
   let names = 0;
+  /** Instances of machines whose object does not say so yet. */
+  const launchedFor = new Map<string, string>();
 
   /** A reference to objects of the infrastructure, whose definitions nobody here needs. */
   const infrastructureRef =
@@ -135,19 +137,20 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
 
   async function bringUp(machine: Machine): Promise<void> {
     const ref = { namespace, name: machine.metadata.name };
-    const launched = provider.launch();
+    // As the real providers do, by the machine's name: the API server may be away before the instance is noted there.
+    const known = launchedFor.get(ref.name);
+    const launched = known === undefined ? provider.launch() : { providerID: known };
     if (!("providerID" in launched)) {
       await client.patchStatus(machineResource, ref, { status: failureStatus(version, launched) });
       return;
     }
     const { providerID } = launched;
+    launchedFor.set(ref.name, providerID);
     const node = nodeOf(providerID);
     await client.mergePatch(machineResource, ref, { spec: { providerID } });
-    await register(client, {
-      name: node,
-      providerID,
-      annotations: { "cluster.x-k8s.io/machine": ref.name },
-    });
+    const annotations = { "cluster.x-k8s.io/machine": ref.name };
+    if ((await ifThere(client.get(RESOURCE.nodes, { name: node }))) === null)
+      await register(client, { name: node, providerID, annotations });
     const nodeRef = version === "v1beta1" ? { apiVersion: "v1", kind: "Node", name: node } : { name: node };
     const cleared =
       version === "v1beta1" ? { failureReason: null, failureMessage: null } : { conditions: null };
@@ -196,7 +199,7 @@ export function createClusterApi(options: ClusterApiOptions): ClusterApi {
     },
     provide: async () => {
       for (const machine of (await client.list(machineResource, { namespace })).items) {
-        if (isStaying(machine) && machine.spec?.providerID === undefined) await bringUp(machine);
+        if (isStaying(machine) && machine.status?.nodeRef === undefined) await bringUp(machine);
       }
       for (const pool of (await client.list(pools, { namespace })).items) {
         const ids = [...(pool.spec.providerIDList ?? [])];

@@ -54,7 +54,7 @@ describe("what a young node is waited for", () => {
   });
 
   test("keeps an old node in use that has lost some of it, and none that has lost its GPUs", () => {
-    const expected = { gpus: true, devices: ["nvidia.com/gpu", "rdma/hca"] };
+    const expected = { gpus: true, devices: ["nvidia.com/gpu", "rdma/hca"], taints: null };
     expect(showsAll(having(GPU, OLD), expected, false)).toBe(true);
     expect(showsAll(having(GPU, YOUNG), expected, true)).toBe(false);
     expect(showsAll(having({ "rdma/hca": 8 }, OLD), expected, false)).toBe(false);

@@ -12,10 +12,12 @@ export interface Expected {
   readonly gpus: boolean;
   /** Names of devices that a young node has to show. */
   readonly devices: readonly string[];
+  /** Keys of the taints that its like keep. Null: not known. */
+  readonly taints: ReadonlySet<string> | null;
 }
 
 /** Of a node that no policy owns nobody knows what to wait for. */
-export const NOTHING_EXPECTED: Expected = { gpus: false, devices: [] };
+export const NOTHING_EXPECTED: Expected = { gpus: false, devices: [], taints: null };
 
 /** `known`: what is remembered of the pool's nodes, or declared. `gpusMs`: for how long a Ready node is young. */
 export function expectedOf(
@@ -27,14 +29,18 @@ export function expectedOf(
   const gpus =
     (known !== null && gpusIn(known.allocatable) > 0) || ready.some((node) => gpusIn(node.allocatable) > 0);
   const old = ready.filter((node) => !isYoung(node, gpusMs, at));
-  if (old.length === ready.length) return { gpus, devices: [] };
+  if (old.length === ready.length) return { gpus, devices: [], taints: null };
+  const taints =
+    known === null && old.length === 0
+      ? null
+      : new Set([...(known?.taints ?? []), ...old.flatMap((node) => node.taints)].map(({ key }) => key));
   const [first, ...others] = old;
   // Where nodes of a pool differ, a new one may be like any of them: only what all have is waited for.
   const devices =
     first === undefined
       ? devicesIn(known)
       : devicesIn(first).filter((name) => others.every((node) => has(node, name)));
-  return { gpus, devices };
+  return { gpus, devices, taints };
 }
 
 /** Whether a Ready node shows what is waited for. */

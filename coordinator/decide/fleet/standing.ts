@@ -12,6 +12,7 @@ import { showsAll } from "./devices.ts";
 import type { Expected } from "./devices.ts";
 import { isNodeLeaving, wasRemoved } from "./flights.ts";
 import type { ValidPolicy } from "./ownership.ts";
+import { isStarting } from "./starting.ts";
 
 /** How long each stage of a launch may take; of a node that no policy owns, what the fields' defaults say. */
 export interface Clocks {
@@ -76,8 +77,10 @@ export function nodeState(about: {
     (pool !== null && wasRemoved(pool.policy.journal, node.name, node.createdAt, at));
   const clocks = pool === null ? FOREIGN : clocksOf(pool.policy.spec);
   const young = isInTime(node, instance?.createdAt ?? node.createdAt, { clocks, at });
-  // A node is Ready before its device plugins have told of what it has; until then it is none of the pool's.
-  const up = node.ready === "ready" && showsAll(node, expected, young);
+  // A node is Ready before its device plugins have told of what it has, and before what is to start on it has; until
+  // then it is none of the pool's.
+  const starting = young && isStarting(node.taints, expected.taints);
+  const up = node.ready === "ready" && showsAll(node, expected, young) && !starting;
   return {
     name: node.name,
     node,
