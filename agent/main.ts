@@ -22,7 +22,6 @@ import type { Program } from "../shared/runtime/process.ts";
 import { effectiveSettings, loadSettings, readEnvironment } from "../shared/runtime/settings.ts";
 import type { SettingValues } from "../shared/runtime/settings.ts";
 import { createPulse } from "../shared/runtime/stream.ts";
-import { openWeb } from "../shared/runtime/web.ts";
 import type { Drainer } from "./act/drain.ts";
 import { nodeDetailOf } from "./assess/detail.ts";
 import { healthSeries } from "./assess/health/series.ts";
@@ -51,6 +50,7 @@ import { watchOwnPods } from "./sample/pods.ts";
 import type { GpuSampler } from "./sample/source.ts";
 import { AGENT_SETTINGS } from "./settings.ts";
 import { createSight } from "./sight.ts";
+import { openAgentWeb } from "./web.ts";
 
 type AgentSettings = SettingValues<typeof AGENT_SETTINGS>;
 
@@ -280,7 +280,7 @@ async function runAgent(values: AgentSettings, { signal, onStop }: Program): Pro
   });
 
   // 8. Metrics and probes.
-  const web = values.webConfig === null ? null : await openWeb(values.webConfig, { log, clock });
+  const web = await openAgentWeb(values, { client: kube, log, clock });
   const admin = await startAdmin({
     host: values.metricsHost,
     port: values.metricsPort,

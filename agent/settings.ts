@@ -165,6 +165,13 @@ export const AGENT_SETTINGS = defineSettings({
     sentence:
       "TLS and basic authentication of the metrics port, in the format of Prometheus' exporter-toolkit.",
   },
+  metricsTokens: {
+    env: "GPUAS_METRICS_TOKENS",
+    kind: "boolean",
+    default: "false",
+    sentence:
+      "Whether metrics are shown to bearers of a token of the cluster whose account may get the URL /metrics, beside the users of the web configuration, and to nobody without either; needs TLS in that file, and the right to create tokenreviews and subjectaccessreviews.",
+  },
   replay: {
     env: "GPUAS_REPLAY",
     kind: "path",

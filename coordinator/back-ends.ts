@@ -16,11 +16,13 @@ import { createCapped } from "./cloud/scale/capped.ts";
 import type { Capped } from "./cloud/scale/capped.ts";
 import { createScaleGroup } from "./cloud/scale/create.ts";
 import { targetOf } from "./cloud/target.ts";
+import type { CloudTarget } from "./cloud/target.ts";
 import { createClouds } from "./observe/clouds.ts";
 import type { CloudGroups } from "./observe/clouds.ts";
 import type { Cluster } from "./observe/cluster.ts";
 import { createGroups } from "./observe/groups.ts";
 import type { Groups } from "./observe/groups.ts";
+import type { Policy } from "./observe/policies.ts";
 import { createScaleGroups } from "./observe/scale-groups.ts";
 import type { WatchDeps } from "./observe/watched.ts";
 
@@ -43,7 +45,7 @@ export interface BackEndsOptions {
 export interface BackEnds {
   readonly groups: Groups;
   readonly clouds: Pick<CloudGroups, "ages">;
-  readonly accounts: Pick<Accounts, "rests" | "close">;
+  readonly accounts: Pick<Accounts, "account" | "rests" | "close">;
   readonly capped: Capped;
   /** Null for a pool without a group. */
   groupOf(policy: ValidPolicy, pool: string): NodeGroup | null;
@@ -98,4 +100,16 @@ export function createBackEnds(options: BackEndsOptions): BackEnds {
       return target.kind === "scale" ? scaleGroupOf(target.scale) : accounts.groupOf(target);
     },
   };
+}
+
+/** The groups at clouds that policies name, as they stand there. */
+export function cloudTargetsOf(policies: readonly Policy[]): readonly CloudTarget[] {
+  return policies.flatMap(({ parsed }) =>
+    parsed.kind === "valid"
+      ? parsed.spec.nodePools.flatMap(({ group }) => {
+          const target = targetOf(group);
+          return target === null || target.kind === "scale" ? [] : [target];
+        })
+      : [],
+  );
 }

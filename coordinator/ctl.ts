@@ -10,11 +10,16 @@ import { AppError, describe, ERROR_KINDS } from "../shared/runtime/errors.ts";
 import { keysManifest, newKeys } from "./auth/new-keys.ts";
 import { readCommand, USAGE } from "./ctl/arguments.ts";
 import type { Command } from "./ctl/arguments.ts";
-import { withCluster } from "./ctl/connect.ts";
+import { kubeconfigOf, withCluster } from "./ctl/connect.ts";
 import { doctor } from "./ctl/doctor/command.ts";
 import { drill } from "./ctl/drill/command.ts";
 import { decideAgain, explain } from "./ctl/explain.ts";
 import type { ReadPage } from "./ctl/explain.ts";
+import { install, renderInstallation } from "./ctl/install/command.ts";
+import type { InstallCommand } from "./ctl/install/command.ts";
+import { createHelm } from "./ctl/install/helm.ts";
+import type { Helm } from "./ctl/install/helm.ts";
+import { createRunHelm } from "./ctl/install/run-helm.ts";
 import { readLive } from "./ctl/live.ts";
 import { status } from "./ctl/status.ts";
 import { uninstall } from "./ctl/uninstall/command.ts";
@@ -28,6 +33,10 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   try {
     const command = readCommand(argv);
+    if (command.word === "install" && command.way === "render") {
+      console.log(await renderInstallation(helmFor(command), command.service.namespace));
+      return 0;
+    }
     if (isLasting(command)) return await run(command);
     console.log(await answer(command));
     return 0;
@@ -38,10 +47,11 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** Words that go on for a while, and end with a code of their own. */
-type Lasting = Extract<Command, { readonly word: "drill" | "doctor" | "uninstall" }>;
+type Lasting = Extract<Command, { readonly word: "drill" | "doctor" | "install" | "uninstall" }>;
 
 function isLasting(command: Command): command is Lasting {
-  return command.word === "drill" || command.word === "doctor" || command.word === "uninstall";
+  const { word } = command;
+  return word === "drill" || word === "doctor" || word === "install" || word === "uninstall";
 }
 
 /** The first Ctrl-C stops looking and says how to go on; the second one stops everything. */
@@ -61,10 +71,22 @@ async function run(command: Lasting): Promise<number> {
         return await drill(command, context);
       case "doctor":
         return await doctor(command, context);
+      case "install":
+        return await install(command, { ...context, helm: helmFor(command) });
       case "uninstall":
         return await uninstall(command, context);
     }
   });
+}
+
+function helmFor(command: InstallCommand): Helm {
+  // The chart lies beside the sources and beside the bundle.
+  const shipped = new URL("../deploy/chart", import.meta.url).pathname;
+  const { chart = shipped, release, values, sets, context } = command;
+  const { namespace } = command.service;
+  const kubeconfig = kubeconfigOf(command);
+  const run = createRunHelm("helm");
+  return createHelm({ run, chart, release, namespace, values, sets, kubeconfig, context });
 }
 
 function print(text: string): void {

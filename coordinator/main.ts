@@ -21,8 +21,9 @@ import { createActuator } from "./act/actuator.ts";
 import { createJournal } from "./act/journal.ts";
 import { journalOf } from "./act/moves.ts";
 import { answerLogins, calloutKeys } from "./auth/callout.ts";
-import { createBackEnds } from "./back-ends.ts";
+import { cloudTargetsOf, createBackEnds } from "./back-ends.ts";
 import { launchFailureOf } from "./cloud/group.ts";
+import { rightsAt } from "./cloud/rights.ts";
 import { connectKubernetes, connectToNats } from "./connect.ts";
 import { decideInTurns } from "./decide/decide.ts";
 import { decideAndExplain } from "./decide/explained.ts";
@@ -39,6 +40,7 @@ import { createMemoryKeeper } from "./observe/memory.ts";
 import { receiveEvents, receiveReports } from "./observe/messages.ts";
 import { createNotices } from "./observe/notices.ts";
 import { createPolicies } from "./observe/policies.ts";
+import { createRivals } from "./observe/rivals.ts";
 import { createObserver } from "./observe/snapshot.ts";
 import { LIVE_CHECKS, readyChecks } from "./probes.ts";
 import { createExplainPages } from "./report/explain-pages.ts";
@@ -46,6 +48,7 @@ import { recordAccounts, recordCall } from "./report/metrics-calls.ts";
 import { COORDINATOR_METRICS } from "./report/metrics.ts";
 import { createPeerTeller } from "./report/peers.ts";
 import { createReporter } from "./report/reporter.ts";
+import { createRightsPage } from "./report/rights-page.ts";
 import { COORDINATOR_SETTINGS } from "./settings.ts";
 import { createTasks } from "./tasks.ts";
 import { createWake } from "./wake.ts";
@@ -175,15 +178,25 @@ async function run(program: Program): Promise<void> {
     spawn: (name, task) => tasks.spawn(name, task),
   });
   program.onStop("clouds", () => backEnds.accounts.close());
+  const namespace = values.namespace ?? client.namespace;
+  const rivals = createRivals({
+    watch,
+    discover,
+    defaultNamespace: client.namespace,
+    lease: { namespace, name: values.leaseName },
+    leaderBefore: (policy) => journal.claimOf(policy)?.leaderBefore,
+    onChange: news,
+  });
   const observer = createObserver({
     cluster,
     policies,
     fleet,
     notices,
+    rivals,
     groups: backEnds.groups,
     journalOf: (policy) => journalOf(journal.status(policy)),
   });
-  for (const watched of [...cluster.watches, policies.watch, ...cluster.optional])
+  for (const watched of [...cluster.watches, policies.watch, ...cluster.optional, ...rivals.watches])
     tasks.spawn(`watch of ${watched.name}`, async (signal) => await watched.run(signal));
   const messages = { nats, subjectRoot, fleet, notices, replicas: values.natsReplicas, clock, random, log };
   tasks.spawn("reports", async (signal) => await receiveReports({ ...messages, signal }));
@@ -211,6 +224,11 @@ async function run(program: Program): Promise<void> {
     explain: (snapshot) => decideAndExplain(snapshot).explain,
     leader: () => leader,
   });
+  const asking = { accounts: backEnds.accounts, clock, signal: program.signal };
+  const rights = createRightsPage({
+    ask: async () => await rightsAt(cloudTargetsOf(policies.list()), asking),
+    clock,
+  });
   const admin = await startAdmin({
     host: values.metricsHost,
     port: values.metricsPort,
@@ -221,7 +239,7 @@ async function run(program: Program): Promise<void> {
     },
     live: LIVE_CHECKS,
     ready: readyChecks({ observer, nats, isLeading: () => leading, clock }),
-    routes: pages.routes,
+    routes: { ...pages.routes, ...rights },
   });
   program.onStop("admin", async () => await admin.close());
   log.info({ url: admin.url }, "listening");
@@ -258,7 +276,7 @@ async function run(program: Program): Promise<void> {
       log,
       drainTimeoutMs: values.drainTimeout,
       groupOf: backEnds.groupOf,
-      capped: backEnds.capped,
+      ...(values.nodePools ? { capped: backEnds.capped } : {}),
       launchFailureOf,
     },
     journal,
@@ -272,7 +290,7 @@ async function run(program: Program): Promise<void> {
   const election = {
     client,
     identity: identityOf(values.identity, process.pid, random),
-    namespace: values.namespace ?? client.namespace,
+    namespace,
     leaseName: values.leaseName,
     leaseMs: values.leaseDuration,
     renewMs: values.leaseRenew,

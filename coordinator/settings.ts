@@ -196,6 +196,13 @@ export const COORDINATOR_SETTINGS = defineSettings({
     min: "1s",
     sentence: "How long an agent may take to empty a node that is to go; after that the node stays.",
   },
+  nodePools: {
+    env: "GPUAS_NODE_POOLS",
+    kind: "boolean",
+    default: "true",
+    sentence:
+      "Whether Karpenter's NodePools are looked through for limits of ours that no policy asks for any more; false where the coordinator may not read them.",
+  },
   metricsHost: {
     env: "GPUAS_METRICS_HOST",
     kind: "string",

@@ -19,6 +19,7 @@ export const ENTRIES = {
   "nvml-worker.js": "agent/sample/nvml/worker.ts",
   "coordinator.js": "coordinator/main.ts",
   "aws-sdk.js": "coordinator/cloud/aws/sdk.ts",
+  "gcp-auth.js": "coordinator/cloud/gcp/auth.ts",
   "gpuasctl.js": "coordinator/ctl.ts",
 } as const satisfies Readonly<Record<string, string>>;
 

@@ -40,6 +40,8 @@ const ROOT = new URL("..", import.meta.url).pathname;
 
 /** Values that stand in the example sentences, by the type that the union gives a field. */
 const EXAMPLES: Readonly<Record<string, unknown>> = {
+  RivalKind: "cluster-autoscaler",
+  RivalStops: "everything",
   number: 3,
   Ratio: 0.42,
   Millis: 90_000,

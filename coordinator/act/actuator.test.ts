@@ -55,6 +55,7 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
     maybeMs: 0,
     inheritedMs: 0,
     conditional: true,
+    removesUnconditionally: false,
     bounds: {} as { readonly unfilled?: number },
   };
   let whenCalled: () => unknown = () => {};
@@ -64,6 +65,7 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
       void calls.push({ call, phases: written()?.moves.map(({ key, phase }) => `${key} ${phase}`) ?? [] });
     return aNodeGroup({
       conditional: state.conditional,
+      removesUnconditionally: state.removesUnconditionally,
       read: async () => {
         if (state.unreadable !== null) throw state.unreadable;
         return { size: sizes.get(name) ?? 2, version: "1", ...state.bounds };
@@ -304,6 +306,17 @@ describe("createActuator()", () => {
     await act(aGrow("b"));
     expect(calls.map(({ call }) => call)).toEqual(["a to 3", "b to 3"]);
     expect(written()?.moves).toMatchObject([{ phase: "failed" }, { phase: "applied" }]);
+  });
+
+  test("waits for a group that refuses late sizes alone, since a late removal would still be carried out", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, state } = setup(made);
+    Object.assign(state, { quietMs: 1_500, removesUnconditionally: true });
+    await act(aGrow("a"));
+    expect(calls).toEqual([]);
+    state.quietMs = 0;
+    await act(aGrow("a"));
+    expect(calls).toHaveLength(1);
   });
 
   test("does not wait for a group that refuses what was computed from an older reading", async () => {

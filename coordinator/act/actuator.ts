@@ -219,7 +219,9 @@ function groupOf(policy: PolicyInput, pool: string, context: ActContext): NodeGr
 
 /** Whether a call of the leader before may still reach a group that would not refuse it. */
 function isQuiet(policy: string, group: NodeGroup | null, context: ActContext): boolean {
-  return group !== null && !group.conditional && context.quietMs(policy) > 0;
+  if (group === null) return false;
+  const refuses = group.conditional && group.removesUnconditionally !== true;
+  return !refuses && context.quietMs(policy) > 0;
 }
 
 function intended(move: Move, policy: PolicyInput | undefined): Intended {

@@ -151,7 +151,7 @@ describe("claim()", () => {
     await one.claim(call);
     const two = await reign("two");
     await two.claim(call);
-    expect(two.claimOf("gpus")).toEqual({ term: 2, leader: "two", before: 1 });
+    expect(two.claimOf("gpus")).toEqual({ term: 2, leader: "two", before: 1, leaderBefore: "one" });
 
     await expect(one.change("gpus", waiting(5), call())).rejects.toMatchObject({
       kind: "conflict",

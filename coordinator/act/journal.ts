@@ -157,13 +157,16 @@ export function createJournal({ client, onUnreadable }: JournalOptions): PolicyJ
     call: () => JournalCall,
   ): Promise<unknown> {
     let before = 0;
+    let leaderBefore: string | undefined;
     const claim: StatusChange = (status) => {
       before = status.term ?? 0;
+      leaderBefore = status.leader;
       return claimed(status, by.leader);
     };
     try {
       const { term = 0 } = await inTurn(policy, async () => await compareAndSet(policy, claim, call));
-      by.claims.set(policy, { term, leader: by.leader, before });
+      const predecessor = leaderBefore === undefined ? {} : { leaderBefore };
+      by.claims.set(policy, { term, leader: by.leader, before, ...predecessor });
       return null;
     } catch (error) {
       return error;

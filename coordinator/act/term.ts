@@ -11,6 +11,8 @@ export interface Claim {
   readonly leader: string;
   /** The term that stood there; 0: nobody had ever led it. */
   readonly before: number;
+  /** Who led it then. Absent: nobody had, or the status did not say. */
+  readonly leaderBefore?: string;
 }
 
 /** The next term, ours. */

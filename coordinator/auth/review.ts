@@ -3,13 +3,12 @@
 
 import * as z from "zod";
 
-import type { KubeObject } from "../../shared/model/kube.ts";
 import { NODE_CLAIM, POD_NAME_CLAIM, POD_UID_CLAIM } from "../../shared/model/names.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../shared/model/units.ts";
 import { describe } from "../../shared/runtime/errors.ts";
 import type { KubeClient } from "../../shared/runtime/kube/client.ts";
-import type { Resource } from "../../shared/runtime/kube/resources.ts";
+import { TOKEN_REVIEWS } from "../../shared/runtime/kube/reviews.ts";
 import { objectIn } from "./claims.ts";
 import type { AgentIdentity } from "./grant.ts";
 
@@ -28,18 +27,6 @@ export type Denial = keyof typeof DENIALS;
 export type Reviewed =
   | { readonly kind: "agent"; readonly identity: AgentIdentity }
   | { readonly kind: "denied"; readonly reason: Denial; readonly detail: string };
-
-interface TokenReview extends KubeObject {
-  readonly spec: { readonly token: string; readonly audiences: readonly string[] };
-}
-
-const TOKEN_REVIEWS: Resource<TokenReview> = {
-  group: "authentication.k8s.io",
-  version: "v1",
-  plural: "tokenreviews",
-  kind: "TokenReview",
-  namespaced: false,
-};
 
 /** NATS gives up after two seconds by its default; an answer that comes later is for nobody. */
 const REVIEW_MS = millis(1_500);

@@ -29,6 +29,8 @@ export type GroupLook =
       readonly chosenRemoval: boolean;
       /** Whether `releaseInstance` leaves the machine running, so that it may be called at the notice. */
       readonly detaches: boolean;
+      /** Whether the group makes the next machine at once for one that another hand ends. Absent: it does not. */
+      readonly replacesLeaving?: boolean;
       readonly members: readonly Member[];
       /** providerIDs of machines that are in the group and fill no place of its size: set aside, or kept warm. */
       readonly aside?: readonly string[];
@@ -40,6 +42,16 @@ export type GroupLook =
     }
   | { readonly kind: "missing" | "unknown"; readonly detail: string };
 
+/** Whether one call would be let through, found out without changing anything. */
+export interface ProbeAnswer {
+  /** As the provider names the right: `autoscaling:SetDesiredCapacity`, `compute.instanceGroupManagers.update`. */
+  readonly call: string;
+  /** `unknown`: it cannot be found out without doing it, or nobody answered. */
+  readonly outcome: "allowed" | "denied" | "unknown";
+  /** Why, in words: the provider's refusal, or what stands against asking. Never a credential. */
+  readonly detail?: string;
+}
+
 export interface CloudAccount {
   readonly backEnd: BackEnd;
   /** In metrics and logs: `aws us-west-2`. */
@@ -50,4 +62,11 @@ export interface CloudAccount {
    */
   look(keys: readonly string[], options: CallOptions): Promise<ReadonlyMap<string, GroupLook>>;
   group(key: string): NodeGroup;
+  /**
+   * Which of the calls that `look` and `group` make would be let through for these groups, each call once. It changes
+   * nothing at the provider, whatever it is allowed, and sends nothing that would if a check there failed to refuse it.
+   * Nothing of an answer is an error: what could not be asked is `unknown` with its reason. Absent: it cannot tell.
+   * Rejects by the signal alone.
+   */
+  probe?(keys: readonly string[], options: CallOptions): Promise<readonly ProbeAnswer[]>;
 }

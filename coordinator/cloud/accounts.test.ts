@@ -61,6 +61,10 @@ function anAccount(target: CloudTarget, { limiter }: MakerParts, log: string[] =
       releaseInstance: async (id, _seen, limits) => await call(`Release-${id}`, limits),
       cancelUnfilled: async (count, _seen, limits) => await call(`Cancel${count}`, limits),
       keepInstance: async (id, limits) => await call(`Keep-${id}`, limits),
+      releaseLeaving: async (id, _seen, limits) => {
+        await call(`ReleaseLeaving-${id}`, limits);
+        return true;
+      },
       contains: async (id, limits) => {
         await call(`Contains-${id}`, limits);
         return true;
@@ -142,6 +146,20 @@ describe("a group of an account", () => {
     expect(await patient).toBe(STATE);
     // What the account took is not there for the call.
     expect(log).toEqual(["gpu Read 3500"]);
+  });
+
+  test("releases places that are made anew only where a provider makes them anew", async () => {
+    const log: string[] = [];
+    const { accounts, written } = scene(async (target, parts) => {
+      await Promise.resolve();
+      return anAccount(target, parts, log);
+    });
+    expect(accounts.groupOf(WEST)).not.toHaveProperty("releaseLeaving");
+    const gcp = { project: "gpu-project-1", location: "us-central1-a", instanceGroupManager: "gpu" };
+    const group = accounts.groupOf({ kind: "gcp", gcp });
+    expect(await group.releaseLeaving?.("vm/1", STATE, LIMITS)).toBe(true);
+    expect(log.map((line) => line.split(" ")[1])).toEqual(["ReleaseLeaving-vm/1"]);
+    expect(written).toEqual(["us-central1-a/gpu"]);
   });
 
   test("says after each write, and after no read, that what was seen before is old", async () => {

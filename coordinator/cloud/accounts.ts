@@ -8,7 +8,7 @@ import type { Millis } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import type { CloudAccount } from "./account.ts";
-import type { BackEnd, CallOptions, NodeGroup } from "./group.ts";
+import type { BackEnd, CallOptions, GroupState, NodeGroup } from "./group.ts";
 import { createLimiter } from "./limiter.ts";
 import type { CallNote, Limiter } from "./limiter.ts";
 import { accountKey, accountName, groupKey } from "./target.ts";
@@ -83,10 +83,16 @@ const NATURE = {
   aws: { chosenRemoval: true, conditional: false },
   // New machines have names of ours, so a late call makes none twice; a removal names its machine.
   gcp: { chosenRemoval: true, conditional: false },
-  // A scale set has an ETag, and so has a pool of AKS.
-  azure: { chosenRemoval: true, conditional: true },
+  // A scale set has an ETag, and so has a pool of AKS; a deletion names its machines and takes none.
+  azure: { chosenRemoval: true, conditional: true, removesUnconditionally: true },
   simulated: { chosenRemoval: true, conditional: true },
-} as const satisfies Record<CloudTarget["kind"], Pick<NodeGroup, "chosenRemoval" | "conditional">>;
+} as const satisfies Record<
+  CloudTarget["kind"],
+  Pick<NodeGroup, "chosenRemoval" | "conditional" | "removesUnconditionally">
+>;
+
+/** Groups that make a machine which another hand ends anew at once: their `releaseLeaving` is worth its call. */
+const REMAKES: readonly CloudTarget["kind"][] = ["gcp"];
 
 interface Entry {
   readonly name: string;
@@ -164,12 +170,12 @@ export function createAccounts(options: AccountsOptions): Accounts {
   return {
     account: accountOf,
     groupOf: (target) => {
-      async function write(
+      async function write<T>(
         limits: CallOptions,
-        call: (group: NodeGroup, limits: CallOptions) => Promise<void>,
-      ) {
+        call: (group: NodeGroup, limits: CallOptions) => Promise<T>,
+      ): Promise<T> {
         try {
-          await onGroup(target, limits, call);
+          return await onGroup(target, limits, call);
         } finally {
           onWritten(target);
         }
@@ -190,6 +196,15 @@ export function createAccounts(options: AccountsOptions): Accounts {
           await write(limits, async (group, left) => await group.cancelUnfilled(count, seen, left)),
         keepInstance: async (id, limits) =>
           await write(limits, async (group, left) => await group.keepInstance(id, left)),
+        ...(!REMAKES.includes(target.kind)
+          ? {}
+          : {
+              releaseLeaving: async (id: string, seen: GroupState, limits: CallOptions) =>
+                await write(
+                  limits,
+                  async (group, left) => (await group.releaseLeaving?.(id, seen, left)) ?? false,
+                ),
+            }),
       };
     },
     rests: () => [...entries.values()].map(({ name, limiter }) => ({ account: name, ms: limiter.restMs() })),

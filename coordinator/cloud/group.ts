@@ -61,6 +61,8 @@ export interface NodeGroup {
   readonly chosenRemoval: boolean;
   /** Whether writes depend on `version`. Where not, a new leader waits until an old one's last call must have ended. */
   readonly conditional: boolean;
+  /** True: so do sizes alone, and a removal takes no condition with it, for which a new leader waits all the same. */
+  readonly removesUnconditionally?: boolean;
   read(options: CallOptions): Promise<GroupState>;
   resize(to: number, seen: GroupState, options: CallOptions): Promise<void>;
   removeInstance(id: string, seen: GroupState, options: CallOptions): Promise<void>;

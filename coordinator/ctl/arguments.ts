@@ -7,13 +7,19 @@ import { COORDINATOR_SERVICE, SERVICE_ACCOUNT } from "../../shared/model/names.t
 import type { Millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { parseDuration } from "../../shared/runtime/settings-values.ts";
+import { TOPICS } from "./doctor/topics.ts";
+import type { Topic } from "./doctor/topics.ts";
+
+/** Of helm, as documents name it. */
+const RELEASE = "gpu-autoscaler";
 
 export const USAGE = `usage:
   gpuasctl status [POLICY]
   gpuasctl explain pod NAMESPACE/NAME | node NAME | pool POLICY/POOL [--snapshot FILE]
   gpuasctl decide FILE | - | --live [--explain]
   gpuasctl drill NODE [--in DURATION] [--follow] [--replace] [--unmanaged] | --cancel | --dry-run
-  gpuasctl doctor
+  gpuasctl install [--values FILE]... [--set KEY=VALUE]... [--pre-flight | --dry-run | --render] [--yes]
+  gpuasctl doctor [gpu | metrics | clouds]
   gpuasctl uninstall [--dry-run] [--yes] [--policies]
   gpuasctl nats-keys [NAMESPACE]
 
@@ -22,7 +28,9 @@ words:
   explain  why one pod, node or pool was answered as it was: by the coordinator, or from a snapshot in a file
   decide   decides once more, from a snapshot in a file, from stdin (-) or of the coordinator, and prints the plan
   drill    has a node emptied by its agent as if its machine went, with budgets that hold; needs a kubeconfig alone
-  doctor   looks whether all that we need is there and well, and says what to do where it is not; changes nothing
+  install  looks whether cluster, values and rights are fit, says it, asks, and installs or upgrades by helm
+  doctor   looks whether all that we need is there and well, and says what to do where it is not; changes nothing.
+           Of one topic also by what: each node with GPUs, each page of metrics, each call to a cloud
   uninstall
            takes back all that stands on nodes, pods and groups; evicts nobody; for before helm uninstall
   nats-keys
@@ -33,7 +41,7 @@ options:
   --kubeconfig FILE, --context NAME
   --service NAMESPACE/NAME:PORT
                              where the coordinator is, for explain and --live; its namespace, for
-                             doctor and uninstall
+                             doctor, install and uninstall
                              (${serviceText(COORDINATOR_SERVICE)})
   --snapshot FILE            explain: from a snapshot in a file (- for stdin) instead of the coordinator
   --explain                  decide: also each pod that waits against each pool
@@ -43,6 +51,16 @@ options:
   --dry-run                  drill: says who would leave, who would stay and which budgets are in the way
   --replace                  drill: also buys a replacement, as a real notice does
   --unmanaged                drill: also moves pods that nobody makes again
+  -n, --namespace NAMESPACE  the namespace alone
+  -f, --values FILE          install: values of the chart, as often as there are files; the later one counts
+  --set KEY=VALUE            install: one value, as helm takes it
+  --chart PATH               install: the chart, where it is not the one beside this program
+  --release NAME             install: of helm (${RELEASE})
+  --timeout DURATION         install: waits so long until all pods are ready; without it, not at all
+  --pre-flight               install: looks and says, and does nothing
+  --dry-run                  install: also says what it would do
+  --render                   install: writes the manifests for kubectl apply --server-side; asks no cluster
+  --yes                      install: does not ask
   --dry-run                  uninstall: says what it would do, and does nothing
   --yes                      uninstall: does not ask
   --policies                 uninstall: policies and their definition as well`;
@@ -67,9 +85,23 @@ export type Source = { readonly kind: "live" } | { readonly kind: "file"; readon
 export type Command = Common &
   (
     | { readonly word: "help" }
+    | {
+        readonly word: "install";
+        readonly way: InstallWay;
+        /** Absent: the one that is shipped beside the program. */
+        readonly chart: string | undefined;
+        readonly release: string;
+        readonly values: readonly string[];
+        readonly sets: readonly string[];
+        /** As helm takes it; null: nobody waits. */
+        readonly timeout: string | null;
+        /** Nobody is asked. */
+        readonly yes: boolean;
+      }
     | { readonly word: "status"; readonly policy: string | undefined }
     | { readonly word: "nats-keys"; readonly namespace: string }
-    | { readonly word: "doctor" }
+    /** Null: everything. */
+    | { readonly word: "doctor"; readonly topic: Topic | null }
     | {
         readonly word: "uninstall";
         readonly dryRun: boolean;
@@ -96,6 +128,7 @@ export type Command = Common &
       }
   );
 
+export type InstallWay = "act" | "pre-flight" | "dry-run" | "render";
 export type DrillWay = "start" | "follow" | "cancel" | "dry-run";
 
 /** Names in each of the things that can be explained. */
@@ -111,7 +144,7 @@ export function readCommand(argv: readonly string[]): Command {
     json: values.json === true || output === "json",
     kubeconfig,
     context,
-    service: values.service === undefined ? COORDINATOR_SERVICE : readService(values.service),
+    service: serviceOf(values),
   };
   const [word = "", ...rest] = positionals;
   if (values.help === true || word === "help") return { ...common, word: "help" };
@@ -137,9 +170,16 @@ export function readCommand(argv: readonly string[]): Command {
     }
     case "drill":
       return { ...common, word, ...readDrill(rest, values) };
-    case "doctor":
-      refuseMore("doctor takes no name", rest);
-      return { ...common, word };
+    case "install":
+      refuseMore("install takes no name", rest);
+      return { ...common, word, ...readInstall(values) };
+    case "doctor": {
+      const [given = null, ...more] = rest;
+      refuseMore("doctor takes one topic", more);
+      const topic = TOPICS.find((each) => each === given) ?? null;
+      if (topic !== given) throw wrong(`doctor knows ${TOPICS.join(", ")}, not ${given ?? ""}`);
+      return { ...common, word, topic };
+    }
     case "uninstall": {
       refuseMore("uninstall takes no name", rest);
       const { "dry-run": dryRun = false, yes = false, policies = false } = values;
@@ -162,6 +202,14 @@ function parsed(argv: readonly string[]) {
         kubeconfig: { type: "string" },
         context: { type: "string" },
         service: { type: "string" },
+        namespace: { type: "string", short: "n" },
+        values: { type: "string", short: "f", multiple: true },
+        set: { type: "string", multiple: true },
+        chart: { type: "string" },
+        release: { type: "string" },
+        timeout: { type: "string" },
+        "pre-flight": { type: "boolean" },
+        render: { type: "boolean" },
         snapshot: { type: "string" },
         live: { type: "boolean" },
         explain: { type: "boolean" },
@@ -201,6 +249,29 @@ const FORMS = { pod: "NAMESPACE/NAME", node: "a NAME", pool: "POLICY/POOL" } as 
 
 const SHORTEST_LEAD_MS = 5_000;
 const LONGEST_LEAD_MS = 3_600_000;
+
+function readInstall(values: ReturnType<typeof parsed>["values"]) {
+  const ways = (["pre-flight", "dry-run", "render"] as const).filter((way) => values[way] === true);
+  const [first, other] = ways;
+  if (first !== undefined && other !== undefined)
+    throw wrong(`install takes --${first} or --${other}, not both`);
+  const { yes = false, timeout, chart, release = RELEASE, values: files = [], set: sets = [] } = values;
+  const way: InstallWay = first ?? "act";
+  if (yes && way !== "act") throw wrong(`install takes --${way} or --yes, not both`);
+  if (timeout !== undefined && parseDuration(timeout) === null)
+    throw wrong(`--timeout takes a duration such as 5m, got ${timeout}`);
+  const bare = sets.find((pair) => !/^[^=]+=/.test(pair));
+  if (bare !== undefined) throw wrong(`--set takes KEY=VALUE, got ${bare}`);
+  return { way, yes, chart, release, values: files, sets, timeout: timeout ?? null };
+}
+
+function serviceOf({ service, namespace }: ReturnType<typeof parsed>["values"]): Service {
+  const given = service === undefined ? COORDINATOR_SERVICE : readService(service);
+  if (namespace === undefined) return given;
+  if (service !== undefined && given.namespace !== namespace)
+    throw wrong(`--service and --namespace name two namespaces, ${given.namespace} and ${namespace}`);
+  return { ...given, namespace };
+}
 
 function readDrill(words: readonly string[], values: ReturnType<typeof parsed>["values"]) {
   const [node = "", ...more] = words;

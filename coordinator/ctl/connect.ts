@@ -11,17 +11,22 @@ import { readKubeconfig } from "../../shared/runtime/kube/kubeconfig.ts";
 import { readEnvironment } from "../../shared/runtime/settings.ts";
 import type { Common } from "./arguments.ts";
 
+/** Where it is looked for, whether or not it is there. */
+export function kubeconfigOf({ kubeconfig }: Pick<Common, "kubeconfig">): string {
+  const environment = readEnvironment();
+  return (
+    kubeconfig ??
+    environment["GPUAS_KUBECONFIG"] ??
+    environment["KUBECONFIG"] ??
+    join(homedir(), ".kube", "config")
+  );
+}
+
 export async function withCluster<T>(
   { kubeconfig, context }: Common,
   use: (client: KubeClient) => Promise<T>,
 ): Promise<T> {
-  const environment = readEnvironment();
-  const file =
-    kubeconfig ??
-    environment["GPUAS_KUBECONFIG"] ??
-    environment["KUBECONFIG"] ??
-    join(homedir(), ".kube", "config");
-  const config = await readKubeconfig(file, { context, clock });
+  const config = await readKubeconfig(kubeconfigOf({ kubeconfig }), { context, clock });
   const client = createKubeClient({ config, clock, userAgent: "gpuasctl" });
   try {
     return await use(client);

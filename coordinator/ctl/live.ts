@@ -41,9 +41,14 @@ export async function readLive(client: Reader, service: Service, page: string): 
   }
 }
 
-function proxyPath(kind: "services" | "pods", service: Service, name: string, page: string): string {
-  const { namespace, port } = service;
-  const target = `http:${name}:${port}`;
+/** Path of a page of a service or pod, by the API server's proxy. */
+export function proxyPath(
+  kind: "services" | "pods",
+  { namespace, port, scheme = "http" }: Pick<Service, "namespace" | "port"> & { readonly scheme?: string },
+  name: string,
+  page: string,
+): string {
+  const target = `${scheme}:${name}:${port}`;
   return `/api/v1/namespaces/${encodeURIComponent(namespace)}/${kind}/${encodeURIComponent(target)}/proxy${page}`;
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { epochMs } from "../../shared/model/units.ts";
-import { node, reported } from "../../test/build/node.ts";
+import { drainState, node, reported } from "../../test/build/node.ts";
 import { MINUTE, NOW, SECOND } from "../../test/build/now.ts";
 import { pod, pods } from "../../test/build/pod.ts";
 import { policy, pool } from "../../test/build/policy.ts";
@@ -21,7 +21,17 @@ describe("decide()", () => {
     expect(decision.plan.figures).toEqual([
       {
         policy: "demo",
-        pools: [{ pool: "spot", size: 0, ready: 0, booting: 0, backEnd: "scale", price: null }],
+        pools: [
+          {
+            pool: "spot",
+            size: 0,
+            ready: 0,
+            booting: 0,
+            standing: { ready: 0, draining: 0, booting: 0, sick: 0, leaving: 0 },
+            backEnd: "scale",
+            price: null,
+          },
+        ],
         usdPerHour: 0,
         utilization: null,
         pendingPods: 0,
@@ -129,6 +139,26 @@ describe("figures", () => {
       pendingPods: 1,
       underutilizedNodes: 2,
       unknownNodes: 2,
+    });
+  });
+
+  test("count each node of a pool in one state", () => {
+    const decision = decide(
+      snapshot({
+        nodes: [
+          node("up"),
+          node("cordoned", { unschedulable: true }),
+          node("warned"),
+          node("drained", { drainState: drainState() }),
+          node("young", { ready: "not-ready", ageMs: SECOND }),
+          node("old", { ready: "unknown" }),
+        ],
+        notices: [notice("warned")],
+      }),
+    );
+    expect(decision.plan.figures[0]?.pools[0]).toMatchObject({
+      ready: 4,
+      standing: { ready: 2, draining: 2, booting: 1, sick: 1, leaving: 0 },
     });
   });
 

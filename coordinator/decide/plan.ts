@@ -116,6 +116,9 @@ export interface Hold {
   readonly because: readonly Reason[];
 }
 
+/** ready: work may go there. draining: being emptied. booting: not ready yet. sick: not ready for too long. leaving: out of its group. */
+export type PoolNodeState = "ready" | "draining" | "booting" | "sick" | "leaving";
+
 export interface PolicyFigures {
   readonly policy: string;
   readonly pools: readonly {
@@ -123,6 +126,8 @@ export interface PolicyFigures {
     readonly size: number | null;
     readonly ready: number;
     readonly booting: number;
+    /** Its nodes that are in the cluster, by what they are to it. Absent: nobody has counted. */
+    readonly standing?: Readonly<Record<PoolNodeState, number>>;
     /** What sizes it. Absent: nothing does. */
     readonly backEnd?: PoolBackEnd;
     /** How long its last machines took to each stage. Absent: none was measured. */

@@ -7,6 +7,7 @@ import type { Reason } from "../../shared/model/reasons.ts";
 import { assemble, poolsOf } from "./fleet/fleet.ts";
 import type { Fleet, PoolState } from "./fleet/fleet.ts";
 import { poolId } from "./fleet/ownership.ts";
+import { keptByRival } from "./fleet/rivals.ts";
 import { sane } from "./fleet/sane.ts";
 import { costOf, gpusOf } from "./limits/counts.ts";
 import { groupMaximumOf, selfGrowthOf } from "./limits/group-bounds.ts";
@@ -60,6 +61,8 @@ export function removalRefusedNow(recheck: Recheck): Reason | null {
   if (asked === null) return { code: "size-unknown", detail: "the group's size at the time of the call" };
   const { fleet, pool, schedules } = asked;
   const { spec } = pool;
+  const rival = keptByRival(pool.rivals);
+  if (rival !== null && disruption !== undefined) return rival;
   // Without a cause of ours its cloud takes it: what is refused here would be bought again by its group.
   if (disruption !== undefined && spec.disruption.freeze) return { code: "frozen" };
   const problem = schedules.problemOf(pool.name);

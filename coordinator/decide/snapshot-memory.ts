@@ -67,6 +67,8 @@ export interface Memory {
   readonly failedSince?: Readonly<Record<string, EpochMs>>;
   /** `<policy>/<pool>` → what `behavior` looks back on. */
   readonly behavior?: Readonly<Record<string, BehaviorMemory>>;
+  /** `<policy>/<pool>` → the size that its group had at the last look, and who changed it. Absent: nobody has looked. */
+  readonly sizes?: Readonly<Record<string, SizeMemory>>;
   /** When a leader found that what was remembered before is gone. Absent: nothing is, or that was long ago. */
   readonly lostAt?: EpochMs;
   /** Pods that the last decision had no work left for: they come first. At most 2,000 keys. */
@@ -76,6 +78,20 @@ export interface Memory {
    * may take one node more. At most 5,000 keys.
    */
   readonly promised?: Readonly<Record<string, readonly (readonly string[])[]>>;
+}
+
+/** The size of a pool's group from look to look, so that a change that is not ours shows. */
+export interface SizeMemory {
+  /** Which group it is: another one has another size. */
+  readonly group: string;
+  readonly size: number;
+  readonly at: EpochMs;
+  /** Changes that nothing of ours explains, oldest first; at most the last four. */
+  readonly byHand: readonly { readonly at: EpochMs; readonly from: number; readonly to: number }[];
+  /** Key of a move, or `notice/<id>` → how many nodes of the changes that were seen it has explained, and when last. */
+  readonly explained?: Readonly<Record<string, { readonly at: EpochMs; readonly nodes: number }>>;
+  /** Notices of its nodes, with the time at which they were seen last. */
+  readonly noticed?: Readonly<Record<string, EpochMs>>;
 }
 
 /** From the one before, in this order; `total`: from the intent to the first pod. */

@@ -11,6 +11,7 @@ import type { NoticeKind, NoticeSource } from "../../shared/model/interruption.t
 import type { Taint } from "../../shared/model/kube.ts";
 import type { CapacityType } from "../../shared/model/node.ts";
 import type { Resources } from "../../shared/model/resources.ts";
+import type { RivalKind } from "../../shared/model/rival.ts";
 import type { EpochMs, Ratio } from "../../shared/model/units.ts";
 import type { Journal, Memory } from "./snapshot-memory.ts";
 import type { DaemonInput, PodInput } from "./snapshot-pod.ts";
@@ -87,6 +88,14 @@ export interface PoolInput {
   readonly template?: GroupTemplate;
   /** What does not fit together between the group and the cluster, in words: shown as a condition. Absent: nothing. */
   readonly mismatches?: readonly string[];
+  /** What else sizes the group or exchanges its machines, as it shows itself now. Absent: nothing is seen. */
+  readonly rivals?: readonly RivalInput[];
+}
+
+export interface RivalInput {
+  readonly rival: RivalKind;
+  /** What was seen, in words. */
+  readonly detail: string;
 }
 
 /** What a group says of the nodes that it makes. A missing part is one that it does not say. */

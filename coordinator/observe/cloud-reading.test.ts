@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { epochMs } from "../../shared/model/units.ts";
 import type { Member } from "../cloud/account.ts";
-import { isMoving, readingOf, sharedMembers } from "./cloud-reading.ts";
+import { hasLost, isMoving, readingOf, sharedMembers } from "./cloud-reading.ts";
 import type { SeenLook } from "./cloud-reading.ts";
 
 function look(members: readonly Member[], more: Partial<SeenLook> = {}): SeenLook {
@@ -22,8 +22,19 @@ const A: Member = { id: "i-0a", state: "present", providerID: "aws:///us-west-2a
 const PLACE: Member = { id: "gpu/placeholder-1", state: "present", placeholder: true };
 
 /** Nodes by the machine that they say they are; "!" before one that is not Ready. */
-function cluster(nodes: Readonly<Record<string, readonly string[]>>) {
+function cluster(
+  nodes: Readonly<Record<string, readonly string[]>>,
+  lost: Readonly<Record<string, string>> = {},
+) {
   return {
+    lostSince: (providerID: string) => {
+      const node = lost[providerID];
+      return node === undefined ? null : { node, at: epochMs(0) };
+    },
+    lostBy: (providerID: string) => {
+      const node = lost[providerID];
+      return node === undefined ? null : { node, at: epochMs(0) };
+    },
     nodesOf: (providerID: string) => (nodes[providerID] ?? []).map((name) => name.replace("!", "")),
     isNodeReady: (name: string) => Object.values(nodes).flat().includes(name),
   };
@@ -40,6 +51,22 @@ describe("a group's reading", () => {
       instances: [],
       template,
     });
+  });
+
+  test("knows a machine whose place is filled anew by the node that it was, where the group fills it", () => {
+    const gone: Member = { ...A, state: "leaving" };
+    const sources = cluster({}, { [A.providerID ?? ""]: "n" });
+    const of = (replacesLeaving: boolean) =>
+      readingOf(look([gone], { replacesLeaving }), sources, []).instances;
+    expect(of(true)).toMatchObject([{ node: "n", state: "leaving" }]);
+    expect(of(false)).toMatchObject([{ node: null, state: "leaving" }]);
+  });
+
+  test("says that the group makes the next machine itself only where it does", () => {
+    const of = (more: Partial<SeenLook>) => readingOf(look([], more), cluster({}), []).group;
+    expect(of({ replacesLeaving: true })).toMatchObject({ replacesLeaving: true });
+    expect(of({ replacesLeaving: false })).not.toHaveProperty("replacesLeaving");
+    expect(of({})).not.toHaveProperty("replacesLeaving");
   });
 
   test.each([
@@ -65,6 +92,23 @@ describe("a group's reading", () => {
     const { providerID: _providerID, state: _state, ...rest } = member;
     expect(instances).toEqual([{ ...rest, ...expected }]);
     expect(mismatches).toBeUndefined();
+  });
+
+  test("knows a member whose node has gone since the look: one that is lost, not one that is on its way", () => {
+    const gone = cluster({}, { [A.providerID ?? ""]: "n" });
+    const { instances } = readingOf(look([A]), gone, []);
+    expect(instances).toMatchObject([{ id: "i-0a", node: "n", state: "ready" }]);
+    expect(hasLost(look([A]), gone)).toBe(true);
+    // What the cloud itself says of its end goes before, and a node that is there again.
+    const leaving = look([{ ...A, state: "leaving" }]);
+    expect(readingOf(leaving, gone, []).instances).toMatchObject([{ node: null, state: "leaving" }]);
+    const back = cluster({ [A.providerID ?? ""]: ["n"] }, { [A.providerID ?? ""]: "n" });
+    for (const [seen, sources] of [
+      [leaving, gone],
+      [look([A]), back],
+      [look([A, PLACE]), cluster({})],
+    ] as const)
+      expect(hasLost(seen, sources)).toBe(false);
   });
 
   test("keeps what the cloud says of a member, but for its providerID", () => {

@@ -5,7 +5,7 @@ import type { GroupLook, Member } from "../cloud/account.ts";
 import { providerIdKey } from "../cloud/provider-id.ts";
 import type { InstanceInput } from "../decide/snapshot.ts";
 import type { PoolReading } from "./groups.ts";
-import type { NodeMachines } from "./node-machines.ts";
+import type { LostNode, NodeMachines } from "./node-machines.ts";
 
 export type SeenLook = Extract<GroupLook, { readonly kind: "seen" }>;
 
@@ -18,6 +18,10 @@ export interface PoolOf {
 export interface JoinSources {
   readonly nodesOf: NodeMachines["nodesOf"];
   readonly isNodeReady: (node: string) => boolean;
+  /** Of a machine whose node has gone since the look was asked for: what it says of it is old. Null: of any other. */
+  readonly lostSince: (providerID: string) => LostNode | null;
+  /** The node that a machine was until a moment ago, whenever the look was. */
+  readonly lostBy: NodeMachines["lostBy"];
 }
 
 export function readingOf(
@@ -26,8 +30,8 @@ export function readingOf(
   /** Sentences from outside of the group, after those of the group itself. */
   also: readonly string[],
 ): PoolReading {
-  const { state, chosenRemoval, detaches, members, template } = look;
-  const joined = members.map((member) => joinedTo(member, sources));
+  const { state, chosenRemoval, detaches, replacesLeaving, members, template, rivals = [] } = look;
+  const joined = members.map((member) => joinedTo(member, sources, replacesLeaving === true));
   const mismatches = bounded([
     ...look.mismatches,
     ...joined.flatMap(({ mismatch }) => (mismatch === undefined ? [] : [mismatch])),
@@ -39,13 +43,29 @@ export function readingOf(
       size: state.size,
       chosenRemoval,
       ...(detaches ? { detaches } : {}),
+      ...(replacesLeaving === true ? { replacesLeaving } : {}),
       ...(state.min === undefined ? {} : { min: state.min }),
       ...(state.max === undefined ? {} : { max: state.max }),
     },
     instances: joined.map(({ instance }) => instance),
     ...(template === undefined ? {} : { template }),
     ...(mismatches.length === 0 ? {} : { mismatches }),
+    ...(rivals.length === 0 ? {} : { rivals }),
   };
+}
+
+/** Members whose node has gone since the look was asked for, so that only another look tells what they are now. */
+export function hasLost(
+  { members }: SeenLook,
+  { nodesOf, lostSince }: Pick<JoinSources, "nodesOf" | "lostSince">,
+): boolean {
+  return members.some(
+    ({ state, providerID }) =>
+      state === "present" &&
+      providerID !== undefined &&
+      nodesOf(providerID).length === 0 &&
+      lostSince(providerID) !== null,
+  );
 }
 
 /** Places or machines that no watch of the cluster would tell of. */
@@ -80,7 +100,8 @@ export function sharedMembers(
 
 function joinedTo(
   { providerID, state, ...member }: Member,
-  { nodesOf, isNodeReady }: JoinSources,
+  { nodesOf, isNodeReady, lostSince, lostBy }: JoinSources,
+  isReplaced: boolean,
 ): { readonly instance: InstanceInput; readonly mismatch?: string } {
   const apart = (mismatch?: string) => ({
     instance: { ...member, node: null, state: state === "present" ? ("booting" as const) : state },
@@ -90,6 +111,12 @@ function joinedTo(
   if (providerIdKey(providerID) === null)
     return apart(`instance ${member.id}: its providerID ${JSON.stringify(providerID)} cannot be read`);
   const [node, second] = nodesOf(providerID);
+  // Its node was there when the look was asked for: it is no machine on its way, which pods could wait for.
+  const lost = node === undefined && state === "present" ? lostSince(providerID) : null;
+  if (lost !== null) return { instance: { ...member, node: lost.node, state: "ready" } };
+  // Whose place is being filled anew: the notice that took it knows it by the node that it was.
+  const was = node === undefined && state === "leaving" && isReplaced ? lostBy(providerID) : null;
+  if (was !== null) return { instance: { ...member, node: was.node, state } };
   if (node === undefined) return apart();
   if (second !== undefined)
     return apart(

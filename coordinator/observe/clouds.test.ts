@@ -8,6 +8,7 @@ import type { CloudAccount, GroupLook, Member } from "../cloud/account.ts";
 import { accountName } from "../cloud/target.ts";
 import type { CloudTarget } from "../cloud/target.ts";
 import { createClouds } from "./clouds.ts";
+import type { LostNode } from "./node-machines.ts";
 
 function target(name: string, region = "us-west-2"): CloudTarget {
   return { kind: "aws", aws: { region, autoScalingGroup: name } };
@@ -39,6 +40,7 @@ function scene() {
   };
   const unmade = new Map<string, AppError>();
   const nodes = new Map<string, string>();
+  const lost = new Map<string, LostNode>();
   const running: Promise<void>[] = [];
   let changes = 0;
   const clouds = createClouds({
@@ -68,6 +70,7 @@ function scene() {
     log: sink.log,
     machines: {
       nodesOf: (providerID) => [nodes.get(providerID) ?? []].flat(),
+      lostBy: (providerID) => lost.get(providerID) ?? null,
       labelled: (pool) =>
         pool === "spot" ? [{ name: "stray", labels: {}, going: false, providerID: "kwok://stray" }] : [],
     },
@@ -79,7 +82,7 @@ function scene() {
     stop.abort(new Error("over"));
     await Promise.all(running);
   };
-  return { clock, clouds, groups, unmade, nodes, asked, sink, changes: () => changes, end };
+  return { clock, clouds, groups, unmade, nodes, lost, asked, sink, changes: () => changes, end };
 }
 
 const askedAt = (asked: readonly { readonly at: number }[]): readonly number[] => asked.map(({ at }) => at);
@@ -120,6 +123,25 @@ describe("groups of clouds", () => {
     }
     expect(new Set(gaps).size).toBeGreaterThan(1);
     expect(changes()).toBe(1);
+    await end();
+  });
+
+  test("are asked for soon when a member has lost its node, and until then it is none that is on its way", async () => {
+    const { clock, clouds, groups, nodes, lost, asked, end } = scene();
+    const providerID = "aws:///us-west-2a/i-0a";
+    groups["aws us-west-2"] = { gpu: seen(1, [{ id: "i-0a", state: "present", providerID }]) };
+    nodes.set(providerID, "n");
+    clouds.reading(WEST);
+    await clock.advance(3_000);
+    expect(clouds.reading(WEST).instances).toMatchObject([{ node: "n", state: "ready" }]);
+    const before = asked.length;
+    nodes.delete(providerID);
+    lost.set(providerID, { node: "n", at: clock.now() });
+    expect(clouds.reading(WEST).instances).toMatchObject([{ node: "n", state: "ready" }]);
+    await clock.advance(1_000);
+    expect(asked).toHaveLength(before + 1);
+    // A machine that its cloud lists still, whatever became of its node, is one that may be a node again.
+    expect(clouds.reading(WEST).instances).toMatchObject([{ node: null, state: "booting" }]);
     await end();
   });
 

@@ -13,8 +13,8 @@ import { accountKey, accountName, describeTarget, groupKey } from "../cloud/targ
 import type { CloudTarget } from "../cloud/target.ts";
 import { createAccountPoll } from "./account-poll.ts";
 import type { AccountPoll, Seen } from "./account-poll.ts";
-import { isMoving, readingOf, sharedMembers } from "./cloud-reading.ts";
-import type { PoolOf, SeenLook } from "./cloud-reading.ts";
+import { hasLost, isMoving, readingOf, sharedMembers } from "./cloud-reading.ts";
+import type { JoinSources, PoolOf, SeenLook } from "./cloud-reading.ts";
 import type { GroupSource, PoolReading } from "./groups.ts";
 import type { NodeMachines } from "./node-machines.ts";
 import { createStrangers } from "./strangers.ts";
@@ -24,7 +24,7 @@ export interface CloudsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Pick<Log, "warn" | "error">;
-  readonly machines: Pick<NodeMachines, "nodesOf" | "labelled">;
+  readonly machines: Pick<NodeMachines, "nodesOf" | "lostBy" | "labelled">;
   readonly isNodeReady: (node: string) => boolean;
   readonly onChange: () => void;
   /** Takes over a task that ends with the signal. */
@@ -82,7 +82,7 @@ export function createClouds(options: CloudsOptions): CloudGroups {
 
   function known(
     target: CloudTarget,
-    look: SeenLook,
+    { look, at }: { readonly look: SeenLook; readonly at: EpochMs },
     poll: AccountPoll,
     of: PoolOf | undefined,
   ): PoolReading {
@@ -94,10 +94,14 @@ export function createClouds(options: CloudsOptions): CloudGroups {
             look,
             machines.labelled(of.pool).filter(({ labels }) => matchesLabels(labels, of.nodeSelector)),
           );
-    return readingOf(look, { nodesOf: machines.nodesOf, isNodeReady: options.isNodeReady }, [
-      ...(sharedIn(poll.all()).get(groupKey(target)) ?? []),
-      ...foreign,
-    ]);
+    const lostSince: JoinSources["lostSince"] = (providerID) => {
+      const lost = machines.lostBy(providerID);
+      return lost !== null && lost.at >= at ? lost : null;
+    };
+    const { nodesOf, lostBy } = machines;
+    const sources = { nodesOf, isNodeReady: options.isNodeReady, lostSince, lostBy };
+    if (hasLost(look, sources)) poll.touched();
+    return readingOf(look, sources, [...(sharedIn(poll.all()).get(groupKey(target)) ?? []), ...foreign]);
   }
 
   return {
@@ -114,7 +118,7 @@ export function createClouds(options: CloudsOptions): CloudGroups {
         const old = `${words} was last read ${Math.round(ageMs / 1000)} s ago`;
         return unknown(trouble === null ? old : `${old}: ${trouble}`);
       }
-      return known(target, look, poll, of);
+      return known(target, { look, at }, poll, of);
     },
     touched: (target) => {
       polls.get(accountKey(target))?.poll.touched();

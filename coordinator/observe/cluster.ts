@@ -109,7 +109,7 @@ export function createCluster({ watch, discover, onProblem, onChange }: ClusterO
     const isNews = [isNodeNews(event), isMachineNews(event)];
     if (isNews.includes(true)) onOther();
   });
-  const machines = createNodeMachines(nodes.store);
+  const machines = createNodeMachines(nodes.store, () => watch.clock.now());
   const pods = createWatched(reduced(RESOURCE.pods, keptPod), watch, (event) => {
     podsChanged++;
     if (isPodNews(event)) onChange("pods");

@@ -13,15 +13,15 @@ export function conditionOf({ status }: Node | Pod, type: string): Condition | u
 /** Absent where the API has no instant, or none that can be read. */
 export function optionalInstant<K extends string>(
   field: K,
-  text: string | undefined,
+  text: string | null | undefined,
 ): { readonly [F in K]?: EpochMs } {
-  const at = text === undefined ? null : parseInstant(text);
+  const at = parseInstant(text ?? "");
   return at === null ? {} : ({ [field]: at } as { readonly [F in K]: EpochMs });
 }
 
 /** An instant that is missing or unreadable counts as the distant past for nobody's benefit: it only makes things older. */
-export function instant(text: string | undefined): EpochMs {
-  return (text === undefined ? null : parseInstant(text)) ?? epochMs(0);
+export function instant(text: string | null | undefined): EpochMs {
+  return parseInstant(text ?? "") ?? epochMs(0);
 }
 
 export function messageOf(error: unknown): string {

@@ -94,7 +94,13 @@ const FULL_NODE: Node = {
     name: "n1",
     creationTimestamp: "2026-06-01T00:00:00Z",
     labels: { zone: "a" },
-    annotations: { "gpu-autoscaler.io/drain-state": "{" },
+    annotations: {
+      "gpu-autoscaler.io/drain-state": "{",
+      "gpu-autoscaler.io/interruption-hint": "{",
+      "cluster-autoscaler.kubernetes.io/scale-down-disabled": "true",
+      "karpenter.sh/do-not-disrupt": "true",
+      "cluster.x-k8s.io/machine": "m1",
+    },
   },
   spec: { unschedulable: true, providerID: "x", taints: [{ key: "k", effect: "NoSchedule" }] },
   status: {
@@ -133,6 +139,26 @@ describe("what is kept of an object", () => {
     expect(made.node(keptNode(FULL_NODE))).toEqual(made.node(FULL_NODE));
     // Members of groups are joined to it by that.
     expect(keptNode(FULL_NODE).spec?.providerID).toBe("x");
+  });
+
+  test("is of a node the same when a controller has annotated it", () => {
+    const { metadata } = FULL_NODE;
+    const annotations = { ...metadata.annotations, "node.alpha.kubernetes.io/ttl": "30" };
+    const annotated = { ...FULL_NODE, metadata: { ...metadata, annotations } };
+    expect(keptNode(annotated)).toEqual(keptNode(FULL_NODE));
+    expect(keptNode(annotated).metadata.annotations).toEqual(metadata.annotations);
+  });
+
+  test("is, of a condition that says no times, the rest: a server writes null there", () => {
+    const untimed = ["Ready", "GpuHealthy"].map((type) => ({
+      type,
+      status: "True",
+      lastTransitionTime: null,
+    }));
+    const served = { metadata: FULL_NODE.metadata, status: { conditions: untimed } } as unknown as Node;
+    const { ready, readyChangedAt, gpuHealth } = inputs().node(keptNode(served));
+    expect({ ready, readyChangedAt }).toEqual({ ready: "ready", readyChangedAt: undefined });
+    expect(gpuHealth?.verdict).toBe("unknown");
   });
 
   test("is, of a DaemonSet, all that an input is made of", () => {

@@ -19,11 +19,14 @@ import type {
 import {
   DEFAULT_CLASS_ANNOTATION,
   GANG_ANNOTATION,
+  NODE_ANNOTATION,
   NODE_CONDITION,
   POD_ANNOTATION,
 } from "../../shared/model/names.ts";
 
 const POD_ANNOTATIONS = [...Object.values(POD_ANNOTATION), ...Object.values(GANG_ANNOTATION)];
+/** Others are written on every node now and then, by Kubernetes itself too, and each would begin a cycle. */
+const NODE_ANNOTATIONS = Object.values(NODE_ANNOTATION);
 const POD_CONDITIONS = ["PodScheduled", "Ready"];
 const NODE_CONDITIONS: readonly string[] = ["Ready", NODE_CONDITION.gpuHealthy];
 
@@ -99,7 +102,10 @@ export function keptDaemonSet({ metadata, spec }: DaemonSet): DaemonSet {
 
 export function keptNode({ metadata, spec, status }: Node): Node {
   return {
-    metadata: pick(metadata, "name", "uid", "creationTimestamp", "labels", "annotations"),
+    metadata: {
+      ...pick(metadata, "name", "uid", "creationTimestamp", "labels"),
+      ...annotationsOf(metadata, NODE_ANNOTATIONS),
+    },
     ...(spec === undefined ? {} : { spec: pick(spec, "unschedulable", "taints", "providerID") }),
     ...(status === undefined
       ? {}
@@ -183,8 +189,9 @@ function conditionsOf(
   };
 }
 
-/** The fields that are there; one that is absent stays absent. */
+/** The fields that are there. A server writes null for a time that nobody gave, whatever the type says: that is absent too. */
 function pick<T extends object, K extends keyof T>(from: T, ...keys: readonly K[]): Pick<T, K> {
-  const entries = keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]] as const);
+  const isThere = (key: K): boolean => ![undefined, null].includes(from[key] as null | undefined);
+  const entries = keys.filter(isThere).map((key) => [key, from[key]] as const);
   return Object.fromEntries(entries) as Pick<T, K>;
 }

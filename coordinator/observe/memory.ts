@@ -26,6 +26,7 @@ import type {
   NodeShape,
   OpenHint,
   RiskMemory,
+  SizeMemory,
 } from "../decide/snapshot-memory.ts";
 import { completed } from "./late-memory.ts";
 
@@ -266,6 +267,15 @@ const openHint = {
 
 const hintRecord = { followed: amount, spared: amount, at: instant } satisfies Fields<HintRecord>;
 
+const sizeMemory = {
+  group: z.string(),
+  size: amount,
+  at: instant,
+  byHand: z.array(z.object({ at: instant, from: amount, to: amount })),
+  explained: record(z.object({ at: instant, nodes: amount })).optional(),
+  noticed: record(instant).optional(),
+} satisfies Fields<SizeMemory>;
+
 /** Written by ourselves, and by other versions of ourselves: what does not fit is as good as lost. */
 const memorySchema = z.object({
   v: z.literal(1),
@@ -282,6 +292,7 @@ const memorySchema = z.object({
   hintRecord: record(z.object(hintRecord)).optional(),
   countedNotices: record(instant).optional(),
   lessSpot: record(instant).optional(),
+  sizes: record(z.object(sizeMemory)).optional(),
   lostAt: instant.optional(),
   failedSince: record(instant).optional(),
   behavior: record(z.object(behaviorMemory)).optional(),

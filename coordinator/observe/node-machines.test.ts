@@ -54,8 +54,12 @@ describe("machines of nodes", () => {
       object: { ...cordoned, metadata: { ...cordoned.metadata, annotations } },
     });
     expect(cluster.machines.labelled("spot")).toMatchObject([{ name: "a", going: true }]);
+    expect(cluster.machines.lostBy("kwok:a")).toBeNull();
     nodes.store.apply({ kind: "gone", object: cordoned });
+    expect(cluster.machines.lostBy("kwok:a")?.node).toBe("a");
     expect(cluster.machines.nodesOf("kwok://a")).toEqual([]);
     expect(cluster.machines.labelled("spot")).toEqual([]);
+    nodes.store.apply({ kind: "put", object: cordoned });
+    expect(cluster.machines.lostBy("kwok:a"), "a node again").toBeNull();
   });
 });

@@ -4,6 +4,8 @@
 import type { Node } from "../../shared/model/kube.ts";
 import { NODE_ANNOTATION } from "../../shared/model/names.ts";
 import { poolLabelOf } from "../../shared/model/node.ts";
+import { elapsed } from "../../shared/model/units.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
 import { providerIdKey } from "../cloud/provider-id.ts";
 
 export interface NodeMachines {
@@ -11,10 +13,17 @@ export interface NodeMachines {
   providerIdOf(node: string): string | undefined;
   /** Names of the nodes that say they are this machine, however it is spelled; more than one is a fault of theirs. */
   nodesOf(providerID: string): readonly string[];
+  /** The node that this machine was until a moment ago, and when it was found gone; null: none, or it is one again. */
+  lostBy(providerID: string): LostNode | null;
   /** Nodes that wear the label of a pool of this name. */
   labelled(pool: string): readonly LabelledNode[];
   /** A node has changed. */
   changed(): void;
+}
+
+export interface LostNode {
+  readonly node: string;
+  readonly at: EpochMs;
 }
 
 export interface LabelledNode {
@@ -30,11 +39,29 @@ interface Index {
   readonly byPool: ReadonlyMap<string | null, readonly Node[]>;
 }
 
-export function createNodeMachines(store: {
-  get(ref: { readonly name: string }): Node | undefined;
-  values(): readonly Node[];
-}): NodeMachines {
+/** By then its cloud has long been asked about it. */
+const LOST_KEPT_MS = 60_000;
+
+export function createNodeMachines(
+  store: {
+    get(ref: { readonly name: string }): Node | undefined;
+    values(): readonly Node[];
+  },
+  now: () => EpochMs,
+): NodeMachines {
   let index: Index | null = null;
+  let before: Index["byMachine"] = new Map();
+  const lost = new Map<string, LostNode>();
+
+  function findLost(byMachine: Index["byMachine"]): void {
+    const at = now();
+    for (const [key, since] of lost)
+      if (byMachine.has(key) || elapsed(since.at, at) > LOST_KEPT_MS) lost.delete(key);
+    for (const [key, [was]] of before)
+      if (key !== null && was !== undefined && !byMachine.has(key))
+        lost.set(key, { node: was.metadata.name, at });
+    before = byMachine;
+  }
 
   const indexed = (): Index => {
     if (index !== null) return index;
@@ -43,6 +70,7 @@ export function createNodeMachines(store: {
       byMachine: Map.groupBy(nodes, ({ spec }) => providerIdKey(spec?.providerID ?? "")),
       byPool: Map.groupBy(nodes, ({ metadata }) => poolLabelOf(metadata.labels ?? {})),
     };
+    findLost(index.byMachine);
     return index;
   };
 
@@ -51,6 +79,11 @@ export function createNodeMachines(store: {
     nodesOf: (providerID) => {
       const key = providerIdKey(providerID);
       return key === null ? [] : (indexed().byMachine.get(key) ?? []).map(({ metadata }) => metadata.name);
+    },
+    lostBy: (providerID) => {
+      const key = providerIdKey(providerID);
+      indexed();
+      return key === null ? null : (lost.get(key) ?? null);
     },
     labelled: (pool) =>
       (indexed().byPool.get(pool) ?? []).map((node) => {

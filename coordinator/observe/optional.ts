@@ -6,7 +6,13 @@ import type { KubeObject } from "../../shared/model/kube.ts";
 import { millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { reduced } from "../../shared/runtime/kube/resources.ts";
-import type { Discovery, ObjectRef, Resource, UnreadObject } from "../../shared/runtime/kube/resources.ts";
+import type {
+  Discovery,
+  ObjectRef,
+  Resource,
+  Selector,
+  UnreadObject,
+} from "../../shared/runtime/kube/resources.ts";
 import type { WatchEvent } from "../../shared/runtime/kube/watch.ts";
 import { createWatched } from "./watched.ts";
 import type { WatchDeps, Watched } from "./watched.ts";
@@ -20,6 +26,7 @@ export interface OptionalWatch {
 
 export interface OptionalObjects<K extends KubeObject> extends OptionalWatch {
   get(ref: ObjectRef): K | undefined;
+  values(): readonly K[];
 }
 
 export interface OptionalOptions<K extends KubeObject> {
@@ -28,6 +35,8 @@ export interface OptionalOptions<K extends KubeObject> {
   readonly kind: { readonly apiVersion: string; readonly kind: string };
   readonly keep: (object: UnreadObject) => K;
   readonly onEvent: (event: WatchEvent<K>) => void;
+  /** Absent: all of them. */
+  readonly selector?: Selector;
 }
 
 /** A kind comes with the installation of its project, which nobody does every minute. */
@@ -36,7 +45,7 @@ export const LOOK_AGAIN_MS = millis(180_000);
 export const ASK_AGAIN_MS = millis(10_000);
 
 export function createOptionalWatch<K extends KubeObject>(options: OptionalOptions<K>): OptionalObjects<K> {
-  const { watch, discover, kind, keep, onEvent } = options;
+  const { watch, discover, kind, keep, onEvent, selector } = options;
   let current: Watched<K> | null = null;
   /** What is no error to us is no warning to those who read the log. */
   const quiet: WatchDeps["log"]["info"] = (fields, message) => watch.log.info(fields, message);
@@ -51,7 +60,7 @@ export function createOptionalWatch<K extends KubeObject>(options: OptionalOptio
         else watch.onTrouble(trouble);
       },
     };
-    const opened = createWatched(reduced(resource, keep), deps, onEvent);
+    const opened = createWatched(reduced(resource, keep), deps, onEvent, selector);
     current = opened;
     await opened.run(AbortSignal.any([signal, ended.signal]));
     current = null;
@@ -61,6 +70,7 @@ export function createOptionalWatch<K extends KubeObject>(options: OptionalOptio
   return {
     name: `${kind.kind} of ${kind.apiVersion}`,
     get: (ref) => current?.store.get(ref),
+    values: () => current?.store.values() ?? [],
     run: async (signal) => {
       while (!signal.aborted) {
         let pauseMs = LOOK_AGAIN_MS;

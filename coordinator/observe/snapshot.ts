@@ -3,7 +3,7 @@
 
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Journal, Memory } from "../decide/snapshot-memory.ts";
-import type { NodeInput, PolicyInput, Snapshot } from "../decide/snapshot.ts";
+import type { NodeInput, PolicyInput, PoolInput, Snapshot } from "../decide/snapshot.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Fleet } from "./fleet.ts";
 import { deepFreeze } from "./freeze.ts";
@@ -11,6 +11,7 @@ import type { Groups } from "./groups.ts";
 import type { BareNode } from "./inputs.ts";
 import type { Notices } from "./notices.ts";
 import type { Policies, Policy } from "./policies.ts";
+import type { Rivals } from "./rivals.ts";
 import { incompleteness } from "./watched.ts";
 
 export interface Sources {
@@ -19,6 +20,8 @@ export interface Sources {
   readonly fleet: Fleet;
   readonly notices: Notices;
   readonly groups: Groups;
+  /** Absent: nobody looks for what else sizes groups. */
+  readonly rivals?: Pick<Rivals, "of">;
   readonly journalOf: (policy: string) => Journal;
 }
 
@@ -40,7 +43,7 @@ export interface Observer {
 }
 
 export function createObserver(sources: Sources): Observer {
-  const { cluster, policies, fleet, notices, groups, journalOf } = sources;
+  const { cluster, policies, fleet, notices, groups, rivals, journalOf } = sources;
   const watches = [...cluster.watches, policies.watch];
   let before: readonly KnownNode[] = [];
   /** Since when every watch has been complete at each look. */
@@ -52,10 +55,13 @@ export function createObserver(sources: Sources): Observer {
 
   function policyInput({ name, parsed, pools }: Policy): PolicyInput {
     if (parsed.kind === "invalid") return { kind: "invalid", name, problems: parsed.problems, pools };
-    const inputs = parsed.spec.nodePools.map((pool) => ({
-      name: pool.name,
-      ...groups.reading(pool.group, { pool: pool.name, nodeSelector: parsed.spec.nodeSelector }),
-    }));
+    const inputs = parsed.spec.nodePools.map((pool): PoolInput => {
+      const of = { pool: pool.name, nodeSelector: parsed.spec.nodeSelector };
+      const reading = groups.reading(pool.group, of);
+      // What the group shows itself, then what shows in the cluster.
+      const seen = [...(reading.rivals ?? []), ...(rivals?.of(name, pool.group) ?? [])];
+      return { name: pool.name, ...reading, ...(seen.length === 0 ? {} : { rivals: seen }) };
+    });
     return { kind: "valid", name, spec: parsed.spec, pools: inputs, journal: journalOf(name) };
   }
 

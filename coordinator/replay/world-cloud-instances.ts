@@ -3,6 +3,7 @@
 
 import { after, millis } from "../../shared/model/units.ts";
 import type { Millis } from "../../shared/model/units.ts";
+import { AZURE_PLACE, azureHostName, GCP_PROJECT } from "./world-cloud.ts";
 import type { CloudGroupShape, CloudInstance } from "./world-cloud.ts";
 import { nameSuffix } from "./world-core.ts";
 import type { Core } from "./world-core.ts";
@@ -25,7 +26,8 @@ export interface Instances {
   count(matches: (instance: CloudInstance) => boolean): number;
   /** The instance whose node this is. */
   behind(node: string): CloudInstance | null;
-  launch(shape: CloudGroupShape, place: Place): CloudInstance;
+  /** `id`: where its name was given before; else it gets one. */
+  launch(shape: CloudGroupShape, place: Place, id?: string): CloudInstance;
   /** It is no member any more and runs on. */
   release(id: string): void;
   /** Its node and its pods go at once, the instance after a moment. */
@@ -51,6 +53,7 @@ export function createInstances(
   const shapes = new Map<string, CloudGroupShape>();
   const members = new Map<string, Set<string>>();
   let made = 0;
+  let numbered = 0;
 
   function write(instance: CloudInstance): CloudInstance {
     all.set(instance.id, instance);
@@ -59,6 +62,8 @@ export function createInstances(
 
   function newId(shape: CloudGroupShape): string {
     for (;;) {
+      numbered += 1;
+      if (shape.cloud === "azure") return String(numbered);
       const id =
         shape.cloud === "aws"
           ? `i-0${Array.from({ length: 16 }, () => HEX[Math.floor(names() * 16)] ?? "0").join("")}`
@@ -67,10 +72,11 @@ export function createInstances(
     }
   }
 
-  /** At AWS a node is named for its address, so that nobody can take its name for the instance's. */
+  /** At AWS a node is named for its address, so that nobody can take its name for the instance's; at Azure for its number. */
   function nodeName({ id }: CloudInstance, shape: CloudGroupShape): string {
     const { nodeDomain } = core.settings;
     made += 1;
+    if (shape.cloud === "azure") return azureHostName(shape.name, id);
     const name =
       shape.cloud === "aws" ? `ip-10-${(made >> 16) & 255}-${(made >> 8) & 255}-${made & 255}` : id;
     return nodeDomain === "" ? name : `${name}.${nodeDomain}`;
@@ -116,10 +122,10 @@ export function createInstances(
     of: (group) => [...(members.get(group) ?? [])].flatMap((id) => all.get(id) ?? []),
     count: (matches) => [...all.values()].filter(matches).length,
     behind: (node) => [...all.values()].find((each) => each.node === node) ?? null,
-    launch: (shape, { zone, instanceType }) => {
-      const id = newId(shape);
+    launch: (shape, { zone, instanceType }, given) => {
+      const id = given !== undefined && !all.has(given) ? given : newId(shape);
       const group = shape.name;
-      const providerID = shape.cloud === "aws" ? `aws:///${zone}/${id}` : `sim://${group}/${id}`;
+      const providerID = providerIdOf(shape, zone, id);
       const { capacityType } = shape;
       shapes.set(id, shape);
       members.set(group, (members.get(group) ?? new Set<string>()).add(id));
@@ -165,4 +171,21 @@ export function createInstances(
       forget(instance);
     },
   };
+}
+
+function providerIdOf({ cloud, name }: CloudGroupShape, zone: string, id: string): string {
+  switch (cloud) {
+    case "aws":
+      return `aws:///${zone}/${id}`;
+    case "gcp":
+      return `gce://${GCP_PROJECT}/${zone}/${id}`;
+    case "azure": {
+      const { subscription, resourceGroup } = AZURE_PLACE;
+      return `azure:///subscriptions/${subscription}/resourceGroups/${resourceGroup}/providers/Microsoft.Compute/virtualMachineScaleSets/${name}/virtualMachines/${id}`;
+    }
+    case "simulated":
+      return `sim://${name}/${id}`;
+    default:
+      return cloud satisfies never;
+  }
 }

@@ -7,17 +7,39 @@ import type { CapacityType } from "../../shared/model/node.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { PoolShape } from "./world-options.ts";
 
+/** Where all groups of gcp are. */
+export const GCP_PROJECT = "gpu-project-1";
+
 export interface CloudGroupShape extends Omit<
   PoolShape,
   "namespace" | "replicas" | "onInterrupt" | "instanceType"
 > {
-  /** Decides how ids and providerIDs look: `i-…` and `aws:///<zone>/<id>`, or `sim://<group>/<id>`. */
-  readonly cloud: "aws" | "simulated";
+  /**
+   * Decides how ids and providerIDs look: `i-…` and `aws:///<zone>/<id>`, `gce://<GCP_PROJECT>/<zone>/<name>`, or
+   * `sim://<group>/<id>`. Names of gcp belong to places: a machine that the cloud takes comes again under its name.
+   */
+  readonly cloud: "aws" | "gcp" | "azure" | "simulated";
   readonly min?: number;
   readonly max?: number;
   readonly desired?: number;
+  /** False: a launch that failed is not tried again by itself. Absent: true. */
+  readonly triesAgain?: boolean;
   /** Types that it may use, the preferred first. */
   readonly instanceTypes: readonly [string, ...string[]];
+}
+
+/**
+ * Where groups of azure are. Their machines are numbers, `azure:///…/<group>/virtualMachines/<number>`, and one that the
+ * cloud takes lowers the size.
+ */
+export const AZURE_PLACE = {
+  subscription: "7d4f8a52-3c1b-4e0f-9a6d-2b5c8e1f0a37",
+  resourceGroup: "gpu-nodes",
+} as const;
+
+/** As Azure names the machines of a set from within: the set's name and the number in letters and digits. */
+export function azureHostName(group: string, id: string): string {
+  return `${group}${Number(id).toString(36).padStart(6, "0")}`;
 }
 
 export interface CloudInstance {
@@ -65,6 +87,8 @@ export interface CloudGroup {
   readonly instances: readonly CloudInstance[];
   /** The newest first, at most 100. */
   readonly activities: readonly CloudActivity[];
+  /** Of gcp: the names of places that no machine fills, in the order in which they will be filled. */
+  readonly openNames: readonly string[];
 }
 
 /** What the provider would refuse (bounds, unknown names) is for the face to refuse; here it is a RangeError. */
@@ -76,8 +100,11 @@ export interface Clouds {
   group(name: string): CloudGroup | null;
   instance(id: string): CloudInstance | null;
   setBounds(group: string, bounds: { readonly min?: number; readonly max?: number }): void;
-  /** Launches or ends instances until it fits; which one goes when it falls is the cloud's choice. */
-  setDesired(group: string, desired: number): void;
+  /**
+   * Launches or ends instances until it fits; which one goes when it falls is the cloud's choice. `names`, of gcp alone:
+   * of the places that are added, or of open places that go.
+   */
+  setDesired(group: string, desired: number, names?: readonly string[]): void;
   /** Ends one. Without `decrement` the group launches another. */
   terminate(instance: string, options: { readonly decrement: boolean }): void;
   /** It runs on outside of the group. Without `decrement` the group launches another. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { GPU_RESOURCE, NODE_LABEL } from "../../shared/model/names.ts";
 import { epochMs, millis, ratio } from "../../shared/model/units.ts";
 import { START, aCloudGroup, aWorld, facts, forward } from "../../test/world/build.ts";
+import { GCP_PROJECT } from "./world-cloud.ts";
 import type { CloudGroup, CloudGroupShape, CloudInstance } from "./world-cloud.ts";
 import type { World } from "./world.ts";
 
@@ -54,6 +55,38 @@ describe("an instance", () => {
     expect(node?.status?.allocatable?.[GPU_RESOURCE]).toBeUndefined();
     forward(world, 10_000);
     expect(world.list("nodes")[0]).toMatchObject({ status: { allocatable: { [GPU_RESOURCE]: "8" } } });
+  });
+
+  test("of gcp has the name of its place: one that was given, and the same again when it is taken", () => {
+    const world = aWorld({ pools: [] });
+    world.clouds.addGroup(aCloudGroup({ cloud: "gcp", zones: ["us-central1-a"] }));
+    world.clouds.setDesired("spot-a", 2, ["spot-a-one", "spot-a-two"]);
+    forward(world, 30_000);
+    expect(ids(world)).toEqual(["spot-a-one", "spot-a-two"]);
+    expect(world.list("nodes").map(({ spec }) => spec?.providerID)).toEqual([
+      `gce://${GCP_PROJECT}/us-central1-a/spot-a-one`,
+      `gce://${GCP_PROJECT}/us-central1-a/spot-a-two`,
+    ]);
+    world.clouds.setCapacity({}, 1);
+    world.clouds.interrupt("spot-a-one", world.now);
+    forward(world, 1_000);
+    expect([ids(world), group(world).openNames]).toEqual([["spot-a-two"], ["spot-a-one"]]);
+    world.clouds.setCapacity({}, null);
+    forward(world, 60_000);
+    expect(ids(world)).toEqual(["spot-a-two", "spot-a-one"]);
+  });
+
+  test("of gcp gives an open place back by its name, and without a name loses open places first", () => {
+    const world = aWorld({ pools: [] });
+    world.clouds.addGroup(aCloudGroup({ cloud: "gcp" }));
+    world.clouds.setCapacity({}, 1);
+    world.clouds.setDesired("spot-a", 4, ["a", "b", "c", "d"]);
+    forward(world, 1_000);
+    expect([ids(world), group(world).openNames]).toEqual([["a"], ["b", "c", "d"]]);
+    world.clouds.setDesired("spot-a", 3, ["c"]);
+    expect([ids(world), group(world).openNames]).toEqual([["a"], ["b", "d"]]);
+    world.clouds.setDesired("spot-a", 2);
+    expect([ids(world), group(world).openNames]).toEqual([["a"], ["b"]]);
   });
 
   test("of the simulated kind is named for its group", () => {

@@ -8,6 +8,7 @@ import type { EpochMs } from "../../shared/model/units.ts";
 import { createInstances } from "./world-cloud-instances.ts";
 import { createStock, noCapacity, stockName } from "./world-cloud-stock.ts";
 import type { CloudActivity, CloudFailure, CloudGroup, CloudGroupShape, Clouds } from "./world-cloud.ts";
+import { nameSuffix } from "./world-core.ts";
 import type { Core, Part } from "./world-core.ts";
 import type { NodeIndex } from "./world-index.ts";
 import type { Kubelet } from "./world-kubelet.ts";
@@ -31,6 +32,8 @@ interface Group {
   waiting: boolean;
   /** A shortage is one fact in the ledger, however often it is met. */
   starved: boolean;
+  /** Of the next machines, where names belong to places (gcp): one for each open place. */
+  names: string[];
   activities: readonly CloudActivity[];
 }
 
@@ -41,6 +44,7 @@ const ACTIVITIES_KEPT = 100;
 export function createClouds(core: Core, index: NodeIndex, kubelet: Kubelet): CloudPart {
   const groups = new Map<string, Group>();
   const unsettled = new Set<string>();
+  const placeNames = core.random("cloud place names");
   const instances = createInstances(core, index, kubelet, ({ group }) => {
     if (group !== null && groups.has(group)) unsettled.add(group);
   });
@@ -65,13 +69,17 @@ export function createClouds(core: Core, index: NodeIndex, kubelet: Kubelet): Cl
     group.activities = [activity, ...group.activities].slice(0, ACTIVITIES_KEPT);
   }
 
-  function setDesired(group: Group, desired: number): void {
+  function setDesired(group: Group, desired: number, names: readonly string[] = []): void {
     if (!Number.isInteger(desired) || desired < group.min || desired > group.max) {
       throw new RangeError(
         `group "${group.shape.name}" has bounds ${group.min} to ${group.max}, so it cannot be ${desired}`,
       );
     }
     if (desired === group.desired) return;
+    if (desired < group.desired) group.names = group.names.filter((name) => !names.includes(name));
+    else if (group.shape.cloud === "gcp")
+      for (let n = 0; n < desired - group.desired; n++)
+        group.names.push(names[n] ?? `${group.shape.name}-${nameSuffix(placeNames)}`);
     core.note({ kind: "size-changed", pool: group.shape.name, from: group.desired, to: desired });
     group.desired = desired;
     group.desiredAt = core.now;
@@ -85,6 +93,8 @@ export function createClouds(core: Core, index: NodeIndex, kubelet: Kubelet): Cl
 
   function reconcile(group: Group): boolean {
     const alive = membersOf(group);
+    // Whoever only lowers the number loses places that are still open first.
+    group.names.splice(Math.max(0, group.desired - alive.length));
     const extra = alive.slice(0, Math.max(0, alive.length - group.desired));
     for (const { id } of extra) {
       instances.end(id, "random");
@@ -101,7 +111,7 @@ export function createClouds(core: Core, index: NodeIndex, kubelet: Kubelet): Cl
   function launch(group: Group): boolean {
     const place = group.failing === null ? stock.placeFor(group.shape, group.launched) : null;
     if (place !== null) {
-      const { id } = instances.launch(group.shape, place);
+      const { id } = instances.launch(group.shape, place, group.names.shift());
       group.launched += 1;
       note(group, "launch", id, null);
       return true;
@@ -115,7 +125,7 @@ export function createClouds(core: Core, index: NodeIndex, kubelet: Kubelet): Cl
   }
 
   function tryAgainLater(group: Group): void {
-    if (group.waiting) return;
+    if (group.waiting || group.shape.triesAgain === false) return;
     group.waiting = true;
     core.schedule(after(core.now, TRY_AGAIN_MS), () => {
       group.waiting = false;
@@ -135,14 +145,31 @@ export function createClouds(core: Core, index: NodeIndex, kubelet: Kubelet): Cl
   function take(id: string): void {
     const instance = instances.get(id);
     const group = instance === null || instance.group === null ? undefined : groups.get(instance.group);
+    // A place keeps its name: what is taken comes again under the same one.
+    if (group?.shape.cloud === "gcp" && instance?.state !== "terminating") group.names.unshift(id);
+    // A scale set loses the place with the machine.
+    if (group?.shape.cloud === "azure" && instance?.state !== "terminating")
+      setDesired(group, Math.max(group.min, group.desired - 1));
     instances.take(id);
     if (group !== undefined) note(group, "terminate", id, null);
   }
 
   function shown(group: Group): CloudGroup {
-    const { shape, min, max, desired, desiredAt, version, activities } = group;
+    const { shape, min, max, desired, desiredAt, version, activities, names } = group;
     const { name } = shape;
-    return { name, shape, min, max, desired, desiredAt, version, activities, instances: instances.of(name) };
+    const openNames = [...names];
+    return {
+      name,
+      shape,
+      min,
+      max,
+      desired,
+      desiredAt,
+      version,
+      activities,
+      openNames,
+      instances: instances.of(name),
+    };
   }
 
   return {
@@ -161,6 +188,7 @@ export function createClouds(core: Core, index: NodeIndex, kubelet: Kubelet): Cl
         failing: null,
         waiting: false,
         starved: false,
+        names: [],
         activities: [],
       };
       groups.set(shape.name, group);
@@ -189,7 +217,7 @@ export function createClouds(core: Core, index: NodeIndex, kubelet: Kubelet): Cl
       group.version += 1;
       setDesired(group, Math.min(next.max, Math.max(next.min, group.desired)));
     },
-    setDesired: (name, desired) => setDesired(existing(name), desired),
+    setDesired: (name, desired, names) => setDesired(existing(name), desired, names),
     terminate: (id, { decrement }) => {
       const group = groupOf(id);
       if (decrement) setDesired(group, group.desired - 1);
@@ -236,7 +264,7 @@ export function settledClouds(clouds: Clouds, then: <T>(result: T) => T): Clouds
     addGroup: (shape) => then(clouds.addGroup(shape)),
     removeGroup: (name) => then(clouds.removeGroup(name)),
     setBounds: (group, bounds) => then(clouds.setBounds(group, bounds)),
-    setDesired: (group, desired) => then(clouds.setDesired(group, desired)),
+    setDesired: (group, desired, names) => then(clouds.setDesired(group, desired, names)),
     terminate: (instance, options) => then(clouds.terminate(instance, options)),
     detach: (instance, options) => then(clouds.detach(instance, options)),
     setCapacity: (where, max) => then(clouds.setCapacity(where, max)),

@@ -3,6 +3,7 @@
 // discovery from the same rows.
 
 import type {
+  ConfigMap,
   CsiNode,
   DaemonSet,
   KubeObject,
@@ -122,6 +123,14 @@ export const RESOURCES = {
     namespaced: true,
     hasStatus: true,
     hasGeneration: true,
+  },
+  configmaps: {
+    ...plain,
+    group: "",
+    version: "v1",
+    plural: "configmaps",
+    kind: "ConfigMap",
+    namespaced: true,
   },
   events: { ...plain, group: "", version: "v1", plural: "events", kind: "Event", namespaced: true },
   leases: {
@@ -256,6 +265,7 @@ export interface Objects {
   readonly storageclasses: StorageClass;
   readonly csinodes: CsiNode;
   readonly daemonsets: DaemonSet;
+  readonly configmaps: ConfigMap;
   readonly events: OpaqueObject;
   readonly leases: Lease;
   readonly poddisruptionbudgets: PodDisruptionBudget;

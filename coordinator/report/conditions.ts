@@ -14,7 +14,7 @@ import { sentence } from "./explain.ts";
 import { shortened } from "./sentences/words.ts";
 
 type Condition = PolicyStatus["conditions"][number];
-type Verdict = Pick<Condition, "type" | "status" | "reason" | "message">;
+export type Verdict = Pick<Condition, "type" | "status" | "reason" | "message">;
 type ValidPolicy = Extract<PolicyInput, { kind: "valid" }>;
 type InvalidPolicy = Extract<PolicyInput, { kind: "invalid" }>;
 

@@ -97,6 +97,24 @@ describe("a sentence says what to change", () => {
       "the pool's group fills the place of node n1 itself once that is gone, so no other node is bought for its pods",
     ],
     [
+      {
+        code: "rival",
+        rival: "resized-by-hand",
+        detail: "1 to 3 and 3 to 2",
+        stops: "everything",
+        leftMs: LEFT,
+      },
+      "1 to 3 and 3 to 2; the pool neither grows nor shrinks, for 5 min more unless it goes on: see the group's activity log",
+    ],
+    [
+      { code: "rival", rival: "instance-refresh", detail: "r-1 is InProgress", stops: "removals" },
+      "r-1 is InProgress; no node of the pool is removed meanwhile: it ends by itself, or cancel the instance refresh",
+    ],
+    [
+      { code: "resized-by-hand", from: 2, to: 4, agoMs: LEFT, leftMs: LEFT },
+      "somebody else changed the size of the group from 2 to 4 5 min ago: that is taken over, and both cooldowns run from it; once more within 5 min holds the pool",
+    ],
+    [
       { code: "instance-shared", instance: "i-1", pools: ["gpus/a", "gpus/b"] },
       "machine i-1 is listed by the groups of gpus/a, gpus/b, so that neither is sized: give each pool a group of its own",
     ],

@@ -5,6 +5,7 @@
 import { takesNode } from "../../shared/model/interruption.ts";
 import type { CapacityType } from "../../shared/model/node.ts";
 import { CAPACITY_TYPES } from "../../shared/model/node.ts";
+import { RIVAL_KINDS } from "../../shared/model/rival.ts";
 import { defineMetrics } from "../../shared/runtime/metrics.ts";
 import type { Metrics } from "../../shared/runtime/metrics.ts";
 import { DENIALS } from "../auth/review.ts";
@@ -13,6 +14,7 @@ import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
 import { recordInterruptions } from "./metrics-interruptions.ts";
 import { recordLaunches } from "./metrics-launches.ts";
 import { recordMarket } from "./metrics-market.ts";
+import { recordPools, recordRivals } from "./metrics-pools.ts";
 import type { MoveReport } from "./move-report.ts";
 
 const POOL = { policy: "name of the AutoscalingPolicy", pool: "name of the pool in its policy" };
@@ -174,6 +176,37 @@ export const COORDINATOR_METRICS = defineMetrics({
     help: "Broken watches and lists of the Kubernetes API.",
     labels: { kind: "kind of the error" },
   },
+  gpu_autoscaler_pool_nodes: {
+    type: "gauge",
+    help: "Nodes of the pool that are in the cluster, each in one state.",
+    labels: {
+      ...POOL,
+      state:
+        "ready, draining (being emptied), booting (not ready yet), sick (not ready for too long) or leaving (out of its group)",
+    },
+  },
+  gpu_autoscaler_pool_desired_nodes: {
+    type: "gauge",
+    help: "Size that the pool's group is asked to have, as last read; absent when it is not known.",
+    labels: POOL,
+  },
+  gpu_autoscaler_policy_condition: {
+    type: "gauge",
+    help: "Conditions of policies as their status has them: 1 for the status that holds, 0 for the two others.",
+    labels: {
+      policy: POOL.policy,
+      type: "type of the condition, such as Valid or Active",
+      status: "True, False or Unknown",
+    },
+  },
+  gpu_autoscaler_rival: {
+    type: "gauge",
+    help: "Something else that sizes the pool's group or exchanges its machines, as seen now: 1 while moves of the pool wait for it, 0 while it is only told of.",
+    labels: {
+      ...POOL,
+      rival: RIVAL_KINDS.join(", "),
+    },
+  },
   gpu_autoscaler_inflight_nodes: {
     type: "gauge",
     help: "Nodes that were asked for, are not here yet and are still counted on.",
@@ -295,6 +328,8 @@ export function recordCycle(metrics: CoordinatorMetrics, snapshot: Snapshot, pla
       value: readyNodes(snapshot, plan, type),
     })),
   );
+  recordPools(metrics, plan);
+  recordRivals(metrics, plan);
   recordMarket(metrics, plan);
   recordLaunches(metrics, snapshot, plan);
   metrics.setAll("gpu_autoscaler_scale_up_cooldown_remaining_seconds", cooldowns(plan, "upCooldownMs"));

@@ -11,6 +11,7 @@ import type { Plan } from "../decide/plan.ts";
 import type { Snapshot } from "../decide/snapshot.ts";
 import { reportMoves } from "./events.ts";
 import type { ReportCall } from "./events.ts";
+import { recordConditions } from "./metrics-pools.ts";
 import { recordCycle, recordMove } from "./metrics.ts";
 import type { CoordinatorMetrics } from "./metrics.ts";
 import type { MoveReport } from "./move-report.ts";
@@ -59,6 +60,9 @@ export function createReporter({
   /** Interruption → pods of which it has been told that they saved. */
   const saved = new Map<string, number>();
 
+  /** Policy → what its status says, or was to say where it could not be written. */
+  const conditions = new Map<string, PolicyStatus["conditions"]>();
+
   return {
     report: async ({ snapshot, plan, done }, call) => {
       // 1. Metrics, which cost no call.
@@ -70,6 +74,9 @@ export function createReporter({
       await Promise.all(
         snapshot.policies.map(async (policy) => await reportStatus(policy, { snapshot, plan, done }, call())),
       );
+      const names = new Set(snapshot.policies.map(({ name }) => name));
+      for (const gone of [...conditions.keys()].filter((name) => !names.has(name))) conditions.delete(gone);
+      recordConditions(metrics, conditions);
 
       // 3. Events.
       const uidOf = (policy: string): string | undefined => identityOf(policy).uid;
@@ -93,6 +100,7 @@ export function createReporter({
         writtenAt: writtenAt.get(policy.name) ?? null,
       });
       wrote = next !== status;
+      conditions.set(policy.name, next.conditions);
       return next;
     };
     try {

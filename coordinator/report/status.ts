@@ -11,6 +11,8 @@ import type { NoticeInput, PolicyInput, Snapshot } from "../decide/snapshot.ts";
 import { verdictsOf, withVerdicts } from "./conditions.ts";
 import { sentence } from "./explain.ts";
 import type { MoveReport } from "./move-report.ts";
+import { rivalVerdict } from "./rival-verdict.ts";
+import type { RivalOfPool } from "./rival-verdict.ts";
 import { nodesOfPolicy, savedOf } from "./saved.ts";
 import { shortened } from "./sentences/words.ts";
 import { marketOf, priceOf } from "./status-market.ts";
@@ -94,10 +96,11 @@ function validStatus(
     interruptions: [...interruptions],
     pools,
     ...marketOf(figures),
-    conditions: withVerdicts(status.conditions, verdictsOf(policy, reasonsOf(answers)), {
-      at: plan.at,
-      generation,
-    }),
+    conditions: withVerdicts(
+      status.conditions,
+      [...verdictsOf(policy, reasonsOf(answers)), rivalVerdict(rivalsOf(answers))],
+      { at: plan.at, generation },
+    ),
   };
 }
 
@@ -142,6 +145,14 @@ function answersOf(plan: Plan, policy: string): ReadonlyMap<string, Answer> {
 function reasonsOf(answers: ReadonlyMap<string, Answer>): readonly Reason[] {
   return [...answers.values()].flatMap(({ moves, holds }) =>
     [...moves, ...holds].flatMap(({ because }) => because),
+  );
+}
+
+function rivalsOf(answers: ReadonlyMap<string, Answer>): readonly RivalOfPool[] {
+  return [...answers].flatMap(([pool, { holds }]) =>
+    holds.flatMap(({ because }) =>
+      because.flatMap((reason) => (reason.code === "rival" ? [{ pool, reason }] : [])),
+    ),
   );
 }
 

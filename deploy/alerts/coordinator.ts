@@ -4,15 +4,7 @@
 import { counted, leading } from "../promql/words.ts";
 import type { AlertGroup } from "./alert.ts";
 
-const SIZE = "gpu_autoscaler_desired_node_count";
-const MOVES = "gpu_autoscaler_scaling_actions_total";
 const LEADER = "gpu_autoscaler_leader";
-/** Moves of this replica in 20 minutes, whether they succeeded or may be done all the same; 0 where there was none. */
-const OWN_MOVES = `(sum by (instance) ((${MOVES} - ${MOVES} offset 20m) or ${MOVES}) or sum by (instance) (${LEADER}) * 0)`;
-/** A new leader reads every group for the first time: that is no change. */
-const HAS_LED = `(min_over_time(${LEADER}[20m]) == 1 and ${LEADER} offset 20m == 1)`;
-/** A pool that only follows its pods changes without us, and a size that cannot be read is missing from the sum. */
-const EXPLAINED = `increase(gpu_autoscaler_decision_total{reason=~"group-grows-itself|group-missing|size-unknown"}[20m]) > 0`;
 
 export const COORDINATOR_ALERTS: AlertGroup = {
   name: "gpu-autoscaler-coordinator",
@@ -87,16 +79,17 @@ export const COORDINATOR_ALERTS: AlertGroup = {
     },
     {
       name: "GpuAutoscalerRival",
-      query: `(changes(${SIZE}[15m]) - on (instance) ${OWN_MOVES} > 1) and on (instance) ${HAS_LED} unless on (instance) ${EXPLAINED}`,
+      query: `max by (policy, pool, rival) (${leading("gpu_autoscaler_rival")}) == 1`,
       for: "1m",
       severity: "warning",
-      summary: "Sizes of groups change without a move of ours: something else seems to size them too",
+      summary:
+        "Something else sizes the group of {{ $labels.policy }}/{{ $labels.pool }} ({{ $labels.rival }}): the pool waits for it",
       means:
-        "In 15 minutes the sizes that the groups are asked to have changed at least twice more often than this autoscaler moved. Two autoscalers on one group undo each other's work and pay for it.",
+        "Two autoscalers on one group undo each other's work and pay for it. This one stands back: the pool neither grows nor shrinks (during an instance refresh it only loses no nodes), what it would have bought is bought in other pools, and nodes under notice are drained all the same.",
       todo: [
-        "kubectl get asp -o yaml: the condition GroupsMatch names a rival where the group shows one (Cluster Autoscaler's bounds, scaling policies of an Auto Scaling group).",
-        "Look for another writer: the provider's activity log of the group, managed fields of a MachineDeployment or NodePool.",
-        "Take the group out of the one or the other. A person who sizes by hand, or a policy that was edited twice: wait, it passes.",
+        "kubectl get asp -o yaml: the condition RivalAutoscaler says who it is, where that was seen, and how it is switched off for the group.",
+        "resized-by-hand: nobody is known by name. See the provider's activity log of the group, or managed fields of a MachineDeployment or NodePool. It passes ten minutes after the last change.",
+        "The other one is meant to size the group: take the pool out of the policy, or set mode: Recommend.",
       ],
     },
   ],

@@ -24,6 +24,33 @@ export const POOLS: Dashboard = {
           queries: [{ query: leading(`gpu_autoscaler_pool_info{${CHOSEN}}`), legend: "" }],
         },
         {
+          title: "How many nodes does a pool have, and how many should it?",
+          look: "ready, draining, booting, sick and leaving together are its nodes that are there. Asked for stays above them while machines boot; sick ones that stay are machines that somebody pays for and nobody can use.",
+          unit: "short",
+          queries: [
+            {
+              query: `sum by (policy, pool, state) (${leading(`gpu_autoscaler_pool_nodes{${CHOSEN}}`)})`,
+              legend: "{{policy}}/{{pool}} {{state}}",
+            },
+            {
+              query: `sum by (policy, pool) (${leading(`gpu_autoscaler_pool_desired_nodes{${CHOSEN}}`)})`,
+              legend: "{{policy}}/{{pool}} asked for",
+            },
+          ],
+        },
+        {
+          title: "What do the conditions of each policy say?",
+          look: "The status that holds of each condition. Active False: nothing is done. NoGroup True, GroupsMatch False or Valid False each need a person; kubectl describe asp NAME has the sentence.",
+          unit: "short",
+          shown: "table",
+          queries: [
+            {
+              query: `sum by (policy, type, status) (${leading('gpu_autoscaler_policy_condition{policy=~"$policy"}')} == 1)`,
+              legend: "",
+            },
+          ],
+        },
+        {
           title: "How many nodes of a pool are on their way?",
           look: "Asked for, not here yet and still counted on. What stays here for minutes is booting; what vanishes without a node was given up.",
           unit: "short",

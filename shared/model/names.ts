@@ -308,6 +308,17 @@ export const KARPENTER = {
   noCapacity: "InsufficientCapacityError",
 } as const;
 
+/** Cluster Autoscaler: what it says of itself in a cluster. */
+export const CLUSTER_AUTOSCALER = {
+  namespace: "kube-system",
+  /** ConfigMap in which it writes, each ten seconds or so, which groups it sizes. */
+  status: "cluster-autoscaler-status",
+  /** Its annotation with the time of the last writing. */
+  lastUpdated: "cluster-autoscaler.kubernetes.io/last-updated",
+  /** Taints of nodes that it removes, or is about to. */
+  taints: ["ToBeDeletedByClusterAutoscaler", "DeletionCandidateOfClusterAutoscaler"],
+} as const;
+
 /** What we note on the objects that size groups. */
 export const GROUP_ANNOTATION = {
   /** On a static NodePool: NodeClaims that are being removed and for which the number has still to fall, as JSON. */
@@ -316,6 +327,16 @@ export const GROUP_ANNOTATION = {
   kept: "gpu-autoscaler.io/kept",
   /** On a dynamic NodePool whose limits we lowered: for which policy, what we set, and what stood there before, as JSON. */
   limitBefore: "gpu-autoscaler.io/limit-before",
+} as const;
+
+/** GKE: keys of the metadata in the instance templates of its node pools. */
+export const GKE_METADATA = {
+  kubeEnv: "kube-env",
+  labels: "kube-labels",
+  clusterName: "cluster-name",
+  clusterLocation: "cluster-location",
+  /** A line of kube-env that says what a new node will be. */
+  forAutoscalers: "AUTOSCALER_ENV_VARS",
 } as const;
 
 /** Tags of Auto Scaling groups at AWS. */
@@ -331,6 +352,23 @@ export const AWS_TAG = {
 } as const;
 /** EKS: label of the nodes of a managed node group, with its name. */
 export const EKS_NODE_GROUP_LABEL = "eks.amazonaws.com/nodegroup";
+
+/** Tags of scale sets at Azure, whose names have no slash: Cluster Autoscaler writes `_` for it, and `~2` for a `_`. */
+export const AZURE_TAG = {
+  /** Cluster Autoscaler: before `label_`, `taint_` and `resources_`, what a new machine of the set will be. */
+  nodeTemplate: "k8s.io_cluster-autoscaler_node-template_",
+  /** Cluster Autoscaler: bounds of the set's size. */
+  min: "min",
+  max: "max",
+  /** AKS: the pool that a scale set in the cluster's node resource group is of. */
+  aksPool: "aks-managed-poolName",
+} as const;
+/** AKS: labels of the nodes of a pool, with its name, and that of its spot nodes. */
+export const AKS_NODE_LABEL = {
+  pool: "kubernetes.azure.com/agentpool",
+  legacyPool: "agentpool",
+  priority: "kubernetes.azure.com/scalesetpriority",
+} as const;
 
 /** Prefix of extended resources that stand for whole GPUs. MIG and shared names differ by resource name. */
 export const GPU_RESOURCE = "nvidia.com/gpu";
@@ -381,6 +419,8 @@ export const FIELD_MANAGER = {
   /** Owns the one condition and nothing else, so that applying it cannot take anything back that the agent wrote. */
   agentHealth: "gpu-autoscaler-agent-health",
   coordinator: "gpu-autoscaler-coordinator",
+  /** Of what a person's tool applies: the definition of policies. */
+  ctl: "gpuasctl",
 } as const;
 export const METRIC_PREFIX = "gpu_autoscaler_";
 /** Names of the jobs under which Prometheus scrapes our programs: the chart's monitors and the rules have to agree. */
@@ -432,4 +472,5 @@ export const CONDITION = {
   noGroup: "NoGroup",
   overlap: "NodesOverlap",
   groupsMatch: "GroupsMatch",
+  rival: "RivalAutoscaler",
 } as const;

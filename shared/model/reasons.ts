@@ -2,12 +2,16 @@
 // Decisions carry these as data; only coordinator/report/explain.ts turns them into sentences.
 
 import type { NoticeSource } from "./interruption.ts";
+import type { RivalKind } from "./rival.ts";
 import type { EpochMs, Millis, Ratio } from "./units.ts";
 
 export type Scope = "pool" | "policy" | "gpus";
 
 /** What sizes a pool, so that a sentence can name the fields that say where its group is. */
 export type PoolBackEnd = "aws" | "gcp" | "azure" | "scale" | "simulated";
+
+/** What of a pool waits while something else sizes its group. */
+export type RivalStops = "everything" | "removals" | "nothing";
 
 export type Reason =
   // Why a pool grows.
@@ -96,6 +100,23 @@ export type Reason =
   | { readonly code: "group-minimum"; readonly group: number; readonly minimum: number }
   | { readonly code: "group-grows-itself"; readonly pool: string }
   | { readonly code: "group-refills"; readonly node: string }
+  | {
+      readonly code: "rival";
+      readonly rival: RivalKind;
+      readonly detail: string;
+      /** What of the pool waits for it. */
+      readonly stops: RivalStops;
+      /** Until it is over, where time alone ends it. Absent: it ends when it is seen no more. */
+      readonly leftMs?: Millis;
+    }
+  | {
+      readonly code: "resized-by-hand";
+      readonly from: number;
+      readonly to: number;
+      readonly agoMs: Millis;
+      /** For how long a second time would hold the pool. */
+      readonly leftMs: Millis;
+    }
   | {
       readonly code: "rate-limit";
       readonly added: number;
@@ -437,6 +458,8 @@ export const REASON_SEVERITY = {
   "group-minimum": "attention",
   "group-grows-itself": "normal",
   "group-refills": "normal",
+  rival: "attention",
+  "resized-by-hand": "normal",
   "rate-limit": "attention",
   "no-group": "attention",
   "group-missing": "attention",

@@ -15,6 +15,7 @@ import type { FakeClock } from "../../test/build/clock.ts";
 import { startAdmin } from "./admin.ts";
 import type { Admin } from "./admin.ts";
 import { createLogSink } from "./log.ts";
+import type { TokenAdmission, TokenAuth } from "./token-auth.ts";
 import { openWeb } from "./web.ts";
 
 let folder: string;
@@ -49,9 +50,9 @@ function writePair(name: string, by: Authority = authority): void {
   write("a.crt", cert);
 }
 
-async function start(config: string): Promise<Admin> {
+async function start(config: string, tokens: TokenAuth | null = null): Promise<Admin> {
   write("web.yml", config);
-  const web = await openWeb(join(folder, "web.yml"), { log: sink.log, clock });
+  const web = await openWeb(join(folder, "web.yml"), { log: sink.log, clock, tokens });
   admin = await startAdmin({
     host: "127.0.0.1",
     port: 0,
@@ -254,6 +255,55 @@ describe("basic authentication", () => {
     await start(`${users({ alice: "a" })}http_server_config: {headers: {X-Frame-Options: deny}}\n`);
     for (const path of ["/metrics", "/healthz"])
       expect((await get(path)).headers.get("x-frame-options")).toBe("deny");
+  });
+});
+
+describe("tokens", () => {
+  /** Each token is what the API server would say of it. */
+  const tokens: TokenAuth = { admits: async (token) => await Promise.resolve(token as TokenAdmission) };
+  const bearer = (token: string): RequestOptions => ({ headers: { authorization: `Bearer ${token}` } });
+
+  test("are asked about on every page but the probes, and each answer has its own words", async () => {
+    await start(TLS, tokens);
+    const bare = await ask("/metrics");
+    expect(bare).toMatchObject({
+      status: 401,
+      headers: { "www-authenticate": 'Bearer realm="metrics"' },
+      body: "a token of an account that may get the URL /metrics is needed\n",
+    });
+    expect(await ask("/metrics", bearer("yes"))).toMatchObject({ status: 200, body: "a 1\n" });
+    expect(await ask("/last", bearer("yes"))).toMatchObject({ status: 200 });
+    const refused = { unknown: 401, forbidden: 403, busy: 429, unanswered: 503 };
+    for (const [admission, status] of Object.entries(refused)) {
+      const answer = await ask("/metrics", bearer(admission));
+      expect(answer.status).toBe(status);
+      expect(answer.body).not.toContain("a 1");
+    }
+    // Whose password would it be: there are no users.
+    expect((await ask("/metrics", { auth: "alice:secret" })).status).toBe(401);
+    expect((await ask("/readyz")).status).toBe(200);
+  });
+
+  test("stand beside passwords, and behind client certificates", async () => {
+    await start(`${TLS}${users({ alice: "secret" })}`, tokens);
+    expect((await ask("/metrics", { auth: "alice:secret" })).status).toBe(200);
+    expect((await ask("/metrics", bearer("yes"))).status).toBe(200);
+    const bare = await ask("/metrics");
+    expect(bare.headers["www-authenticate"]).toMatch(/^Basic .*, Bearer /);
+    expect(bare.body).toContain("a user and a password are, or a token");
+    await admin?.close();
+    await start(MUTUAL, tokens);
+    expect((await ask("/metrics", bearer("yes"))).status).toBe(403);
+    const own = authority.issue("prometheus");
+    expect((await ask("/metrics", { ...own, ...bearer("yes") })).status).toBe(200);
+    expect((await ask("/metrics", own)).status).toBe(401);
+  });
+
+  test("are not taken without TLS", async () => {
+    await expect(start(users({ alice: "secret" }), tokens)).rejects.toMatchObject({
+      kind: "settings",
+      message: expect.stringContaining("tls_server_config") as unknown,
+    });
   });
 });
 

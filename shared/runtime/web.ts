@@ -13,11 +13,12 @@ import { createBasicAuth } from "./basic-auth.ts";
 import type { Clock } from "./clock.ts";
 import { AppError, describe } from "./errors.ts";
 import type { Log } from "./log.ts";
+import type { TokenAdmission, TokenAuth } from "./token-auth.ts";
 import { readWebConfig, secureContextOf } from "./web-config.ts";
 import type { WebConfig, WebTls } from "./web-config.ts";
 
 export interface Refusal {
-  readonly status: 401 | 403 | 429;
+  readonly status: 401 | 403 | 429 | 503;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
@@ -38,9 +39,14 @@ const HANDSHAKE_MS = 10_000;
  */
 export async function openWeb(
   path: string,
-  options: { readonly log: Log; readonly clock: Pick<Clock, "monotonic"> },
+  options: {
+    readonly log: Log;
+    readonly clock: Pick<Clock, "monotonic">;
+    /** Lets in by tokens of the cluster, beside the file's users where it has any. */
+    readonly tokens?: TokenAuth | null;
+  },
 ): Promise<Web> {
-  const { log, clock } = options;
+  const { log, clock, tokens = null } = options;
   const [{ parse }, { compare }] = await Promise.all([import("yaml"), import("bcryptjs")]);
   const read = (): WebConfig => readWebConfig(path, (text) => parse(text) as unknown);
   const auth = createBasicAuth({ compare: async (password, hash) => await compare(password, hash), clock });
@@ -56,6 +62,11 @@ export async function openWeb(
   };
 
   let { config, stamp } = readStamped([path]);
+  if (tokens !== null && config.tls === null)
+    throw new AppError(
+      "settings",
+      `the web configuration ${path} has no tls_server_config, and tokens that were sent without TLS would be anybody's on the way: give it a certificate, or let nobody in by tokens`,
+    );
   let trouble: { readonly why: string; readonly at: Millis } | null = null;
   const current = (): WebConfig => {
     const now = stampOf(config.files);
@@ -89,8 +100,11 @@ export async function openWeb(
       const { tls, users } = current();
       if (tls !== null && !certificateWillDo(request, tls))
         return { status: 403, headers: {}, body: "a client certificate of the right authority is needed\n" };
-      if (users.size === 0) return null;
-      const admission = await auth.admits(request.headers.authorization, users);
+      const { authorization } = request.headers;
+      const token = tokens === null ? null : bearerOf(authorization);
+      if (tokens !== null && token !== null) return refusalOf(await tokens.admits(token));
+      if (users.size === 0 && tokens === null) return null;
+      const admission = users.size === 0 ? "no" : await auth.admits(authorization, users);
       if (admission === "yes") return null;
       if (admission === "busy")
         return {
@@ -98,13 +112,59 @@ export async function openWeb(
           headers: { "retry-after": "1" },
           body: "too many passwords were tried; try again in a second\n",
         };
+      const ways = [...(users.size === 0 ? [] : [BY_PASSWORD]), ...(tokens === null ? [] : [BY_TOKEN])];
       return {
         status: 401,
-        headers: { "www-authenticate": 'Basic realm="metrics", charset="UTF-8"' },
-        body: "a user and a password are needed\n",
+        headers: { "www-authenticate": ways.map(({ challenge }) => challenge).join(", ") },
+        body: `${ways.map(({ words }) => words).join(", or ")} needed\n`,
       };
     },
   };
+}
+
+const BY_PASSWORD = {
+  challenge: 'Basic realm="metrics", charset="UTF-8"',
+  words: "a user and a password are",
+} as const;
+const BY_TOKEN = {
+  challenge: 'Bearer realm="metrics"',
+  words: "a token of an account that may get the URL /metrics is",
+} as const;
+
+function bearerOf(authorization: string | undefined): string | null {
+  return /^bearer +([\w.~+/=-]+) *$/i.exec(authorization ?? "")?.[1] ?? null;
+}
+
+/** Null: let in. */
+function refusalOf(admission: TokenAdmission): Refusal | null {
+  switch (admission) {
+    case "yes":
+      return null;
+    case "unknown":
+      return {
+        status: 401,
+        headers: { "www-authenticate": `${BY_TOKEN.challenge}, error="invalid_token"` },
+        body: "the Kubernetes API does not know this token, or it is over\n",
+      };
+    case "forbidden":
+      return {
+        status: 403,
+        headers: {},
+        body: "the account of this token may not get the URL /metrics: bind it to a ClusterRole that lets it\n",
+      };
+    case "busy":
+      return {
+        status: 429,
+        headers: { "retry-after": "1" },
+        body: "too many tokens were tried; try again in a second\n",
+      };
+    case "unanswered":
+      return {
+        status: 503,
+        headers: { "retry-after": "5" },
+        body: "the Kubernetes API does not say whose token this is\n",
+      };
+  }
 }
 
 /**

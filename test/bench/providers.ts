@@ -2,15 +2,18 @@
 // protocol, the same as AWS's API shows them, and objects of the cluster. Each says what was called, and takes its time
 // over it where it is told to.
 
+import type { PoolShape } from "../../coordinator/replay/world-options.ts";
 import { millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import { aQuickPool, machineDeployment } from "../build/scene.ts";
 import type { Scene } from "../build/scene.ts";
 import { startAwsCloud } from "../world/cloud/aws.ts";
+import { startAzureCloud } from "../world/cloud/azure.ts";
 import type { Face } from "../world/cloud/face.ts";
+import { startGcpCloud } from "../world/cloud/gcp.ts";
 import { startSimulatedCloud } from "../world/cloud/simulated.ts";
 
-export const PROVIDERS = ["simulated", "aws", "scale"] as const;
+export const PROVIDERS = ["simulated", "aws", "gcp", "azure", "scale"] as const;
 export type ProviderName = (typeof PROVIDERS)[number];
 
 /** One call that was understood and carried out. */
@@ -39,7 +42,15 @@ export interface GroupShape {
   readonly max: number;
 }
 
+type OwnShape = (capacityType: GroupShape["capacityType"]) => Partial<PoolShape>;
+
 const REGION = "us-west-2";
+const GCP_ZONE = "us-central1-a";
+/** A spot machine that is lost is made anew under its name, and as at Google it is no node for long after. */
+const GCP_SHAPE: OwnShape = (capacityType) => ({
+  zones: [GCP_ZONE],
+  ...(capacityType === "spot" ? { bootMs: millis(25_000) } : {}),
+});
 
 /** `answersAfterMs`: what every call takes. */
 export async function openProvider(
@@ -68,6 +79,26 @@ export async function openProvider(
         groupOf: (pool) => ({ aws: { region: REGION, autoScalingGroup: pool } }),
       };
     }
+    case "gcp": {
+      const cloud = await startGcpCloud(options);
+      if (answersAfterMs > 0) cloud.trouble.set(slow);
+      return {
+        ...ofCloud(scene, cloud, name, GCP_SHAPE),
+        env: cloud.env,
+        groupOf: (pool) => ({
+          gcp: { project: cloud.project, location: GCP_ZONE, instanceGroupManager: pool },
+        }),
+      };
+    }
+    case "azure": {
+      const cloud = await startAzureCloud(options);
+      if (answersAfterMs > 0) cloud.trouble.set(slow);
+      return {
+        ...ofCloud(scene, cloud, name),
+        env: cloud.env,
+        groupOf: (pool) => ({ azure: cloud.target(pool) }),
+      };
+    }
     case "scale":
       if (answersAfterMs > 0)
         scene.server.faults.set({
@@ -83,13 +114,14 @@ export async function openProvider(
 function ofCloud(
   scene: Scene,
   cloud: Face<unknown>,
-  name: "simulated" | "aws",
+  name: "simulated" | "aws" | "gcp" | "azure",
+  own: OwnShape = () => ({}),
 ): Omit<Provider, "env" | "groupOf"> {
   scene.also(async () => await cloud.close());
   return {
     name,
     addGroup: (pool, { desired, capacityType, max }) => {
-      const { instanceType, ...shape } = aQuickPool({ name: pool, capacityType });
+      const { instanceType, ...shape } = aQuickPool({ name: pool, capacityType, ...own(capacityType) });
       scene.server.change((world) =>
         world.clouds.addGroup({ ...shape, cloud: name, instanceTypes: [instanceType], desired, max }),
       );

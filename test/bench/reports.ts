@@ -3,20 +3,15 @@
 // and memory are what the kernel says of the coordinator, all its decisions included; the lag of a report is from when it
 // was made to when it was taken over, by the coordinator's own histogram, and both clocks are one.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
-
 import { millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import { startCoordinator } from "../build/coordinator.ts";
 import type { CoordinatorProcess } from "../build/coordinator.ts";
 import { aQuickPool, openScene, policySpec, poolSpec } from "../build/scene.ts";
-import type { Scene } from "../build/scene.ts";
+import { speakForAgents } from "./agents.ts";
 import { figure } from "./figure.ts";
 import type { Figure } from "./figure.ts";
 import { lookAt } from "./look.ts";
-import type { Sending } from "./report-sender.ts";
 
 const NODES = 10_000;
 const GPUS = 8;
@@ -43,7 +38,7 @@ export async function run(): Promise<Figure[]> {
     waitFor: "leading",
   });
   scene.also(() => coordinator.kill());
-  speakForAgents(scene, { url: scene.nats.url, nodes: names(), gpus: GPUS, everyMs: REPORT_EVERY_MS });
+  scene.also(speakForAgents({ url: scene.nats.url, nodes: names(), gpus: GPUS, everyMs: REPORT_EVERY_MS }));
   await systemClock.sleep(SETTLE_MS);
 
   const before = {
@@ -111,17 +106,4 @@ function wordsOf(ages: Ages): string {
     .filter(({ atMost }) => atMost < Infinity)
     .map(({ atMost, count }) => `${((100 * count) / all).toFixed(2)} % within ${1000 * atMost} ms`)
     .join(", ");
-}
-
-/** Ends with the scene. */
-function speakForAgents(scene: Scene, sending: Sending): void {
-  const sender = spawn(process.execPath, [fileURLToPath(new URL("report-sender.ts", import.meta.url))], {
-    stdio: ["pipe", "ignore", "inherit"],
-  });
-  const exited = once(sender, "exit");
-  sender.stdin.write(`${JSON.stringify(sending)}\n`);
-  scene.also(async () => {
-    sender.stdin.end();
-    await exited;
-  });
 }

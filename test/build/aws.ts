@@ -104,12 +104,19 @@ export interface ScriptedAws extends AsyncDisposable {
   asked(call: string): readonly URLSearchParams[];
 }
 
+/** Asked beside each first look; nothing else sizes a group unless the test says so. */
+const NO_RIVALS: AwsScript = {
+  DescribePolicies: () => answerXml("DescribePolicies", { ScalingPolicies: [] }),
+  DescribeScheduledActions: () => answerXml("DescribeScheduledActions", { ScheduledUpdateGroupActions: [] }),
+  DescribeInstanceRefreshes: () => answerXml("DescribeInstanceRefreshes", { InstanceRefreshes: [] }),
+};
+
 /** Calls without an answer get 501, which fails the test with their name. */
 export async function startScriptedAws(
   script: AwsScript = {},
   options: Partial<AwsAccountOptions> & { readonly date?: () => Date } = {},
 ): Promise<ScriptedAws> {
-  let answers = script;
+  let answers: AwsScript = { ...NO_RIVALS, ...script };
   const counts = new Map<string, number>();
   const { date, ...given } = options;
   const server = await startScriptedServer(({ form }, reply) => {

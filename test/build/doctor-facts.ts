@@ -3,6 +3,7 @@
 
 import type { Facts } from "../../coordinator/ctl/doctor/facts.ts";
 import type { Read } from "../../coordinator/ctl/doctor/finding.ts";
+import { SHIPPED } from "../../coordinator/ctl/doctor/shipped.ts";
 import { admission } from "../../deploy/admission/admission.ts";
 import type { AdmissionObject } from "../../deploy/admission/cel.ts";
 import { policyDefinition } from "../../deploy/crd/crd.ts";
@@ -180,6 +181,20 @@ export function healthyFacts(change: Partial<Facts> = {}): Facts {
     agentRights: read([{ verb: "patch", resource: "nodes", purpose: "marks", allowed: true }]),
     coordinatorRights: read([{ verb: "list", resource: "pods", purpose: "demand", allowed: true }]),
     certificates: read([]),
+    cloudRights: read({ accounts: [] }),
+    coordinatorMetrics: read(metricsPage("coordinator")),
+    agentMetrics: read(["n1", "n2"].map((node) => ({ node, text: read(metricsPage("agent")) }))),
     ...change,
   };
+}
+
+/** A page with everything that dashboards and alerts ask of a program, but for the series that are named. */
+export function metricsPage(program: "agent" | "coordinator", without: readonly string[] = []): string {
+  const names = Object.keys(SHIPPED.queried[program]).filter((name) => !without.includes(name));
+  const lines = names.map((name) =>
+    name.endsWith("_bucket")
+      ? `# TYPE ${name.slice(0, -"_bucket".length)} histogram`
+      : `# TYPE ${name} gauge\n${name}{gpu="0"} 1`,
+  );
+  return `${lines.join("\n")}\n`;
 }

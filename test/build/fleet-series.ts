@@ -71,6 +71,8 @@ function ofCoordinator(at: (typeof REPLICAS)[number], index: number): Series {
     ["peers_told_total", {}, growing()],
     ["spot_interruptions_per_node_day", STOCK, steady(0.4 + index)],
     ["spot_node_days_seen", STOCK, steady(20 + index)],
+    ["policy_condition", { policy: "gpus", type: "Active", status: "True" }, steady(1 - index)],
+    ["policy_condition", { policy: "gpus", type: "Active", status: "False" }, steady(index)],
     ["offerings_paused", { policy: "gpus", kind: "no-capacity" }, steady(2 + index)],
     ["fleet_cost_usd_per_hour", { policy: "gpus" }, steady(78 + index)],
     ...POOLS.flatMap((pool): Series => {
@@ -78,6 +80,9 @@ function ofCoordinator(at: (typeof REPLICAS)[number], index: number): Series {
       return [
         ["pool_info", { ...pool, back_end: "aws", capacity_type: tier }, steady(1)],
         ["inflight_nodes", pool, steady(1 + index)],
+        ["pool_nodes", { ...pool, state: "ready" }, steady(2 + index)],
+        ["pool_nodes", { ...pool, state: "draining" }, steady(index)],
+        ["pool_desired_nodes", pool, steady(3 + index)],
         ["scale_up_cooldown_remaining_seconds", pool, steady(30)],
         ["scale_down_cooldown_remaining_seconds", pool, steady(60)],
         ["decision_total", { ...pool, action: "hold", reason: "nothing-to-do" }, growing(6)],

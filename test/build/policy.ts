@@ -11,6 +11,7 @@ import type {
   InstanceInput,
   PolicyInput,
   PoolInput,
+  RivalInput,
 } from "../../coordinator/decide/snapshot.ts";
 import { policySpecSchema } from "../../shared/contract/policy.ts";
 import type { NodePoolSpec } from "../../shared/contract/policy/pool.ts";
@@ -44,6 +45,8 @@ export interface PoolOptions {
   readonly size?: number;
   readonly group?: GroupReading;
   readonly instances?: readonly InstanceInput[];
+  /** What else sizes its group. */
+  readonly rivals?: readonly RivalInput[];
   /** Fields of the pool that have no word of their own here. */
   readonly fields?: Partial<NodePoolSpec>;
 }
@@ -94,6 +97,7 @@ export function pool(name: string, options: PoolOptions = {}): BuiltPool {
       name,
       group: options.group ?? { kind: "known", size: size ?? -1, chosenRemoval: true },
       instances: options.instances ?? FROM_NODES,
+      ...(options.rivals === undefined ? {} : { rivals: options.rivals }),
     },
   };
 }

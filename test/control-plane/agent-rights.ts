@@ -18,11 +18,13 @@ export const AGENT_RULES: readonly Rule[] = [
   core("nodes", "get", "list", "watch", "patch"),
   { apiGroups: [API_GROUP], resources: [POLICY.plural], verbs: ["list"] },
   core("nodes/status", "patch"),
-  core("pods", "get", "list", "watch", "delete", "patch"),
+  core("pods", "list", "watch", "delete", "patch"),
   core("pods/eviction", "create"),
   core("pods/status", "patch"),
   core("pods/exec", "get", "create"),
   core("events", "create", "patch"),
+  { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
+  { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] },
   { apiGroups: ["resource.k8s.io"], resources: ["resourceslices"], verbs: ["list"] },
 ];
 

@@ -41,6 +41,19 @@ export async function whyNoCluster(
   }
 }
 
+/** Null when kubectl is at hand or was built; else why not. */
+export async function whyNoKubectl(
+  onProgress: (sentence: string) => void = () => {},
+): Promise<string | null> {
+  try {
+    await obtain("kubectl", { onProgress });
+    return null;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.kind !== "not-found") throw error;
+    return describe(error);
+  }
+}
+
 /** The runner calls it before the first test: two files at once would both build what is missing. */
 export async function setup(): Promise<void> {
   const onProgress = (sentence: string): void => console.error(sentence);
@@ -48,6 +61,6 @@ export async function setup(): Promise<void> {
   if (why !== null) console.error(`tests of the real control plane are skipped: ${why}`);
   const whyNone = why ?? (await whyNoCluster(onProgress));
   if (whyNone !== why) console.error(`tests of a whole cluster are skipped: ${whyNone}`);
-  const whyNot = await whyNoHelm(onProgress);
-  if (whyNot !== null) console.error(`tests of the chart are skipped: ${whyNot}`);
+  const whyNot = (await whyNoHelm(onProgress)) ?? (await whyNoKubectl(onProgress));
+  if (whyNot !== null) console.error(`tests of the chart or of documents are skipped: ${whyNot}`);
 }

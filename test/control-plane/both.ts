@@ -14,9 +14,11 @@ export interface ApiServer extends AsyncDisposable {
   readonly client: KubeClient;
   /** One request as it is, and its answer as it came. */
   send(
-    method: "GET" | "PATCH" | "POST",
+    method: "GET" | "PATCH" | "POST" | "PUT",
     path: string,
     json?: object,
+    /** Of a patch that is no merge patch. */
+    type?: string,
   ): Promise<{ readonly status: number; readonly text: string }>;
 }
 
@@ -36,10 +38,10 @@ async function openStandIn(): Promise<ApiServer> {
   const made = await aWorldClient(0);
   return {
     client: made.client,
-    send: async (method, path, json) => {
+    send: async (method, path, json, type = contentType(method)) => {
       const answer = await fetch(new URL(path, made.server.url), {
         method,
-        headers: { authorization: "Bearer test", "content-type": contentType(method) },
+        headers: { authorization: "Bearer test", "content-type": type },
         ...(json === undefined ? {} : { body: JSON.stringify(json) }),
       });
       return { status: answer.status, text: await answer.text() };
@@ -56,11 +58,11 @@ async function openReal(): Promise<ApiServer> {
   await clusterApi.create("MachineDeployment", { name: GROUP.name, replicas: 0 });
   return {
     client: plane.client,
-    send: async (method, path, json) =>
+    send: async (method, path, json, type = contentType(method)) =>
       await plane.send({
         method,
         path,
-        contentType: contentType(method),
+        contentType: type,
         ...(json === undefined ? {} : { json }),
       }),
     [Symbol.asyncDispose]: async () => await plane[Symbol.asyncDispose](),

@@ -27,7 +27,11 @@ export interface Cluster extends AsyncDisposable {
 export interface ClusterOptions {
   /** More flags of the API server, with the folder above for files that it writes or reads. */
   readonly serverFlags?: (folder: string) => readonly string[] | Promise<readonly string[]>;
+  /** More flags of the programs beside it, such as the rates at which they may ask the server. */
+  readonly programFlags?: Readonly<Partial<Record<ClusterProgram, readonly string[]>>>;
 }
+
+type ClusterProgram = (typeof CLUSTER_PROGRAMS)[number];
 
 const STAGES = ["node", "pod"].map((name) => new URL(`stages/${name}.yaml`, import.meta.url).pathname);
 const WITHIN_MS = 60_000;
@@ -41,7 +45,10 @@ const CONTROLLERS_LEFT_OUT = [
 ];
 
 /** Resolves when the controllers work. @throws Error with the programs' own words. */
-export async function startCluster({ serverFlags = () => [] }: ClusterOptions = {}): Promise<Cluster> {
+export async function startCluster({
+  serverFlags = () => [],
+  programFlags = {},
+}: ClusterOptions = {}): Promise<Cluster> {
   await using parts = new AsyncDisposableStack();
   const folder = parts.adopt(await mkdtemp(join(tmpdir(), "cluster-")), async (path) => {
     await rm(path, { recursive: true, force: true, maxRetries: 3 });
@@ -52,7 +59,8 @@ export async function startCluster({ serverFlags = () => [] }: ClusterOptions = 
   await writeFile(kubeconfig, plane.kubeconfig(), { mode: 0o600 });
   const children: Child[] = [];
   for (const name of CLUSTER_PROGRAMS) {
-    const child = startChild(await obtain(name), flagsOf(name, kubeconfig, plane));
+    const flags = [...flagsOf(name, kubeconfig, plane), ...(programFlags[name] ?? [])];
+    const child = startChild(await obtain(name), flags);
     children.push(parts.adopt(child, async (one) => await one.end()));
   }
   const up = eventually(async () => await hasDefaultAccount(plane), { withinMs: WITHIN_MS });
@@ -83,11 +91,7 @@ export async function joinNode(
   });
 }
 
-function flagsOf(
-  name: (typeof CLUSTER_PROGRAMS)[number],
-  kubeconfig: string,
-  { files }: ControlPlane,
-): readonly string[] {
+function flagsOf(name: ClusterProgram, kubeconfig: string, { files }: ControlPlane): readonly string[] {
   // No port: nobody asks them for anything, and two clusters at once get along.
   const common = [`--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--secure-port=0"];
   switch (name) {

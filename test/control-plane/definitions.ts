@@ -66,6 +66,40 @@ export async function karpenterDefinitions(): Promise<readonly Definition[]> {
   );
 }
 
+/** A kind of which nothing is checked; `sized`: with its size in spec.replicas, and that as its scale. */
+export function bareDefinition(of: {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly sized?: boolean;
+}): Definition {
+  const [group = "", version = ""] = of.apiVersion.split("/");
+  const { kind, plural, sized = false } = of;
+  const anything = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  const paths = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas" };
+  return {
+    // Some such groups are the Kubernetes project's own, which wants to have looked at them.
+    metadata: {
+      name: `${plural}.${group}`,
+      annotations: { "api-approved.kubernetes.io": "unapproved, for a test" },
+    },
+    spec: {
+      group,
+      names: { kind, plural },
+      scope: "Namespaced",
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: anything },
+          ...(sized ? { subresources: { status: {}, scale: paths } } : {}),
+        },
+      ],
+    },
+  };
+}
+
 /** Resolves when every kind can be used. */
 export async function install(
   { client, send }: Pick<ControlPlane, "client" | "send">,

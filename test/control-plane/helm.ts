@@ -17,7 +17,7 @@ import { obtain } from "../tools/obtain.ts";
 const run = promisify(execFile);
 
 export const CHART = new URL("../../deploy/chart", import.meta.url).pathname;
-export const EXAMPLES = ["minimal", "eks", "gke", "bare-metal"] as const;
+export const EXAMPLES = ["minimal", "ten-minutes", "eks", "gke", "aks", "cluster-api", "bare-metal"] as const;
 export const RELEASE = { name: "gpu-autoscaler", namespace: SERVICE_ACCOUNT.namespace } as const;
 
 /** Longer than any rendering, on two cores that others use too. */

@@ -29,7 +29,15 @@ const ENDPOINT: Schema = {
       type: "array",
       items: { type: "object", properties: { targetLabel: TEXT, replacement: TEXT } },
     },
-    tlsConfig: { type: "object", properties: { insecureSkipVerify: FLAG } },
+    tlsConfig: {
+      type: "object",
+      properties: {
+        insecureSkipVerify: FLAG,
+        serverName: TEXT,
+        ca: { type: "object", properties: { secret: KEY, configMap: KEY } },
+      },
+    },
+    authorization: { type: "object", properties: { type: TEXT, credentials: KEY } },
     basicAuth: { type: "object", properties: { username: KEY, password: KEY } },
   },
 };
@@ -40,11 +48,18 @@ const RULE: Schema = {
   properties: { alert: TEXT, record: TEXT, expr: TEXT, for: TEXT, labels: TEXTS, annotations: TEXTS },
 };
 
+/** A token in a file of Prometheus' own pod: of ServiceMonitors alone. */
+const SERVICE_ENDPOINT: Schema = {
+  type: "object",
+  properties: { ...ENDPOINT.properties, bearerTokenFile: TEXT },
+};
+
 /** PodMonitor, ServiceMonitor and PrometheusRule. */
 export function monitoringDefinitions(): readonly Definition[] {
-  const endpoints: Schema = { type: "array", items: ENDPOINT };
+  const podEndpoints: Schema = { type: "array", items: ENDPOINT };
+  const endpoints: Schema = { type: "array", items: SERVICE_ENDPOINT };
   return [
-    definition("PodMonitor", "podmonitors", { selector: SELECTOR, podMetricsEndpoints: endpoints }),
+    definition("PodMonitor", "podmonitors", { selector: SELECTOR, podMetricsEndpoints: podEndpoints }),
     definition("ServiceMonitor", "servicemonitors", { selector: SELECTOR, endpoints }),
     definition("PrometheusRule", "prometheusrules", {
       groups: {

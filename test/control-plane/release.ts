@@ -1,278 +1,51 @@
-// The chart on a cluster, and its pods as what they are: for each pod of ours that the scheduler has placed, the shipped
-// program runs as a kubelet would run it, with the environment of that pod and a token that is bound to it. It ends when its
-// pod is to go. GPUs are the double's.
+// The chart on a cluster, installed by helm, with our programs in the place of its pods (kubelets.ts). What machines there are
+// is the test's.
 
-import { rename, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { SERVICE_ACCOUNT } from "../../shared/model/names.ts";
-import { millis } from "../../shared/model/units.ts";
-import { systemClock } from "../../shared/runtime/clock.ts";
-import { describe } from "../../shared/runtime/errors.ts";
-import { startAgent } from "../build/agent.ts";
-import { startCoordinator } from "../build/coordinator.ts";
-import { eventually } from "../build/eventually.ts";
-import { lastLines } from "../build/program.ts";
-import type { Program } from "../build/program.ts";
-import { createDouble } from "../nvml-double/fixture.ts";
-import type { Double } from "../nvml-double/fixture.ts";
-import type { ScenarioGpu } from "../nvml-double/scenario.ts";
-import type { Cluster } from "./cluster.ts";
 import { CHART, helm, RELEASE } from "./helm.ts";
 import type { Values } from "./helm.ts";
+import { startKubelets } from "./kubelets.ts";
+import type { Kubelets, KubeletsOptions } from "./kubelets.ts";
 
-/** kwok leaves the end of such a pod to us: it is there until its program has ended. */
-const BY_HAND = { "gpu-autoscaler.test/ends": "by-hand" };
-const PAUSE_MS = millis(200);
+export type { Running } from "./kubelets.ts";
 
-/** Of a token; half of it later the kubelet has the next one in its place. */
-const TOKEN_LIFE_S = 20;
-/** The server takes tokens for a minute more than they say, for clocks that differ. */
-const FORGIVEN_S = 60;
-const COMPONENT = "app.kubernetes.io/component";
-
-export interface Running {
-  readonly component: "agent" | "coordinator";
-  readonly pod: string;
-  readonly node: string;
-  readonly program: Program;
-  /** With which it began; it is over after a while, and then another one is in its file. */
-  readonly firstToken: string;
-  /** Of an agent: its GPU, and the double that plays it. */
-  readonly gpus: { readonly double: Double; readonly gpu: ScenarioGpu } | null;
-}
-
-export interface ReleaseOptions {
-  readonly cluster: Cluster;
-  /** Where the programs find the API server. */
-  readonly server: URL;
-  readonly nats: string;
+export interface ReleaseOptions extends KubeletsOptions {
   readonly values: Values;
-  /** The GPU of the so-many-th agent. */
-  readonly gpu: (index: number) => ScenarioGpu;
-  /** What others do in a cluster, again and again. */
-  readonly meanwhile: () => Promise<void>;
 }
 
-export interface Release extends AsyncDisposable {
-  /** Those that run now. */
-  readonly running: readonly Running[];
-  /** All that ever ran, for their logs. */
-  readonly past: readonly Running[];
-  agentOn(node: string): Running | undefined;
-  /** By being there it tells the agent of that node that its machine goes. */
-  noticeFileOf(node: string): string;
+export interface Release extends Kubelets {
   upgrade(values: Values): Promise<void>;
-  /** Waits, with the programs' last words as the explanation of a failure. */
-  until<T>(
-    look: () => T | null | undefined | false | Promise<T | null | undefined | false>,
-    withinMs?: number,
-  ): Promise<T>;
 }
 
-/** A pod as far as a kubelet reads it to start a container. */
-interface OwnPod {
-  readonly metadata: {
-    readonly name: string;
-    readonly uid: string;
-    readonly namespace: string;
-    readonly deletionTimestamp?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-  };
-  readonly spec: {
-    readonly nodeName?: string;
-    readonly serviceAccountName: string;
-    readonly containers: readonly [
-      {
-        readonly env?: readonly {
-          readonly name: string;
-          readonly value?: string;
-          readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
-        }[];
-      },
-    ];
-  };
-  readonly status?: { readonly phase?: string };
-}
-
-export async function installRelease(options: ReleaseOptions): Promise<Release> {
+export async function installRelease({ values, ...options }: ReleaseOptions): Promise<Release> {
   const { cluster, nats } = options;
-  const { plane } = cluster;
-  const { namespace } = SERVICE_ACCOUNT;
-  const running = new Map<string, Running>();
-  const past: Running[] = [];
-  const beginning = new Map<string, Promise<void>>();
-  const renewAtMs = new Map<string, number>();
-  const over = new AbortController();
-  let agents = 0;
-  let trouble: unknown = null;
-
-  const helmWith = async (word: "install" | "upgrade", values: Values): Promise<void> => {
-    const own = {
-      nats: { external: { servers: [nats] } },
-      agent: { podAnnotations: BY_HAND },
-      coordinator: { podAnnotations: BY_HAND },
-    };
+  const helmWith = async (word: "install" | "upgrade", given: Values): Promise<void> => {
     const file = join(cluster.folder, "values.json");
-    await writeFile(file, JSON.stringify(own));
+    await writeFile(file, JSON.stringify({ nats: { external: { servers: [nats] } } }));
     await helm(
-      [word, RELEASE.name, CHART, "--namespace", namespace, "--create-namespace", "--values", file],
-      { kubeconfig: cluster.kubeconfig, values },
+      [
+        word,
+        RELEASE.name,
+        CHART,
+        "--namespace",
+        SERVICE_ACCOUNT.namespace,
+        "--create-namespace",
+        "--values",
+        file,
+      ],
+      { kubeconfig: cluster.kubeconfig, values: given },
     );
   };
-
-  async function begin(pod: OwnPod, component: "agent" | "coordinator"): Promise<void> {
-    const { name } = pod.metadata;
-    const node = pod.spec.nodeName ?? "";
-    const kubeconfig = join(cluster.folder, name);
-    const firstToken = await renew(pod);
-    const file = plane.kubeconfig({ tokenFile: tokenFileOf(name) }, options.server);
-    await writeFile(kubeconfig, file, { mode: 0o600 });
-    const env = environmentOf(pod);
-    if (component === "coordinator") {
-      const program = await startCoordinator({ kubeconfig, nats, env });
-      add({ component, pod: name, node, program, firstToken, gpus: null });
-      return;
-    }
-    const gpu = options.gpu(agents++);
-    const double = await createDouble({ gpus: [gpu] });
-    const program = await startAgent({
-      node,
-      kubeconfig,
-      nats,
-      doubleDir: double.directory,
-      scenario: join(double.directory, "scenario"),
-      counters: join(double.directory, "counters"),
-      // A folder of the node: the next agent there finds what this one has kept, and what others tell it.
-      env: {
-        ...env,
-        GPUAS_STATE_DIR: join(cluster.folder, `state-${node}`),
-        GPUAS_NOTICE_FILE: noticeFileOf(node),
-      },
-      waitFor: "listening",
-    });
-    add({ component, pod: name, node, program, firstToken, gpus: { double, gpu } });
-  }
-
-  const noticeFileOf = (node: string): string => join(cluster.folder, `notice-${node}`);
-  const tokenFileOf = (pod: string): string => join(cluster.folder, `${pod}.token`);
-
-  /** A token that is bound to the pod takes the place of the last one. */
-  async function renew({ metadata, spec }: OwnPod): Promise<string> {
-    const { name, uid } = metadata;
-    renewAtMs.set(name, systemClock.monotonic() + (TOKEN_LIFE_S * 1000) / 2);
-    const given = await plane.createToken({ namespace, name: spec.serviceAccountName }, { name, uid });
-    const exp = Math.floor(systemClock.now() / 1000) + TOKEN_LIFE_S - FORGIVEN_S;
-    const token = await plane.resignToken(given, { exp });
-    // Whoever reads it finds one or the other.
-    await writeFile(`${tokenFileOf(name)}.new`, token, { mode: 0o600 });
-    await rename(`${tokenFileOf(name)}.new`, tokenFileOf(name));
-    return token;
-  }
-
-  function add(one: Running): void {
-    running.set(one.pod, one);
-    past.push(one);
-  }
-
-  /** What the kubelets of all nodes do about our pods. */
-  async function turn(): Promise<void> {
-    await options.meanwhile();
-    const { status, text } = await plane.send({
-      method: "GET",
-      path: `/api/v1/namespaces/${namespace}/pods`,
-    });
-    if (status !== 200) throw new Error(`GET pods: ${status} ${text}`);
-    // As the server has checked them.
-    const { items } = JSON.parse(text) as { readonly items: readonly OwnPod[] };
-    const there = new Set(items.map(({ metadata }) => metadata.name));
-    for (const pod of items) {
-      const { name, deletionTimestamp, labels = {} } = pod.metadata;
-      const component = labels[COMPONENT];
-      if (component !== "agent" && component !== "coordinator") continue;
-      if (systemClock.monotonic() > (renewAtMs.get(name) ?? Infinity)) await renew(pod);
-      if (deletionTimestamp !== undefined) finish(pod);
-      else if (pod.status?.phase === "Running" && !beginning.has(name)) {
-        const started = begin(pod, component);
-        beginning.set(name, started);
-        started.catch((error: unknown) => {
-          trouble = error;
-        });
-      }
-    }
-    for (const one of running.values()) {
-      if (there.has(one.pod)) continue;
-      // Its node is gone, and it with it.
-      running.delete(one.pod);
-      void one.program.kill();
-    }
-  }
-
-  function finish({ metadata }: OwnPod): void {
-    const one = running.get(metadata.name);
-    running.delete(metadata.name);
-    const gone = async (): Promise<void> => {
-      await one?.program.stop();
-      const path = `/api/v1/namespaces/${namespace}/pods/${metadata.name}`;
-      await plane.send({ method: "DELETE", path, json: { gracePeriodSeconds: 0 } });
-    };
-    // A drain may go on for long after the signal, and other pods do not wait for it.
-    if (one !== undefined || !beginning.has(metadata.name)) void gone().catch(() => {});
-  }
-
-  async function loop(): Promise<void> {
-    while (!over.signal.aborted) {
-      try {
-        await turn();
-      } catch (error) {
-        // The API server may be away on purpose; who waits for something is told.
-        trouble = error;
-      }
-      await systemClock.sleep(PAUSE_MS, over.signal).catch(() => {});
-    }
-  }
-
-  await helmWith("install", options.values);
-  const looping = loop();
-
+  await helmWith("install", values);
+  const kubelets = startKubelets(options);
   return {
+    ...kubelets,
     get running() {
-      return [...running.values()];
+      return kubelets.running;
     },
-    past,
-    agentOn: (node) => [...running.values()].find((one) => one.component === "agent" && one.node === node),
-    noticeFileOf,
-    upgrade: async (values) => await helmWith("upgrade", values),
-    until: async (look, withinMs = 60_000) =>
-      await eventually(look, {
-        withinMs,
-        describe: () =>
-          [
-            trouble === null ? "" : `last trouble of the release: ${describe(trouble)}`,
-            ...[...running.values()].map(({ pod, program }) => `-- ${pod}\n${lastLines(program.logs, 12)}`),
-          ].join("\n"),
-      }),
-    [Symbol.asyncDispose]: async () => {
-      over.abort();
-      await looping;
-      await Promise.allSettled(beginning.values());
-      await Promise.all(past.map(async ({ program }) => await program.kill()));
-      for (const { gpus } of past) gpus?.double[Symbol.dispose]();
-    },
+    upgrade: async (given) => await helmWith("upgrade", given),
   };
-}
-
-/** As the kubelet would set it, without where it is served: several run on one machine here. */
-function environmentOf({ metadata, spec }: OwnPod): Readonly<Record<string, string>> {
-  const fields: Readonly<Record<string, string | undefined>> = {
-    "spec.nodeName": spec.nodeName,
-    "metadata.name": metadata.name,
-    "metadata.namespace": metadata.namespace,
-  };
-  const entries = (spec.containers[0].env ?? []).map(({ name, value, valueFrom }) => [
-    name,
-    value ?? fields[valueFrom?.fieldRef.fieldPath ?? ""] ?? "",
-  ]);
-  const { GPUAS_METRICS_PORT: _port, ...env } = Object.fromEntries(entries) as Record<string, string>;
-  return env;
 }

@@ -26,11 +26,6 @@ const READING: readonly Rule[] = [
     resources: ["machines", "machinedeployments", "machinepools"],
     verbs: READ,
   },
-  {
-    apiGroups: [CLUSTER_API.group],
-    resources: ["machinedeployments/scale", "machinepools/scale"],
-    verbs: ["get"],
-  },
   { apiGroups: [KARPENTER.group], resources: ["nodepools", "nodeclaims"], verbs: READ },
   { apiGroups: [""], resources: ["events"], verbs: READ },
 ];

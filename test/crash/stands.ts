@@ -8,11 +8,14 @@ import { systemClock } from "../../shared/runtime/clock.ts";
 import { aQuickPool, machineDeployment } from "../build/scene.ts";
 import type { Scene } from "../build/scene.ts";
 import { startAwsCloud } from "../world/cloud/aws.ts";
+import { startAzureCloud } from "../world/cloud/azure.ts";
 import type { Face } from "../world/cloud/face.ts";
+import { startGcpCloud } from "../world/cloud/gcp.ts";
 import { startSimulatedCloud } from "../world/cloud/simulated.ts";
 import type { OpenStand, Stand } from "./stand.ts";
 
 const REGION = "us-west-2";
+const GCP_ZONE = "us-central1-a";
 /** Longer than a call of the coordinator may take here. */
 const LATE_MS = millis(1_500);
 
@@ -117,15 +120,41 @@ export const awsStand: OpenStand = async (scene) => {
   };
 };
 
+/** A managed instance group, through the requests that we send to Google. */
+export const gcpStand: OpenStand = async (scene) => {
+  const cloud = await startGcpCloud({ change: scene.server.change, clock: systemClock });
+  scene.also(async () => await cloud.close());
+  return {
+    ...cloudStand(scene, cloud, "gcp", [GCP_ZONE]),
+    env: cloud.env,
+    groupOf: (pool) => ({
+      gcp: { project: cloud.project, location: GCP_ZONE, instanceGroupManager: pool },
+    }),
+  };
+};
+
+/** Scale sets, through the requests that we send to Azure. */
+export const azureStand: OpenStand = async (scene) => {
+  const cloud = await startAzureCloud({ change: scene.server.change, clock: systemClock });
+  scene.also(async () => await cloud.close());
+  return {
+    ...cloudStand(scene, cloud, "azure"),
+    env: cloud.env,
+    groupOf: (pool) => ({ azure: cloud.target(pool) }),
+  };
+};
+
 function cloudStand(
   scene: Scene,
   cloud: Pick<Face<unknown>, "onRequest" | "trouble">,
   name: CloudGroupShape["cloud"],
+  zones?: readonly string[],
 ): Omit<Stand, "env" | "groupOf"> {
   return {
     name,
     addGroup: (pool, { desired, capacityType }) => {
-      const { instanceType, ...shape } = aQuickPool({ name: pool, capacityType });
+      const own = zones === undefined ? {} : { zones };
+      const { instanceType, ...shape } = aQuickPool({ name: pool, capacityType, ...own });
       scene.server.change((world) =>
         world.clouds.addGroup({ ...shape, cloud: name, instanceTypes: [instanceType], desired, max: 5 }),
       );
@@ -160,4 +189,6 @@ export const STANDS = {
   aws: awsStand,
   "cluster-api": clusterApiStand,
   karpenter: karpenterStand,
+  gcp: gcpStand,
+  azure: azureStand,
 } as const satisfies Readonly<Record<string, OpenStand>>;

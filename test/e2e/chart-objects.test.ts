@@ -31,6 +31,7 @@ const missing = await whyNoHelm();
 
 const { agent: AGENT, coordinator: COORDINATOR } = SERVICE_ACCOUNT;
 const NATS = "gpu-autoscaler-nats";
+const READER = "gpu-autoscaler-metrics-reader";
 const CLUSTER_WIDE = [
   "ClusterRole",
   "ClusterRoleBinding",
@@ -43,11 +44,14 @@ const POD_MAKERS = ["DaemonSet", "Deployment", "StatefulSet"];
 /** "group/resource verb" for each right. */
 function rightsOf(rules: readonly Rule[]): ReadonlySet<string> {
   return new Set(
-    rules.flatMap(({ apiGroups, resources, verbs }) =>
-      apiGroups.flatMap((group) =>
-        resources.flatMap((resource) => verbs.map((verb) => `${group}/${resource} ${verb}`)),
+    // A rule for an address that is no object has no groups.
+    rules
+      .filter((rule) => Object.hasOwn(rule, "apiGroups"))
+      .flatMap(({ apiGroups, resources, verbs }) =>
+        apiGroups.flatMap((group) =>
+          resources.flatMap((resource) => verbs.map((verb) => `${group}/${resource} ${verb}`)),
+        ),
       ),
-    ),
   );
 }
 
@@ -83,8 +87,13 @@ describe.skipIf(missing !== null)("the chart", () => {
         "app.kubernetes.io/managed-by": "Helm",
         "app.kubernetes.io/version": expect.stringMatching(/^\d/) as unknown,
       });
-      const inDefault = metadata.name === `${COORDINATOR}-events`;
-      const namespace = CLUSTER_WIDE.includes(kind) ? undefined : inDefault ? "default" : RELEASE.namespace;
+      const elsewhere: Readonly<Record<string, string>> = {
+        [`${COORDINATOR}-events`]: "default",
+        [`${COORDINATOR}-rivals`]: "kube-system",
+      };
+      const namespace = CLUSTER_WIDE.includes(kind)
+        ? undefined
+        : (elsewhere[metadata.name] ?? RELEASE.namespace);
       expect(metadata.namespace, `${kind} ${metadata.name}`).toBe(namespace);
     }
     const names = set(name).map(({ kind, metadata }) => `${kind} ${metadata.namespace} ${metadata.name}`);
@@ -238,6 +247,7 @@ describe.skipIf(missing !== null)("the chart", () => {
     expect(audiences).toEqual(["gpu-autoscaler-nats"]);
     const secrets = agent.flatMap(({ secret }) => (secret === undefined ? [] : [secret]));
     expect(secrets).toEqual([
+      { secretName: "gpu-autoscaler-web" },
       { secretName: "gpu-autoscaler-nats-tls", items: [{ key: "ca.crt", path: "ca.crt" }] },
     ]);
     const keys = podOf(set("eks"), "Deployment", COORDINATOR).volumes?.find(
@@ -271,7 +281,10 @@ describe.skipIf(missing !== null)("the chart", () => {
     const kinds = (name: (typeof EXAMPLES)[number]): readonly string[] => set(name).map(({ kind }) => kind);
     for (const kind of ["PodMonitor", "ServiceMonitor", "PrometheusRule"])
       expect(kinds("minimal")).not.toContain(kind);
-    expect(kinds("eks")).toEqual(expect.arrayContaining(["PodMonitor", "ServiceMonitor"]));
+    expect(kinds("eks").filter((kind) => /^(Pod|Service)Monitor$/.test(kind))).toEqual([
+      "ServiceMonitor",
+      "ServiceMonitor",
+    ]);
     expect(kinds("bare-metal")).toEqual(expect.arrayContaining(["PodMonitor", "PrometheusRule"]));
     const dashboards = set("bare-metal").filter(
       ({ metadata }) => metadata.labels?.["grafana_dashboard"] === "1",
@@ -285,6 +298,38 @@ describe.skipIf(missing !== null)("the chart", () => {
       "prometheus.io/scheme": "http",
     });
     expect(JSON.stringify(set("eks"))).not.toContain("prometheus.io/scrape");
+  });
+
+  test("metrics that want a token are scraped with Prometheus' own, by TLS, and it may", async () => {
+    const ofAgents = {
+      port: "metrics",
+      scheme: "https",
+      honorLabels: true,
+      relabelings: [{ targetLabel: "job", replacement: AGENT }],
+    };
+    const { endpoints } = one(set("eks"), "ServiceMonitor", AGENT)["spec"] as { readonly endpoints: unknown };
+    expect(endpoints).toMatchObject([
+      {
+        ...ofAgents,
+        bearerTokenFile: "/var/run/secrets/kubernetes.io/serviceaccount/token",
+        tlsConfig: { serverName: AGENT },
+      },
+    ]);
+    expect(one(set("eks"), "ClusterRole", READER)["rules"]).toEqual([
+      { nonResourceURLs: ["/metrics"], verbs: ["get"] },
+    ]);
+    expect(one(set("eks"), "ClusterRoleBinding", READER)["subjects"]).toEqual([
+      { kind: "ServiceAccount", name: "kube-prometheus-stack-prometheus", namespace: "monitoring" },
+    ]);
+    // A token of somebody else, in a secret: a PodMonitor can name that.
+    const authorization = { type: "Bearer", credentials: { name: "scrape", key: "token" } };
+    const given = await render([example("eks")], { monitoring: { agentEndpoint: { authorization } } });
+    const { podMetricsEndpoints } = one(given, "PodMonitor", AGENT)["spec"] as {
+      readonly podMetricsEndpoints: readonly object[];
+    };
+    expect(podMetricsEndpoints).toMatchObject([{ ...ofAgents, authorization }]);
+    expect(podMetricsEndpoints[0]).not.toHaveProperty("bearerTokenFile");
+    expect(set("minimal").filter(({ metadata }) => metadata.name === READER)).toEqual([]);
   });
 
   test("metrics by TLS are probed by TLS", () => {
@@ -353,6 +398,8 @@ describe.skipIf(missing !== null)("the chart", () => {
         "/pods/exec create",
         "/pods/exec get",
         "/pods/status patch",
+        "authentication.k8s.io/tokenreviews create",
+        "authorization.k8s.io/subjectaccessreviews create",
         "resource.k8s.io/resourceslices list",
       ]);
     });
@@ -382,7 +429,12 @@ describe.skipIf(missing !== null)("the chart", () => {
 
     test("nobody may read secrets, and nothing is granted by a star", () => {
       for (const name of EXAMPLES)
-        for (const right of rightsOf(set(name).flatMap(({ rules = [] }) => rules as readonly Rule[]))) {
+        // One object by its name may be read: what Cluster Autoscaler writes about itself.
+        for (const right of rightsOf(
+          set(name)
+            .flatMap(({ rules = [] }) => rules as readonly Rule[])
+            .filter(({ resourceNames }) => resourceNames?.join() !== "cluster-autoscaler-status"),
+        )) {
           expect(right).not.toContain("*");
           expect(right).not.toMatch(/secrets|configmaps|impersonate|escalate|bind/);
         }
@@ -398,10 +450,10 @@ function rowsOf(readme: string): ReadonlySet<string> {
     .split("\n")
     .flatMap((row) => {
       const [, what = "", verbs = ""] = row.split("|");
-      const scale = ["machinedeployments/scale", "machinepools/scale"];
       // "`events`, in `default`" names a namespace as well.
       const named = [...what.replace(/, in .*/, "").matchAll(/`([a-z/]+)`/g)].map(([, name = ""]) => name);
-      const resources = what.includes("<scale target>") ? scale : named;
+      // Of which kinds that is, the values say.
+      const resources = what.includes("<scale target>") ? [] : named;
       return resources.flatMap((name) => verbs.split(",").map((verb) => `${name} ${verb.trim()}`));
     });
   // Discovery is granted to everybody by Kubernetes itself.

@@ -117,9 +117,18 @@ const REFUSED: readonly (readonly [string, Values, string])[] = [
     "autoscaling.aws.region: is required",
   ],
   [
-    "groups that nothing here can size",
-    guide({ provider: "gcp", nodePools: [POOL], gcp: { instanceGroups: { a: "group" } } }),
-    "autoscaling.gcp.instanceGroups: nothing here can size",
+    "groups of a project without a zone",
+    guide({ provider: "gcp", nodePools: [POOL], gcp: { projectID: "p", instanceGroups: { a: "group" } } }),
+    "autoscaling.gcp.zone: is required with autoscaling.gcp.instanceGroups",
+  ],
+  [
+    "scale sets without a resource group",
+    guide({
+      provider: "azure",
+      nodePools: [POOL],
+      azure: { subscriptionID: "s", vmScaleSets: { a: "set" } },
+    }),
+    "autoscaling.azure.resourceGroup: is required with autoscaling.azure.vmScaleSets",
   ],
   // Rivals.
   [
@@ -183,6 +192,16 @@ const REFUSED: readonly (readonly [string, Values, string])[] = [
     "nats.auth.secretName: is not read",
   ],
   ["a certificate from nowhere", { agent: { webConfig: { tls: true } } }, "agent.webConfig.tls"],
+  [
+    "tokens that anybody may read on the way",
+    { agent: { webConfig: { secretName: "web", tokens: true } } },
+    "agent.webConfig.tokens: needs agent.webConfig.tls",
+  ],
+  [
+    "a right to read what everybody may read",
+    { monitoring: { scrapers: [{ namespace: "monitoring", serviceAccount: "prometheus" }] } },
+    "monitoring.scrapers: is of no use without agent.webConfig.tokens",
+  ],
 ];
 
 describe.skipIf(missing !== null)("helm refuses", () => {

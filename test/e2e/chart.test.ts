@@ -14,6 +14,7 @@ import { eventually } from "../build/eventually.ts";
 import { templateOf } from "../build/workload.ts";
 import { whyNoControlPlane } from "../control-plane/available.ts";
 import { install } from "../control-plane/definitions.ts";
+import { dryRunOf, pluralsOf } from "../control-plane/dry-run.ts";
 import { CHART, example, EXAMPLES, helm, RELEASE, render, whyNoHelm } from "../control-plane/helm.ts";
 import type { Rendered } from "../control-plane/helm.ts";
 import { inventory } from "../control-plane/inventory.ts";
@@ -37,14 +38,7 @@ describe.skipIf(missing !== null)("the chart's objects on a real API server", ()
   });
   afterAll(async () => await plane[Symbol.asyncDispose]());
 
-  const answerTo = async (object: Rendered): Promise<string> => {
-    const { apiVersion, kind, metadata } = object;
-    const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-    const within = metadata.namespace === undefined ? "" : `/namespaces/${metadata.namespace}`;
-    const path = `${root}${within}/${plurals.get(`${apiVersion} ${kind}`)}?dryRun=All&fieldValidation=Strict`;
-    const { status, text } = await plane.send({ method: "POST", path, json: object });
-    return status === 201 ? "taken" : `${status} ${text}`;
-  };
+  const answerTo = async (object: Rendered): Promise<string> => await dryRunOf(plane, plurals, object);
 
   test.each(EXAMPLES)("each of %s is taken, strictly", async (name) => {
     const objects = await render([example(name)]);
@@ -206,25 +200,4 @@ async function allowed(
   });
   const { status } = JSON.parse(text) as { readonly status: { readonly allowed: boolean } };
   return status.allowed;
-}
-
-/** "apps/v1 DaemonSet" → "daemonsets", of everything that the server serves. */
-async function pluralsOf({ send }: Pick<ControlPlane, "send">): Promise<ReadonlyMap<string, string>> {
-  const { text } = await send({ method: "GET", path: "/apis" });
-  const { groups } = JSON.parse(text) as {
-    readonly groups: readonly { readonly versions: readonly { readonly groupVersion: string }[] }[];
-  };
-  const versions = [
-    "v1",
-    ...groups.flatMap((group) => group.versions.map(({ groupVersion }) => groupVersion)),
-  ];
-  const found = new Map<string, string>();
-  for (const version of versions) {
-    const path = version.includes("/") ? `/apis/${version}` : `/api/${version}`;
-    const { resources } = JSON.parse((await send({ method: "GET", path })).text) as {
-      readonly resources: readonly { readonly name: string; readonly kind: string }[];
-    };
-    for (const { name, kind } of resources) if (!name.includes("/")) found.set(`${version} ${kind}`, name);
-  }
-  return found;
 }

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { Node } from "../../shared/model/kube.ts";
 import { NODE_ANNOTATION, POLICY, TAINT } from "../../shared/model/names.ts";
+import { seconds } from "../../shared/model/units.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import { gpuasctl, startGpuasctl } from "../build/coordinator.ts";
 import type { LogLine } from "../build/program.ts";
@@ -166,8 +167,13 @@ describe.skipIf(missing !== null)("the chart on a whole cluster", () => {
   });
 
   test("hands a drill over when a new version of the agents comes in its middle", async () => {
-    // Its end takes longer than the old agent may stay.
-    await workloads.deploy("slow", 1, NEAR_GPUS, { "gpu-autoscaler.test/exit-after": "8" });
+    // It ends when the test says so, which is later than the old agent may stay.
+    await workloads.deploy("slow", 1, NEAR_GPUS, { "gpu-autoscaler.test/ends": "by-hand" });
+    const endThoseThatGo = async (): Promise<void> => {
+      for (const { metadata } of await workloads.pods("slow"))
+        if (metadata.deletionTimestamp !== undefined)
+          await cluster.plane.client.delete(RESOURCE.pods, metadata, { graceSeconds: seconds(0) });
+    };
     const [slow] = await release.until(async () => {
       const pods = await workloads.running("slow");
       return pods.length === 1 && pods;
@@ -188,8 +194,9 @@ describe.skipIf(missing !== null)("the chart on a whole cluster", () => {
       const found = release.agentOn(node);
       return found !== undefined && found.pod !== old.pod && found;
     });
-    expect(await isGoing(), "the drill was over before the next agent came").toBe(true);
     expect(await old.program.exited).toBe(0);
+    expect(await isGoing(), "the drill was over before the next agent came").toBe(true);
+    await endThoseThatGo();
     expect([await drill.code(), drill.text()]).toEqual([
       0,
       expect.stringContaining(`Report of the drill of node ${node}: drained`),
@@ -201,6 +208,10 @@ describe.skipIf(missing !== null)("the chart on a whole cluster", () => {
     expect(ended).toMatchObject({ code: 0, err: "" });
     expect(marksOf(await cluster.plane.client.get(RESOURCE.nodes, { name: node }))).toEqual([]);
     await workloads.remove("slow");
+    await release.until(async () => {
+      await endThoseThatGo();
+      return (await workloads.pods("slow")).length === 0;
+    });
     // Each node has the new one.
     await release.until(async () => {
       const there = release.running.filter(({ component }) => component === "agent");
@@ -273,11 +284,10 @@ describe.skipIf(missing !== null)("the chart on a whole cluster", () => {
     expect(refusals()).toEqual([]);
   });
 
-  test("asks for nothing that its roles do not grant", async () => {
-    const { used, refused, unused } = await compareRights(cluster, VALUES);
-    expect(unused.filter((right) => !NOT_ASKED_FOR_HERE.some((known) => known.test(right)))).toEqual([]);
-    // No policy here names a NodePool. Whether one did before is looked for, and whoever may not look has none.
-    expect(refused).toEqual([expect.stringMatching(/^coordinator list karpenter\.sh\/nodepools /)]);
+  test("asks for nothing that its roles do not grant, and is granted nothing that nobody asks for", async () => {
+    const { used, refused, unused } = await compareRights(cluster);
+    expect(unused).toEqual([]);
+    expect(refused).toEqual([]);
     expect(used).toEqual(
       expect.arrayContaining([
         "agent create pods/eviction",
@@ -289,25 +299,6 @@ describe.skipIf(missing !== null)("the chart on a whole cluster", () => {
     );
   });
 });
-
-/** Granted for what does not happen here. What is not among them and not made use of is granted for nothing. */
-const NOT_ASKED_FOR_HERE: readonly RegExp[] = [
-  // Pods with a hook are told when their node goes. One pod by its name nobody reads.
-  /^agent (patch|get) pods$/,
-  // Claims of NVIDIA's DRA driver.
-  /^agent list resource\.k8s\.io\/resourceslices$/,
-  // A node on which no agent answers.
-  /^coordinator create pods\/eviction$/,
-  // What was read is read again where a write has lost against somebody else's.
-  /^coordinator get (gpu-autoscaler\.io\/autoscalingpolicies|nodes)$/,
-  // Of kinds that are read by themselves, the scale is only written.
-  /^coordinator get cluster\.x-k8s\.io\/machinedeployments\/scale$/,
-  // Whatever is no MachineDeployment, and gangs of projects that are not installed.
-  /^coordinator \w+ cluster\.x-k8s\.io\/machinepools(\/scale)?$/,
-  /^coordinator \w+ (jobset\.x-k8s\.io\/jobsets|scheduling\.[\w.-]+\/podgroups)$/,
-  // An event that comes again within some minutes.
-  /^(agent|coordinator) patch events$/,
-];
 
 /** The first line of a program: what it was told. */
 function hasSampleInterval(wanted: string): (line: LogLine) => boolean {

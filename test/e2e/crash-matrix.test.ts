@@ -11,10 +11,14 @@ import { STANDS } from "../crash/stands.ts";
 
 const SEED = 20_261_126;
 /** By back end: the two that a policy is most likely to have share sixty, each other one has ten. */
-const CELLS = { simulated: 30, aws: 30, "cluster-api": 10, karpenter: 10 } as const satisfies Record<
-  keyof typeof STANDS,
-  number
->;
+const CELLS = {
+  simulated: 30,
+  aws: 30,
+  gcp: 10,
+  azure: 10,
+  "cluster-api": 10,
+  karpenter: 10,
+} as const satisfies Record<keyof typeof STANDS, number>;
 const played: Played[] = [];
 const names = Object.keys(STANDS) as (keyof typeof STANDS)[];
 const all = names.flatMap((stand, index) =>

@@ -198,11 +198,11 @@ describe.skipIf(missing !== null)("gpuasctl on a real API server", () => {
     const report = await doctor();
     // No kubelet: the API server has no way to a pod.
     const wrong = report.not("ok").map(({ check }) => check);
-    expect(wrong).toEqual(["leader-page", "nats"]);
+    expect(wrong).toEqual(["leader-page", "nats", "coordinator-metrics", "agent-metrics"]);
     const { out } = await ctl("doctor");
     // A word that is longer than its place stays whole.
     expect(out.split("\n").filter((line) => line.length > 100)).toEqual([]);
-    expect(out).toMatch(/\n29 checks: 27 ok, 1 fail, 1 unknown\n$/);
+    expect(out).toMatch(/\n32 checks: 28 ok, 1 fail, 3 unknown\n$/);
   });
 
   test("doctor names each of many broken things", async () => {

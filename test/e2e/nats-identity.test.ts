@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { policyDefinition } from "../../deploy/crd/crd.ts";
 import { subjectFor } from "../../shared/contract/subjects.ts";
-import { KV_BUCKET, NATS_AUDIENCE } from "../../shared/model/names.ts";
+import { KV_BUCKET, NATS_AUDIENCE, SERVICE_ACCOUNT } from "../../shared/model/names.ts";
 import { millis, seconds } from "../../shared/model/units.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import type { Nats } from "../../shared/runtime/nats.ts";
@@ -19,13 +19,14 @@ import { eventually } from "../build/eventually.ts";
 import { startCalloutNats } from "../build/nats-callout.ts";
 import type { CalloutNats } from "../build/nats-callout.ts";
 import { AGENT, agentOn, createAgentAccount } from "../control-plane/agent-rights.ts";
+import { auditFlags, readAudit, SHOWN_IN } from "../control-plane/audit.ts";
 import { whyNoControlPlane } from "../control-plane/available.ts";
 import { install } from "../control-plane/definitions.ts";
 import { createAccount } from "../control-plane/rights.ts";
 import { startControlPlane } from "../control-plane/start.ts";
 import type { ControlPlane } from "../control-plane/start.ts";
 
-const COORDINATOR = { namespace: AGENT.namespace, name: "coordinator" };
+const COORDINATOR = { namespace: AGENT.namespace, name: SERVICE_ACCOUNT.coordinator };
 const REVIEWS = { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] };
 const SHORT_MS = millis(1_000);
 const why = await whyNoControlPlane();
@@ -38,18 +39,19 @@ describe.skipIf(why !== null)("an agent on NATS", () => {
   let nats: CalloutNats;
   let coordinator: CoordinatorProcess;
   let kubeconfig: string;
+  let dir: string;
   /** Subjects of what has arrived at whoever may hear everything. */
   const heard: string[] = [];
 
   beforeAll(async () => {
-    plane = held.use(await startControlPlane());
+    dir = held.adopt(await mkdtemp(join(tmpdir(), "nats-identity-")), (path) =>
+      rm(path, { recursive: true, force: true }),
+    );
+    plane = held.use(await startControlPlane({ serverFlags: await auditFlags(dir) }));
     await install(plane, [policyDefinition()]);
     await createAgentAccount(plane);
     await createAccount(plane, COORDINATOR, [REVIEWS]);
     nats = held.use(await startCalloutNats());
-    const dir = held.adopt(await mkdtemp(join(tmpdir(), "nats-identity-")), (path) =>
-      rm(path, { recursive: true, force: true }),
-    );
     kubeconfig = join(dir, "kubeconfig");
     await writeFile(kubeconfig, plane.kubeconfig(await plane.createToken(COORDINATOR)));
     coordinator = await started();
@@ -114,6 +116,7 @@ describe.skipIf(why !== null)("an agent on NATS", () => {
     agent.publishLatest(subjectFor("report", "gpu-1.example"), bytes("{}"));
     await eventually(() => heard.includes(subjectFor("report", "gpu-1.example")));
     expect(coordinator.logs.some(({ message }) => message === "leading")).toBe(false);
+    expect((await readAudit(dir)).used).toEqual(expect.arrayContaining([...SHOWN_IN["nats-identity"]]));
 
     // What it is asked and told comes to it.
     const asked = Promise.withResolvers<string>();

@@ -158,6 +158,7 @@ const CASES: Readonly<Record<string, Snapshot>> = {
     },
   }),
   elsewhere: expired({ pods: [pod("p", { node: "n1", gpus: 8 }), pod("q", { node: "n2", owner: null })] }),
+  rival: empty({ pool: { rivals: [{ rival: "instance-refresh", detail: "r-1 is InProgress" }] } }),
   limits: empty({ policy: { disruption: { ...NO_BUDGETS, freeze: true } } }),
 };
 

@@ -6,8 +6,14 @@ import { expect, test } from "vitest";
 import { gpuasctl } from "../build/coordinator.ts";
 import { openScene, policySpec, poolSpec } from "../build/scene.ts";
 import type { Scene } from "../build/scene.ts";
+import { awsStand } from "../crash/stands.ts";
 
 const SERVICE = "services/default/scaler:9403";
+
+interface Row {
+  readonly call: string;
+  readonly outcome: string;
+}
 
 interface Report {
   readonly verdict: string;
@@ -37,6 +43,8 @@ test("hears the leader and its NATS, and tells when NATS is gone and when the co
     const report = await doctor(scene);
     return report.of("leader-page")?.verdict === "ok" && report.of("nats")?.verdict === "ok" ? report : null;
   });
+  // The table of what dashboards ask for is that of the program that ships with it.
+  expect((await doctor(scene)).of("coordinator-metrics")).toMatchObject({ verdict: "ok" });
 
   await scene.nats.stop();
   const silent = await scene.until(async () => {
@@ -54,6 +62,34 @@ test("hears the leader and its NATS, and tells when NATS is gone and when the co
   expect(alone.code).toBe(1);
 });
 
+test("tells by the coordinator's own words what a cloud lets it do, and changes nothing there", async () => {
+  await using scene = await openScene();
+  const stand = await awsStand(scene);
+  stand.addGroup("gpus", { desired: 2, capacityType: "on-demand" });
+  const { url } = await scene.coordinator({ env: stand.env });
+  scene.server.proxy(SERVICE, url);
+  const pool = poolSpec("gpus", { maxSize: 3, group: stand.groupOf("gpus") });
+  scene.policy(policySpec([pool], { mode: "Recommend" }));
+  const args = [
+    "doctor",
+    "clouds",
+    "--json",
+    "--service",
+    "default/scaler:9403",
+    "--kubeconfig",
+    scene.kubeconfig,
+  ];
+  const told = await scene.until(async () => {
+    const report = JSON.parse((await gpuasctl(args)).out) as Report & { readonly rows: readonly Row[] };
+    const outcome = (call: string) => report.rows.find((row) => row.call === `autoscaling:${call}`)?.outcome;
+    return outcome("DetachInstances") === "allowed" ? { ...report, outcome } : null;
+  });
+  expect(told.outcome("SetDesiredCapacity")).toBe("allowed");
+  expect(told.outcome("DescribeAutoScalingGroups")).toBe("allowed");
+  expect(told.checks.find(({ check }) => check === "cloud-rights")).toMatchObject({ verdict: "ok" });
+  expect(stand.desired("gpus")).toBe(2);
+});
+
 test("goes on when half of the API answers with errors, and says of each thing why it is not known", async () => {
   await using scene = await openScene();
   scene.policy(policySpec([poolSpec("spot-a", { maxSize: 1 })]));
@@ -64,7 +100,7 @@ test("goes on when half of the API answers with errors, and says of each thing w
   faults.set({ kind: "malformed-line", match: { pathIncludes: "/autoscalingpolicies" } });
   const report = await doctor(scene);
   expect(report.code).toBe(1);
-  expect(report.checks).toHaveLength(29);
+  expect(report.checks).toHaveLength(32);
   expect(report.of("api-version")).toMatchObject({ verdict: "ok" });
   for (const [check, words] of [
     ["agent-coverage", /500/],

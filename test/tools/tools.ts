@@ -55,7 +55,7 @@ const INSTALL_KUBERNETES =
   "install Go 1.26 (the first build takes some minutes), or set KUBEBUILDER_ASSETS to a folder with Kubernetes' programs and etcd";
 
 /** One more program of Kubernetes is one more row below, and its `tool` line in go/kubernetes/go.mod. */
-function kubernetesProgram(name: string, setting: Tool["setting"]): Tool {
+function kubernetesProgram(name: string, setting: Tool["setting"], module = "go/kubernetes"): Tool {
   // Without these a client sees v0.0.0, and some parse it.
   const version = "k8s.io/component-base/version";
   const [major, minor] = KUBERNETES_VERSION.split(".");
@@ -73,7 +73,7 @@ function kubernetesProgram(name: string, setting: Tool["setting"]): Tool {
     ways: [
       {
         kind: "go",
-        module: "go/kubernetes",
+        module,
         package: `k8s.io/kubernetes/cmd/${name}`,
         version: KUBERNETES_VERSION,
         ldflags,
@@ -140,6 +140,13 @@ export const TOOLS = {
     "kube-controller-manager",
     "GPUAS_TOOL_KUBE_CONTROLLER_MANAGER",
   ),
+  // What people have is theirs. Servers get along with clients that are a few releases away.
+  kubectl: {
+    ...kubernetesProgram("kubectl", "GPUAS_TOOL_KUBECTL", "go/kubectl"),
+    versionArgs: ["version", "--client"],
+    atLeast: "1.30",
+    install: "install kubectl 1.30 or newer, or Go 1.26 (the first build takes some minutes)",
+  },
   kwok: {
     setting: "GPUAS_TOOL_KWOK",
     commands: ["kwok"],

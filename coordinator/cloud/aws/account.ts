@@ -8,6 +8,7 @@ import type { CloudAccount, GroupLook } from "../account.ts";
 import { createBatchedReads } from "../batch.ts";
 import type { CallOptions, GroupState } from "../group.ts";
 import type { Limiter } from "../limiter.ts";
+import { probingLimiter } from "../probing.ts";
 import { within } from "../within.ts";
 import { createAwsCalls } from "./calls.ts";
 import { findGroups } from "./find.ts";
@@ -17,9 +18,12 @@ import { createLaunchWatch, NO_NEWS } from "./launch-watch.ts";
 import type { LaunchNews } from "./launch-watch.ts";
 import { asideIn, membersOf } from "./members.ts";
 import { createAwsGroup } from "./node-group.ts";
+import { probeAws } from "./probe.ts";
 import { stateOf } from "./reading.ts";
 import type { AwsReading } from "./reading.ts";
 import { createRecent } from "./recent.ts";
+import { createRivalWatch } from "./rivals.ts";
+import type { RivalNews } from "./rivals.ts";
 import type { AwsCredentials } from "./sdk.ts";
 import { templateOf } from "./template.ts";
 
@@ -51,6 +55,7 @@ export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsA
   const sdk = createSdk(options);
   const calls = createAwsCalls(sdk, limiter, region);
   const watch = createLaunchWatch(calls, clock);
+  const rivals = createRivalWatch(calls, clock);
   /** Group → instance → since when it is seen to wait in a lifecycle hook. */
   const waitingSince = createRecent<ReadonlyMap<string, Millis>>(clock);
 
@@ -84,10 +89,16 @@ export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsA
     return [...waiting].filter(([, since]) => now - since >= STUCK_MS).map(([id]) => id);
   }
 
-  function lookOf(found: Found, news: ReadonlyMap<string, LaunchNews>): GroupLook {
+  function lookOf(
+    found: Found,
+    news: ReadonlyMap<string, LaunchNews>,
+    others: ReadonlyMap<string, RivalNews>,
+  ): GroupLook {
     switch (found.kind) {
-      case "found":
-        return seen(found.reading, news.get(found.reading.name) ?? NO_NEWS);
+      case "found": {
+        const { name } = found.reading;
+        return seen(found.reading, news.get(name) ?? NO_NEWS, others.get(name) ?? { rivals: [] });
+      }
       case "missing":
         return found;
       case "unknown":
@@ -98,7 +109,7 @@ export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsA
     }
   }
 
-  function seen(reading: AwsReading, { launches, problem }: LaunchNews): GroupLook {
+  function seen(reading: AwsReading, { launches, problem }: LaunchNews, others: RivalNews): GroupLook {
     const detail = whyHold(reading);
     if (detail !== null) return { kind: "unknown", detail };
     const { template, problems } = templateOf(reading);
@@ -115,7 +126,9 @@ export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsA
         ...sentencesOf(reading, stuckIn(reading)),
         ...problems,
         ...(problem === undefined ? [] : [problem]),
+        ...(others.problem === undefined ? [] : [others.problem]),
       ],
+      ...(others.rivals.length === 0 ? {} : { rivals: others.rivals }),
     };
   }
 
@@ -135,8 +148,9 @@ export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsA
         waitingSince.sweep();
         // The sizes are known by now, and are not lost for the sake of why they are not reached.
         const leftMs = millis(Math.max(1, (endMs - clock.monotonic()) / 2));
-        const news = await watch.of(sized, { signal, deadlineMs: leftMs });
-        return new Map(found.map(([key, entry]) => [key, lookOf(entry, news)]));
+        const left = { signal, deadlineMs: leftMs };
+        const [news, others] = await Promise.all([watch.of(sized, left), rivals.of(sized, left)]);
+        return new Map(found.map(([key, entry]) => [key, lookOf(entry, news, others)]));
       }),
     group: (key) =>
       createAwsGroup(key, {
@@ -148,6 +162,14 @@ export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsA
         onWritten: (written) => onWritten?.(written),
         watch,
       }),
+    probe: async (keys, limits) => {
+      const asking = createAwsCalls(sdk, probingLimiter(limiter), region);
+      const found = await findGroups(asking, region, keys, limits);
+      const names = [...found.values()].flatMap((entry) =>
+        entry.kind === "found" ? [entry.reading.name] : [],
+      );
+      return await probeAws(asking, names, limits);
+    },
     [Symbol.dispose]: () => sdk[Symbol.dispose](),
   };
 }

@@ -5,8 +5,14 @@
 import type {
   DescribeAutoScalingGroupsCommandInput,
   DescribeAutoScalingGroupsCommandOutput,
+  DescribeInstanceRefreshesCommandInput,
+  DescribeInstanceRefreshesCommandOutput,
+  DescribePoliciesCommandInput,
+  DescribePoliciesCommandOutput,
   DescribeScalingActivitiesCommandInput,
   DescribeScalingActivitiesCommandOutput,
+  DescribeScheduledActionsCommandInput,
+  DescribeScheduledActionsCommandOutput,
   DetachInstancesCommandInput,
   DetachInstancesCommandOutput,
   SetDesiredCapacityCommandInput,
@@ -24,6 +30,9 @@ import { translate } from "./errors.ts";
 export const AWS_CALLS = {
   DescribeAutoScalingGroups: { writes: false },
   DescribeScalingActivities: { writes: false },
+  DescribePolicies: { writes: false },
+  DescribeScheduledActions: { writes: false },
+  DescribeInstanceRefreshes: { writes: false },
   SetDesiredCapacity: { writes: true },
   TerminateInstanceInAutoScalingGroup: { writes: true },
   DetachInstances: { writes: true },
@@ -39,6 +48,15 @@ interface Shapes {
   readonly DescribeScalingActivities: [
     DescribeScalingActivitiesCommandInput,
     DescribeScalingActivitiesCommandOutput,
+  ];
+  readonly DescribePolicies: [DescribePoliciesCommandInput, DescribePoliciesCommandOutput];
+  readonly DescribeScheduledActions: [
+    DescribeScheduledActionsCommandInput,
+    DescribeScheduledActionsCommandOutput,
+  ];
+  readonly DescribeInstanceRefreshes: [
+    DescribeInstanceRefreshesCommandInput,
+    DescribeInstanceRefreshesCommandOutput,
   ];
   readonly SetDesiredCapacity: [SetDesiredCapacityCommandInput, SetDesiredCapacityCommandOutput];
   readonly TerminateInstanceInAutoScalingGroup: [
@@ -83,6 +101,9 @@ export function createAwsCalls(sender: AwsSender, limiter: Pick<Limiter, "run">,
   return {
     DescribeAutoScalingGroups: paced("DescribeAutoScalingGroups"),
     DescribeScalingActivities: paced("DescribeScalingActivities"),
+    DescribePolicies: paced("DescribePolicies"),
+    DescribeScheduledActions: paced("DescribeScheduledActions"),
+    DescribeInstanceRefreshes: paced("DescribeInstanceRefreshes"),
     SetDesiredCapacity: paced("SetDesiredCapacity"),
     TerminateInstanceInAutoScalingGroup: paced("TerminateInstanceInAutoScalingGroup"),
     DetachInstances: paced("DetachInstances"),

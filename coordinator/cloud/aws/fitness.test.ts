@@ -44,7 +44,6 @@ describe("sentencesOf()", () => {
   });
 
   test.each<[AwsReadingParts, readonly string[], string]>([
-    [{ zones: ["us-west-2a", "us-west-2b"] }, [], "AZRebalance is not suspended"],
     [{ rebalancesCapacity: true }, [], "capacity rebalancing is on"],
     [
       { suspended: ["HealthCheck"] },

@@ -45,7 +45,7 @@ function mixedGpus({ types, gpuRanges }: AwsReading, words: string): string | nu
 
 /** `stuck`: instances that have waited in a lifecycle hook for long. */
 export function sentencesOf(reading: AwsReading, stuck: readonly string[]): readonly string[] {
-  const { instances, suspended, tags, zones } = reading;
+  const { instances, suspended, tags } = reading;
   const of = (standing: string): readonly string[] =>
     instances.filter((instance) => instance.standing === standing).map(({ id }) => id);
   const aside = of("aside");
@@ -56,9 +56,6 @@ export function sentencesOf(reading: AwsReading, stuck: readonly string[]): read
     (state) => !isKnownState(state),
   );
   const said: (string | false)[] = [
-    zones.length > 1 &&
-      !suspended.includes("AZRebalance") &&
-      "AZRebalance is not suspended: AWS may end a busy node to even out its zones; suspend the process",
     blind.length > 0 &&
       `${blind.join(" and ")} ${blind.length > 1 ? "are" : "is"} suspended: a machine that AWS has lost stays listed, and its place is not filled; resume ${blind.length > 1 ? "them" : "it"}`,
     reading.rebalancesCapacity &&

@@ -30,6 +30,9 @@ function aScene(): Scene {
   const never = async (): Promise<never> => await Promise.reject(new Error("not in this test"));
   const calls: AwsCalls = {
     DescribeAutoScalingGroups: never,
+    DescribePolicies: never,
+    DescribeScheduledActions: never,
+    DescribeInstanceRefreshes: never,
     SetDesiredCapacity: never,
     TerminateInstanceInAutoScalingGroup: never,
     DetachInstances: never,

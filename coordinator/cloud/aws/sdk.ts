@@ -7,7 +7,10 @@ import type { Readable } from "node:stream";
 import {
   AutoScalingClient,
   DescribeAutoScalingGroupsCommand,
+  DescribeInstanceRefreshesCommand,
+  DescribePoliciesCommand,
   DescribeScalingActivitiesCommand,
+  DescribeScheduledActionsCommand,
   DetachInstancesCommand,
   SetDesiredCapacityCommand,
   TerminateInstanceInAutoScalingGroupCommand,
@@ -97,6 +100,16 @@ export function createSdk({ region, endpoint, credentials }: SdkOptions): Sdk {
     DescribeScalingActivities: async (input, abortSignal) =>
       await answer(
         async () => await client.send(new DescribeScalingActivitiesCommand(input), { abortSignal }),
+      ),
+    DescribePolicies: async (input, abortSignal) =>
+      await answer(async () => await client.send(new DescribePoliciesCommand(input), { abortSignal })),
+    DescribeScheduledActions: async (input, abortSignal) =>
+      await answer(
+        async () => await client.send(new DescribeScheduledActionsCommand(input), { abortSignal }),
+      ),
+    DescribeInstanceRefreshes: async (input, abortSignal) =>
+      await answer(
+        async () => await client.send(new DescribeInstanceRefreshesCommand(input), { abortSignal }),
       ),
     SetDesiredCapacity: async (input, abortSignal) =>
       await answer(async () => await client.send(new SetDesiredCapacityCommand(input), { abortSignal })),

@@ -13,12 +13,22 @@ import {
   TAINT,
 } from "../../../shared/model/names.ts";
 import { epochMs } from "../../../shared/model/units.ts";
-import { ago, agentPod, gpuNode, healthyFacts, policy, read } from "../../../test/build/doctor-facts.ts";
+import {
+  ago,
+  agentPod,
+  gpuNode,
+  healthyFacts,
+  metricsPage,
+  policy,
+  read,
+} from "../../../test/build/doctor-facts.ts";
 import { NOW } from "../../../test/build/now.ts";
+import type { ProbeAnswer } from "../../cloud/account.ts";
 import { CHECKS, findings, verdictOf } from "./checks.ts";
 import type { Facts } from "./facts.ts";
 import type { Finding, Read, Verdict } from "./finding.ts";
-import { doctorText } from "./words.ts";
+import { TOPIC_PARTS } from "./topics.ts";
+import { doctorText, rowsText } from "./words.ts";
 
 type Check = keyof typeof CHECKS;
 
@@ -33,6 +43,7 @@ function found(check: Check, change: Partial<Facts>): Finding {
 }
 
 const node = gpuNode("n1");
+const cpuNode = { metadata: { name: "cpu-1" }, status: { capacity: { cpu: "4" } } };
 const withCondition = (status: string, message: string, heard = ago(1_000)) => ({
   ...node,
   status: {
@@ -108,6 +119,28 @@ const { coordinator, definition, agents } = healthyFacts();
 const deployment = coordinator.kind === "read" ? coordinator.value : { metadata: { name: "" } };
 const defined = definition.kind === "read" ? definition.value : { metadata: { name: "" } };
 const daemonSet = agents.kind === "read" ? agents.value : { metadata: { name: "" } };
+
+const onAws = policy({
+  spec: {
+    provider: "aws",
+    nodePools: [
+      {
+        name: "gpus",
+        maxSize: 3,
+        capacityType: "on-demand",
+        price: { usdPerHour: 1 },
+        group: { aws: { region: "us-west-2", autoScalingGroup: "gpus" } },
+      },
+    ],
+  },
+});
+const rightsAt = (answers: readonly ProbeAnswer[]): Partial<Facts> => ({
+  policies: read([onAws]),
+  cloudRights: read({ accounts: [{ account: "aws us-west-2", backEnd: "aws", groups: 1, answers }] }),
+});
+const agentsServing = (without: readonly string[]): Partial<Facts> => ({
+  agentMetrics: read([{ node: "n1", text: read(metricsPage("agent", without)) }]),
+});
 
 /** One broken thing, the check that has to name it, and words of what it says. */
 const BROKEN: readonly (readonly [Check, Verdict, Partial<Facts>, RegExp])[] = [
@@ -307,6 +340,36 @@ const BROKEN: readonly (readonly [Check, Verdict, Partial<Facts>, RegExp])[] = [
     { nodes: read([{ ...node, status: { ...node.status, allocatable: {} } }]) },
     /no device plugin/,
   ],
+  ["coordinator-metrics", "fail", { coordinatorMetrics: read("<html>no metrics</html>") }, /has none/],
+  [
+    "coordinator-metrics",
+    "warn",
+    { coordinatorMetrics: read(metricsPage("coordinator", ["gpu_autoscaler_leader"])) },
+    /serves none of 1 series \(gpu_autoscaler_leader\), such as for the (dashboard|alert) /,
+  ],
+  ["coordinator-metrics", "unknown", { coordinatorMetrics: absent }, /404/],
+  ["agent-metrics", "unknown", { agentMetrics: read([]) }, /no agent runs/],
+  ["agent-metrics", "warn", agentsServing(["gpu_autoscaler_node_gpus"]), /node_gpus/],
+  ["agent-metrics", "warn", agentsServing(["gpu_autoscaler_gpu_utilization_ratio"]), /no use of a GPU/],
+  [
+    "agent-metrics",
+    "unknown",
+    { agentMetrics: read([{ node: "n1", text: { ...failed, why: "401 Unauthorized" } }]) },
+    /1 node \(n1\) cannot be read: 401/,
+  ],
+  [
+    "cloud-rights",
+    "fail",
+    rightsAt([{ call: "autoscaling:DetachInstances", outcome: "denied", detail: "not authorized" }]),
+    /aws us-west-2: autoscaling:DetachInstances: not authorized/,
+  ],
+  [
+    "cloud-rights",
+    "unknown",
+    rightsAt([{ call: "autoscaling:DetachInstances", outcome: "unknown", detail: "no such host" }]),
+    /cannot be found out: no such host/,
+  ],
+  ["cloud-rights", "unknown", { ...rightsAt([]), cloudRights: absent }, /no page about its rights/],
   ["policies", "fail", { policies: read([policy({ spec: { provider: "moon" } })]) }, /training: .*provider/],
   ["policies", "warn", { policies: read([policy({ status: { observedGeneration: 1 } })]) }, /last change/],
   ["policies", "unknown", { policies: absent }, /definition/],
@@ -318,6 +381,7 @@ const BROKEN: readonly (readonly [Check, Verdict, Partial<Facts>, RegExp])[] = [
     /no coordinator has said/,
   ],
   ["rivals", "warn", { policies: read([saying(CONDITION.groupsMatch, "False")]) }, /do not fit/],
+  ["rivals", "warn", { policies: read([saying(CONDITION.rival, "True")]) }, /something else sizes/],
   ["rivals", "warn", { policies: read([saying(CONDITION.overlap, "True")]) }, /same nodes/],
   [
     "scaling",
@@ -470,6 +534,7 @@ describe("findings()", () => {
   test("has nothing against a fleet at zero", () => {
     const none = healthyFacts({
       nodes: read([]),
+      agentMetrics: read([]),
       nodeLeases: read([{ metadata: { name: "n0" }, spec: { renewTime: ago(1) } }]),
     });
     const told = findings(none).filter(({ check }) => check !== "clocks" && check !== "agents");
@@ -497,6 +562,67 @@ describe("doctorText()", () => {
           .every((word) => word.length < 60),
       );
     expect(long).toEqual([]);
-    expect(doctorText(findings(healthyFacts()))).toMatch(/checks: 29 ok$/);
+    expect(doctorText(findings(healthyFacts()))).toMatch(
+      new RegExp(`checks: ${Object.keys(CHECKS).length} ok$`),
+    );
+  });
+});
+
+describe("a topic", () => {
+  test("gpu has a row for each node with GPUs, with what its agent and the device plugin say", () => {
+    const facts = healthyFacts({
+      nodes: read([withCondition("False", "GPU-0: fell off the bus"), { metadata: { name: "n2" } }, cpuNode]),
+      pods: read([agentPod("n2")]),
+    });
+    expect(TOPIC_PARTS.gpu.rows(facts)).toEqual([
+      {
+        node: "n1",
+        ready: "ready",
+        "GPUs there": "8",
+        "for pods": "8",
+        agent: "none",
+        healthy: "False",
+        heard: "1 s ago",
+        says: "GPU-0: fell off the bus",
+      },
+      // Its kubelet has said nothing of it yet: not known is no 0.
+      expect.objectContaining({ node: "n2", "GPUs there": "-", agent: "Running", healthy: "-", heard: "-" }),
+    ]);
+  });
+
+  test("metrics has a row for each page, and names what is lacking there", () => {
+    const pages = read([
+      { node: "n1", text: read(metricsPage("agent", ["gpu_autoscaler_node_gpus"])) },
+      { node: "n2", text: failed },
+    ]);
+    const rows = TOPIC_PARTS.metrics.rows(healthyFacts({ agentMetrics: pages }));
+    expect(rows.map(({ page, lacking }) => [page, lacking])).toEqual([
+      ["coordinator", "none"],
+      ["agent on n1", "gpu_autoscaler_node_gpus"],
+      ["agent on n2", "no answer"],
+    ]);
+  });
+
+  test("clouds has a row for each call, and one for an account that could not be asked", () => {
+    const accounts = [
+      {
+        account: "aws us-west-2",
+        backEnd: "aws" as const,
+        groups: 1,
+        answers: [{ call: "autoscaling:DetachInstances", outcome: "allowed" as const }],
+      },
+      { account: "gcp p", backEnd: "gcp" as const, groups: 1, answers: null, problem: "no such host" },
+    ];
+    expect(TOPIC_PARTS.clouds.rows(healthyFacts({ cloudRights: read({ accounts }) }))).toEqual([
+      { account: "aws us-west-2", call: "autoscaling:DetachInstances", outcome: "allowed", why: "-" },
+      { account: "gcp p", call: "-", outcome: "unknown", why: "no such host" },
+    ]);
+  });
+
+  test("has nothing to show and does not fail when nothing can be read", () => {
+    const none = healthyFacts({ nodes: failed, pods: failed, cloudRights: failed, agentMetrics: failed });
+    expect(TOPIC_PARTS.gpu.rows(none)).toEqual([]);
+    expect(TOPIC_PARTS.clouds.rows(none)).toEqual([]);
+    expect(rowsText(TOPIC_PARTS.metrics.rows(none))).toContain("coordinator");
   });
 });

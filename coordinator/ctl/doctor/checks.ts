@@ -4,6 +4,7 @@
 import { describe } from "../../../shared/runtime/errors.ts";
 import { admission, evictionRule } from "./checks/admission.ts";
 import { coverage, daemonSet, devicePlugin, gpus, reports, versions } from "./checks/agents.ts";
+import { cloudRights } from "./checks/clouds.ts";
 import { apiVersion, certificates, clocks, definition, podSecurity } from "./checks/cluster.ts";
 import {
   coordinatorDeployed,
@@ -13,6 +14,7 @@ import {
   natsTokens,
   rights,
 } from "./checks/coordinator.ts";
+import { agentMetrics, coordinatorMetrics } from "./checks/metrics.ts";
 import { budgets, cordons, drains, marks } from "./checks/nodes.ts";
 import { policiesValid, policyGroups, poolTaints, rivals, scaling } from "./checks/policies.ts";
 import type { Facts } from "./facts.ts";
@@ -40,8 +42,11 @@ export const CHECKS = {
   gpus,
   versions,
   "device-plugin": devicePlugin,
+  "coordinator-metrics": coordinatorMetrics,
+  "agent-metrics": agentMetrics,
   policies: policiesValid,
   "policy-groups": policyGroups,
+  "cloud-rights": cloudRights,
   rivals,
   scaling,
   "pool-taints": poolTaints,

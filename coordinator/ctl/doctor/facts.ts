@@ -3,6 +3,7 @@
 import type { KubeObject, Lease, Node, Pod, PodDisruptionBudget } from "../../../shared/model/kube.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { UnreadObject } from "../../../shared/runtime/kube/resources.ts";
+import type { RightsAnswer } from "../../report/rights-page.ts";
 import type { Read } from "./finding.ts";
 import type { AdmissionBinding, AdmissionPolicy, Definition, DeviceSlice, Workload } from "./kinds.ts";
 
@@ -33,6 +34,17 @@ export interface Facts {
   readonly agentRights: Read<readonly RightAnswer[]>;
   readonly coordinatorRights: Read<readonly RightAnswer[]>;
   readonly certificates: Read<readonly Certificate[]>;
+  /** What each account at a cloud lets the coordinator do, by its own answer. */
+  readonly cloudRights: Read<RightsAnswer>;
+  /** The metrics page of the replica that leads, or of any. */
+  readonly coordinatorMetrics: Read<string>;
+  /** Those of a few agents. */
+  readonly agentMetrics: Read<readonly AgentPage[]>;
+}
+
+export interface AgentPage {
+  readonly node: string;
+  readonly text: Read<string>;
 }
 
 export interface Probe {

@@ -3,10 +3,12 @@
 
 import { createHash } from "node:crypto";
 
-/** Of the schema of policies, and of the rules of each admission policy with the part of the chart that it belongs to. */
+/** Of the schema of policies, and of the rules of each admission policy with the part of the chart that it belongs to; beside them what Prometheus is asked for. */
 export interface Shipped {
   readonly definition: string;
   readonly admission: Readonly<Record<string, { readonly part: string; readonly rules: string }>>;
+  /** Series that dashboards and alerts ask for, by the program that serves them, each with a place where it is asked for. */
+  readonly queried: Readonly<Record<"agent" | "coordinator", Readonly<Record<string, string>>>>;
 }
 
 export function fingerprint(value: unknown): string {

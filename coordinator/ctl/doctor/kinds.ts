@@ -15,6 +15,7 @@ export interface Workload extends KubeObject {
           readonly name: string;
           readonly image?: string;
           readonly env?: readonly { readonly name: string; readonly value?: string }[];
+          readonly livenessProbe?: { readonly httpGet?: { readonly scheme?: string } };
         }[];
         readonly volumes?: readonly WorkloadVolume[];
       };
@@ -79,6 +80,16 @@ export interface AccessReview extends KubeObject {
   readonly status?: { readonly allowed?: boolean };
 }
 
+/** The same of whoever asks. */
+export interface SelfReview extends KubeObject {
+  readonly spec: { readonly resourceAttributes: AccessReview["spec"]["resourceAttributes"] };
+  readonly status?: { readonly allowed?: boolean };
+}
+
+export interface EndpointSlice extends KubeObject {
+  readonly endpoints?: readonly { readonly conditions?: { readonly ready?: boolean } }[];
+}
+
 export interface DeviceSlice extends KubeObject {
   readonly spec?: { readonly driver?: string; readonly nodeName?: string };
 }
@@ -117,6 +128,14 @@ export const KIND = {
     "validatingadmissionpolicybindings",
     false,
   ),
+  selfReviews: kind<SelfReview>(
+    "authorization.k8s.io/v1",
+    "SelfSubjectAccessReview",
+    "selfsubjectaccessreviews",
+    false,
+  ),
+  services: kind<KubeObject>("v1", "Service", "services", true),
+  endpoints: kind<EndpointSlice>("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", true),
   secrets: kind<Secret>("v1", "Secret", "secrets", true),
   accessReviews: kind<AccessReview>(
     "authorization.k8s.io/v1",

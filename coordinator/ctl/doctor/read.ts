@@ -9,18 +9,22 @@ import { AppError, describe, kindOf } from "../../../shared/runtime/errors.ts";
 import type { CallOptions, KubeClient } from "../../../shared/runtime/kube/client.ts";
 import { groupPath, RESOURCE } from "../../../shared/runtime/kube/resources.ts";
 import type { UnreadObject } from "../../../shared/runtime/kube/resources.ts";
+import { RIGHTS_PAGE } from "../../report/rights-page.ts";
+import type { RightsAnswer } from "../../report/rights-page.ts";
 import type { Service } from "../arguments.ts";
 import { readLive } from "../live.ts";
 import { readCertificates } from "./certificates.ts";
+import { agentsByNode } from "./checks/agents.ts";
 import type { Facts, Probe } from "./facts.ts";
 import { orElse } from "./finding.ts";
 import type { Read } from "./finding.ts";
 import { DEFINITION_NAME, environmentOf, KIND } from "./kinds.ts";
 import type { Workload } from "./kinds.ts";
+import { coordinatorPath, ofAnyReplica, readAgentPages } from "./pages.ts";
 import { askRights } from "./rights.ts";
 import type { Feature } from "./rights.ts";
 
-export type DoctorClient = Pick<KubeClient, "read" | "get" | "list" | "create">;
+export type DoctorClient = Pick<KubeClient, "read" | "readText" | "get" | "list" | "create">;
 
 export interface ReadOptions {
   readonly client: DoctorClient;
@@ -31,6 +35,8 @@ export interface ReadOptions {
 
 /** A server that does not answer at all must not cost minutes. */
 const PATIENCE = millis(10_000);
+/** The coordinator gives clouds 20 s to answer. */
+const CLOUD_PATIENCE = millis(25_000);
 
 /** Never rejects but by the signal. */
 export async function readFacts({ client, service, now, signal }: ReadOptions): Promise<Facts> {
@@ -111,7 +117,33 @@ export async function readFacts({ client, service, now, signal }: ReadOptions): 
   const proxy = `get services/proxy and pods/proxy ${inSpace}`;
   // Of a workload that cannot be read nobody knows what it mounts.
   const hidden = ours.find(({ kind }) => kind === "failed");
-  const [page, probe, agentRights, coordinatorRights, certificates] = await Promise.all([
+  const rightsPage = async (): Promise<RightsAnswer> =>
+    readRights(
+      await ofAnyReplica(
+        service,
+        lease,
+        RIGHTS_PAGE,
+        async (path) => await client.read(path, { signal, deadlineMs: CLOUD_PATIENCE }),
+      ),
+    );
+  const metricsPage = async (): Promise<string> =>
+    await ofAnyReplica(service, lease, "/metrics", async (path) => await client.readText(path, limits));
+  const agentPages = async (set: Workload) =>
+    await readAgentPages(
+      client,
+      { namespace, daemonSet: set, agents: agentsByNode(orElse(pods, []), namespace), reading },
+      limits,
+    );
+  const [
+    page,
+    probe,
+    agentRights,
+    coordinatorRights,
+    certificates,
+    cloudRights,
+    coordinatorMetrics,
+    agentMetrics,
+  ] = await Promise.all([
     reading(proxy, async () => await readLive(client, service, "/explain")),
     reading(proxy, async () => await readProbe(client, service, lease)),
     rightsOf("agent"),
@@ -122,6 +154,13 @@ export async function readFacts({ client, service, now, signal }: ReadOptions): 
           `get secrets ${inSpace}`,
           async () => await readCertificates(client, namespace, workloads, limits),
         ),
+    reading(proxy, rightsPage),
+    reading(proxy, metricsPage),
+    pods.kind === "failed"
+      ? pods
+      : agents.kind === "read"
+        ? reading(proxy, async () => await agentPages(agents.value))
+        : agents,
   ]);
   return {
     now: now(),
@@ -146,13 +185,16 @@ export async function readFacts({ client, service, now, signal }: ReadOptions): 
     agentRights,
     coordinatorRights,
     certificates,
+    cloudRights,
+    coordinatorMetrics,
+    agentMetrics,
   };
 }
 
 /** As the chart names it. */
 const NATS_SET = "gpu-autoscaler-nats";
 
-function unread(error: unknown, right: string): Read<never> {
+export function unread(error: unknown, right: string): Read<never> {
   const [first = ""] = describe(error).split("\n");
   // The whole path of the proxy is a line of its own.
   const why = first.replace(
@@ -170,7 +212,7 @@ function unread(error: unknown, right: string): Read<never> {
   return { kind: "failed", why, way };
 }
 
-function readVersion(answer: unknown) {
+export function readVersion(answer: unknown) {
   const { major, minor, gitVersion } = (answer ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof major !== "string" || typeof minor !== "string" || typeof gitVersion !== "string")
     throw new AppError("malformed", "what answers /version is no Kubernetes API server");
@@ -179,16 +221,21 @@ function readVersion(answer: unknown) {
 
 /** Of the leader where one is known: each replica says this of itself. */
 async function readProbe(client: DoctorClient, service: Service, lease: Read<Lease>): Promise<Probe> {
-  const holder = lease.kind === "read" ? (lease.value.spec?.holderIdentity ?? "").split("_")[0] : "";
-  const { namespace, name, port } = service;
-  const [kind, target] = holder === "" || holder === undefined ? ["services", name] : ["pods", holder];
-  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/${kind}/${encodeURIComponent(`http:${target}:${port}`)}/proxy/readyz`;
+  const path = coordinatorPath(service, lease, "/readyz");
   const answer = (await client.read(path, { deadlineMs: PATIENCE })) as Partial<Probe> | null;
   const checks: unknown = answer?.checks;
   if (!Array.isArray(checks))
     throw new AppError("malformed", `${path} answers with something else than a probe`);
   // Our own program wrote it.
   return { checks: checks as Probe["checks"] };
+}
+
+function readRights(answer: unknown): RightsAnswer {
+  const { accounts } = (answer ?? {}) as Partial<RightsAnswer>;
+  if (!Array.isArray(accounts))
+    throw new AppError("malformed", "what answers has something else than an account of rights");
+  // Our own program wrote it.
+  return { accounts: accounts as RightsAnswer["accounts"] };
 }
 
 /** What is in use here that needs rights of its own. */
@@ -201,6 +248,7 @@ async function featuresOf(
 ): Promise<ReadonlySet<Feature>> {
   const features = new Set<Feature>();
   if (environmentOf(agents)["GPUAS_CHECKPOINT_EXEC"] === "true") features.add("exec");
+  if (environmentOf(agents)["GPUAS_METRICS_TOKENS"] === "true") features.add("metrics-tokens");
   if (environmentOf(coordinator)["GPUAS_NATS_CALLOUT"] === "true") features.add("callout");
   const specs = JSON.stringify(policies.map(({ spec }) => spec ?? null));
   if (specs.includes(`"apiVersion":"${RESOURCE.machines.group}/`)) features.add("cluster-api");

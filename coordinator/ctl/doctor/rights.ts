@@ -4,8 +4,10 @@
 import {
   API_GROUP,
   CLUSTER_API,
+  CLUSTER_AUTOSCALER,
   GANG_KIND,
   KARPENTER,
+  LEASE_NAME,
   POLICY,
   SERVICE_ACCOUNT,
 } from "../../../shared/model/names.ts";
@@ -15,6 +17,7 @@ import { KIND } from "./kinds.ts";
 
 export type Feature =
   | "exec"
+  | "metrics-tokens"
   | "callout"
   | "cluster-api"
   | "karpenter"
@@ -30,7 +33,9 @@ export interface Right {
   readonly verbs: readonly string[];
   readonly purpose: string;
   /** `own`: that of our programs. Absent: in all namespaces. */
-  readonly namespace?: "own" | "default";
+  readonly namespace?: "own" | "default" | typeof CLUSTER_AUTOSCALER.namespace;
+  /** Of the one object. Absent: of all. */
+  readonly name?: string;
   /** Only where this is used. */
   readonly feature?: Feature;
 }
@@ -53,7 +58,7 @@ export const RIGHTS: readonly Right[] = [
     verbs: ["list"],
     purpose: "whether drills are allowed",
   },
-  { ...agent, resource: "pods", verbs: [...READ, "delete"], purpose: "pods of its node" },
+  { ...agent, resource: "pods", verbs: [...WATCH, "delete"], purpose: "pods of its node" },
   { ...agent, resource: "pods/eviction", verbs: ["create"], purpose: "drains" },
   { ...agent, resource: "events", verbs: ["create", "patch"], purpose: "what people see of it" },
   {
@@ -62,6 +67,22 @@ export const RIGHTS: readonly Right[] = [
     verbs: ["get", "create"],
     purpose: "checkpoint commands",
     feature: "exec",
+  },
+  {
+    ...agent,
+    group: "authentication.k8s.io",
+    resource: "tokenreviews",
+    verbs: ["create"],
+    purpose: "whose token reads its metrics",
+    feature: "metrics-tokens",
+  },
+  {
+    ...agent,
+    group: "authorization.k8s.io",
+    resource: "subjectaccessreviews",
+    verbs: ["create"],
+    purpose: "whether that one may read them",
+    feature: "metrics-tokens",
   },
 
   { ...coordinator, resource: "nodes", verbs: [...READ, "patch"], purpose: "cordons and requests to agents" },
@@ -116,6 +137,22 @@ export const RIGHTS: readonly Right[] = [
   },
   {
     ...coordinator,
+    group: "coordination.k8s.io",
+    resource: "leases",
+    verbs: WATCH,
+    purpose: "whether a second coordinator acts in the cluster",
+    name: LEASE_NAME,
+  },
+  {
+    ...coordinator,
+    resource: "configmaps",
+    verbs: WATCH,
+    purpose: "which groups Cluster Autoscaler sizes",
+    namespace: CLUSTER_AUTOSCALER.namespace,
+    name: CLUSTER_AUTOSCALER.status,
+  },
+  {
+    ...coordinator,
     resource: "events",
     verbs: ["create", "patch"],
     purpose: "what people see of it",
@@ -132,8 +169,8 @@ export const RIGHTS: readonly Right[] = [
   { ...clusterApi, resource: "machines", verbs: [...READ, "patch"], purpose: "members of groups" },
   { ...clusterApi, resource: "machinedeployments", verbs: READ, purpose: "sizes" },
   { ...clusterApi, resource: "machinepools", verbs: READ, purpose: "sizes" },
-  { ...clusterApi, resource: "machinedeployments/scale", verbs: ["get", "patch"], purpose: "sizing" },
-  { ...clusterApi, resource: "machinepools/scale", verbs: ["get", "patch"], purpose: "sizing" },
+  { ...clusterApi, resource: "machinedeployments/scale", verbs: ["patch"], purpose: "sizing" },
+  { ...clusterApi, resource: "machinepools/scale", verbs: ["patch"], purpose: "sizing" },
   { ...karpenter, resource: "nodepools", verbs: [...READ, "patch"], purpose: "sizes and limits" },
   { ...karpenter, resource: "nodeclaims", verbs: [...READ, "patch", "delete"], purpose: "members of pools" },
   { ...karpenter, group: "", resource: "events", verbs: WATCH, purpose: "why Karpenter got no machine" },
@@ -182,6 +219,7 @@ export async function askRights(
               resource,
               verb,
               ...(subresource === undefined ? {} : { subresource }),
+              ...(right.name === undefined ? {} : { name: right.name }),
               ...(right.namespace === undefined
                 ? {}
                 : { namespace: right.namespace === "own" ? namespace : right.namespace }),

@@ -4,6 +4,7 @@
 import { table } from "../../../shared/runtime/table.ts";
 import { VERDICTS } from "./finding.ts";
 import type { Finding } from "./finding.ts";
+import type { Row } from "./topics.ts";
 
 const WIDTH = 100;
 
@@ -19,4 +20,12 @@ export function doctorText(findings: readonly Finding[]): string {
   return [table(rows, { indent: "", width: WIDTH }), `${findings.length} checks: ${sums.join(", ")}`].join(
     "\n",
   );
+}
+
+/** Rows of one kind under the names of their fields. */
+export function rowsText(rows: readonly Row[]): string {
+  return table([Object.keys(rows[0] ?? {}), ...rows.map((row) => Object.values(row))], {
+    indent: "",
+    width: WIDTH,
+  });
 }

@@ -17,7 +17,7 @@ import { downCooldownLeft, upCooldownLeft } from "../limits/cooldown.ts";
 import { scheduledWindows } from "../limits/upcoming.ts";
 import { priceBook } from "../market/price.ts";
 import type { Packing } from "../pack/packing.ts";
-import type { PolicyFigures } from "../plan.ts";
+import type { PolicyFigures, PoolNodeState } from "../plan.ts";
 import type { LaunchLedger, Memory } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
 import type { PricePoint } from "../snapshot.ts";
@@ -65,8 +65,18 @@ export function figuresOf(
 
 type PoolPrice = NonNullable<PolicyFigures["pools"][number]["price"]>;
 
-function poolFigures({ name, size, ready, booting, pool }: PoolState) {
-  return { pool: name, size, ready, booting, ...backEndOf(pool) };
+function poolFigures({ name, size, ready, booting, pool, nodes }: PoolState) {
+  return { pool: name, size, ready, booting, standing: standingOf(nodes), ...backEndOf(pool) };
+}
+
+/** Each node in one state: what is emptied is that, whatever else it is, until it has left its group. */
+function standingOf(nodes: readonly NodeState[]): Record<PoolNodeState, number> {
+  const counts: Record<PoolNodeState, number> = { ready: 0, draining: 0, booting: 0, sick: 0, leaving: 0 };
+  for (const { standing, draining, notice } of nodes) {
+    const emptied = standing !== "leaving" && (draining || notice !== null);
+    counts[emptied ? "draining" : standing === "up" ? "ready" : standing] += 1;
+  }
+  return counts;
 }
 
 function launchFigures(

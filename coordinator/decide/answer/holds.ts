@@ -55,6 +55,8 @@ function poolReasons(
     ...(fleet.sync.kind === "unsynced" ? [{ code: "not-synced" as const, missing: fleet.sync.missing }] : []),
     ...(pool.closed === null ? [] : [pool.closed]),
     ...pool.disputes,
+    ...pool.rivals,
+    ...(pool.adopted === null ? [] : [pool.adopted]),
     ...[selfGrowthOf(pool)].filter((reason) => reason !== null),
     ...[gpuTypeDiffers(pool)].filter((reason) => reason !== null),
     ...ledger.noted(pool),

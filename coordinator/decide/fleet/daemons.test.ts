@@ -159,7 +159,8 @@ describe("decide() for a pool at zero", () => {
       pods: [pod("d-1", { node: "n1", daemon: true, gpus: 0, owner: { uid: "uid-d", kind: "DaemonSet" } })],
       daemons: [daemonSet("d", { requests: { cpu: 1_000 } })],
     });
-    const { memory } = decide(first);
+    // The node has gone long ago: that its group has another size is no news.
+    const { sizes: _, ...memory } = decide(first).memory;
     const after = (daemons: readonly DaemonInput[], cpu: number) =>
       decide(
         snapshot({

@@ -9,7 +9,7 @@ import type { Reason } from "../../../shared/model/reasons.ts";
 import { gpusIn } from "../../../shared/model/resources.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import { compareText, firstDifference } from "../order.ts";
-import type { Journal, LaunchMemory, NodeShape } from "../snapshot-memory.ts";
+import type { Journal, LaunchMemory, NodeShape, SizeMemory } from "../snapshot-memory.ts";
 import type {
   ForecastInput,
   InstanceInput,
@@ -29,6 +29,10 @@ import type { Late } from "./launches.ts";
 import { rebuildLeftMs } from "./lost.ts";
 import { ownership, poolId } from "./ownership.ts";
 import type { Claim, ValidPolicy } from "./ownership.ts";
+import { adoptedSize, followSize, resizingHand } from "./resizes.ts";
+import { rivalsOnNodes } from "./rival-nodes.ts";
+import { blockedByRival, rivalReasons } from "./rivals.ts";
+import type { RivalReason } from "./rivals.ts";
 import { declaredShape, learnedShape, rememberedShape } from "./shape.ts";
 import { clocksOf, nodeState } from "./standing.ts";
 import type { NodeState, PoolSetting } from "./standing.ts";
@@ -70,6 +74,12 @@ export interface PoolState {
   readonly closed: Reason | null;
   /** Nodes and groups that another policy claims too. */
   readonly disputes: readonly Reason[];
+  /** What else sizes its group, or exchanges its machines. */
+  readonly rivals: readonly RivalReason[];
+  /** Another hand changed its size once, and that size is taken over; null: none did lately. */
+  readonly adopted: Extract<Reason, { readonly code: "resized-by-hand" }> | null;
+  /** The size that its group had at the last looks; null: nothing is known of it. */
+  readonly sizes: SizeMemory | null;
   /** As the group says, with what we have just done to it; null when it does not. */
   readonly size: number | null;
   /** With growth that was begun and does not show yet; the best estimate when the size is not known. */
@@ -203,7 +213,17 @@ function poolState(
   const learned = learnedShape(pool, up);
   const bare = learned ?? setting.remembered ?? setting.template;
   const shape = bare === null ? null : withDaemons(bare, snapshot.daemons);
-  const blocked = blockOf(policy, pool, input, disputes);
+  const seen = rivalReasons(policy.spec, [...(input.rivals ?? []), ...rivalsOnNodes(pool, nodes)]);
+  const sizes = followSize({
+    setting,
+    nodes,
+    before: memory.sizes?.[id],
+    rivaled: blockedByRival(seen) !== null,
+    at,
+  });
+  const hand = resizingHand(sizes, at);
+  const rivals = hand === null ? seen : [...seen, hand];
+  const blocked = blockOf(policy, pool, input, { disputes, rival: blockedByRival(rivals) });
   return {
     id,
     policy: policy.name,
@@ -216,6 +236,9 @@ function poolState(
     blocked,
     closed: blocked ?? (shape === null ? { code: "template-unknown" } : null),
     disputes,
+    rivals,
+    adopted: adoptedSize(sizes, at),
+    sizes,
     size,
     planned,
     nodes,
@@ -231,7 +254,7 @@ function blockOf(
   policy: ValidPolicy,
   pool: NodePoolSpec,
   input: PoolInput,
-  disputes: readonly Reason[],
+  { disputes, rival }: { readonly disputes: readonly Reason[]; readonly rival: RivalReason | null },
 ): Reason | null {
   const { spec } = policy;
   if (!spec.enabled) return { code: "disabled" };
@@ -245,6 +268,7 @@ function blockOf(
     case "unknown":
       return { code: "size-unknown", detail: input.group.detail };
     case "known":
+      if (rival !== null) return rival;
       return pool.capacityType === "spot" && !spec.enableSpotInstances ? { code: "spot-disabled" } : null;
   }
 }

@@ -61,6 +61,27 @@ describe("settledSize()", () => {
     );
     expect([2, 5, 6, 4, 3].map((size) => settledSize(steps, "spot", size, NOW))).toEqual([4, 4, 4, 4, 3]);
   });
+
+  test("follows nodes that went beside each other, in whatever order the journal has them", () => {
+    const removal = (key: string, from: number) =>
+      ({ phase: "applied", kind: "shrink", key, from, to: from - 1, agoMs: SECOND }) as const;
+    const steps = journal(
+      { phase: "applied", key: "grown", from: 0, to: 3, agoMs: 9 * SECOND },
+      removal("c", 1),
+      removal("a", 3),
+      removal("b", 2),
+    );
+    // A pool that is empty again has nothing on its way.
+    expect([0, 1, 2, 3].map((size) => settledSize(steps, "spot", size, NOW))).toEqual([0, 0, 0, 0]);
+  });
+
+  test("takes no step that was done before the one that it follows", () => {
+    const steps = journal(
+      { phase: "applied", key: "a", kind: "shrink", from: 5, to: 2, agoMs: 9 * SECOND },
+      { phase: "applied", key: "b", from: 2, to: 5, agoMs: SECOND },
+    );
+    expect([5, 2].map((size) => settledSize(steps, "spot", size, NOW))).toEqual([5, 5]);
+  });
 });
 
 test("addingInFlight() counts what intents add, in every pool", () => {

@@ -76,14 +76,24 @@ function movesOfNode(journal: Journal, node: string): readonly MoveState[] {
   return sortedMoves(journal).byNode.get(node) ?? NO_MOVES;
 }
 
-/** The size that a group has after what we have just done to it, where its reading is still from before that. */
+/**
+ * The size that a group has after what we have just done to it, where its reading is still from before that. Nodes of one
+ * batch go beside each other, so that their steps stand in the journal in any order: each is found by where it began.
+ */
 export function settledSize(journal: Journal, pool: string, reading: number, at: EpochMs): number {
+  const steps = movesOf(journal, pool)
+    .filter((move) => move.phase === "applied" && isRecent(move, at) && isSize(move.to))
+    .map((move) => ({ from: move.from, to: move.to, doneAt: parseInstant(move.at) ?? at }))
+    .sort((a, b) => a.doneAt - b.doneAt);
   let size = reading;
-  for (const move of movesOf(journal, pool)) {
-    const isOurs = move.pool === pool && move.phase === "applied" && isRecent(move, at);
-    if (isOurs && move.from === size && isSize(move.to)) size = move.to;
+  let since = -Infinity;
+  for (;;) {
+    const index = steps.findIndex(({ from, doneAt }) => from === size && doneAt >= since);
+    const [step] = index === -1 ? [] : steps.splice(index, 1);
+    if (step === undefined) return size;
+    size = step.to;
+    since = step.doneAt;
   }
-  return size;
 }
 
 /** One from long after now was written by another clock, and is no newer than the reading for that. */

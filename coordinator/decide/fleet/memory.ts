@@ -6,7 +6,14 @@ import type { Reason } from "../../../shared/model/reasons.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Move } from "../plan.ts";
 import { EMPTY_LEDGER } from "../snapshot-memory.ts";
-import type { LaunchLedger, LaunchMemory, Memory, NodeMemory, NodeShape } from "../snapshot-memory.ts";
+import type {
+  LaunchLedger,
+  LaunchMemory,
+  Memory,
+  NodeMemory,
+  NodeShape,
+  SizeMemory,
+} from "../snapshot-memory.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { outage } from "./boot.ts";
 import type { Fleet } from "./fleet.ts";
@@ -41,6 +48,7 @@ export function lookAround(fleet: Fleet, snapshot: Snapshot): Look {
   const bootMs: Record<string, readonly number[]> = {};
   const failedSince: Record<string, EpochMs> = {};
   const ledger: Record<string, LaunchLedger> = {};
+  const sizes: Record<string, SizeMemory> = {};
   const finished = new Map<string, readonly FinishedStage[]>();
   for (const pool of fleet.pools) {
     // Pods of an incomplete list make a node look empty.
@@ -64,6 +72,7 @@ export function lookAround(fleet: Fleet, snapshot: Snapshot): Look {
     const shape = pool.learned ?? memory.shapes[pool.id];
     if (shape !== undefined) shapes[pool.id] = shape;
     if (pool.launch !== null) launches[pool.id] = pool.launch;
+    if (pool.sizes !== null) sizes[pool.id] = pool.sizes;
   }
   return {
     memory: {
@@ -75,6 +84,7 @@ export function lookAround(fleet: Fleet, snapshot: Snapshot): Look {
       launches,
       bootMs,
       failedSince,
+      ...(Object.keys(sizes).length === 0 ? {} : { sizes }),
       ...(Object.keys(ledger).length === 0 ? {} : { ledger }),
       ...(memory.lostAt === undefined || fleet.rebuildLeftMs === 0 ? {} : { lostAt: memory.lostAt }),
       ...countInterruptions(fleet, memory),

@@ -12,6 +12,7 @@ import type { Unread } from "./sane-form.ts";
 import { saneLedgers } from "./sane-ledger.ts";
 import { eachValue } from "./sane-list.ts";
 import { saneMarketMemory } from "./sane-market.ts";
+import { saneSizes } from "./sane-sizes.ts";
 import { isAmount, isInstant, saneAmounts, saneResources } from "./sane-value.ts";
 
 type Past = (time: EpochMs | null | undefined) => EpochMs | null;
@@ -20,7 +21,7 @@ export function saneMemory(memory: Memory, at: EpochMs): Memory {
   if (!isRecord(memory)) return EMPTY_MEMORY;
   const past: Past = (time) =>
     time !== null && time !== undefined && isInstant(time) && time <= at ? time : null;
-  const { launches, hotSince, behavior, leftOut, promised, ledger, lostAt } = memory;
+  const { launches, hotSince, behavior, leftOut, promised, ledger, lostAt, sizes } = memory;
   return {
     v: 1,
     at: past(memory.at),
@@ -38,6 +39,7 @@ export function saneMemory(memory: Memory, at: EpochMs): Memory {
     ...saneMarketMemory(memory, at),
     ...(isRecord(ledger) ? { ledger: saneLedgers(ledger, at) } : {}),
     ...(isRecord(behavior) ? { behavior: saneBehaviors(behavior, at) } : {}),
+    ...(isRecord(sizes) ? { sizes: saneSizes(sizes, at) } : {}),
     ...(lostAt === undefined ? {} : { lostAt: past(lostAt) ?? at }),
     ...(isListOf(isText)(leftOut) ? { leftOut } : {}),
     ...(isRecord(promised) ? { promised: readable(promised, isListOf(isListOf(isText))) } : {}),

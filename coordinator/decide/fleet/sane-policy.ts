@@ -4,9 +4,10 @@
 import { parsePolicy } from "../../../shared/contract/policy.ts";
 import type { ParsedPolicy, PolicySpec } from "../../../shared/contract/policy.ts";
 import type { MoveState } from "../../../shared/contract/policy/status.ts";
+import { RIVAL_KINDS } from "../../../shared/model/rival.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Journal } from "../snapshot-memory.ts";
-import type { ForecastInput, GroupReading, PolicyInput, PoolInput } from "../snapshot.ts";
+import type { ForecastInput, GroupReading, PolicyInput, PoolInput, RivalInput } from "../snapshot.ts";
 import { isAbsentOr, isCount, isFlag, isList, isListOf, isOneOf, isRecord, isText } from "./sane-form.ts";
 import type { Unread } from "./sane-form.ts";
 import { each, readList, sorted } from "./sane-list.ts";
@@ -97,7 +98,10 @@ function isForecast(forecast: ForecastInput | undefined): forecast is ForecastIn
 }
 
 /** A member that cannot be read may be any: then nobody knows what the group has. */
-function sanePool({ name, group, instances, template, mismatches }: PoolInput, at: EpochMs): PoolInput {
+function sanePool(
+  { name, group, instances, template, mismatches, rivals }: PoolInput,
+  at: EpochMs,
+): PoolInput {
   const { items, hole } = readList(instances, "its members", isMember);
   const readable = saneTemplate(template);
   return {
@@ -105,11 +109,20 @@ function sanePool({ name, group, instances, template, mismatches }: PoolInput, a
     group: hole === null ? saneGroup(group) : unknown(`${hole} cannot be read`),
     ...(readable === undefined ? {} : { template: readable }),
     ...(isList(mismatches) ? { mismatches: mismatches.filter(isText) } : {}),
+    ...(isList(rivals) ? { rivals: rivals.flatMap(saneRival) } : {}),
     instances: each(
       sorted(items, (instance) => instance.id),
       (instance) => saneInstance(instance, at),
     ),
   };
+}
+
+const isRivalKind = isOneOf(RIVAL_KINDS);
+
+/** One of a kind that nobody here knows may be of a newer version, which says what it does. */
+function saneRival(sight: RivalInput): readonly RivalInput[] {
+  if (!isRecord(sight) || !isRivalKind(sight.rival)) return [];
+  return [{ rival: sight.rival, detail: isText(sight.detail) ? sight.detail : "nobody said what was seen" }];
 }
 
 function saneGroup(group: GroupReading): GroupReading {

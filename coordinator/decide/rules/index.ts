@@ -28,6 +28,7 @@ import { pinned } from "./pinned.ts";
 import { refusing } from "./refusing.ts";
 import { removable } from "./removable.ts";
 import { reservedPaid } from "./reserved-paid.ts";
+import { rival } from "./rival.ts";
 import { synced } from "./synced.ts";
 import { systemPod } from "./system-pod.ts";
 import { telemetry } from "./telemetry.ts";
@@ -44,6 +45,7 @@ export const NODE_RULES: readonly Rule[] = [
   booting,
   pinned,
   removable,
+  rival,
   lastTry,
   emptyWindow,
   telemetry,
@@ -60,6 +62,7 @@ export const NODE_RULES: readonly Rule[] = [
 
 /** Asked again of a node that was asked to go, as long as nobody has begun: about what is on it and where that fits. */
 export const RECALL_RULES: readonly Rule[] = [
+  rival,
   pinned,
   allocated,
   refusing,

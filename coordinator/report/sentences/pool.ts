@@ -1,6 +1,7 @@
 // Sentences for why a pool as a whole holds: its policy, its group, its limits and its clocks. Each names the field
 // that an operator can change, where one is to blame.
 
+import { RIVAL_WORDS, STOPPED } from "./rival.ts";
 import type { Sentences } from "./table.ts";
 import { count, duration, groupFields, hourly, listed, maximumField, moment, scope, verb } from "./words.ts";
 
@@ -15,6 +16,8 @@ export const POOL: Sentences<
   | "group-minimum"
   | "group-grows-itself"
   | "group-refills"
+  | "rival"
+  | "resized-by-hand"
   | "rate-limit"
   | "no-group"
   | "group-missing"
@@ -68,6 +71,12 @@ export const POOL: Sentences<
     `pool ${pool} gets its nodes from what runs its group, which buys them for pods that wait; nodes of it are only removed here: its own limits and events say why it buys none`,
   "group-refills": ({ node }) =>
     `the pool's group fills the place of node ${node} itself once that is gone, so no other node is bought for its pods`,
+  rival: ({ rival, detail, stops, leftMs }) => {
+    const until = leftMs === undefined ? "" : `, for ${duration(leftMs)} more unless it goes on`;
+    return `${RIVAL_WORDS[rival].name}: ${detail}; ${STOPPED[stops]}${until}: ${RIVAL_WORDS[rival].wayOut}`;
+  },
+  "resized-by-hand": ({ from, to, agoMs, leftMs }) =>
+    `somebody else changed the size of the group from ${from} to ${to} ${duration(agoMs)} ago: that is taken over, and both cooldowns run from it; once more within ${duration(leftMs)} holds the pool`,
   "rate-limit": ({ added, allowed, windowMs }) =>
     `${count(added, "node")} added in ${duration(windowMs)}, ${allowed} allowed (maxPercentOrNodesAdded)`,
   "no-group": () => "the pool has no group, so it cannot be sized: set nodePools[].group",

@@ -32,6 +32,7 @@ export const AGENT_SETTINGS_OF_THE_CHART = {
   stateDir: "`agent.stateFolder`",
   dcgmCounters: "`agent.dcgmCounters`",
   webConfig: "`agent.webConfig`",
+  metricsTokens: "`agent.webConfig.tokens`",
   metricsPort: "`agent.port`",
 } as const satisfies Partial<Record<keyof typeof AGENT_SETTINGS, string>>;
 
@@ -79,6 +80,10 @@ export const AGENT_VALUES: Group = group("The agents: one on each node with GPUs
     {
       secretName: text("", "Secret with `web-config.yml` and the files that it names; empty: neither."),
       tls: flag(false, "Whether that file has a certificate, so that probes speak https."),
+      tokens: flag(
+        false,
+        "Whether metrics are shown to bearers of a token whose account may get the URL /metrics (TokenReview, SubjectAccessReview), beside the users of that file. Needs tls.",
+      ),
     },
   ),
   dcgmCounters: text("", "List of counters in dcgm-exporter's CSV format; empty: its default list."),

@@ -34,6 +34,7 @@ export const COORDINATOR_SETTINGS_OF_THE_CHART = {
   natsAccount: "`nats.auth.account`",
   agentServiceAccount: "the agents' service account",
   subjectRoot: "`nats.subjectRoot`",
+  nodePools: "`coordinator.rights.karpenter`, or a NodePool in a policy among the values",
   metricsPort: "`coordinator.port`",
 } as const satisfies Partial<Record<keyof typeof COORDINATOR_SETTINGS, string>>;
 

@@ -79,14 +79,18 @@ export const AUTOSCALING_VALUES: Group = group(
       region: text(undefined, "Region of the groups."),
       autoScalingGroups: groups("Pool → name of its Auto Scaling group."),
     }),
-    gcp: group("There is no back end for these groups yet: with mode Recommend only.", {
-      projectID: text(undefined, ""),
+    gcp: group("", {
+      projectID: text(undefined, "Project of the groups."),
+      zone: text(
+        undefined,
+        "Zone of the groups; not in the guide, whose groups of a whole region pick the zones by themselves.",
+      ),
       region: text(undefined, "`region` of the pools."),
       instanceGroups: groups("Pool → name of its managed instance group."),
     }),
-    azure: group("There is no back end for these groups yet: with mode Recommend only.", {
-      subscriptionID: text(undefined, ""),
-      resourceGroup: text(undefined, ""),
+    azure: group("", {
+      subscriptionID: text(undefined, "Subscription of the scale sets."),
+      resourceGroup: text(undefined, "Their resource group."),
       region: text(undefined, "`region` of the pools."),
       vmScaleSets: groups("Pool → name of its scale set."),
     }),

@@ -99,7 +99,23 @@ export const VALUES: Group = group("", {
     labels: textMap("Labels of monitors and rules, by which a Prometheus chooses them."),
     agentEndpoint: objectOfKubernetes(
       {},
-      "More of the agents' endpoint, such as scheme, tlsConfig and basicAuth where agent.webConfig is set.",
+      "More of the agents' endpoint: tlsConfig, and basicAuth or authorization, where agent.webConfig is set. The scheme follows agent.webConfig.tls.",
+    ),
+    scrapers: leaf(
+      {
+        type: "array",
+        items: {
+          type: "object",
+          additionalProperties: false,
+          required: ["namespace", "serviceAccount"],
+          properties: {
+            namespace: { type: "string", minLength: 1 },
+            serviceAccount: { type: "string", minLength: 1 },
+          },
+        },
+      },
+      [],
+      "With agent.webConfig.tokens: service accounts that get the role to read metrics, such as {namespace: monitoring, serviceAccount: prometheus-k8s}.",
     ),
   }),
   priorityClassQuota: group(

@@ -45,6 +45,13 @@ scaleUp.pendingPodTimeout: pendingPodTimeoutSeconds
 scaleDown.cooldown: scaleDownCooldownSeconds
 {{- end -}}
 
+{{- /* Provider → its key with the names of groups. */ -}}
+{{- define "gpuas.guide.groups" -}}
+aws: autoScalingGroups
+gcp: instanceGroups
+azure: vmScaleSets
+{{- end -}}
+
 {{- define "gpuas.guide.spec" -}}
 {{- $guide := .Values.autoscaling -}}
 {{- $spec := dict -}}
@@ -66,11 +73,19 @@ scaleDown.cooldown: scaleDownCooldownSeconds
 {{- $pools := list -}}
 {{- range $pool := $guide.nodePools -}}
 {{- $made := deepCopy $pool -}}
-{{- $scaling := get (($guide.aws).autoScalingGroups | default dict) $pool.name -}}
-{{- if and (eq ($guide.provider | default "") "aws") $scaling (not $pool.group) -}}
-{{- $_ := set $made "group" (dict "aws" (dict "region" $guide.aws.region "autoScalingGroup" $scaling)) -}}
+{{- $provider := $guide.provider | default "" -}}
+{{- $cloud := get $guide $provider | default dict -}}
+{{- $given := get (get $cloud (get (include "gpuas.guide.groups" $ | fromYaml) $provider | default "") | default dict) $pool.name -}}
+{{- $group := dict -}}
+{{- if not $given -}}
+{{- else if eq $provider "aws" -}}
+{{- $group = dict "region" $cloud.region "autoScalingGroup" $given -}}
+{{- else if and (eq $provider "gcp") $cloud.projectID $cloud.zone -}}
+{{- $group = dict "project" $cloud.projectID "location" $cloud.zone "instanceGroupManager" $given -}}
+{{- else if and (eq $provider "azure") $cloud.subscriptionID $cloud.resourceGroup -}}
+{{- $group = dict "subscriptionID" $cloud.subscriptionID "resourceGroup" $cloud.resourceGroup "vmScaleSet" $given -}}
 {{- end -}}
-{{- $cloud := get $guide ($guide.provider | default "") | default dict -}}
+{{- if and $group (not $pool.group) -}}{{- $_ := set $made "group" (dict $provider $group) -}}{{- end -}}
 {{- if and $cloud.region (not $pool.region) -}}
 {{- $_ := set $made "region" $cloud.region -}}
 {{- end -}}

@@ -36,12 +36,11 @@ wrong inside of one policy (thresholds in order, names twice) the API server ref
 {{- end -}}
 {{- $names := list -}}
 {{- range $pool := $guide.nodePools -}}{{- $names = append $names $pool.name -}}{{- end -}}
-{{- range $other, $key := dict "aws" "autoScalingGroups" "gcp" "instanceGroups" "azure" "vmScaleSets" -}}
+{{- $keys := include "gpuas.guide.groups" . | fromYaml -}}
+{{- range $other, $key := $keys -}}
 {{- $groups := get (get $guide $other | default dict) $key | default dict -}}
 {{- if and $groups $provider (ne $provider $other) -}}
 {{- $said = append $said (printf "autoscaling.%s.%s: the provider is %s; leave one of them" $other $key $provider) -}}
-{{- else if and $groups $acts (ne $other "aws") -}}
-{{- $said = append $said (printf "autoscaling.%s.%s: nothing here can size such groups yet; set autoscaling.mode to Recommend, or give the pools a group of their own (autoscaling.nodePools[].group.scale)" $other $key) -}}
 {{- end -}}
 {{- range $pool, $group := $groups -}}
 {{- if not (has $pool $names) -}}
@@ -49,18 +48,28 @@ wrong inside of one policy (thresholds in order, names twice) the API server ref
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- if and (eq $provider "aws") ($guide.aws).autoScalingGroups (not ($guide.aws).region) -}}
-{{- $said = append $said "autoscaling.aws.region: is required with autoscaling.aws.autoScalingGroups, such as us-west-2" -}}
+{{- $key := get $keys $provider -}}
+{{- $at := get $guide $provider | default dict -}}
+{{- $given := get $at $key | default dict -}}
+{{- $needed := dict "aws" (dict "region" "us-west-2") "gcp" (dict "projectID" "my-project-1" "zone" "us-central1-a (each zone has a group of its own)") "azure" (dict "subscriptionID" "the subscription's GUID" "resourceGroup" "gpu-nodes") -}}
+{{- if and $given (or $acts (eq $provider "aws")) -}}
+{{- range $need, $example := get $needed $provider -}}
+{{- if not (get $at $need) -}}
+{{- $said = append $said (printf "autoscaling.%s.%s: is required with autoscaling.%s.%s, such as %s" $provider $need $provider $key $example) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- range $index, $pool := $guide.nodePools -}}
-{{- $given := get (($guide.aws).autoScalingGroups | default dict) $pool.name -}}
-{{- if and $pool.group $given -}}
-{{- $said = append $said (printf "autoscaling.nodePools[%d].group: pool %s has a group in autoscaling.aws.autoScalingGroups as well; leave one" $index $pool.name) -}}
+{{- $named := get $given $pool.name -}}
+{{- if and $pool.group $named -}}
+{{- $said = append $said (printf "autoscaling.nodePools[%d].group: pool %s has a group in autoscaling.%s.%s as well; leave one" $index $pool.name $provider $key) -}}
 {{- end -}}
-{{- if and $acts (eq $provider "aws") (not $pool.group) (not $given) -}}
-{{- $said = append $said (printf "autoscaling.aws.autoScalingGroups.%s: pool %s has no group, so nothing would size it; name its group here, or set autoscaling.mode to Recommend" $pool.name $pool.name) -}}
-{{- else if and $acts (ne $provider "aws") (not $pool.group) -}}
+{{- if and $acts (not $pool.group) (not $named) -}}
+{{- if $key -}}
+{{- $said = append $said (printf "autoscaling.%s.%s.%s: pool %s has no group, so nothing would size it; name its group here, or set autoscaling.mode to Recommend" $provider $key $pool.name $pool.name) -}}
+{{- else -}}
 {{- $said = append $said (printf "autoscaling.nodePools[%d].group: pool %s has no group, so nothing would size it; give it one, or set autoscaling.mode to Recommend" $index $pool.name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -76,8 +85,11 @@ wrong inside of one policy (thresholds in order, names twice) the API server ref
 {{- else if gt (len $kinds) 1 -}}
 {{- $said = append $said (printf "%s: %s cannot both size pool %s; leave one" $at (join " and " $kinds) $pool.name) -}}
 {{- end -}}
-{{- if and (has "aws" $kinds) (has ($spec.provider | default "") (list "gcp" "azure")) -}}
-{{- $said = append $said (printf "%s.aws: the policy's provider is %s; make it aws, or leave the group out" $at $spec.provider) -}}
+{{- $clouds := list "aws" "gcp" "azure" -}}
+{{- range $kind := $kinds -}}
+{{- if and (has $kind $clouds) (has ($spec.provider | default "") $clouds) (ne $kind $spec.provider) -}}
+{{- $said = append $said (printf "%s.%s: the policy's provider is %s; make it %s, or leave the group out" $at $kind $spec.provider $kind) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -120,6 +132,12 @@ wrong inside of one policy (thresholds in order, names twice) the API server ref
 {{- /* The agents' files and monitors. */ -}}
 {{- if and .Values.agent.webConfig.tls (not .Values.agent.webConfig.secretName) -}}
 {{- $said = append $said "agent.webConfig.tls: needs agent.webConfig.secretName, which holds the certificate" -}}
+{{- end -}}
+{{- if and .Values.agent.webConfig.tokens (not .Values.agent.webConfig.tls) -}}
+{{- $said = append $said "agent.webConfig.tokens: needs agent.webConfig.tls and a certificate in agent.webConfig.secretName; without TLS a token would be anybody's on the way" -}}
+{{- end -}}
+{{- if and .Values.monitoring.scrapers (not .Values.agent.webConfig.tokens) -}}
+{{- $said = append $said "monitoring.scrapers: is of no use without agent.webConfig.tokens; set that too, or leave it out" -}}
 {{- end -}}
 {{- if and .Values.monitoring.annotations (or .Values.monitoring.podMonitor .Values.monitoring.serviceMonitor) -}}
 {{- $said = append $said "monitoring.annotations: with a monitor beside it each pod would be scraped twice; leave one" -}}

@@ -5,7 +5,7 @@
 - { apiGroups: [""], resources: [nodes], verbs: [get, list, watch, patch] }
 - { apiGroups: [""], resources: [nodes/status], verbs: [patch] }
 - { apiGroups: [gpu-autoscaler.io], resources: [autoscalingpolicies], verbs: [list] }
-- { apiGroups: [""], resources: [pods], verbs: [get, list, watch, delete{{ if $rights.terminationDeadline }}, patch{{ end }}] }
+- { apiGroups: [""], resources: [pods], verbs: [list, watch, delete{{ if $rights.terminationDeadline }}, patch{{ end }}] }
 - { apiGroups: [""], resources: [pods/eviction], verbs: [create] }
 - { apiGroups: [""], resources: [events], verbs: [create, patch] }
 {{- if $rights.disruptionTarget }}
@@ -13,6 +13,11 @@
 {{- end }}
 {{- if .Values.agent.settings.checkpointExec }}
 - { apiGroups: [""], resources: [pods/exec], verbs: [get, create] }
+{{- end }}
+{{- if .Values.agent.webConfig.tokens }}
+# Whose token a scraper shows, and whether that account may see metrics.
+- { apiGroups: [authentication.k8s.io], resources: [tokenreviews], verbs: [create] }
+- { apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: [create] }
 {{- end }}
 {{- if $rights.resourceSlices }}
 - { apiGroups: [resource.k8s.io], resources: [resourceslices], verbs: [list] }
@@ -30,6 +35,8 @@
 - { apiGroups: [apps], resources: [daemonsets], verbs: [list, watch] }
 - { apiGroups: [gpu-autoscaler.io], resources: [autoscalingpolicies], verbs: [get, list, watch] }
 - { apiGroups: [gpu-autoscaler.io], resources: [autoscalingpolicies/status], verbs: [update] }
+# Whether a second coordinator acts in this cluster: leases of our name, in whatever namespace.
+- { apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: [{{ .Values.coordinator.settings.leaseName | default (include "gpuas.names" . | fromJson).coordinator | quote }}], verbs: [list, watch] }
 {{- if $rights.gangs }}
 - { apiGroups: [scheduling.x-k8s.io, scheduling.volcano.sh], resources: [podgroups], verbs: [list, watch] }
 - { apiGroups: [jobset.x-k8s.io], resources: [jobsets], verbs: [list, watch] }
@@ -37,7 +44,7 @@
 {{- if or $rights.clusterApi $wanted.clusterApi }}
 - { apiGroups: [cluster.x-k8s.io], resources: [machines], verbs: [get, list, watch, patch] }
 - { apiGroups: [cluster.x-k8s.io], resources: [machinedeployments, machinepools], verbs: [get, list, watch] }
-- { apiGroups: [cluster.x-k8s.io], resources: [machinedeployments/scale, machinepools/scale], verbs: [get, patch] }
+- { apiGroups: [cluster.x-k8s.io], resources: [machinedeployments/scale, machinepools/scale], verbs: [patch] }
 {{- end }}
 {{- if or $rights.karpenter $wanted.karpenter }}
 - { apiGroups: [karpenter.sh], resources: [nodepools], verbs: [get, list, watch, patch] }

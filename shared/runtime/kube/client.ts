@@ -85,6 +85,8 @@ export interface KubeClient {
       readonly fieldManager: string;
       readonly subresource?: "status" | undefined;
       readonly force?: boolean | undefined;
+      /** The server goes all the way, admission and rights included, and keeps nothing. Unknown fields are refused. */
+      readonly dryRun?: boolean | undefined;
     },
     options?: CallOptions,
   ): Promise<T>;
@@ -120,6 +122,8 @@ export interface KubeClient {
   exec(request: ExecRequest, options?: CallOptions & { readonly onOpen?: () => void }): Promise<ExecResult>;
   /** GET of any path that answers JSON: discovery, version. */
   read(path: string, options?: CallOptions): Promise<unknown>;
+  /** GET of any path, as the text that it answers: pages behind the API server's proxy. */
+  readText(path: string, options?: CallOptions): Promise<string>;
   close(): void;
 }
 
@@ -182,10 +186,14 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     });
   }
 
-  async function ask(call: Call, limits: CallOptions): Promise<unknown> {
+  async function askText(call: Call, limits: CallOptions): Promise<string> {
     const answer = await exchange(call, limits);
-    if (answer.status >= 200 && answer.status < 300) return readJson(call.what, answer.body);
+    if (answer.status >= 200 && answer.status < 300) return answer.body;
     throw refusalError(call.what, refusalOf(answer));
+  }
+
+  async function ask(call: Call, limits: CallOptions): Promise<unknown> {
+    return readJson(call.what, await askText(call, limits));
   }
 
   /** The cast is the trust that the head of this file states. */
@@ -282,9 +290,21 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
       const what = `patch ${nameOf(resource, ref)}`;
       return await write("PATCH", objectPath(resource, ref), what, operations, limits, JSON_PATCH);
     },
-    apply: async (resource, ref, body, { fieldManager: owner, subresource, force = false }, limits = {}) => {
+    apply: async (
+      resource,
+      ref,
+      body,
+      { fieldManager: owner, subresource, force = false, dryRun = false },
+      limits = {},
+    ) => {
       const what = `apply ${subresource ?? "fields"} of ${nameOf(resource, ref)}`;
-      const path = objectPath(resource, ref, subresource) + queryOf({ fieldManager: owner, force });
+      const path =
+        objectPath(resource, ref, subresource) +
+        queryOf({
+          fieldManager: owner,
+          force,
+          ...(dryRun ? { dryRun: "All", fieldValidation: "Strict" } : {}),
+        });
       // JSON is YAML. The server wants the object named inside as well as in the path.
       const metadata = { ...metadataOf(body), ...ref };
       const json = { ...body, apiVersion: apiVersionOf(resource), kind: resource.kind, metadata };
@@ -370,6 +390,8 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
       return await readExec({ call, upgrade: answer, server: config.server, signal });
     },
     read: async (path, limits = {}) => await ask({ method: "GET", path, what: `read ${path}` }, limits),
+    readText: async (path, limits = {}) =>
+      await askText({ method: "GET", path, what: `read ${path}` }, limits),
     close: () => {
       transport.close();
     },

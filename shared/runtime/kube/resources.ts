@@ -266,8 +266,8 @@ export type Discovery = (
 ) => Promise<DiscoveredResource>;
 
 export interface DiscoveryLimits {
-  readonly signal?: AbortSignal;
-  readonly deadlineMs?: Millis;
+  readonly signal?: AbortSignal | undefined;
+  readonly deadlineMs?: Millis | undefined;
 }
 
 /**

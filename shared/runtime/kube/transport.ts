@@ -22,6 +22,8 @@ export interface HttpRequest {
   readonly what: string;
   readonly token: string | null;
   readonly json?: unknown;
+  /** A body that is no JSON, with `contentType`. */
+  readonly text?: string;
   readonly contentType?: string;
   /** Beside those that every request carries. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -33,6 +35,7 @@ export interface HttpResponse {
   readonly status: number;
   readonly retryAfter: string | undefined;
   readonly body: string;
+  readonly headers: IncomingHttpHeaders;
 }
 
 export interface HttpStream {
@@ -94,7 +97,7 @@ export function createTransport(options: {
     life: Lifeline,
     onUpgrade?: (socket: Duplex, head: Buffer) => void,
   ): Promise<IncomingMessage> {
-    const payload = request.json === undefined ? null : Buffer.from(JSON.stringify(request.json));
+    const payload = payloadOf(request);
     return await new Promise<IncomingMessage>((resolve, reject) => {
       const start = (): void => {
         const outgoing = (server.protocol === "https:" ? https : http).request({
@@ -145,7 +148,8 @@ export function createTransport(options: {
       throw life.reason() ?? networkError(request.what, server, error);
     }
     const body = Buffer.concat(chunks, size).toString("utf8");
-    return { status: response.statusCode ?? 0, retryAfter: response.headers["retry-after"], body };
+    const { statusCode: status = 0, headers } = response;
+    return { status, retryAfter: headers["retry-after"], body, headers };
   }
 
   async function* readLines(
@@ -231,6 +235,11 @@ function createAgent(config: KubeConfig, maxSockets: number): http.Agent {
     ...(config.tlsServerName === undefined ? {} : { servername: config.tlsServerName }),
     rejectUnauthorized: config.insecureSkipTlsVerify !== true,
   });
+}
+
+function payloadOf({ json, text }: HttpRequest): Buffer | null {
+  const body = json === undefined ? text : JSON.stringify(json);
+  return body === undefined ? null : Buffer.from(body);
 }
 
 function headersOf(request: HttpRequest, payload: Buffer | null, userAgent: string): OutgoingHttpHeaders {

@@ -1,15 +1,9 @@
 // On which series the alerts of deploy/alerts/coordinator.ts fire, and near misses on which they have to stay silent.
 
-import { FOLLOWER, LEADER, PAGES, always, led, minutes } from "./series.ts";
-import type { AlertCase, Series } from "./series.ts";
+import { FOLLOWER, LEADER, PAGES, always, kept, led, minutes } from "./series.ts";
+import type { AlertCase } from "./series.ts";
 
-const SIZE = "gpu_autoscaler_desired_node_count";
-/** For half an hour 5, then up and down. */
-const RESTLESS = `${minutes(5, 31)} 6 7 5 6 5+0x60`;
-const MOVE = 'action="grow", capacity_type="spot"';
-const moves = (success: boolean, values: string): Series => ({
-  [`gpu_autoscaler_scaling_actions_total{instance="a", ${MOVE}, success="${success}"}`]: values,
-});
+const RIVAL = "gpu_autoscaler_rival";
 const POOL = 'policy="gpus", pool="spot-a"';
 
 export const COORDINATOR_CASES: Readonly<Record<string, AlertCase>> = {
@@ -124,39 +118,24 @@ export const COORDINATOR_CASES: Readonly<Record<string, AlertCase>> = {
   GpuAutoscalerRival: {
     fires: [
       {
-        at: 40,
-        series: led(SIZE, RESTLESS),
-        labels: { instance: "a" },
-        summary: "Sizes of groups change without a move of ours: something else seems to size them too",
-      },
-      {
-        // We grow once, and something takes it back and brings it again.
-        at: 40,
-        series: { ...led(SIZE, RESTLESS), ...moves(true, "_x30 1+0x60") },
-        labels: { instance: "a" },
-        summary: "Sizes of groups change without a move of ours: something else seems to size them too",
+        at: 5,
+        series: led(RIVAL, "_x2 1+0x60", `${POOL}, rival="cluster-autoscaler"`),
+        labels: { policy: "gpus", pool: "spot-a", rival: "cluster-autoscaler" },
+        summary: "Something else sizes the group of gpus/spot-a (cluster-autoscaler): the pool waits for it",
       },
     ],
     silent: [
       {
-        why: "each change is a move of ours",
-        at: 40,
-        series: { ...led(SIZE, RESTLESS), ...moves(true, `_x30 1 2 3 4 5+0x60`) },
+        why: "it has just been seen",
+        at: 2,
+        series: led(RIVAL, "_x2 1+0x60", `${POOL}, rival="karpenter"`),
       },
-      { why: "the second change has just been seen", at: 32, series: led(SIZE, RESTLESS) },
-      { why: "somebody set a size by hand", at: 40, series: led(SIZE, `${minutes(5, 31)} 6+0x60`) },
+      { why: "it is only told of", at: 30, series: led(RIVAL, always(0), `${POOL}, rival="az-rebalance"`) },
+      { why: "it has gone", at: 30, series: led(RIVAL, "1+0x10 stale", `${POOL}, rival="karpenter"`) },
       {
-        why: "the leader is new, and reads every size for the first time",
-        at: 40,
-        series: { [LEADER]: `${minutes(0, 30)} 1+0x60`, [`${SIZE}{instance="a"}`]: RESTLESS },
-      },
-      {
-        why: "a size could not be read for a while",
-        at: 40,
-        series: {
-          ...led(SIZE, `${minutes(10, 31)} 7 10 7 10+0x60`),
-          [`gpu_autoscaler_decision_total{instance="a", ${POOL}, action="hold", reason="size-unknown"}`]: `${minutes(3, 31)} 4 4 5+0x60`,
-        },
+        why: "a replica has seen it when it led",
+        at: 30,
+        series: kept(RIVAL, 1, `${POOL}, rival="karpenter"`),
       },
     ],
   },

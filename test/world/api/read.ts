@@ -1,6 +1,7 @@
 // Reading: one object, or a list of them page by page.
 
 import { apiVersionOf } from "../../../coordinator/replay/world-resources.ts";
+import type { ResourceName } from "../../../coordinator/replay/world-resources.ts";
 import type { World } from "../../../coordinator/replay/world.ts";
 import type { KubeObject } from "../../../shared/model/kube.ts";
 import { parsed } from "./call.ts";
@@ -18,15 +19,11 @@ export function existing(world: World, route: ResourceRoute): KubeObject {
   return found;
 }
 
-/**
- * A page after the first keeps the version of the first, so that a watch from there sees what changed between
- * the pages.
- */
+/** A page after the first shows what was there at the version of the first; a watch from there sees what changed since. */
 export function list(world: World, { route, query }: ApiCall): object {
   const matches = selectorOf(route.resource, query);
   const from = continuation(world, query.get("continue"));
-  const all = world
-    .list(route.resource)
+  const all = objectsAt(world, route.resource, from?.version ?? world.version)
     .filter(
       (object) =>
         (route.namespace === null || object.metadata.namespace === route.namespace) && matches(object),
@@ -50,6 +47,17 @@ export function list(world: World, { route, query }: ApiCall): object {
     metadata: { resourceVersion: String(version), ...more },
     items: route.info.custom ? items : items.map(withoutKind),
   };
+}
+
+/** Every change since then taken back, the newest first. */
+function objectsAt(world: World, resource: ResourceName, version: number): readonly KubeObject[] {
+  const objects = new Map<string, KubeObject>(world.list(resource).map((one) => [sortKey(one), one]));
+  for (const change of (world.changesSince(version) ?? []).toReversed()) {
+    if (change.resource !== resource) continue;
+    if (change.previous === null) objects.delete(sortKey(change.object));
+    else objects.set(sortKey(change.object), change.previous);
+  }
+  return [...objects.values()];
 }
 
 function sortKey({ metadata }: KubeObject): string {

@@ -124,6 +124,7 @@ function specCauses(resource: ResourceName, next: KubeObject, current: KubeObjec
     case "events":
       return eventCauses(next);
     case "namespaces":
+    case "configmaps":
     case "machines":
     case "nodeclaims":
     case "autoscalingpolicies":

@@ -143,10 +143,25 @@ export function write(world: World, call: ApiCall, given: KubeObject, part: "mai
   const next =
     part === "main"
       ? withMain(current, given, route)
-      : { ...current, status: (given as { status?: unknown }).status };
+      : { ...current, status: timed(route.resource, (given as { status?: unknown }).status) };
   validate(route.resource, next, current);
   return { code: 200, body: commit(world, call, next) };
 }
+
+/** A time that a condition does not say has no value in the server's own types, and is shown as null. */
+function timed(resource: ResourceName, status: unknown): unknown {
+  const times = TIMES_OF_CONDITIONS[resource];
+  if (times === undefined || !isJsonObject(status) || !Array.isArray(status["conditions"])) return status;
+  const conditions = status["conditions"].map((one: unknown) =>
+    isJsonObject(one) ? { ...times, ...one } : one,
+  );
+  return { ...status, conditions };
+}
+
+const TIMES_OF_CONDITIONS: Readonly<Partial<Record<ResourceName, object>>> = {
+  nodes: { lastHeartbeatTime: null, lastTransitionTime: null },
+  pods: { lastProbeTime: null, lastTransitionTime: null },
+};
 
 /** Kinds that a client may not replace blindly. */
 function needsVersion({ resource, info }: ResourceRoute): boolean {

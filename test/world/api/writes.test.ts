@@ -121,14 +121,15 @@ describe("status and spec", () => {
 
 describe("server-side apply to a node's status", () => {
   const STATUS = `${NODES}/n1/status`;
-  const kubelets = { type: "Ready", status: "True", reason: "KubeletReady" };
+  const times = { lastHeartbeatTime: "2026-01-05T09:00:00Z", lastTransitionTime: "2026-01-05T08:00:00Z" };
+  const kubelets = { type: "Ready", status: "True", reason: "KubeletReady", ...times };
   const applied = (...conditions: readonly object[]): object => ({
     apiVersion: "v1",
     kind: "Node",
     metadata: { name: "n1" },
     status: { conditions },
   });
-  const gpus = (status: string): object => ({ type: "GpuHealthy", status, reason: "R" });
+  const gpus = (status: string): object => ({ type: "GpuHealthy", status, reason: "R", ...times });
 
   async function serving(): Promise<{ world: World; api: Connection; conditions: () => unknown }> {
     const world = aWorld();
@@ -152,7 +153,9 @@ describe("server-side apply to a node's status", () => {
     await api.apply(`${STATUS}?fieldManager=health`, applied(gpus("True")));
     await api.apply(`${STATUS}?fieldManager=other`, applied({ type: "Other", status: "True" }));
     await api.apply(`${STATUS}?fieldManager=health`, applied());
-    expect(conditions()).toEqual([kubelets, { type: "Other", status: "True" }]);
+    // A time that nobody gave is null.
+    const untimed = { lastHeartbeatTime: null, lastTransitionTime: null };
+    expect(conditions()).toEqual([kubelets, { type: "Other", status: "True", ...untimed }]);
   });
 
   test("is a conflict where another has set it otherwise, unless it is forced", async () => {
@@ -184,13 +187,14 @@ describe("server-side apply to a node's status", () => {
 describe("server-side apply to a pod's status", () => {
   test("adds its condition beside the others, and only to the pod that is meant", async () => {
     const world = aWorld();
-    const ready = { type: "Ready", status: "True" };
+    const times = { lastProbeTime: null, lastTransitionTime: "2026-01-05T09:00:00Z" };
+    const ready = { type: "Ready", status: "True", ...times };
     const { uid } = world.put("pods", {
       ...aPod("p"),
       status: { conditions: [ready] },
     }).metadata;
     const { api } = await serve(world);
-    const target = { type: "DisruptionTarget", status: "True", reason: "R" };
+    const target = { type: "DisruptionTarget", status: "True", reason: "R", ...times };
     const applied = (of: string | undefined): object => ({
       apiVersion: "v1",
       kind: "Pod",

@@ -1,4 +1,4 @@
-// What the five calls of AWS's Auto Scaling API that an autoscaler needs do to a simulated cloud, and what the service
+// What the calls of AWS's Auto Scaling API that an autoscaler needs do to a simulated cloud, and what the service
 // refuses: sizes beyond the bounds, members that are none. HTTP, credentials and trouble on demand are in aws.ts.
 
 import { randomUUID } from "node:crypto";
@@ -9,6 +9,7 @@ import { describeGroup, matchesFilters } from "./aws-groups.ts";
 import type { AwsGroupSettings } from "./aws-groups.ts";
 import { AwsRefusal, required } from "./aws-query.ts";
 import type { AwsQuery } from "./aws-query.ts";
+import { describePolicies, describeRefreshes, describeScheduledActions } from "./aws-rivals.ts";
 import type { XmlFields } from "./aws-xml.ts";
 
 export interface ActionContext {
@@ -39,6 +40,25 @@ const DETACHING_MS = 30_000;
 const ACTIONS: Readonly<Record<string, Action>> = {
   DescribeAutoScalingGroups: describeGroups,
   DescribeScalingActivities: describeActivities,
+  DescribePolicies: (query, context) =>
+    paging("ScalingPolicies", describePolicies(chosen(query, context), context.settings), query),
+  DescribeScheduledActions: (query, context) =>
+    paging(
+      "ScheduledUpdateGroupActions",
+      describeScheduledActions(chosen(query, context), context.settings, context.nowMs + context.skewMs),
+      query,
+    ),
+  DescribeInstanceRefreshes: (query, context) => {
+    const { name } = existing(
+      context.clouds,
+      required("AutoScalingGroupName", query.text("AutoScalingGroupName")),
+    );
+    return paging(
+      "InstanceRefreshes",
+      describeRefreshes(name, context.settings(name), context.createdAt),
+      query,
+    );
+  },
   SetDesiredCapacity: setDesiredCapacity,
   TerminateInstanceInAutoScalingGroup: terminate,
   DetachInstances: detach,
@@ -98,6 +118,21 @@ function describeActivities(query: AwsQuery, { clouds, skewMs }: ActionContext):
     Activities: page.map(({ activity, group }) => describeActivity(activity, group, skewMs)),
     NextToken: next,
   };
+}
+
+/** The group that is named, or all of them: a name that is none has no policies, and is no error. */
+function chosen(query: AwsQuery, { clouds }: ActionContext): readonly string[] {
+  const name = query.text("AutoScalingGroupName");
+  return clouds
+    .groups()
+    .map((group) => group.name)
+    .filter((each) => name === null || each === name);
+}
+
+function paging(list: string, all: readonly XmlFields[], query: AwsQuery): XmlFields {
+  const size = query.integer("MaxRecords", { max: PAGE_MAX }) ?? PAGE_DEFAULT;
+  const { page, next } = paged(all, size, query.text("NextToken"));
+  return { [list]: [...page], NextToken: next };
 }
 
 function setDesiredCapacity(query: AwsQuery, { clouds }: ActionContext): null {
@@ -184,7 +219,10 @@ function existing(clouds: Clouds, name: string): CloudGroup {
 export function emptiedPage(xml: string): string {
   return xml
     .replace(/<NextToken>.*<\/NextToken>/, "")
-    .replace(/<(AutoScalingGroups|Activities)>.*<\/\1>/, `<$1></$1><NextToken>${toToken(0)}</NextToken>`);
+    .replace(
+      /<(AutoScalingGroups|Activities|ScalingPolicies|ScheduledUpdateGroupActions)>.*<\/\1>/,
+      `<$1></$1><NextToken>${toToken(0)}</NextToken>`,
+    );
 }
 
 /** A token says where the next page begins, and never twice in the same letters. */

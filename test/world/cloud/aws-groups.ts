@@ -27,6 +27,12 @@ export interface AwsGroupSettings {
   readonly unlisted: readonly string[];
   /** Instances of other groups that this one lists as well. */
   readonly alsoLists: readonly string[];
+  /** Names of target tracking policies. */
+  readonly scalingPolicies: readonly string[];
+  /** Name of a scheduled action → its recurrence. */
+  readonly scheduledActions: Readonly<Record<string, string>>;
+  /** Status of the last instance refresh. */
+  readonly refresh: string | null;
   /** Such as "Delete in progress". */
   readonly status: string | null;
 }
@@ -45,6 +51,9 @@ export function plainSettings(account: string, region: string): AwsGroupSettings
     protectsNew: false,
     unlisted: [],
     alsoLists: [],
+    scalingPolicies: [],
+    scheduledActions: {},
+    refresh: null,
     status: null,
   };
 }

@@ -291,6 +291,25 @@ describe("what the service does", () => {
     expect(told.all("Status")).toEqual(["Delete in progress"]);
   });
 
+  test("shows what else sizes a group, as a test has set it", async () => {
+    cloud.configure("a", {
+      scalingPolicies: ["cpu-50", "queue"],
+      scheduledActions: { night: "0 20 * * *" },
+      refresh: "InProgress",
+    });
+    const one = await ask("DescribePolicies", { AutoScalingGroupName: "a", MaxRecords: "1" });
+    expect(one.all("PolicyName")).toEqual(["cpu-50"]);
+    const [NextToken = ""] = one.all("NextToken");
+    expect((await ask("DescribePolicies", { NextToken })).all("PolicyName")).toEqual(["queue"]);
+    expect((await ask("DescribePolicies", { AutoScalingGroupName: "b" })).all("PolicyName")).toEqual([]);
+    expect((await ask("DescribeScheduledActions")).all("Recurrence")).toEqual(["0 20 * * *"]);
+    const refreshes = async (AutoScalingGroupName: string) =>
+      (await ask("DescribeInstanceRefreshes", { AutoScalingGroupName })).all("Status");
+    expect(await refreshes("a")).toEqual(["InProgress"]);
+    expect(await refreshes("b")).toEqual([]);
+    expect((await ask("DescribeInstanceRefreshes", { AutoScalingGroupName: "none" })).status).toBe(400);
+  });
+
   test("gives pages, each with its own token, and an empty one on demand", async () => {
     const pages: (readonly string[])[] = [];
     cloud.trouble.set({ ...EMPTY_PAGE, times: 1 });

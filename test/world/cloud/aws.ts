@@ -1,6 +1,6 @@
 // AWS's Auto Scaling API over the groups of a simulated cloud: the Query protocol with its XML and the service's own
 // refusals, on the server that face.ts is. It wants credentials for its region as the service does, but checks no
-// signature, and it knows the five calls that an autoscaler needs.
+// signature, and it knows the calls that an autoscaler needs and no others.
 
 import { randomUUID } from "node:crypto";
 

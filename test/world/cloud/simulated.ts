@@ -103,7 +103,7 @@ function looking(
       return change(({ clouds, now }) => {
         const shown = groups.map((name) => {
           const group = clouds.group(name);
-          return [name, group === null ? null : bodyOf(group, now, skewMs)];
+          return [name, group === null ? null : shownGroup(group, now, skewMs)];
         });
         return answer(200, { groups: Object.fromEntries(shown) as unknown });
       });
@@ -134,7 +134,12 @@ function writing(
 }
 
 /** Null when it was done. */
-function doWrite({ clouds }: World, name: string, write: WriteName, parameters: unknown): Refused | null {
+export function doWrite(
+  { clouds }: World,
+  name: string,
+  write: WriteName,
+  parameters: unknown,
+): Refused | null {
   const group = clouds.group(name);
   if (group === null) return { code: "not-found", message: `there is no group ${name}` };
   const { error, data } = WRITES[write].safeParse(parameters);
@@ -178,7 +183,7 @@ function unfilled({ desired, instances }: CloudGroup): number {
   return Math.max(0, desired - instances.filter(({ state }) => state !== "terminating").length);
 }
 
-function bodyOf(group: CloudGroup, now: EpochMs, skewMs: number): SimulatedGroupBody {
+export function shownGroup(group: CloudGroup, now: EpochMs, skewMs: number): SimulatedGroupBody {
   const { shape, activities, desiredAt } = group;
   const failed = activities.find(
     ({ what, failure, at }) => what === "launch" && failure !== null && at >= desiredAt,

@@ -14,7 +14,7 @@ import { SHIPPED } from "../shipped.ts";
 /** Bound tokens name their node, and ValidatingAdmissionPolicy is stable, from here on. */
 const OLDEST_MINOR = 30;
 
-export function apiVersion({ version }: Facts): Judgement {
+export function apiVersion({ version }: Pick<Facts, "version">): Judgement {
   return judge(version, ({ major, minor, gitVersion }) => {
     // Managed clusters write "30+".
     const number = Number.parseInt(minor, 10);
@@ -114,7 +114,7 @@ export function clocks({ nodeLeases, nodes, now }: Facts): Judgement {
 
 const SOON_MS = 14 * 86_400_000;
 
-export function certificates({ certificates: read, now }: Facts): Judgement {
+export function certificates({ certificates: read, now }: Pick<Facts, "certificates" | "now">): Judgement {
   return judge(read, (found) => {
     if (found.length === 0) return ok("no certificate of ours is mounted from a Secret");
     const unread = found.filter(({ expires }) => expires === null);

@@ -93,6 +93,12 @@ export function policyGroups(facts: Facts): Judgement {
 /** Other autoscalers on the same groups, and bounds, tags and taints that do not fit. */
 export function rivals(facts: Facts): Judgement {
   return all(facts, (policies) => {
+    const others = saying(policies, CONDITION.rival, "True");
+    if (others.length > 0)
+      return warn(
+        `something else sizes groups of the policies, or exchanges their machines: ${others.join("; ")}`,
+        "let one program size a group: each sentence says how the other is switched off for it",
+      );
     const problems = saying(policies, CONDITION.groupsMatch, "False");
     if (problems.length > 0)
       return warn(

@@ -1,6 +1,7 @@
 // B121–B131: what the guides' pages on trouble and practice ask for, each as the answer that an operator gets.
 
 import { EMPTY_MEMORY } from "../../../../coordinator/decide/snapshot-memory.ts";
+import type { SizeMemory } from "../../../../coordinator/decide/snapshot-memory.ts";
 import { epochMs, ratio } from "../../../../shared/model/units.ts";
 import { node, reported } from "../../../build/node.ts";
 import { HOUR, MINUTE, NOW } from "../../../build/now.ts";
@@ -22,6 +23,12 @@ const forecast = (earned: boolean) => ({
   confidence: ratio(0.75),
   earned,
 });
+
+/** The size that the group of pool spot had ten seconds ago, and who has changed it. */
+function sizesBefore(size: number, byHand: SizeMemory["byHand"]): Readonly<Record<string, SizeMemory>> {
+  const group = JSON.stringify([["cluster.x-k8s.io"], "MachineDeployment", "machines", "spot"]);
+  return { "demo/spot": { group, size, at: ago(10_000), byHand } };
+}
 
 export const REQUIREMENT_GOLDEN: readonly GoldenCase[] = [
   {
@@ -214,6 +221,60 @@ export const REQUIREMENT_GOLDEN: readonly GoldenCase[] = [
     moves: [],
     codes: ["group-grows-itself"],
     asks: ["pod default/train-0"],
+  },
+  {
+    name: "rival-autoscaler",
+    rows: ["B113"],
+    title: "a group that its cloud's autoscaler sizes too is left alone, and its pods get a node elsewhere",
+    input: {
+      policies: [
+        policy({
+          pools: [
+            pool("spot", {
+              minSize: 3,
+              priority: 10,
+              rivals: [{ rival: "mig-autoscaler", detail: "autoscaler gpu-spot keeps it at 0 to 50 by cpu" }],
+            }),
+            pool("other"),
+          ],
+        }),
+      ],
+      nodes: nodes(1),
+      pods: whole(2),
+    },
+    moves: ["grow demo/other 0 to 1"],
+    codes: ["rival"],
+    asks: ["pool demo/spot"],
+  },
+  {
+    name: "resized-by-hand-once",
+    rows: ["B113"],
+    title: "a size that somebody sets once is taken over: nothing is taken back before the cooldown is over",
+    input: {
+      policies: [policy({ pools: [pool("spot", { size: 0 })] })],
+      pods: whole(1),
+      memory: { ...EMPTY_MEMORY, at: ago(10_000), sizes: sizesBefore(2, []) },
+    },
+    moves: [],
+    codes: ["resized-by-hand", "cooldown"],
+    asks: ["pool demo/spot"],
+  },
+  {
+    name: "resized-by-hand-twice",
+    rows: ["B113"],
+    title: "twice in ten minutes somebody works against us: the pool waits, also for its minimum",
+    input: {
+      policies: [policy({ pools: [pool("spot", { size: 0, minSize: 1 })] })],
+      pods: whole(1),
+      memory: {
+        ...EMPTY_MEMORY,
+        at: ago(10_000),
+        sizes: sizesBefore(2, [{ at: ago(4 * 60_000), from: 0, to: 2 }]),
+      },
+    },
+    moves: [],
+    codes: ["rival"],
+    asks: ["pool demo/spot"],
   },
   {
     name: "interruptions-diversify",

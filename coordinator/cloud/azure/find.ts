@@ -1,0 +1,282 @@
+// Reads groups of a subscription: one of them anew, or many with as few calls as Azure allows. Azure shows the sizes of a
+// resource group or of a cluster in one list, and machines of each set apart; a set at rest is asked for its machines
+// every half a minute only. One answer that cannot be read does not cost the others theirs.
+
+import { AZURE_TAG } from "../../../shared/model/names.ts";
+import type { Millis } from "../../../shared/model/units.ts";
+import type { Clock } from "../../../shared/runtime/clock.ts";
+import { AppError, describe, kindOf } from "../../../shared/runtime/errors.ts";
+import type { ErrorKind } from "../../../shared/runtime/errors.ts";
+import { createRecent } from "../aws/recent.ts";
+import type { CallOptions } from "../group.ts";
+import { cluster as clusterBody, named, readAs, scaleSet } from "./bodies.ts";
+import type { AzureCalls } from "./calls.ts";
+import { parseKey } from "./keys.ts";
+import type { AgentPoolKey, AzureKey, ScaleSetKey } from "./keys.ts";
+import { agentPoolOf, machinesOf, scaleSetOf } from "./reading.ts";
+import type { AzureGroupBody, AzureMachine, AzureReading } from "./reading.ts";
+
+export type Found =
+  | { readonly kind: "found"; readonly reading: AzureReading }
+  | { readonly kind: "missing"; readonly detail: string }
+  /** Azure has answered, and the answer is of no use for this group. */
+  | { readonly kind: "unknown"; readonly error: unknown }
+  /** Azure could not be asked. */
+  | { readonly kind: "failed"; readonly error: unknown };
+
+export interface Finder {
+  /** With its machines, all of it asked anew. @throws AppError `not-found`, `misconfigured`, `malformed`, or as calls do. */
+  readOne(key: string, options: CallOptions): Promise<AzureReading>;
+  /** Without its machines. @throws AppError as `readOne`. */
+  readBody(key: string, options: CallOptions): Promise<AzureGroupBody>;
+  /** Its machines alone, asked anew; of a pool that has no scale set at present none. @throws AppError as `readOne`. */
+  readMachines(key: string, options: CallOptions): Promise<readonly AzureMachine[]>;
+  /** One entry for each key; rejects for nothing but the end of `options.signal`. */
+  readAll(keys: readonly string[], options: CallOptions): Promise<ReadonlyMap<string, Found>>;
+  /** Something was written, or may have been: what is known of its machines is old. */
+  forget(key: string): void;
+}
+
+type SetPlace = Pick<ScaleSetKey, "resourceGroup" | "name">;
+type ClusterPlace = Pick<AgentPoolKey, "resourceGroup" | "cluster">;
+
+interface Cluster {
+  readonly location: string;
+  readonly nodeResourceGroup: string;
+}
+
+interface Known {
+  readonly shape: string;
+  readonly askedMs: Millis;
+  readonly machines: readonly AzureMachine[];
+}
+
+/** A machine that goes by itself changes the size, which is read each time; this is for what changes no size. */
+const AT_REST_MS = 30_000;
+
+export function createFinder(calls: AzureCalls, clock: Clock): Finder {
+  const known = createRecent<Known>(clock);
+  const clusters = createRecent<Cluster>(clock);
+  /** Cluster → pool → its scale set. */
+  const sets = createRecent<ReadonlyMap<string, SetPlace>>(clock);
+
+  async function clusterOf(place: ClusterPlace, options: CallOptions): Promise<Cluster> {
+    const id = `${place.resourceGroup}/${place.cluster}`;
+    const before = clusters.get(id);
+    if (before !== undefined) return before;
+    const words = `AKS cluster ${place.cluster}`;
+    const { location, properties } = readAs(clusterBody, await calls.getCluster(place, options), words);
+    const found = { location, nodeResourceGroup: properties.nodeResourceGroup };
+    clusters.set(id, found);
+    return found;
+  }
+
+  function setKnownOf({ resourceGroup, cluster, name }: AgentPoolKey): SetPlace | null {
+    return sets.get(`${resourceGroup}/${cluster}`)?.get(name) ?? null;
+  }
+
+  /** By the tag that AKS puts on its sets. Asked anew where the pool is not among those that are known. */
+  async function setOf(key: AgentPoolKey, options: CallOptions): Promise<SetPlace | null> {
+    const before = setKnownOf(key);
+    if (before !== null) return before;
+    const { nodeResourceGroup: resourceGroup } = await clusterOf(key, options);
+    const listed = await calls.listScaleSets(resourceGroup, options);
+    const byPool = new Map(
+      listed.flatMap((body): (readonly [string, SetPlace])[] => {
+        const read = scaleSet.pick({ name: true, tags: true }).safeParse(body);
+        const pool = read.success ? read.data.tags?.[AZURE_TAG.aksPool]?.toLowerCase() : undefined;
+        return read.success && pool !== undefined ? [[pool, { resourceGroup, name: read.data.name }]] : [];
+      }),
+    );
+    sets.set(`${key.resourceGroup}/${key.cluster}`, byPool);
+    return byPool.get(key.name) ?? null;
+  }
+
+  async function bodyOf(key: AzureKey, options: CallOptions): Promise<AzureGroupBody> {
+    if (key.kind === "scale-set") return scaleSetOf(key, await calls.getScaleSet(key, options));
+    const [body, { location }] = await Promise.all([
+      calls.getAgentPool(key, options),
+      clusterOf(key, options),
+    ]);
+    return agentPoolOf(key, body, location);
+  }
+
+  async function listed(key: AzureKey, set: SetPlace, options: CallOptions): Promise<readonly unknown[]> {
+    try {
+      return await calls.listMachines(set, options);
+    } catch (error) {
+      // AKS may have made the pool's set anew.
+      if (key.kind === "agent-pool" && kindOf(error) === "not-found")
+        sets.delete(`${key.resourceGroup}/${key.cluster}`);
+      throw error;
+    }
+  }
+
+  async function placeOf({ key, size }: AzureGroupBody, options: CallOptions): Promise<SetPlace | null> {
+    if (key.kind === "scale-set") return key;
+    const set = await setOf(key, options);
+    if (set === null && size > 0)
+      throw new AppError(
+        "unavailable",
+        `${key.words}: AKS shows no scale set of it, so that its machines are not known`,
+      );
+    return set;
+  }
+
+  function kept(body: AzureGroupBody, listing: readonly unknown[]): readonly AzureMachine[] {
+    const machines = machinesOf(body, listing, body.key.words);
+    known.set(body.key.key, { shape: shapeOf(body), askedMs: clock.monotonic(), machines });
+    return machines;
+  }
+
+  /** What is known of its machines, if nothing about them can have changed without a trace. */
+  function restingMachines(body: AzureGroupBody): readonly AzureMachine[] | null {
+    const before = known.get(body.key.key);
+    if (body.size === 0 && (before?.machines ?? []).length === 0) return [];
+    return before !== undefined &&
+      before.shape === shapeOf(body) &&
+      before.machines.length === body.size &&
+      before.machines.every(({ atRest }) => atRest) &&
+      clock.monotonic() - before.askedMs < AT_REST_MS
+      ? before.machines
+      : null;
+  }
+
+  async function withMachines(body: AzureGroupBody, options: CallOptions): Promise<AzureReading> {
+    const resting = restingMachines(body);
+    const set = await placeOf(body, options);
+    if (resting !== null) return { ...body, set, machines: resting };
+    const listing = set === null ? [] : await listed(body.key, set, options);
+    return { ...body, set, machines: kept(body, listing) };
+  }
+
+  /** Bodies of many groups that one list shows: `list` when there are several. */
+  async function bodiesTogether<K extends AzureKey>(
+    keys: readonly K[],
+    options: CallOptions,
+    list: () => Promise<readonly unknown[]>,
+    read: (key: K, body: unknown) => Promise<AzureGroupBody>,
+  ): Promise<readonly (readonly [string, AzureGroupBody | { readonly error: unknown }])[]> {
+    const [only, another] = keys;
+    if (only === undefined) return [];
+    if (another === undefined) return [[only.key, await orError(async () => await bodyOf(only, options))]];
+    const bodies = await orError(list);
+    if ("error" in bodies) return keys.map(({ key }) => [key, bodies] as const);
+    const byName = new Map(
+      bodies.flatMap((body) => {
+        const found = named.safeParse(body);
+        return found.success ? [[found.data.name.toLowerCase(), body] as const] : [];
+      }),
+    );
+    return await Promise.all(
+      keys.map(async (key) => {
+        const found = await orError(async () => {
+          if (!byName.has(key.name))
+            throw new AppError(
+              "not-found",
+              `there is no ${key.words} in ${key.resourceGroup} that this identity sees`,
+            );
+          return await read(key, byName.get(key.name));
+        });
+        return [key.key, found] as const;
+      }),
+    );
+  }
+
+  async function bodiesOf(
+    keys: readonly AzureKey[],
+    options: CallOptions,
+  ): Promise<readonly (readonly [string, AzureGroupBody | { readonly error: unknown }])[]> {
+    const ofSets = Map.groupBy(
+      keys.filter((key) => key.kind === "scale-set"),
+      ({ resourceGroup }) => resourceGroup,
+    );
+    const ofPools = Map.groupBy(
+      keys.filter((key) => key.kind === "agent-pool"),
+      ({ resourceGroup, cluster }) => `${resourceGroup}/${cluster}`,
+    );
+    const parts = await Promise.all([
+      ...[...ofSets].map(
+        async ([resourceGroup, some]) =>
+          await bodiesTogether(
+            some,
+            options,
+            async () => await calls.listScaleSets(resourceGroup, options),
+            async (key, body) => await Promise.resolve(scaleSetOf(key, body)),
+          ),
+      ),
+      ...[...ofPools.values()].map(async (some) => {
+        const [{ resourceGroup, cluster } = { resourceGroup: "", cluster: "" }] = some;
+        const place = { resourceGroup, cluster };
+        return await bodiesTogether(
+          some,
+          options,
+          async () => await calls.listAgentPools(place, options),
+          async (key, body) => agentPoolOf(key, body, (await clusterOf(place, options)).location),
+        );
+      }),
+    ]);
+    return parts.flat();
+  }
+
+  return {
+    forget: (key) => known.delete(key),
+    readBody: async (text, options) => await bodyOf(parseKey(text), options),
+    readMachines: async (text, options) => {
+      const key = parseKey(text);
+      const place = key.kind === "scale-set" ? key : await setOf(key, options);
+      // Nobody asks where they are.
+      return place === null ? [] : machinesOf({ location: "" }, await listed(key, place, options), key.words);
+    },
+    readOne: async (text, options) => {
+      const key = parseKey(text);
+      const place = key.kind === "scale-set" ? key : setKnownOf(key);
+      const hadMachines = (known.get(text)?.machines.length ?? 0) > 0;
+      // One that had machines a moment ago has them still: both are asked for at once.
+      if (place !== null && hadMachines) {
+        const [body, listing] = await Promise.all([bodyOf(key, options), listed(key, place, options)]);
+        return { ...body, set: place, machines: kept(body, listing) };
+      }
+      const body = await bodyOf(key, options);
+      known.delete(text);
+      return await withMachines(body, options);
+    },
+    readAll: async (texts, options) => {
+      known.sweep();
+      clusters.sweep();
+      sets.sweep();
+      const bodies = await bodiesOf(texts.map(parseKey), options);
+      const found = await Promise.all(
+        bodies.map(async ([key, body]): Promise<readonly [string, Found]> => {
+          if ("error" in body) return [key, foundError(body.error)] as const;
+          const reading = await orError(async () => await withMachines(body, options));
+          return [key, "error" in reading ? foundError(reading.error) : { kind: "found", reading }] as const;
+        }),
+      );
+      options.signal.throwIfAborted();
+      return new Map<string, Found>(found);
+    },
+  };
+}
+
+/** Of what changes with a size or a write. */
+function shapeOf({ size, etag, provisioning }: AzureGroupBody): string {
+  return JSON.stringify([size, etag, provisioning]);
+}
+
+async function orError<T extends object>(work: () => Promise<T>): Promise<T | { readonly error: unknown }> {
+  try {
+    return await work();
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** Azure has answered something of no use for this group. */
+const USELESS: readonly ErrorKind[] = ["malformed", "misconfigured", "bug"];
+
+function foundError(error: unknown): Found {
+  const kind = kindOf(error);
+  if (kind === "not-found") return { kind: "missing", detail: describe(error) };
+  return USELESS.includes(kind) ? { kind: "unknown", error } : { kind: "failed", error };
+}
