@@ -116,7 +116,7 @@ function joinedTo(
   if (lost !== null) return { instance: { ...member, node: lost.node, state: "ready" } };
   // Whose place is being filled anew: the notice that took it knows it by the node that it was.
   const was = node === undefined && state === "leaving" && isReplaced ? lostBy(providerID) : null;
-  if (was !== null) return { instance: { ...member, node: was.node, state } };
+  if (was !== null) return { instance: { ...member, node: was.node, state: "leaving" } };
   if (node === undefined) return apart();
   if (second !== undefined)
     return apart(

@@ -57,7 +57,10 @@ test("is a gauge of 1 where moves wait, of 0 where it is only told, and none whe
   const metrics = createMetrics(COORDINATOR_METRICS);
   recordRivals(metrics, told(seen("az-rebalance"), seen("karpenter"), seen("karpenter")).plan);
   const lines = (text: string): readonly string[] =>
-    text.split("\n").filter((line) => line.startsWith("gpu_autoscaler_rival{")).toSorted();
+    text
+      .split("\n")
+      .filter((line) => line.startsWith("gpu_autoscaler_rival{"))
+      .toSorted();
   expect(lines(await metrics.text())).toEqual([
     'gpu_autoscaler_rival{policy="demo",pool="spot",rival="az-rebalance"} 0',
     'gpu_autoscaler_rival{policy="demo",pool="spot",rival="karpenter"} 1',

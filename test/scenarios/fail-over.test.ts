@@ -83,7 +83,10 @@ describe("two coordinators", () => {
     // It wakes up believing what it believed, with a pod before it that waited when it fell asleep.
     process.kill(first.pid, "SIGCONT");
     submit(scene, "two");
-    await first.line(({ message }) => message === "leadership is lost");
+    // By the lease or by the policy, whichever it reads first.
+    await first.line(
+      ({ message }) => message === "leadership is lost" || message === "leadership is given up",
+    );
     await scene.until(() => scene.size("spot-a") === 2);
     await scene.until(() => scene.status()?.moves.every(({ phase }) => phase === "applied"));
     expect(writers(scene)).toEqual(["first", "second"]);

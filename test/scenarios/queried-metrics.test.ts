@@ -72,6 +72,7 @@ const MAY_BE_WITHOUT: readonly string[] = [
   "gpu_autoscaler_provider_call_duration_seconds",
   "gpu_autoscaler_provider_calls_total",
   "gpu_autoscaler_provider_groups_age_seconds",
+  "gpu_autoscaler_rival",
   "gpu_autoscaler_spot_interruptions_per_node_day",
   "gpu_autoscaler_spot_node_days_seen",
   "gpu_autoscaler_watch_errors_total",

@@ -132,13 +132,11 @@ describe("what else sizes a group", () => {
   );
 });
 
-test("the README has a row for each kind, with what it stops", () => {
+test.each(RIVAL_KINDS)("the README has a row for %s, with what it stops", (kind) => {
   const text = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
   const words = { everything: "held", removals: "loses no node, may grow", nothing: "told" } as const;
-  for (const kind of RIVAL_KINDS) {
-    const row = text.split("\n").find((line) => line.startsWith(`| \`${kind}\` `));
-    expect(row, kind).toContain(words[STOPS[kind]]);
-  }
+  const row = text.split("\n").find((line) => line.startsWith(`| \`${kind}\` `));
+  expect(row).toContain(words[STOPS[kind]]);
 });
 
 describe("nodes of a pool", () => {

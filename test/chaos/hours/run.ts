@@ -49,7 +49,7 @@ const MINUTE_MS = 60_000;
 const TIMES = {
   bootMs: [millis(40_000), millis(120_000)],
   readyMs: [millis(10_000), millis(40_000)],
-  jobGapMs: 6 * MINUTE_MS,
+  jobGapMs: 10 * MINUTE_MS,
   jobMs: [2 * MINUTE_MS, 50 * MINUTE_MS],
 } as const;
 /** Machines boot in minutes and what failed to launch is tried again after some more. */
@@ -64,10 +64,10 @@ export function hoursFaults(seed: number, hours: number): readonly Fault[] {
     seed,
     kinds: HOURS_KINDS,
     lengthMs: hours * HOUR_MS,
-    gapMs: 4 * MINUTE_MS,
+    gapMs: 6 * MINUTE_MS,
     spansMs: [5_000, 12 * MINUTE_MS],
     zones: ZONES,
-    bursts: { gapMs: 50 * MINUTE_MS, withinMs: 3 * MINUTE_MS, most: 4, noticesMs: [30_000, 120_000] },
+    bursts: { gapMs: 80 * MINUTE_MS, withinMs: 3 * MINUTE_MS, most: 4, noticesMs: [30_000, 120_000] },
     stepMs: 120_000,
   });
 }
