@@ -4,7 +4,7 @@
 import { alikeDays, factorOf } from "./calendar.ts";
 import type { LocalBin } from "./calendar.ts";
 import { valueAt } from "./days.ts";
-import { EXPERT, EXPERTS, LAGS, SEASONS } from "./expert-names.ts";
+import { EXPERT, LAGS, SEASONS } from "./expert-names.ts";
 import { HEAD } from "./model.ts";
 import type { Model } from "./model.ts";
 import { MINUTE_MS } from "./options.ts";
@@ -115,5 +115,3 @@ function lagged(model: Model, setup: Setup, { day, slot }: LocalBin, lag: number
 function smallOf({ head }: Model): number {
   return Math.max(0.02 * (head[HEAD.mean] ?? 0), 0.01);
 }
-
-export const EXPERT_COUNT = EXPERTS.length;

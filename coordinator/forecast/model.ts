@@ -8,8 +8,8 @@ import type { Setup } from "./options.ts";
 /** One forecaster whose errors are followed: ours, and the two simple ones that it has to beat. */
 export const TRACKS = 3;
 export const TALLY_DAYS = 8;
-/** count, covered, pinball ours, pinball last value, absolute ours; then where last week is known: count, ours, week, absolute ours, absolute week. */
-export const TALLY_FIELDS = 10;
+/** See skill.ts. */
+export const TALLY_FIELDS = 9;
 export const RELIABILITY_BINS = 10;
 export const PENDING_FIELDS = 1 + EXPERTS.length + TRACKS * 3 + 2;
 

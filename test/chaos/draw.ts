@@ -29,7 +29,7 @@ export interface DrawOptions {
 
 const LAUNCH_FAILURES = ["no-capacity", "quota", "misconfigured"] as const;
 const REFUSALS = [429, 500, 503, 504] as const;
-const POINTS = ["now", "before-status", "after-status", "in-call", "after-call"] as const;
+const POINTS = ["now", "before-status", "after-status", "after-node", "in-call", "after-call"] as const;
 const METADATA = ["silent", "refuses", "broken"] as const;
 
 /** In the order of their moments. */

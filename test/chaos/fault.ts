@@ -43,7 +43,7 @@ export type Fault =
   /** The leader dies: now, or at one of its writes. */
   | (Moment & {
       readonly kind: "leader-dies";
-      readonly point: "now" | "before-status" | "after-status" | "in-call" | "after-call";
+      readonly point: "now" | "before-status" | "after-status" | "after-node" | "in-call" | "after-call";
       readonly nth: number;
     })
   | (Moment & { readonly kind: "leader-stops" })

@@ -29,6 +29,9 @@ export interface VirtualApiOptions {
   readonly die: () => void;
 }
 
+/** Time enough for something to happen between two of them. */
+const CALL_MS = 30;
+
 type Method = "GET" | "PUT" | "PATCH" | "POST";
 
 export function createVirtualClient(options: VirtualApiOptions): VirtualClient {
@@ -45,11 +48,10 @@ export function createVirtualClient(options: VirtualApiOptions): VirtualClient {
     const isWrite = method !== "GET";
     const isStatus = isWrite && pathname.endsWith("/status");
     if (!alive()) await forEver();
-    if (troubles.apiSlowMs > 0) {
-      await clock.sleep(millis(Math.min(troubles.apiSlowMs, deadlineMs)));
-      if (!alive()) await forEver();
-      if (troubles.apiSlowMs > deadlineMs) throw new AppError("timeout", `cannot ${what}: no answer`);
-    }
+    const tookMs = Math.max(CALL_MS, troubles.apiSlowMs);
+    await clock.sleep(millis(Math.min(tookMs, deadlineMs)));
+    if (!alive()) await forEver();
+    if (tookMs > deadlineMs) throw new AppError("timeout", `cannot ${what}: no answer`);
     if (troubles.apiAway > 0) throw new AppError("unavailable", `cannot ${what}: no connection`);
     if (troubles.apiRefusals.count > 0) {
       troubles.apiRefusals.count -= 1;
@@ -74,7 +76,8 @@ export function createVirtualClient(options: VirtualApiOptions): VirtualClient {
     } catch (error) {
       throw error instanceof Refusal ? refused(what, error) : error;
     }
-    if (isStatus && springs(troubles, "after-status")) {
+    const isNode = method === "PATCH" && pathname.startsWith("/api/v1/nodes/");
+    if ((isStatus && springs(troubles, "after-status")) || (isNode && springs(troubles, "after-node"))) {
       die();
       await forEver();
     }

@@ -30,6 +30,8 @@ export interface VirtualCloudOptions {
   readonly troubles: Troubles;
   readonly alive: () => boolean;
   readonly die: () => void;
+  /** Whether writes depend on what was read, as at our own cloud; at AWS they do not. */
+  readonly conditional: boolean;
   /** Before a write takes effect; what it returns is called when it has. */
   readonly onWrite: (write: GroupWrite) => () => void;
   readonly onWritten: (group: string) => void;
@@ -69,7 +71,8 @@ export function createVirtualAccount(options: VirtualCloudOptions): CloudAccount
       const before = world.clouds.group(name);
       const instance = "instance" in parameters ? String(parameters.instance) : null;
       const done = options.onWrite({ group: name, write, instance, from: before?.desired ?? 0 });
-      const refused = doWrite(world, name, write, { ...parameters, version: seen.version });
+      const version = options.conditional ? seen.version : String(before?.version ?? 0);
+      const refused = doWrite(world, name, write, { ...parameters, version });
       if (refused === null) {
         done();
         return null;
@@ -117,8 +120,11 @@ export function createVirtualAccount(options: VirtualCloudOptions): CloudAccount
     return {
       backEnd: "simulated",
       chosenRemoval: true,
-      conditional: true,
-      read: async () => (await read()).state,
+      conditional: options.conditional,
+      read: async () => {
+        const { state } = await read();
+        return options.conditional ? state : { ...state, version: null };
+      },
       resize: async (to, seen, limits) => {
         checkGrowth(words, to, seen);
         await send("desired", { to }, seen, limits);

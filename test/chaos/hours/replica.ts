@@ -68,6 +68,7 @@ export interface ReplicaOptions {
   readonly agents: Agents;
   readonly bucket: Bucket;
   readonly predecessor: Predecessor["kind"];
+  readonly conditional: boolean;
   readonly onWrite: (write: GroupWrite) => () => void;
   readonly onCycle: (snapshot: Snapshot, decision: Decision) => void;
   readonly onBroken: (part: string, detail: string) => void;
@@ -138,6 +139,7 @@ export function startReplica(options: ReplicaOptions): Replica {
     troubles,
     alive: () => alive,
     die,
+    conditional: options.conditional,
     onWrite: options.onWrite,
     onWritten: () => clouds.touched({ kind: "simulated", simulated: { url: "http://cloud", name: "" } }),
   });

@@ -18,7 +18,8 @@ export interface Troubles {
   trap: { readonly point: TrapPoint; nth: number } | null;
 }
 
-export type TrapPoint = "before-status" | "after-status" | "in-call" | "after-call";
+/** `after-node`: it has just marked a node. */
+export type TrapPoint = "before-status" | "after-status" | "after-node" | "in-call" | "after-call";
 
 export function noTroubles(): Troubles {
   return {

@@ -90,18 +90,28 @@ export function createLivePlay(options: {
     };
     const [when, where] = fault.point.split("-");
     const off =
-      where === "status"
-        ? server.onRequest(({ when: moment, method, path }) => {
+      where === "node"
+        ? server.onRequest(({ when: moment, method, path, userAgent }) => {
             if (
-              moment === when &&
-              method === "PUT" &&
-              path.endsWith(`/${POLICY.plural}/${POLICY_NAME}/status`)
+              moment === "after" &&
+              method === "PATCH" &&
+              path.startsWith("/api/v1/nodes/") &&
+              userAgent.includes("coordinator")
             )
               hit();
           })
-        : cloud.onRequest(({ phase, write }) => {
-            if (write && phase === (when === "in" ? "arrived" : "decided")) hit();
-          });
+        : where === "status"
+          ? server.onRequest(({ when: moment, method, path }) => {
+              if (
+                moment === when &&
+                method === "PUT" &&
+                path.endsWith(`/${POLICY.plural}/${POLICY_NAME}/status`)
+              )
+                hit();
+            })
+          : cloud.onRequest(({ phase, write }) => {
+              if (write && phase === (when === "in" ? "arrived" : "decided")) hit();
+            });
     later(20_000, off);
   }
 
