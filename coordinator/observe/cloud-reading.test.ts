@@ -170,13 +170,33 @@ describe("members of two groups", () => {
     const shared = sharedMembers([
       ["x", look([A, PLACE])],
       ["y", look([A, PLACE])],
-      ["z", look([{ ...A, id: "i-0c" }])],
+      ["z", look([{ ...A, id: "i-0c", providerID: "aws:///us-west-2a/i-0c" }])],
       ["w", { kind: "unknown", detail: "?" }],
     ]);
     expect([...shared]).toEqual([
       ["x", ["instance i-0a is listed in the groups x and y: detach it from all but one"]],
       ["y", ["instance i-0a is listed in the groups x and y: detach it from all but one"]],
     ]);
+  });
+
+  test("are told by their machines, not by numbers that two scale sets have alike", () => {
+    const machine = (set: string): Member => ({
+      id: "0",
+      state: "present",
+      providerID: `azure:///subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachineScaleSets/${set}/virtualMachines/0`,
+    });
+    expect(
+      sharedMembers([
+        ["a", look([machine("a")])],
+        ["b", look([machine("b")])],
+      ]).size,
+    ).toBe(0);
+    expect([
+      ...sharedMembers([
+        ["a", look([machine("a")])],
+        ["pool of AKS", look([machine("A")])],
+      ]).keys(),
+    ]).toEqual(["a", "pool of AKS"]);
   });
 });
 

@@ -83,14 +83,20 @@ export function isMoving(look: GroupLook, nodesOf: NodeMachines["nodesOf"]): boo
 export function sharedMembers(
   looks: Iterable<readonly [string, GroupLook]>,
 ): ReadonlyMap<string, readonly string[]> {
-  const groupsOf = new Map<string, string[]>();
+  const groupsOf = new Map<string, { readonly id: string; readonly groups: string[] }>();
   for (const [key, look] of looks) {
     if (look.kind !== "seen") continue;
-    for (const { id, placeholder } of look.members)
-      if (placeholder !== true) groupsOf.set(id, [...(groupsOf.get(id) ?? []), key]);
+    for (const { id, placeholder, providerID } of look.members) {
+      if (placeholder === true) continue;
+      // A scale set gives its machines numbers, which mean something in that set only.
+      const machine = providerIdKey(providerID ?? "") ?? id;
+      const found = groupsOf.get(machine) ?? { id, groups: [] };
+      found.groups.push(key);
+      groupsOf.set(machine, found);
+    }
   }
   const sentences = new Map<string, string[]>();
-  for (const [id, groups] of groupsOf) {
+  for (const { id, groups } of groupsOf.values()) {
     if (groups.length < 2) continue;
     const sentence = `instance ${id} is listed in the groups ${groups.toSorted().join(" and ")}: detach it from all but one`;
     for (const group of groups) sentences.set(group, [...(sentences.get(group) ?? []), sentence]);

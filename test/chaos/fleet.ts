@@ -4,7 +4,7 @@
 import type { CloudGroupShape } from "../../coordinator/replay/world-cloud.ts";
 import type { Span } from "../../coordinator/replay/world-options.ts";
 import type { World } from "../../coordinator/replay/world.ts";
-import { GPU_RESOURCE, POLICY } from "../../shared/model/names.ts";
+import { GPU_RESOURCE, NODE_ANNOTATION, POLICY } from "../../shared/model/names.ts";
 import { seededRandom } from "../../shared/model/random.ts";
 import { epochMs, millis, seconds } from "../../shared/model/units.ts";
 import { exponential, pickOf } from "./bursts.ts";
@@ -179,6 +179,19 @@ export function unsettled(world: World, openMoves: readonly string[]): readonly 
     .filter(({ status }) => !status?.conditions?.some((one) => one.type === "Ready" && one.status === "True"))
     .map(({ metadata }) => `node ${metadata.name} is not ready`);
   return [...waiting, ...coming, ...unready, ...openMoves.map((key) => `move ${key} is open`)];
+}
+
+/** Nodes that still bear what a removal or a drain puts on them, each with what it is. */
+export function markedNodes(world: World): readonly string[] {
+  return world
+    .list("nodes")
+    .flatMap(({ metadata: { name, annotations }, spec }) => [
+      ...(spec?.unschedulable === true ? [`node ${name} is cordoned`] : []),
+      ...(spec?.taints ?? []).map(({ key }) => `node ${name} has the taint ${key}`),
+      ...(annotations?.[NODE_ANNOTATION.drainRequest] === undefined
+        ? []
+        : [`node ${name} is asked to be emptied`]),
+    ]);
 }
 
 /** @param start of the run in the world's time, so that a seed means the same whenever it is run. */

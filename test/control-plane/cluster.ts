@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { Node } from "../../shared/model/kube.ts";
+import type { Condition, Node } from "../../shared/model/kube.ts";
 import type { KubeClient } from "../../shared/runtime/kube/client.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import { eventually } from "../build/eventually.ts";
@@ -75,9 +75,11 @@ export async function joinNode(
   node: Pick<Node["metadata"], "name" | "labels" | "annotations"> & {
     readonly providerID: string;
     readonly capacity: Readonly<Record<string, string>>;
+    /** As a kubelet says them at first. Without any, pods may be placed before it is ready. */
+    readonly conditions?: readonly Condition[];
   },
 ): Promise<Node> {
-  const { name, labels = {}, annotations = {}, providerID, capacity } = node;
+  const { name, labels = {}, annotations = {}, providerID, capacity, conditions = [] } = node;
   const known = {
     "kubernetes.io/hostname": name,
     "kubernetes.io/os": "linux",
@@ -87,7 +89,7 @@ export async function joinNode(
   return await client.create(RESOURCE.nodes, {
     metadata: { name, labels: { ...known, ...labels }, annotations },
     spec: { providerID },
-    status: { capacity, allocatable: capacity },
+    status: { capacity, allocatable: capacity, conditions },
   });
 }
 

@@ -78,7 +78,8 @@ export async function startHandsOn(
   let nodes = 0;
   // Pods on their node's network have the node's address, and each has to be told from the others.
   const enter = async (node: Parameters<typeof joinNode>[1], by: KubeClient = client): Promise<void> => {
-    await joinNode(by, node);
+    // Not ready at first, so that whose pods run is ready.
+    await joinNode(by, { ...node, conditions: [{ type: "Ready", status: "False", reason: "KubeletNotReady" }] });
     nodes += 1;
     const addresses = [{ type: "InternalIP", address: `10.1.0.${nodes}` }];
     await by.patchStatus(RESOURCE.nodes, { name: node.name }, { status: { addresses } });

@@ -84,7 +84,7 @@ export async function createGcpAccount(options: GcpAccountOptions): Promise<Made
 
   async function listed(
     key: string,
-    reading: GcpReading,
+    reading: Pick<GcpReading, "at" | "hasInstances">,
     limits: CallOptions,
   ): Promise<readonly GcpInstance[]> {
     const instances = await instancesOf(calls, reading, limits);

@@ -87,7 +87,7 @@ async function findListed(
 /** @throws AppError as calls do, `malformed` for an answer that cannot be read. */
 export async function instancesOf(
   calls: Pick<GcpCalls, "listInstances">,
-  { at, hasInstances }: GcpReading,
+  { at, hasInstances }: Pick<GcpReading, "at" | "hasInstances">,
   options: CallOptions,
 ): Promise<readonly GcpInstance[]> {
   if (!hasInstances) return [];

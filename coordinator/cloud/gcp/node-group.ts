@@ -15,7 +15,7 @@ import type { Found } from "./find.ts";
 import { memberId, nameIn, openIn } from "./members.ts";
 import type { Names } from "./names.ts";
 import type { Operations } from "./operations.ts";
-import { stateOf, wordsOf } from "./reading.ts";
+import { placeOf, stateOf, wordsOf } from "./reading.ts";
 import type { GcpInstance, GcpReading } from "./reading.ts";
 import type { Sightings } from "./sightings.ts";
 import { isComing, isEmpty } from "./standing.ts";
@@ -33,10 +33,10 @@ export interface GcpGroupParts {
   /** Of one reading, asked anew. */
   readonly instancesOf: (
     key: string,
-    reading: GcpReading,
+    reading: Pick<GcpReading, "at" | "hasInstances">,
     options: CallOptions,
   ) => Promise<readonly GcpInstance[]>;
-  readonly sightings: Pick<Sightings, "isFresh">;
+  readonly sightings: Pick<Sightings, "isFresh" | "latest" | "written">;
 }
 
 export function createGcpGroup(key: string, parts: GcpGroupParts): NodeGroup {
@@ -65,12 +65,18 @@ export function createGcpGroup(key: string, parts: GcpGroupParts): NodeGroup {
     return reading;
   }
 
+  /** As whoever has just asked for one of them was told: a burst of notices is many removals of one group in turn. */
+  async function instancesNow(reading: GcpReading, options: CallOptions): Promise<readonly GcpInstance[]> {
+    return sightings.latest(key) ?? (await instancesOf(key, reading, options));
+  }
+
   /** Sends a write and waits for its operation's end. */
   async function write(
     call: GcpCall,
     left: () => CallOptions,
     send: (options: CallOptions) => Promise<OperationAnswer>,
   ): Promise<void> {
+    sightings.written(key);
     let begun: OperationAnswer;
     try {
       begun = await send(left());
@@ -99,7 +105,7 @@ export function createGcpGroup(key: string, parts: GcpGroupParts): NodeGroup {
   async function take(what: string, id: string, seen: GroupState, options: CallOptions): Promise<void> {
     await inTime(what, options, async (left) => {
       const reading = await asSeen(seen, left());
-      const { name } = filledIn(reading, await instancesOf(key, reading, left()), id);
+      const { name } = filledIn(reading, await instancesNow(reading, left()), id);
       checkFall(wordsOf(reading.at), 1, seen);
       await write(
         "deleteInstances",
@@ -146,7 +152,7 @@ export function createGcpGroup(key: string, parts: GcpGroupParts): NodeGroup {
       await inTime("release", options, async (left) => {
         const reading = await asSeen(seen, left());
         const isFresh = sightings.isFresh(key, id);
-        const place = remadeIn(await instancesOf(key, reading, left()), id, isFresh);
+        const place = remadeIn(await instancesNow(reading, left()), id, isFresh);
         if (place === null) return false;
         checkFall(wordsOf(reading.at), 1, seen);
         await write(
@@ -177,14 +183,16 @@ export function createGcpGroup(key: string, parts: GcpGroupParts): NodeGroup {
     },
     // A removal is one call at Google: there is no mark that one could have left behind.
     keepInstance: async () => {},
-    contains: async (id, options) =>
-      await inTime("look at members", options, async (left) => {
-        const found = await reads.read(key, left());
-        // A group that is gone has taken its machines with it.
-        if (found.kind === "missing") return false;
-        const instances = await instancesOf(key, readingIn(found), left());
+    contains: async (id, options) => {
+      try {
+        const instances = await instancesOf(key, { at: placeOf(key), hasInstances: true }, options);
         return instances.some((one) => one.standing === "filled" && memberId(one) === id);
-      }),
+      } catch (error) {
+        // A group that is gone has taken its machines with it.
+        if (kindOf(error) === "not-found") return false;
+        throw error;
+      }
+    },
   };
 }
 

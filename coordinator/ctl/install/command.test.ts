@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { KubeObject } from "../../../shared/model/kube.ts";
-import { SERVICE_ACCOUNT } from "../../../shared/model/names.ts";
+import { POLICY, SERVICE_ACCOUNT } from "../../../shared/model/names.ts";
 import { AppError } from "../../../shared/runtime/errors.ts";
 import type { Resource } from "../../../shared/runtime/kube/resources.ts";
 import { createFakeClock } from "../../../test/build/clock.ts";
@@ -28,13 +28,18 @@ interface Scene {
   readonly answer?: string | null;
   /** What helm upgrade ends with. */
   readonly code?: number;
+  /** How often the API server does not know the kind of policies yet once their definition is there; default: never. */
+  readonly unserved?: number;
+  /** Applied it refuses this; written in place it takes it. */
+  readonly refuses?: string;
 }
 
-async function run({ words = "install", answer = null, code = 0 }: Scene) {
+async function run({ words = "install", answer = null, code = 0, unserved = 0, refuses }: Scene) {
   const command = readCommand(words.split(" "));
   if (command.word !== "install") throw new Error(words);
   const writes: string[] = [];
   const said: string[] = [];
+  let asked = 0;
   const missing = async (): Promise<never> => {
     await Promise.resolve();
     throw new AppError("not-found", "404 not found");
@@ -44,6 +49,11 @@ async function run({ words = "install", answer = null, code = 0 }: Scene) {
     read: async (path) => {
       await Promise.resolve();
       if (path === "/version") return { major: "1", minor: "34", gitVersion: "v1.34.1" };
+      if (path === `/apis/${POLICY.apiVersion}`) {
+        asked += 1;
+        if (asked <= unserved) return await missing();
+        writes.push("(policies are served)");
+      }
       const resources = [
         { name: "configmaps", kind: "ConfigMap", namespaced: true },
         { name: "statefulsets", kind: "StatefulSet", namespaced: true },
@@ -72,10 +82,23 @@ async function run({ words = "install", answer = null, code = 0 }: Scene) {
       { dryRun = false }: { readonly dryRun?: boolean | undefined },
     ) => {
       await Promise.resolve();
+      if (resource.kind === refuses) throw new AppError("refused", 'ports[1].name: Duplicate value: "metrics"');
       if (!dryRun) writes.push(`apply ${resource.kind} ${ref.name}`);
       return body as T;
     },
+    mergePatch: async <T extends KubeObject>(
+      { kind }: Resource<T>,
+      ref: { readonly name: string },
+      body: object,
+      options: { readonly dryRun?: boolean } = {},
+    ) => {
+      await Promise.resolve();
+      if (kind !== refuses) throw new AppError("refused", "422");
+      if (options.dryRun !== true) writes.push(`patch ${kind} ${ref.name}`);
+      return body as T;
+    },
   };
+  const clock = createFakeClock();
   const helm = createHelm({
     run: async ([word = ""]) => {
       await Promise.resolve();
@@ -99,13 +122,19 @@ async function run({ words = "install", answer = null, code = 0 }: Scene) {
     helm,
     print: (text) => said.push(text),
     ask: async () => await Promise.resolve(answer),
-    clock: createFakeClock(),
+    // Time goes by as fast as it is waited for.
+    clock: { ...clock, sleep: async (ms) => await clock.advance(ms) },
     signal: new AbortController().signal,
   });
   return { ended, writes, said: said.join("\n"), helm };
 }
 
-const ALL = [`create Namespace ${namespace}`, "apply CustomResourceDefinition d", "helm upgrade"];
+const ALL = [
+  `create Namespace ${namespace}`,
+  "apply CustomResourceDefinition d",
+  "(policies are served)",
+  "helm upgrade",
+];
 
 describe("install()", () => {
   test("makes the namespace, the definition and the rest in this order, once somebody has agreed", async () => {
@@ -138,6 +167,19 @@ describe("install()", () => {
         failed: expect.stringContaining("UPGRADE FAILED: timed out") as string,
       },
     });
+  });
+
+  test("waits until policies are served before helm comes, which would not know them, and not for ever", async () => {
+    const { ended, writes } = await run({ words: "install --yes", unserved: 20 });
+    expect({ ended, writes }).toEqual({ ended: 0, writes: ALL });
+    const never = await run({ words: "install --yes", unserved: Infinity });
+    expect(never).toMatchObject({ ended: 1, writes: ALL.slice(0, 2) });
+    expect(never.said).toContain("does not serve it");
+  });
+
+  test("takes what the API server takes in the old one's place", async () => {
+    const { said } = await run({ words: "install --pre-flight", refuses: "ConfigMap" });
+    expect(said).toMatch(/^ok +objects/m);
   });
 
   test("renders namespace, definition and the chart's objects as one text", async () => {

@@ -2,9 +2,10 @@
 // then changes anything: the namespace, the definition of policies, and the rest by Helm. A second run upgrades.
 
 import type { KubeObject } from "../../../shared/model/kube.ts";
-import { FIELD_MANAGER, POD_SECURITY_LABEL } from "../../../shared/model/names.ts";
+import { FIELD_MANAGER, POD_SECURITY_LABEL, POLICY } from "../../../shared/model/names.ts";
+import { millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
-import { AppError, describe } from "../../../shared/runtime/errors.ts";
+import { AppError, describe, kindOf } from "../../../shared/runtime/errors.ts";
 import { RESOURCE } from "../../../shared/runtime/kube/resources.ts";
 import type { Command } from "../arguments.ts";
 import { verdictOf } from "../doctor/checks.ts";
@@ -32,6 +33,9 @@ export interface InstallContext {
 const DONE = 0;
 /** Something stands against it, or it failed half way; a person has to look. */
 const NOT_DONE = 1;
+
+const SERVED_WITHIN_MS = millis(60_000);
+const SERVED_LOOK_MS = millis(250);
 
 /** The exit code. @throws AppError settings where nobody can be asked and --yes is not given. */
 export async function install(command: InstallCommand, context: InstallContext): Promise<number> {
@@ -78,7 +82,7 @@ interface Result {
 
 async function carryOut(
   { json, service, timeout }: InstallCommand,
-  { client, helm, print, signal }: InstallContext,
+  { client, helm, print, clock, signal }: InstallContext,
   steps: readonly Step[],
   definitions: readonly Rendered[],
 ): Promise<Result> {
@@ -98,6 +102,7 @@ async function carryOut(
               { fieldManager: FIELD_MANAGER.ctl, force: true },
               { signal },
             );
+          await untilServed(client, clock, signal);
           break;
         case "helm": {
           const said = await helm.upgrade(timeout, signal);
@@ -113,6 +118,33 @@ async function carryOut(
     done.push(stepText(step));
   }
   return { done, failed: null };
+}
+
+/**
+ * A definition is served some seconds after it was made, five where there are several API servers; Helm waits for that only
+ * where it has made it itself, and would know no policy.
+ * @throws AppError timeout
+ */
+async function untilServed(
+  client: Pick<InstallClient, "read">,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const endsAtMs = clock.monotonic() + SERVED_WITHIN_MS;
+  for (;;) {
+    try {
+      await client.read(`/apis/${POLICY.apiVersion}`, { signal });
+      return;
+    } catch (error) {
+      if (kindOf(error) !== "not-found") throw error;
+    }
+    if (clock.monotonic() > endsAtMs)
+      throw new AppError(
+        "timeout",
+        `the API server has the definition of ${POLICY.kind} and does not serve it: see its conditions (kubectl describe crd)`,
+      );
+    await clock.sleep(SERVED_LOOK_MS, signal);
+  }
 }
 
 function spaceNamed(name: string): KubeObject {

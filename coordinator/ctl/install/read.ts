@@ -8,7 +8,7 @@ import type { EpochMs } from "../../../shared/model/units.ts";
 import { describe, kindOf } from "../../../shared/runtime/errors.ts";
 import type { CallOptions, KubeClient } from "../../../shared/runtime/kube/client.ts";
 import { createDiscovery, RESOURCE } from "../../../shared/runtime/kube/resources.ts";
-import type { Resource } from "../../../shared/runtime/kube/resources.ts";
+import type { ObjectRef, Resource } from "../../../shared/runtime/kube/resources.ts";
 import { readCertificates } from "../doctor/certificates.ts";
 import type { Read } from "../doctor/finding.ts";
 import { DEFINITION_NAME, KIND } from "../doctor/kinds.ts";
@@ -20,7 +20,7 @@ import type { Helm, Rendered } from "./helm.ts";
 import { readServers } from "./nats.ts";
 import { askOwnRights } from "./rights.ts";
 
-export type InstallClient = Pick<KubeClient, "read" | "get" | "list" | "create" | "apply">;
+export type InstallClient = Pick<KubeClient, "read" | "get" | "list" | "create" | "apply" | "mergePatch">;
 
 export interface PreFlightOptions {
   readonly client: InstallClient;
@@ -243,8 +243,31 @@ async function tryAll(
         return { object: named, refusal: null };
       } catch (error) {
         limits.signal?.throwIfAborted();
-        return { object: named, refusal: describe(error) };
+        const refusal = describe(error);
+        return (await isTakenInPlace(client, resource, ref, object, limits))
+          ? { object: named, refusal: null }
+          : { object: named, refusal };
       }
     }),
   );
+}
+
+/**
+ * What Helm 3 wrote is another manager's to the server. Applied, the old of it stays beside the new, such as two ports of one
+ * name, and that is refused; Helm itself puts the new in its place.
+ */
+async function isTakenInPlace(
+  client: InstallClient,
+  resource: Resource,
+  ref: ObjectRef,
+  object: Rendered,
+  limits: CallOptions,
+): Promise<boolean> {
+  try {
+    await client.mergePatch(resource, ref, object, { ...limits, dryRun: true });
+    return true;
+  } catch {
+    limits.signal?.throwIfAborted();
+    return false;
+  }
 }

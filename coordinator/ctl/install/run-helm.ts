@@ -18,6 +18,8 @@ export function createRunHelm(program: string): RunHelm {
     });
     const ended = Promise.withResolvers<number>();
     child.once("error", (error) => {
+      // It was told to end, and its end is waited for.
+      if (error.name === "AbortError") return;
       const isMissing = "code" in error && error.code === "ENOENT";
       const kind = isMissing ? "not-found" : "unavailable";
       ended.reject(new AppError(kind, `${program} cannot be run`, { cause: error }));

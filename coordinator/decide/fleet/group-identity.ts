@@ -19,10 +19,12 @@ export function backEndOf(pool: Pick<NodePoolSpec, "group">): { readonly backEnd
   return backEnd === null ? {} : { backEnd };
 }
 
-/** The account whose members have names of their own; null: the cluster itself, or none. */
-export function accountOf({ aws, gcp, azure, simulated }: PoolGroup): string | null {
+/**
+ * The account in which a member's name stands for one machine; null: the cluster itself, none, or Azure, where it is a
+ * number that every scale set gives anew.
+ */
+export function accountOf({ aws, gcp, simulated }: PoolGroup): string | null {
   if (gcp !== undefined) return JSON.stringify(["gcp", gcp.project]);
-  if (azure !== undefined) return JSON.stringify(["azure", azure.subscriptionID.toLowerCase()]);
   if (aws !== undefined) return JSON.stringify(["aws", aws.region]);
   return simulated === undefined ? null : JSON.stringify(["simulated", simulated.url]);
 }

@@ -119,6 +119,13 @@ describe("ownership()", () => {
     );
   });
 
+  test("machines of scale sets are numbers of their own set, which two of an account may have alike", () => {
+    const set = (vmScaleSet: string): PoolGroup => ({
+      azure: { subscriptionID: "00000000-1111-4222-8333-444444444444", resourceGroup: "gpu", vmScaleSet },
+    });
+    expect(disputesOf([set("a"), ["0", "1"]], [set("b"), ["0", "1"]]).size).toBe(0);
+  });
+
   test("places have names of their own group only, and machines of the cluster's groups are told by their nodes", () => {
     const place = (group: PoolGroup, name: string) =>
       pool(name, {

@@ -105,7 +105,8 @@ function sharedGroups(policies: readonly ValidPolicy[]): Map<string, Reason[]> {
 
 /**
  * One machine that two groups of an account list, as where one is named and the other found by its tags: nobody knows
- * which of them it would leave, or whether they are one. Members of the cluster's own groups are told by their nodes.
+ * which of them it would leave, or whether they are one. Members of the cluster's own groups, and of scale sets, are told
+ * by their nodes.
  */
 function addSharedMembers(policies: readonly ValidPolicy[], disputes: Map<string, Reason[]>): void {
   const byAccount = new Map<string, [id: string, members: readonly InstanceInput[]][]>();

@@ -25,6 +25,8 @@ export const PAGE_SIZE = 500;
 /** A page of 500 large pods is some 10 MiB; more than this is no answer to a question of ours. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
+const DRY_RUN = { dryRun: "All", fieldValidation: "Strict" } as const;
+
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly deadlineMs?: Millis | undefined;
@@ -58,7 +60,8 @@ export interface KubeClient {
     resource: Resource<T>,
     ref: ObjectRef,
     body: object,
-    options?: CallOptions,
+    /** `dryRun` as of `apply`. */
+    options?: CallOptions & { readonly dryRun?: boolean },
   ): Promise<T>;
   patchStatus<T extends KubeObject>(
     resource: Resource<T>,
@@ -208,10 +211,10 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     path: string,
     what: string,
     body: object,
-    limits: CallOptions,
+    limits: CallOptions & { readonly dryRun?: boolean },
     contentType?: string,
   ): Promise<T> {
-    const query = queryOf({ fieldManager });
+    const query = queryOf({ fieldManager, ...(limits.dryRun === true ? DRY_RUN : {}) });
     // A second POST would find the first one's object; a second JSON patch may apply twice.
     const repeatable = method !== "POST" && contentType !== JSON_PATCH;
     const type = contentType === undefined ? {} : { contentType };
@@ -303,7 +306,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         queryOf({
           fieldManager: owner,
           force,
-          ...(dryRun ? { dryRun: "All", fieldValidation: "Strict" } : {}),
+          ...(dryRun ? DRY_RUN : {}),
         });
       // JSON is YAML. The server wants the object named inside as well as in the path.
       const metadata = { ...metadataOf(body), ...ref };

@@ -84,7 +84,11 @@ export async function runCluster(
   });
 
   // 1. Windows short enough that nodes come and go.
-  const spec = { ...VALUES.policies[TRAINING], emptySeconds: 3 };
+  const spec = {
+    ...VALUES.policies[TRAINING],
+    emptySeconds: 3,
+    maxPercentOrNodesAdded: { nodes: 1000, percent: 100 },
+  };
   const writeSpec = async (next: object): Promise<void> =>
     void (await client.mergePatch(RESOURCE.policies, { name: TRAINING }, { spec: { mode: null, ...next } }));
   await writeSpec(spec);

@@ -13,6 +13,7 @@ import { endOf } from "../fault.ts";
 import type { Fault } from "../fault.ts";
 import {
   groupShape,
+  markedNodes,
   policyFor,
   POLICY_NAME,
   POOLS,
@@ -182,7 +183,7 @@ export async function runHours(
     await rest();
     recorder.follow();
     if (time.ms < faultsEnd) continue;
-    const isDone = unsettled(world, openMoves()).length === 0 && cordonedNodes().length === 0;
+    const isDone = unsettled(world, openMoves()).length === 0 && markedNodes(world).length === 0;
     if (!isDone) settledAt = null;
     else settledAt ??= time.ms;
     // It has to last.
@@ -205,20 +206,13 @@ export async function runHours(
     }
   }
 
-  function cordonedNodes(): readonly string[] {
-    return world
-      .list("nodes")
-      .filter(({ spec: node }) => node?.unschedulable === true || (node?.taints ?? []).length > 0)
-      .map(({ metadata }) => `node ${metadata.name}`);
-  }
-
   book.add({
     at: time.ms,
     kind: "last",
     faultsEnd,
     settledAt,
     left: unsettled(world, openMoves()),
-    cordoned: cordonedNodes(),
+    cordoned: markedNodes(world),
     forgotten: forgotten(),
   });
   (replica as Replica | null)?.die();

@@ -10,7 +10,7 @@ import type { Entry } from "../book.ts";
 import { drawFaults } from "../draw.ts";
 import { endOf } from "../fault.ts";
 import type { Fault } from "../fault.ts";
-import { policyFor, POLICY_NAME, unsettled, workOf, ZONES } from "../fleet.ts";
+import { markedNodes, policyFor, POLICY_NAME, unsettled, workOf, ZONES } from "../fleet.ts";
 import { violationsOf } from "../invariants.ts";
 import type { Bounds, Violation } from "../invariants.ts";
 import { createRecorder } from "../recorder.ts";
@@ -153,7 +153,7 @@ export async function runLive(
   let settledAt: number | null = null;
   const leftNow = (): readonly string[] => [
     ...unsettled(scene.world, openMoves(scene.world)).filter((what) => !what.startsWith("group ")),
-    ...cordonedNodes(),
+    ...markedNodes(scene.world),
   ];
   const lookAtRest = (): boolean => {
     if (leftNow().length > 0) settledAt = null;
@@ -161,13 +161,6 @@ export async function runLive(
     return settledAt !== null && passed() - settledAt >= RESTED_MS;
   };
   await eventually(lookAtRest, { withinMs: REST_MS }).catch(() => {});
-
-  function cordonedNodes(): readonly string[] {
-    return scene.world
-      .list("nodes")
-      .filter(({ spec: node }) => node?.unschedulable === true || (node?.taints ?? []).length > 0)
-      .map(({ metadata, spec: node }) => `node ${metadata.name} ${JSON.stringify(node?.taints ?? [])}`);
-  }
 
   function forgotten(): readonly string[] {
     const members = new Set(
@@ -190,7 +183,7 @@ export async function runLive(
     faultsEnd,
     settledAt,
     left: leftNow(),
-    cordoned: settledAt === null ? cordonedNodes() : [],
+    cordoned: settledAt === null ? markedNodes(scene.world) : [],
     forgotten: forgotten(),
   });
   return {
@@ -208,6 +201,9 @@ export async function runLive(
 function policyFields(random: () => number): Readonly<Record<string, unknown>> {
   return {
     maxNodes: 5,
+    // A minute here is an hour of a fleet's life: by default ten nodes in ten minutes would be all there is.
+    maxPercentOrNodesAdded: { nodes: 1000, percent: 100 },
+    maxPercentOrNodesRemoved: { nodes: 1000, percent: 100 },
     pendingPodTimeoutSeconds: 0,
     scaleUpCooldownSeconds: 0,
     scaleDownCooldownSeconds: 0,
