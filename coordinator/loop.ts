@@ -44,7 +44,7 @@ export interface LoopParts {
   readonly journal: PolicyJournal;
   readonly leaseMs: Millis;
   readonly actuator: Actuator;
-  readonly act: Omit<ActContext, "call" | "quietMs" | "maybeMs" | "inheritedMs">;
+  readonly act: Omit<ActContext, "call" | "quietMs" | "maybeMs" | "inheritedMs" | "hurries">;
   readonly callDeadlineMs: Millis;
   readonly reporter: Reporter;
   readonly peers: PeerTeller;
@@ -70,7 +70,8 @@ export async function runCycles(
     wasLed: (policy) => (journal.claimOf(policy)?.before ?? 0) > 0,
   });
   const inheritedMs = inheritedAfter(leadership, parts);
-  const act = { ...parts.act, quietMs, maybeMs: LATE_CALLS_MS, inheritedMs };
+  const hurries = (): boolean => parts.wake.isUrgent();
+  const act = { ...parts.act, quietMs, maybeMs: LATE_CALLS_MS, inheritedMs, hurries };
   const claim = async (): Promise<void> => {
     for (const { policy, error } of await journal.claim(call)) {
       signal.throwIfAborted();

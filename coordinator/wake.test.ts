@@ -40,6 +40,19 @@ describe("createWake()", () => {
     expect(first.state.at).toBe(0);
   });
 
+  test("says that a notice has come until the wake-up that answers it", async () => {
+    const { clock, wake, next } = await begun();
+    wake.trigger("other");
+    wake.trigger("pods");
+    expect(wake.isUrgent()).toBe(false);
+    wake.trigger("urgent");
+    expect(wake.isUrgent()).toBe(true);
+    const waiting = next();
+    await clock.advance(100);
+    await waiting.done;
+    expect(wake.isUrgent()).toBe(false);
+  });
+
   test("wakes after the beat when nothing happens", async () => {
     const { clock, next } = await begun();
     const waiting = next();

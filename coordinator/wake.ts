@@ -13,6 +13,8 @@ export type News = "pods" | "other" | "urgent";
 export interface Wake {
   /** Cheap, and safe from any callback. */
   trigger(news: News): void;
+  /** Whether urgent news has come since the last wake-up. */
+  isUrgent(): boolean;
   /**
    * One waiter at a time. The first wait ends at once; later ones at the latest `withinMs` after the last wake-up,
    * when that is sooner than the beat. Rejects with the signal's reason.
@@ -54,6 +56,7 @@ export function createWake({ clock, gapMs, batchMs, beatMs }: WakeOptions): Wake
       else batchSinceMs ??= clock.monotonic();
       stir?.();
     },
+    isUrgent: () => urgent,
     next: async (signal, withinMs = null) => {
       // A loop that is always due would let nothing else of the process run: no message, no probe, no lease.
       await nextTurn();

@@ -40,7 +40,13 @@ const TOP_LEVEL = {
   ],
   allowed: [".dockerignore", ".npmrc"],
 };
-const PURE = ["shared/model/", "shared/contract/", "agent/assess/", "coordinator/decide/"];
+const PURE = [
+  "shared/model/",
+  "shared/contract/",
+  "agent/assess/",
+  "coordinator/decide/",
+  "coordinator/forecast/",
+];
 const NAMES = "shared/model/names.ts";
 const REASONS = "shared/model/reasons.ts";
 const REPORT = "coordinator/report/";

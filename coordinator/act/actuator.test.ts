@@ -24,6 +24,7 @@ import { createActuator } from "./actuator.ts";
 import { createCallLimits, lingering } from "./context.ts";
 import type { ActContext } from "./context.ts";
 import { createJournal } from "./journal.ts";
+import { withIntents, withOutcomes } from "./moves.ts";
 
 /** Groups in memory that note what is asked of them, with the status in the API as it was at that moment. */
 function setup(made: WorldClient, options: PolicyOptions = {}) {
@@ -56,9 +57,11 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
     inheritedMs: 0,
     conditional: true,
     removesUnconditionally: false,
+    hurries: false,
     bounds: {} as { readonly unfilled?: number },
   };
   let whenCalled: () => unknown = () => {};
+  let whenLookedFor: () => unknown = () => {};
 
   const groupOf = (name: string): NodeGroup => {
     const note = (call: string): void =>
@@ -75,6 +78,10 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
         await whenCalled();
         if (state.refuse !== null) throw state.refuse;
         sizes.set(name, to);
+      },
+      contains: async () => {
+        whenLookedFor();
+        return await Promise.resolve(true);
       },
       removeInstance: async (id, seen) => {
         note(`${name} without ${id}`);
@@ -102,6 +109,7 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
     drainTimeoutMs: millis(60_000),
     maybeMs: millis(0),
     inheritedMs: () => millis(state.inheritedMs),
+    hurries: () => state.hurries,
     launchFailureOf,
     quietMs: () => millis(state.quietMs),
     call: createCallLimits({
@@ -133,7 +141,8 @@ function setup(made: WorldClient, options: PolicyOptions = {}) {
   const waitsMs = () => actuator.waitsMs(now());
   const act = async (...moves: readonly Move[]) => await run(plan(...moves));
   const onCall = (run: () => unknown): void => void (whenCalled = run);
-  return { act, calls, clock, journal, log, onCall, plan, run, sizes, state, waitsMs, written };
+  const onLook = (run: () => unknown): void => void (whenLookedFor = run);
+  return { act, calls, clock, journal, log, onCall, onLook, plan, run, sizes, state, waitsMs, written };
 }
 
 function aGrow(name: string, overrides: Partial<Extract<Move, { kind: "grow" }>> = {}): Move {
@@ -207,6 +216,75 @@ describe("createActuator()", () => {
     expect(sizes.get("c")).toBe(1);
     expect(calls.map(({ phases }) => phases.length)).toEqual([3, 3, 3]);
     expect(written()?.moves.map(({ phase }) => phase)).toEqual(["applied", "applied", "applied"]);
+  });
+
+  test("takes one more of a group when a notice has come, and leaves the others to be decided again", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, onCall, sizes, state, written } = setup(made);
+    sizes.set("c", 5);
+    onCall(() => {
+      state.hurries = true;
+    });
+    const moves = ["m1", "m2", "m3"].map((instance): Move => ({
+      ...RELEASE,
+      key: `demo/c/release/${instance}`,
+      instance,
+    }));
+    const first = await act(...moves);
+    expect(first.map(({ outcome }) => outcome.kind)).toEqual(["applied", "put-off", "put-off"]);
+    expect(written()?.moves.map(({ key, phase }) => [key, phase])).toEqual([
+      ["demo/c/release/m1", "applied"],
+    ]);
+    // However often one comes, each cycle takes one.
+    state.hurries = false;
+    const second = await act(...moves);
+    expect(second.map(({ outcome }) => outcome.kind)).toEqual(["applied", "put-off"]);
+    onCall(() => {});
+    state.hurries = false;
+    await act(...moves);
+    expect(calls.map(({ call }) => call)).toEqual(["c releases m1", "c releases m2", "c releases m3"]);
+    expect(sizes.get("c")).toBe(2);
+  });
+
+  test("puts off what takes machines when a notice has come during growth, and not twice in a row", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, onCall, state, written } = setup(made);
+    onCall(() => {
+      state.hurries = true;
+    });
+    await act(aGrow("a"), RELEASE);
+    expect(written()?.moves.map(({ key }) => key)).toEqual(["demo/a/grow/x"]);
+    await act(aGrow("b"), RELEASE);
+    expect(calls.map(({ call }) => call)).toEqual(["a to 3", "b to 3", "c releases m"]);
+  });
+
+  test("asks for what somebody waits for before it goes on with drains that were begun before", async () => {
+    await using made = await aWorldClient(0);
+    const { act, calls, clock, journal, onLook } = setup(made);
+    const gone: Move = {
+      kind: "shrink",
+      key: "demo/c/shrink/n-gone",
+      policy: "demo",
+      pool: "c",
+      from: 2,
+      to: 1,
+      because: [],
+      node: "n-gone",
+      instance: "m",
+      how: "drain",
+      disruption: "Idle",
+    };
+    const limits = { signal: new AbortController().signal, deadlineMs: millis(2_000) };
+    await journal.change("demo", (status) => withIntents(status, [gone], clock.now()), limits);
+    const settled = [
+      { key: gone.key, outcome: { kind: "draining", detail: "waiting for the agent" } },
+    ] as const;
+    await journal.change("demo", (status) => withOutcomes(status, settled, clock.now()), limits);
+    const seen: string[] = [];
+    // The node has left, so that its group is asked.
+    onLook(() => void seen.push(...calls.map(({ call }) => call)));
+    await act(aGrow("a"), REPLACE);
+    expect(seen).toEqual(["b to 3", "a to 3"]);
   });
 
   test("releases what its cloud takes, and removes what never came to be a node, for which limits count it", async () => {

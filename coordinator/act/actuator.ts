@@ -1,7 +1,8 @@
-// Turns a plan into calls, each made once: what was begun before is finished first, the intent is in the policy's
-// status before the call and the outcome after it. Replacements go first, because their nodes have a deadline,
-// then growth, releases and removals. Policies that only recommend, and those that we have not claimed, are left alone.
+// Turns a plan into calls, each made once: what became of calls that were begun before is found out first, the intent is
+// in the policy's status before the call and the outcome after it. Replacements go first, because their nodes have a
+// deadline, then growth, then drains that were begun before, releases and removals. Policies that only recommend, and those that we have not claimed, are left alone.
 
+import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { parseInstant } from "../../shared/model/instant.ts";
 import { takesNode } from "../../shared/model/interruption.ts";
 import { elapsed } from "../../shared/model/units.ts";
@@ -36,6 +37,11 @@ export interface Actuator {
   waitsMs(context: Omit<ActContext, "call">): Millis | null;
 }
 
+interface Open {
+  readonly policy: PolicyInput;
+  readonly move: MoveState;
+}
+
 const ORDER = ["replace", "grow", "release", "shrink"] as const satisfies readonly Move["kind"][];
 /** Places are known by their numbers, and a number may be open again: so long one that was given back is not again. */
 const PLACE_LAGS_MS = 60_000;
@@ -48,17 +54,16 @@ export function createActuator(options: {
   const pauses = createPauses();
   const late = createLateCalls();
   const caps = createCaps();
+  let hasWaited = false;
 
   return {
     act: async (plan, snapshot, context) => {
       const budgets = createBudgets(snapshot, limits);
-      // 1. Finish what was begun, and take back what nobody accounts for.
-      const unsure = unsureOf(snapshot);
-      const done = [...(await finish(plan, snapshot, budgets, context))];
+      // 1. Find out how calls have ended, and take back what nobody accounts for.
+      const begunBefore = openIn(snapshot);
+      const done = [...(await finish(begunBefore.calls, plan, snapshot, budgets, context))];
       // The plan was made before we knew how these had ended: what it says of their pools is decided again.
-      const learned = new Set(
-        done.filter(({ move, outcome }) => unsure.has(move.key) && outcome.kind !== "unsettled").map(poolOf),
-      );
+      const learned = new Set(done.filter(({ outcome }) => outcome.kind !== "unsettled").map(poolOf));
       await clearLeftovers(snapshot, (policy) => journal.status(policy).moves, context);
 
       // 2. Of the plan, what may be done and is not being done already.
@@ -72,8 +77,13 @@ export function createActuator(options: {
         context.clock.now(),
       );
 
-      // 3. Intents, then calls, then outcomes; kind by kind.
+      // 3. Intents, then calls, then outcomes; kind by kind. Drains that were begun before have waited for minutes, and go
+      // on when what somebody waits for has been asked for.
       for (const kind of ORDER) {
+        if (kind === "release") {
+          if (mayWait(context)) break;
+          done.push(...(await finish(begunBefore.drains, plan, snapshot, budgets, context)));
+        }
         const moves = due.filter(
           (move) => move.kind === kind && !isGrowing(journal.status(move.policy).moves, move.pool),
         );
@@ -93,13 +103,30 @@ export function createActuator(options: {
     waitsMs: (context) => late.soonestMs(context),
   };
 
-  /** Keys of moves whose call nobody saw the end of. */
-  function unsureOf(snapshot: Snapshot): ReadonlySet<string> {
-    const moves = snapshot.policies.flatMap(({ name }) => journal.status(name).moves);
-    return new Set(moves.filter(({ phase }) => phase === "intended").map(({ key }) => key));
+  /** A notice that has come meanwhile goes before what takes machines, but not twice in a row: notices come in storms. */
+  function mayWait({ hurries }: ActContext): boolean {
+    hasWaited = !hasWaited && hurries?.() === true;
+    return hasWaited;
+  }
+
+  /** Moves in flight: calls whose end nobody saw, and drains. */
+  function openIn(snapshot: Snapshot): { readonly calls: readonly Open[]; readonly drains: readonly Open[] } {
+    const open = snapshot.policies
+      .filter(({ name }) => journal.leads(name))
+      .flatMap((policy) =>
+        journal
+          .status(policy.name)
+          .moves.filter(inFlight)
+          .map((move) => ({ policy, move })),
+      );
+    return {
+      calls: open.filter(({ move }) => move.phase === "intended"),
+      drains: open.filter(({ move }) => move.phase !== "intended"),
+    };
   }
 
   async function finish(
+    open: readonly Open[],
     plan: Plan,
     snapshot: Snapshot,
     budgets: Budgets,
@@ -108,16 +135,10 @@ export function createActuator(options: {
     const recalls = new Map((plan.recalls ?? []).map((recall) => [recall.key, recall]));
     const nodes = new Map(snapshot.nodes.map((node) => [node.name, node]));
     const noticed = new Set(snapshot.notices.filter(takesNode).map(({ node }) => node));
-    const open = snapshot.policies
-      .filter(({ name }) => journal.leads(name))
-      .flatMap((policy) =>
-        journal
-          .status(policy.name)
-          .moves.filter(inFlight)
-          .map((move) => ({ policy, move, group: groupOf(policy, move.pool, context) })),
-      )
+    const due = open
+      .map(({ policy, move }) => ({ policy, move, group: groupOf(policy, move.pool, context) }))
       .filter(({ policy, group }) => !isQuiet(policy.name, group, context));
-    const ended = await inParallel(open, PROVIDER_CALLS, async ({ policy, move, group }) => {
+    const ended = await inParallel(due, PROVIDER_CALLS, async ({ policy, move, group }) => {
       const begunMs = context.clock.monotonic();
       const outcome = await settleOrWait(
         {
@@ -232,7 +253,7 @@ function intended(move: Move, policy: PolicyInput | undefined): Intended {
 }
 
 const NO_REMOVAL: RemovalBudget = {
-  inTurn: async (run) => await run(),
+  inTurn: async (run) => await run(false),
   take: () => false,
   giveBack: () => {},
 };

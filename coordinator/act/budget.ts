@@ -88,7 +88,8 @@ export function createBudgets(snapshot: Snapshot, { allowedGrowth, removalRefuse
       const ledger = ledgerOf(policy);
       return {
         inTurn: async (run) => {
-          const turn = (ledger.turns.get(pool) ?? Promise.resolve()).then(run);
+          const before = ledger.turns.get(pool);
+          const turn = (before ?? Promise.resolve()).then(async () => await run(before !== undefined));
           // Whoever comes next waits for the end of this one, however it ends; who asked hears of it.
           ledger.turns.set(
             pool,

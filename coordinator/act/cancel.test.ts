@@ -9,7 +9,7 @@ import { cancelPlaces } from "./cancel.ts";
 function aBudget(most = Infinity) {
   const state = { taken: 0 };
   const budget = {
-    inTurn: async <T>(run: () => Promise<T>): Promise<T> => await run(),
+    inTurn: async <T>(run: (waited: boolean) => Promise<T>): Promise<T> => await run(false),
     take: () => state.taken < most && ++state.taken > 0,
     giveBack: () => void state.taken--,
   };

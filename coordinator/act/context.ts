@@ -36,6 +36,8 @@ export interface ActContext {
   readonly maybeMs: Millis;
   /** For so long from now what leaders before us have sent may still take effect; 0: not any more. */
   readonly inheritedMs: () => Millis;
+  /** Whether a notice has come since this cycle began, so that what can wait should. Absent: never. */
+  readonly hurries?: () => boolean;
   /** Limits of one call, made anew for each. @throws AppError unavailable when leadership has ended. */
   readonly call: () => CallLimits;
 }

@@ -49,6 +49,8 @@ export type Outcome =
   | { readonly kind: "applied"; readonly from: number; readonly to: number; readonly detail?: string }
   | { readonly kind: "reached"; readonly size: number }
   | { readonly kind: "draining"; readonly detail: string }
+  /** Nothing was called, since something more urgent has come: it is decided again. */
+  | { readonly kind: "put-off" }
   | {
       readonly kind: "failed";
       readonly detail: string;
@@ -179,6 +181,8 @@ function withOutcome(status: PolicyStatus, move: MoveState, told: Outcome, at: E
   switch (outcome.kind) {
     case "unsettled":
       return withMove(status, { ...move, detail: outcome.detail });
+    case "put-off":
+      return { ...status, moves: status.moves.filter(({ key }) => key !== move.key) };
     case "draining":
       return withMove(status, { ...move, phase: "draining", detail: outcome.detail });
     case "failed":

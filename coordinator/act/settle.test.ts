@@ -72,7 +72,7 @@ function setup({ client, world }: WorldClient, agoMs = 10_000) {
   };
   const asked: (string | undefined)[] = [];
   const budget = {
-    inTurn: async <T>(run: () => Promise<T>): Promise<T> => await run(),
+    inTurn: async <T>(run: (waited: boolean) => Promise<T>): Promise<T> => await run(false),
     take: (_size: number, disruption?: string) => asked.push(disruption) > 0,
     giveBack: () => {},
   };

@@ -159,8 +159,8 @@ async function settleDrain(
     case "drained": {
       if (found.growing) return null;
       const outcome = await attempt(async () => await takeInstance(removal, group, budget, context));
-      // A call that nobody saw the end of is looked at again; the node stays empty and closed meanwhile.
-      if (outcome.kind === "unsettled") return null;
+      // What was put off, or whose end nobody saw, is looked at again; the node stays empty and closed meanwhile.
+      if (outcome.kind === "unsettled" || outcome.kind === "put-off") return null;
       if (outcome.kind === "failed") await callOff(context, removal.node);
       // Nobody but us had a reason: a call of ours that was given up has been carried out.
       if (outcome.kind === "reached") return foundGone(outcome.size);

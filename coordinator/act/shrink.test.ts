@@ -25,7 +25,7 @@ const TARGET = {
   name: "spot-a",
   namespace: "default",
 };
-const inTurn = async <T>(run: () => Promise<T>): Promise<T> => await run();
+const inTurn = async <T>(run: (waited: boolean) => Promise<T>): Promise<T> => await run(false);
 const yes = { inTurn, take: () => true, giveBack: () => {} };
 const no = { inTurn, take: () => false, giveBack: () => {} };
 
@@ -263,6 +263,50 @@ describe("takeInstance()", () => {
     await takeInstance(removal, group, yes, context);
     expect(await takeInstance(removal, group, yes, context)).toEqual({ kind: "reached", size: 2 });
     expect(sizeOf(made)).toBe(2);
+  });
+});
+
+describe("a machine of a group that answers slowly", () => {
+  const removal = { key: "p/a/release/n", node: "n", instance: "i-1" };
+
+  async function taken(how: "release" | "remove", more: Partial<NodeGroup> = {}): Promise<readonly string[]> {
+    await using made = await aWorldClient(0);
+    const asked: string[] = [];
+    const both = Promise.withResolvers<void>();
+    const look = async (what: string): Promise<void> => {
+      asked.push(what);
+      if (asked.includes("size") && asked.includes("member")) both.resolve();
+      await both.promise;
+    };
+    const take = async (): Promise<void> => await Promise.resolve(void asked.push("take"));
+    const group = aNodeGroup({
+      read: async () => {
+        await look("size");
+        return { size: 3, version: null };
+      },
+      contains: async () => {
+        await look("member");
+        return true;
+      },
+      removeInstance: take,
+      releaseInstance: take,
+      ...more,
+    });
+    const outcome = await takeInstance(removal, group, yes, parts(made).context, how);
+    expect(outcome).toEqual({ kind: "applied", from: 3, to: 2 });
+    return asked;
+  }
+
+  test.each(["release", "remove"] as const)(
+    "is looked for beside its group's size, once, and then taken: %s",
+    async (how) => {
+      expect((await taken(how)).toSorted()).toEqual(["member", "size", "take"]);
+    },
+  );
+
+  test("also where the group makes anew what another hand ends, as long as it is there", async () => {
+    const releaseLeaving = async (): Promise<never> => await Promise.reject(new Error("not asked for"));
+    expect((await taken("release", { releaseLeaving })).toSorted()).toEqual(["member", "size", "take"]);
   });
 });
 

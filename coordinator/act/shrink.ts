@@ -5,7 +5,7 @@
 import type { Disruption } from "../../shared/contract/policy/removal.ts";
 import { podKey } from "../../shared/model/pod.ts";
 import { describe, kindOf } from "../../shared/runtime/errors.ts";
-import type { NodeGroup } from "../cloud/group.ts";
+import type { GroupState, NodeGroup } from "../cloud/group.ts";
 import type { ActContext } from "./context.ts";
 import { attempt, failedBy, isMaybeDone } from "./failure.ts";
 import type { Outcome } from "./moves.ts";
@@ -14,8 +14,11 @@ import { restoreNode, retireNode } from "./retire.ts";
 
 /** Whether the pool may have one less than `size`, with what other removals have taken already. */
 export interface RemovalBudget {
-  /** One member of a group after the other: two that read one size would undo each other's write. */
-  inTurn<T>(run: () => Promise<T>): Promise<T>;
+  /**
+   * One member of a group after the other: two that read one size would undo each other's write. `waited`: others of the
+   * group went before it in this cycle.
+   */
+  inTurn<T>(run: (waited: boolean) => Promise<T>): Promise<T>;
   take(size: number, disruption?: Disruption): boolean;
   giveBack(): void;
 }
@@ -47,7 +50,8 @@ export async function removeEmpty(
     return await takeInstance(move, group, budget, context);
   });
   // What cannot be undone now is found by its taint and undone by the next cycle (leftovers.ts).
-  if (outcome.kind === "failed") await restoreNode(context, move.node).catch(() => {});
+  if (outcome.kind === "failed" || outcome.kind === "put-off")
+    await restoreNode(context, move.node).catch(() => {});
   return outcome;
 }
 
@@ -62,23 +66,43 @@ export async function takeInstance(
   context: ActContext,
   how: "remove" | "release" = "remove",
 ): Promise<Outcome> {
-  const take = how === "release" ? group.releaseInstance : group.removeInstance;
-  return await budget.inTurn(async () => {
-    const left = how === "release" ? await releaseLeaving(move, group, budget, context) : null;
-    return left ?? (await lower(move, { group, take }, budget, context));
+  const isRelease = how === "release";
+  const take = isRelease ? group.releaseInstance : group.removeInstance;
+  return await budget.inTurn(async (waited) => {
+    // Many of one group take their time, and whoever is told that he goes has less of it. One of them always goes.
+    if (waited && context.hurries?.() === true) return PUT_OFF;
+    const first = await look(move, group, context);
+    const left =
+      isRelease && !first.isThere ? await releaseLeaving(move, group, first.seen, budget, context) : null;
+    return left ?? (await lower(move, { group, take }, first, budget, context));
   });
+}
+
+const PUT_OFF: Outcome = { kind: "put-off" };
+
+interface Look {
+  readonly seen: GroupState;
+  readonly isThere: boolean;
+}
+
+/** Neither answer rests on the other. */
+async function look({ instance }: Removal, group: NodeGroup, context: ActContext): Promise<Look> {
+  const [seen, isThere] = await Promise.all([
+    group.read(context.call()),
+    group.contains(instance, context.call()),
+  ]);
+  return { seen, isThere };
 }
 
 /** Of a member that another hand is ending and that the group would make anew. Null: it is none, or it is too late. */
 async function releaseLeaving(
   move: Removal,
   group: NodeGroup,
+  seen: GroupState,
   budget: RemovalBudget,
   context: ActContext,
 ): Promise<Outcome | null> {
-  if (group.releaseLeaving === undefined || (await group.contains(move.instance, context.call())))
-    return null;
-  const seen = await group.read(context.call());
+  if (group.releaseLeaving === undefined) return null;
   if (!budget.take(seen.size, move.disruption)) return null;
   try {
     if (await group.releaseLeaving(move.instance, seen, context.call()))
@@ -95,16 +119,17 @@ async function releaseLeaving(
 async function lower(
   move: Removal,
   { group, take }: { readonly group: NodeGroup; readonly take: NodeGroup["removeInstance"] },
+  first: Look,
   budget: RemovalBudget,
   context: ActContext,
 ): Promise<Outcome> {
   let rivals = 0;
-  let before: number | null = null;
+  let before = first.seen.size;
   for (let number = 1; ; number++) {
-    const seen = await group.read(context.call());
-    if (before !== null && before !== seen.size) rivals++;
+    const { seen, isThere } = number === 1 ? first : await look(move, group, context);
+    if (before !== seen.size) rivals++;
     before = seen.size;
-    if (!(await group.contains(move.instance, context.call()))) return { kind: "reached", size: seen.size };
+    if (!isThere) return { kind: "reached", size: seen.size };
     if (!budget.take(seen.size, move.disruption))
       return {
         kind: "failed",

@@ -18,7 +18,7 @@ import { settle } from "./settle.ts";
 import type { InFlight } from "./settle.ts";
 import { beginWalk } from "./walk-drain.ts";
 
-const inTurn = async <T>(run: () => Promise<T>): Promise<T> => await run();
+const inTurn = async <T>(run: (waited: boolean) => Promise<T>): Promise<T> => await run(false);
 const YES = { inTurn, take: () => true, giveBack: () => {} };
 const POOL = { namespace: "default", name: "spot-a" };
 

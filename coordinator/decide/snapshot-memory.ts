@@ -90,6 +90,8 @@ export interface SizeMemory {
   readonly byHand: readonly { readonly at: EpochMs; readonly from: number; readonly to: number }[];
   /** Key of a move, or `notice/<id>` → how many nodes of the changes that were seen it has explained, and when last. */
   readonly explained?: Readonly<Record<string, { readonly at: EpochMs; readonly nodes: number }>>;
+  /** Sizes that moves of ours have just changed, and when: a reading of one of them may be an old one. Absent: none. */
+  readonly lately?: readonly { readonly at: EpochMs; readonly size: number }[];
   /** Notices of its nodes, with the time at which they were seen last. */
   readonly noticed?: Readonly<Record<string, EpochMs>>;
 }

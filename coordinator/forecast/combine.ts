@@ -3,7 +3,7 @@
 
 import type { Horizon } from "./model.ts";
 
-const POWER = 6;
+const POWER = 8;
 const LOSS_HALF_LIFE_DAYS = 2;
 const JUDGED_DAYS = 0.5;
 

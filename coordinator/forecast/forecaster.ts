@@ -4,6 +4,7 @@
 import { toInstantText } from "../../shared/model/instant.ts";
 import { epochMs, millis, ratio } from "../../shared/model/units.ts";
 import type { EpochMs, Millis, Ratio } from "../../shared/model/units.ts";
+import type { DemandBin } from "./bin.ts";
 import { isExcluded } from "./calendar.ts";
 import { standsBackUntil } from "./drift.ts";
 import { EXPERTS } from "./expert-names.ts";
@@ -19,16 +20,6 @@ import { doubts, reliabilityOf, skillOf } from "./skill.ts";
 import type { Reliability, Skill, StandDown } from "./skill.ts";
 import { copyModel, fitsSetup, pastBins, shapeOf } from "./state.ts";
 import type { ForecastState } from "./state.ts";
-
-/** One finished stretch of time. */
-export interface DemandBin {
-  /** Where it starts: a multiple of the bin's width since 1970. */
-  readonly at: EpochMs;
-  /** Mean of GPUs in use and GPUs that waiting pods ask for. Null: not known, which is never 0. */
-  readonly gpus: number | null;
-  /** The pool could not grow (limit, stock, quota), so demand was at least `gpus`. */
-  readonly censored?: boolean;
-}
 
 export interface ExpertShare {
   readonly name: string;

@@ -19,9 +19,9 @@ import { addOutcome } from "./skill.ts";
 const MEAN_HALF_LIFE_DAYS = 7;
 const HISTOGRAM_HALF_LIFE_DAYS = 14;
 const HOUR_HALF_LIFE_DAYS = 5;
-const ALL_HALF_LIFE_DAYS = 5;
+const ALL_HALF_LIFE_DAYS = 0.25;
 /** What the adaptive level moves by in half an hour of misses. */
-const LEVEL_STEP_30_MINUTES = 0.01;
+const LEVEL_STEP_30_MINUTES = 0.005;
 /** A rise that is worth a chance of its own: a twentieth, or a GPU. */
 const RISE = 0.05;
 

@@ -2,11 +2,12 @@
 // for a state and written down as JSON. NaN means "not known" in every array of it.
 
 import { EXPERTS, LAGS, SEASONS } from "./expert-names.ts";
-import { BUCKETS } from "./residuals.ts";
 import type { Setup } from "./options.ts";
 
 /** One forecaster whose errors are followed: ours, and the two simple ones that it has to beat. */
 export const TRACKS = 3;
+/** Of the histogram of errors: half of them below no error, half above. */
+export const BUCKETS = 96;
 export const TALLY_DAYS = 8;
 /** See skill.ts. */
 export const TALLY_FIELDS = 9;

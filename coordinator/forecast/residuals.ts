@@ -1,19 +1,19 @@
 // How wrong forecasts were, as a histogram of errors in units of the usual error at that hour and level. From it come
 // the bounds around a forecast and the chance that demand passes a number; old errors fade.
 
+import { BUCKETS } from "./model.ts";
 import type { Track } from "./model.ts";
 
-const HALF = 48;
+const HALF = BUCKETS / 2;
 /** Buckets are narrow around no error and widen outwards: the bucket of r is asinh(FINE r) PER. */
 const FINE = 4;
 const PER = 5;
-export const BUCKETS = 2 * HALF;
 const ALL = 0;
 const LEVEL = 1;
 const LEVEL_MIN = 0.5;
 const LEVEL_MAX = 0.995;
 /** How much one hour's own errors count against those of all hours. */
-const HOUR_SHARE = 0.7;
+const HOUR_SHARE = 0.4;
 
 /** The size of an error that is usual at this hour for a forecast of `point`; never 0. `mean`: of all demand. */
 export function scaleOf({ byHour, figures }: Track, hour: number, point: number, mean: number): number {

@@ -4,7 +4,7 @@
 import { epochMs } from "../../shared/model/units.ts";
 import { localBin } from "./calendar.ts";
 import { valueAt } from "./days.ts";
-import type { DemandBin } from "./forecaster.ts";
+import type { DemandBin } from "./bin.ts";
 import { HEAD, emptyModel } from "./model.ts";
 import type { Model } from "./model.ts";
 import { DAY_MS, MINUTE_MS, setupOf } from "./options.ts";

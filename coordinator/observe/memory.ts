@@ -273,6 +273,7 @@ const sizeMemory = {
   at: instant,
   byHand: z.array(z.object({ at: instant, from: amount, to: amount })),
   explained: record(z.object({ at: instant, nodes: amount })).optional(),
+  lately: z.array(z.object({ at: instant, size: amount })).optional(),
   noticed: record(instant).optional(),
 } satisfies Fields<SizeMemory>;
 

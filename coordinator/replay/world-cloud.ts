@@ -30,7 +30,7 @@ export interface CloudGroupShape extends Omit<
 
 /**
  * Where groups of azure are. Their machines are numbers, `azure:///…/<group>/virtualMachines/<number>`, and one that the
- * cloud takes lowers the size.
+ * cloud takes lowers the size. At Azure each group counts for itself; here a number is given once.
  */
 export const AZURE_PLACE = {
   subscription: "7d4f8a52-3c1b-4e0f-9a6d-2b5c8e1f0a37",

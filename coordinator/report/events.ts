@@ -83,6 +83,7 @@ function eventsOf(
       return planned === undefined ? [] : all("Normal", EVENT.drainRequested, words);
     case "reached":
     case "unsettled":
+    case "put-off":
       return [];
     default:
       return outcome.kind satisfies never;

@@ -15,7 +15,7 @@ export interface MoveReport {
     readonly to: number;
   };
   readonly outcome: {
-    readonly kind: "applied" | "reached" | "draining" | "failed" | "unsettled";
+    readonly kind: "applied" | "reached" | "draining" | "failed" | "put-off" | "unsettled";
     readonly detail?: string;
   };
   readonly ms: Millis;

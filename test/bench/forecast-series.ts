@@ -11,7 +11,7 @@ const DAY_S = 86_400;
 const BIN_S_MIN = 300;
 const BIN_S_MAX = 3600;
 
-/** One file of the plan. */
+/** One file of the plan; in the folder it may be packed, with `.gz` behind its name. */
 export interface PlanFile {
   readonly file: string;
   /** The column of the time: seconds, or `YYYY-MM-DD hh:mm:ss`. */
@@ -45,8 +45,8 @@ export function readSeries(folder: string, planPath: string): SeriesRead {
   const plan = readPlan(planPath);
   const dropped: string[] = [];
   const series = plan.flatMap((entry) => {
-    const path = join(folder, entry.file);
-    if (!existsSync(path)) {
+    const path = [entry.file, `${entry.file}.gz`].map((file) => join(folder, file)).find(existsSync);
+    if (path === undefined) {
       dropped.push(`${entry.file}: is not in ${folder}`);
       return [];
     }
@@ -106,7 +106,7 @@ function seriesOf(text: string, plan: PlanFile, dropped: string[]): readonly Ser
     const atS = secondsOf(cells[time] ?? "") ?? fail(time, `${JSON.stringify(cells[time])} is no time`);
     for (const [which, places] of sums.entries()) {
       const group = by === null ? "" : (cells[by] ?? "");
-      const name = [plan.file.replace(/\.csv(\.gz)?$/, ""), group, plan.values[which]]
+      const name = [plan.file.replace(/\.csv$/, ""), group, plan.values[which]]
         .filter(Boolean)
         .join(" ");
       const value = places.reduce((sum, column) => {

@@ -1,6 +1,6 @@
 // `npm run bench -- NAME [--json FILE]`: runs one bench, prints its figures beside their limits, and exits
 // with 1 when one is not held. A bench is a file of this folder that exports `run(): Promise<Figure[]>`; one that
-// takes a long time heeds `--minutes N`; what is more than a
+// takes a long time heeds `--minutes N`, one that reads recorded load `--traces DIR` and `--plan FILE`; what is more than a
 // figure goes into the JSON file through `keep`.
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -19,6 +19,8 @@ const RUN = "\nexport async function run(";
 interface Bench {
   readonly run: (options: {
     readonly minutes?: number;
+    readonly traces?: string;
+    readonly plan?: string;
     readonly keep: (name: string, value: unknown) => void;
   }) => Promise<readonly Figure[]>;
 }
@@ -33,14 +35,19 @@ try {
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
-    options: { json: { type: "string" }, minutes: { type: "string" } },
+    options: {
+      json: { type: "string" },
+      minutes: { type: "string" },
+      traces: { type: "string" },
+      plan: { type: "string" },
+    },
     allowPositionals: true,
   });
   const [name, ...more] = positionals;
   const names = benches();
   if (name === undefined || more.length > 0 || !names.includes(name)) {
     console.error(
-      `usage: npm run bench -- NAME [--json FILE] [--minutes N], NAME one of: ${names.join(", ")}`,
+      `usage: npm run bench -- NAME [--json FILE] [--minutes N] [--traces DIR] [--plan FILE], NAME one of: ${names.join(", ")}`,
     );
     return 64;
   }
@@ -49,6 +56,8 @@ async function main(args: readonly string[]): Promise<number> {
   const kept: Record<string, unknown> = {};
   const figures = await bench.run({
     ...(values.minutes === undefined ? {} : { minutes: Number(values.minutes) }),
+    ...(values.traces === undefined ? {} : { traces: values.traces }),
+    ...(values.plan === undefined ? {} : { plan: values.plan }),
     keep: (key, value) => {
       kept[key] = value;
     },

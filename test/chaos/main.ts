@@ -76,8 +76,7 @@ async function main(args: readonly string[]): Promise<number> {
     },
     { trials: TRIALS },
   );
-  console.log(`the shortest list that still fails${shortest ? "" : ", as far as it was tried"}:`);
-  for (const fault of left) console.log(faultText(fault));
+  tellShortest(left, shortest);
   return 1;
 }
 
@@ -92,11 +91,15 @@ async function hours(seed: number, wanted: number): Promise<number> {
   const [violation] = first?.violations ?? [];
   if (first === undefined || violation === undefined) return 0;
   const { faults: left, shortest } = await shrunkHours(first.seed, violation.invariant);
-  console.log(
-    `seed ${first.seed}: ${violation.invariant}: ${violation.detail}; the shortest list that still fails${shortest ? "" : ", as far as it was tried"}:`,
-  );
-  for (const fault of left) console.log(faultText(fault));
+  console.log(`seed ${first.seed}: ${violation.invariant}: ${violation.detail}`);
+  tellShortest(left, shortest);
   return 1;
+}
+
+function tellShortest(left: readonly Fault[], shortest: boolean): void {
+  if (left.length === 0) console.log("it fails without any fault as well");
+  else console.log(`the shortest list that still fails${shortest ? "" : ", as far as it was tried"}:`);
+  for (const fault of left) console.log(faultText(fault));
 }
 
 function summary({

@@ -87,7 +87,10 @@ const OF_SETS: Readonly<Record<string, BadGroup>> = {
 const OF_POOLS: Readonly<Record<string, BadGroup>> = {
   ...GROUPS,
   "a pool of single virtual machines": {
-    prepare: () => harness.cloud.configure(BAD, { pool: { type: "VirtualMachines" } }),
+    prepare: () =>
+      harness.cloud.configure(BAD, {
+        pool: { type: "VirtualMachines", count: undefined, vmSize: undefined, virtualMachinesProfile: {} },
+      }),
     kind: "unknown",
     detail: /of type VirtualMachines: only pools of type VirtualMachineScaleSets/,
     error: "misconfigured",

@@ -109,6 +109,20 @@ describe.each([
     expect(mismatches).toEqual([expect.stringContaining("how the last change goes on cannot be read")]);
   });
 
+  test.each([
+    ["an address that is none any more", "Gone", /how the last change goes on cannot be read: .*Gone/],
+    ["an end that is told by a refusal", "AllocationFailed", /last change .* has failed: .*AllocationFailed/],
+  ])("an operation with %s is over", async (_what, code, sentence) => {
+    harness = await azureHarness(SETUP, { aks });
+    await grow(1);
+    harness.cloud.trouble.set({ kind: "refuse", code, match: { action: operationAction(aks) } });
+    await seen();
+    const asked = harness.cloud.calls.length;
+    expect((await seen()).mismatches).toEqual([expect.stringMatching(sentence)]);
+    const since = harness.cloud.calls.slice(asked).map(({ action }) => action);
+    expect(since).not.toContain(operationAction(aks));
+  });
+
   test("is refused what was computed from an older reading, each time it is asked, and nothing is sent again", async () => {
     harness = await azureHarness(SETUP, { aks });
     harness.cloud.trouble.set({ kind: "refuse", code: "PreconditionFailed", match: { write: true } });
@@ -160,6 +174,69 @@ describe.each([
     expect(mismatches).toEqual([expect.stringContaining("eviction policy is Deallocate")]);
     await harness.group().cancelUnfilled(1, await harness.group().read(calling(harness)), calling(harness));
     expect(await harness.size()).toBe(1);
+  });
+
+  test("lets go at its deadline a spot machine that Azure has stopped by then", async () => {
+    harness = await azureHarness(SETUP, { aks });
+    const [first = "", second = ""] = await harness.instances();
+    harness.cloud.configure("group-0", { deallocated: [first] });
+    const state = await harness.group().read(calling(harness));
+    await harness.group().releaseInstance(first, state, calling(harness));
+    await harness.advance();
+    expect(await harness.instances()).toEqual([second]);
+    expect(await harness.size()).toBe(1);
+  });
+
+  test("keeps a machine without power that somebody protected, with its disks", async () => {
+    harness = await azureHarness(SETUP, { aks });
+    const there = await harness.instances();
+    const [first = ""] = there;
+    harness.cloud.configure("group-0", {
+      deallocated: [first],
+      protected: [first],
+      evictionPolicy: "Deallocate",
+    });
+    const { state, members, mismatches } = await seen();
+    expect(state.unfilled).toBe(0);
+    expect(members[0]?.keptBecause).toMatch(/somebody protected/);
+    expect(mismatches).toContainEqual(expect.stringContaining(`never removed: ${first};`));
+    await expect(
+      harness.group().cancelUnfilled(1, await harness.group().read(calling(harness)), calling(harness)),
+    ).rejects.toMatchObject({ kind: "conflict" });
+    expect(await harness.instances()).toEqual(there);
+  });
+
+  test("keeps a spot machine that somebody stopped: where evictions delete, none of them left it", async () => {
+    harness = await azureHarness(SETUP, { aks });
+    const there = await harness.instances();
+    const [first = ""] = there;
+    harness.cloud.configure("group-0", { deallocated: [first] });
+    const { state, members, mismatches } = await seen();
+    expect(state.unfilled).toBe(0);
+    expect(members[0]?.keptBecause).toMatch(/somebody has stopped/);
+    expect(mismatches).toEqual([`stopped by somebody and counted in its size: ${first}`]);
+    const read = await harness.group().read(calling(harness));
+    await expect(harness.group().removeInstance(first, read, calling(harness))).rejects.toMatchObject({
+      kind: "refused",
+    });
+    expect(await harness.instances()).toEqual(there);
+  });
+
+  test("gives no place back that Azure is filling with a machine which it does not list yet", async () => {
+    harness = await azureHarness(SETUP, { aks });
+    const there = await harness.instances();
+    await grow(1);
+    const begun = (harness.world.clouds.group("group-0")?.instances ?? []).flatMap(({ id }) =>
+      there.includes(id) ? [] : [id],
+    );
+    harness.cloud.configure("group-0", { unlisted: begun });
+    const state = await harness.group().read(calling(harness));
+    expect(state).toMatchObject({ size: 3, unfilled: 1 });
+    const before = await harness.writes();
+    await expect(harness.group().cancelUnfilled(1, state, calling(harness))).rejects.toMatchObject({
+      kind: "conflict",
+    });
+    expect((await harness.writes()) - before).toBe(0);
   });
 });
 
@@ -219,6 +296,18 @@ describe("who else sizes it", () => {
     expect(mismatches).toEqual([expect.stringContaining("Microsoft.Insights/autoscaleSettings/read")]);
   });
 
+  test("nobody knows while the settings could not be read, which is said until they were", async () => {
+    harness = await azureHarness(SETUP, { aks: false });
+    harness.cloud.trouble.set({
+      kind: "refuse",
+      code: "ServiceUnavailable",
+      match: { action: "ListAutoscaleSettings" },
+    });
+    expect((await seen()).mismatches).toEqual([
+      expect.stringMatching(/autoscale setting of Azure Monitor .* is not known: .*ServiceUnavailable/),
+    ]);
+  });
+
   test.each([
     ["Try-restore", { spotRestore: true }, /Try-restore is on/],
     ["overprovisioning", { overprovision: true }, /overprovisioning is on/],
@@ -238,6 +327,34 @@ describe("an AKS pool", () => {
     await harness.advance();
     await grow(1);
     expect(await harness.size()).toBe(4);
+  });
+
+  test("puts a deletion off while it is at another change, which is to be looked at again, not asked again at once", async () => {
+    harness = await azureHarness(SETUP, { aks: true, serial: true });
+    const [first = "", second = ""] = await harness.instances();
+    const remove = async (id: string): Promise<void> =>
+      await harness
+        .group()
+        .removeInstance(id, await harness.group().read(calling(harness)), calling(harness));
+    await remove(first);
+    await expect(remove(second)).rejects.toMatchObject({ kind: "unavailable" });
+    expect(await harness.group().contains(second, calling(harness))).toBe(true);
+    await harness.advance();
+    await remove(second);
+    expect(await harness.size()).toBe(0);
+  });
+
+  test("whose scale set AKS does not show has machines that nobody knows of, not none", async () => {
+    harness = await azureHarness(SETUP, { aks: true });
+    const [first = ""] = await harness.instances();
+    harness.cloud.trouble.set({
+      kind: "edit",
+      edit: (text) => text.replaceAll("aks-managed-poolName", "poolName"),
+      match: { action: "ListScaleSets" },
+    });
+    await expect(harness.group().contains(first, calling(harness))).rejects.toMatchObject({
+      kind: "unavailable",
+    });
   });
 
   test("of mode System keeps its last node", async () => {
@@ -291,6 +408,21 @@ describe("calls", () => {
     expect(harness.cloud.calls.slice(before).map(({ action }) => action)).toEqual(["ListScaleSets"]);
   });
 
+  test("of the pools of a cluster: what all of them need is asked for once", async () => {
+    harness = await azureHarness({ ...SETUP, groups: 5 }, { aks: true });
+    const { account, keys } = harness.account;
+    await account.look(keys, calling(harness));
+    const counts = Object.groupBy(harness.cloud.calls, ({ action }) => action);
+    expect(Object.fromEntries(Object.entries(counts).map(([action, of]) => [action, of?.length]))).toEqual({
+      GetToken: 1,
+      ListAgentPools: 1,
+      GetCluster: 1,
+      ListScaleSets: 1,
+      ListMachines: 5,
+      ListAutoscaleSettings: 1,
+    });
+  });
+
   test("before a size are one reading and one write", async () => {
     harness = await azureHarness({ ...SETUP, size: 0 }, { aks: false });
     const state = await harness.group().read(calling(harness));
@@ -320,7 +452,6 @@ describe("rights", () => {
     ]);
     expect(await probe()).toEqual({
       "Microsoft.Compute/locations/operations/read": "allowed",
-      "Microsoft.ContainerService/locations/operations/read": "denied",
       "Microsoft.Insights/autoscaleSettings/read": "allowed",
       "Microsoft.Compute/virtualMachineScaleSets/read": "allowed",
       "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read": "allowed",
@@ -328,6 +459,24 @@ describe("rights", () => {
       "Microsoft.Compute/virtualMachineScaleSets/write": "allowed",
       "Microsoft.Compute/virtualMachineScaleSets/delete/action": "denied",
     });
+    expect(await harness.writes()).toBe(0);
+  });
+
+  test("of an AKS pool are also those to read its machines, where AKS keeps them, each told once", async () => {
+    harness = await azureHarness(SETUP, { aks: true });
+    const { account, keys } = harness.account;
+    const asked = (): readonly string[] =>
+      harness.cloud.calls.flatMap(({ action }) => (action === "ListPermissions" ? [action] : []));
+    harness.cloud.permit([{ actions: ["Microsoft.ContainerService/*"], notActions: [] }]);
+    expect(await probe()).toMatchObject({
+      "Microsoft.ContainerService/managedClusters/agentPools/write": "allowed",
+      "Microsoft.Compute/virtualMachineScaleSets/read": "denied",
+      "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read": "denied",
+    });
+    expect(asked()).toHaveLength(3);
+    const both = [...keys, `${AZURE_PLACE.resourceGroup}/vmscaleset/group-0`.toLowerCase()];
+    const rights = ((await account.probe?.(both, calling(harness))) ?? []).map(({ call }) => call);
+    expect(rights).toEqual([...new Set(rights)]);
     expect(await harness.writes()).toBe(0);
   });
 

@@ -2,13 +2,17 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { GroupLook } from "../../coordinator/cloud/account.ts";
 import { PERMISSIONS } from "../../coordinator/cloud/gcp/probe.ts";
+import { faultsIn } from "../world/cloud/gcp-discovery.ts";
+import type { GcpAnswer } from "../world/cloud/gcp.ts";
 import { gcpHarness } from "./gcp-harness.ts";
 import type { GcpHarness } from "./gcp-harness.ts";
 import { calling } from "./harness.ts";
 
+/** Of all tests here, in the order in which they ran. */
+const answers: GcpAnswer[] = [];
 let harness: GcpHarness;
 beforeEach(async () => {
-  harness = await gcpHarness({ groups: 1, size: 2 });
+  harness = await gcpHarness({ groups: 1, size: 2 }, answers);
 });
 afterEach(async () => await harness[Symbol.asyncDispose]());
 
@@ -23,6 +27,8 @@ async function seen(): Promise<Extract<GroupLook, { kind: "seen" }>> {
   if (look?.kind !== "seen") throw new Error(JSON.stringify(look));
   return look;
 }
+
+const AUTOSCALER = "compute.autoscalers.get";
 
 const ON_GKE = {
   metadata: {
@@ -39,13 +45,33 @@ describe("who else sizes the group", () => {
     expect(await seen()).not.toHaveProperty("rivals");
   });
 
-  test("an autoscaler of the group", async () => {
-    const autoscaler =
-      "https://www.googleapis.com/compute/v1/projects/gpu-project-1/zones/us-central1-a/autoscalers/by-load";
-    harness.cloud.configure("group-0", { group: { status: { isStable: true, autoscaler } } });
-    expect((await seen()).rivals).toEqual([
-      { rival: "mig-autoscaler", detail: "autoscaler by-load of instance group group-0 in us-central1-a" },
-    ]);
+  const BY_AUTOSCALER = [
+    {
+      rival: "mig-autoscaler",
+      detail: "autoscaler group-0-autoscaler of instance group group-0 in us-central1-a",
+    },
+  ];
+
+  test.each([
+    ["ON", BY_AUTOSCALER],
+    ["ONLY_SCALE_OUT", BY_AUTOSCALER],
+    ["OFF", undefined],
+  ])("an autoscaler of the group, where its mode is %s", async (mode, rivals) => {
+    harness.cloud.configure("group-0", { autoscaler: { autoscalingPolicy: { mode, maxNumReplicas: 9 } } });
+    expect((await seen()).rivals).toEqual(rivals);
+    await seen();
+    const asked = harness.cloud.calls.filter(({ action }) => action === AUTOSCALER);
+    expect(asked, "asked again within 45 s").toHaveLength(1);
+  });
+
+  test("an autoscaler that cannot be read counts as on, and it is said", async () => {
+    harness.cloud.trouble.set({ kind: "refuse", code: "forbidden", match: { action: AUTOSCALER } });
+    harness.cloud.configure("group-0", { autoscaler: { autoscalingPolicy: { mode: "OFF" } } });
+    const look = await seen();
+    expect(look.rivals).toEqual(BY_AUTOSCALER);
+    expect(look.mismatches.join()).toMatch(
+      /whether autoscaler group-0-autoscaler sizes its group cannot be read/,
+    );
   });
 
   test.each([
@@ -80,7 +106,7 @@ describe("who else sizes the group", () => {
 
 describe("a look", () => {
   test("asks for a template once, and for machines of a group that has none never", async () => {
-    await using empty = await gcpHarness({ groups: 4, size: 0 });
+    await using empty = await gcpHarness({ groups: 4, size: 0 }, answers);
     const { account, keys } = accountOf(empty);
     for (let time = 0; time < 3; time++) await account.look(keys, calling(empty));
     const count = (name: string): number =>
@@ -91,7 +117,7 @@ describe("a look", () => {
   });
 
   test("reads all pages of a group's machines", async () => {
-    await using many = await gcpHarness({ groups: 1, size: 7 }, [], { pageMax: 3 });
+    await using many = await gcpHarness({ groups: 1, size: 7 }, answers, { pageMax: 3 });
     many.cloud.configure("group-0", { group: { listManagedInstancesResults: "PAGINATED" } });
     expect(await many.seen()).toHaveLength(7);
   });
@@ -171,4 +197,14 @@ describe("a probe of rights", () => {
     const answers = (await account.probe?.(keys, calling(harness))) ?? [];
     expect(new Set(answers.map(({ outcome }) => outcome))).toEqual(new Set(["unknown"]));
   });
+});
+
+test("Google's own description finds nothing wrong with any answer above", () => {
+  const methods = new Set(answers.map(({ method }) => method));
+  for (const method of [AUTOSCALER, "container.projects.locations.clusters.nodePools.get"])
+    expect(methods).toContain(method);
+  const faults = answers.flatMap(({ method, body }) =>
+    faultsIn(method, "response", body).map((fault) => `${method}: ${fault}`),
+  );
+  expect([...new Set(faults)]).toEqual([]);
 });

@@ -126,8 +126,9 @@ export async function compareRights({ folder }: Pick<Cluster, "folder">): Promis
 export async function readAudit(folder: string): Promise<Omit<Rights, "unused">> {
   const used = new Set<string>();
   const refused = new Set<string>();
-  for (const line of (await readFile(join(folder, LOG_FILE), "utf8")).split("\n")) {
-    if (line === "") continue;
+  const lines = (await readFile(join(folder, LOG_FILE), "utf8")).split("\n");
+  // The server may be in the middle of its last one.
+  for (const line of lines.slice(0, -1)) {
     // The format is the server's.
     const { verb, user, objectRef, responseStatus } = JSON.parse(line) as Entry;
     const account = accountOf(user.username);

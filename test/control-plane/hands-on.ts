@@ -79,7 +79,10 @@ export async function startHandsOn(
   // Pods on their node's network have the node's address, and each has to be told from the others.
   const enter = async (node: Parameters<typeof joinNode>[1], by: KubeClient = client): Promise<void> => {
     // Not ready at first, so that whose pods run is ready.
-    await joinNode(by, { ...node, conditions: [{ type: "Ready", status: "False", reason: "KubeletNotReady" }] });
+    await joinNode(by, {
+      ...node,
+      conditions: [{ type: "Ready", status: "False", reason: "KubeletNotReady" }],
+    });
     nodes += 1;
     const addresses = [{ type: "InternalIP", address: `10.1.0.${nodes}` }];
     await by.patchStatus(RESOURCE.nodes, { name: node.name }, { status: { addresses } });
@@ -148,23 +151,23 @@ async function isReady(client: KubeClient, name: string): Promise<boolean> {
 /** One at a time: people would not know to whose cluster they speak. */
 async function claim(folder: string): Promise<void> {
   const file = join(folder, "pid");
-  const holder = Number(await readFile(file, "utf8").catch(() => ""));
-  if (holder > 0 && holder !== process.pid && isAlive(holder))
+  const [id = "", began = ""] = (await readFile(file, "utf8").catch(() => "")).split(" ");
+  const holder = Number(id);
+  if (holder > 0 && holder !== process.pid && began === (await beginOf(holder)))
     throw new AppError(
       "conflict",
       `process ${holder} has a control plane in ${folder} already; use that one, or end it`,
     );
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  await writeFile(file, String(process.pid));
+  await writeFile(file, `${process.pid} ${await beginOf(process.pid)}`);
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+/** When that process began, in the kernel's count; null: there is none. Its number may be another one's by now. */
+async function beginOf(pid: number): Promise<string | null> {
+  const line = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => null);
+  // The name in brackets may hold anything; the start is the 22nd field.
+  return line?.slice(line.lastIndexOf(")") + 2).split(" ")[19] ?? null;
 }
 
 /** One volume for the chart's NATS, given to whoever asks first. */

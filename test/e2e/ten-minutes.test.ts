@@ -43,7 +43,7 @@ describe.skipIf(missing !== null)("the ten-minute path", () => {
     return shell;
   };
 
-  test("is followed word by word, and shows what the document shows", async () => {
+  test("is followed word by word, and shows what the document shows", { timeout: 900_000 }, async () => {
     const pieces = piecesOf(FILE, await readFile(`${ROOT}${FILE}`, "utf8"));
     const exchanges = pieces.filter(({ language }) => language === "console").flatMap(exchangesOf);
     expect(exchanges.length).toBeGreaterThan(20);
@@ -86,6 +86,12 @@ function openShell(): Shell {
     // Nobody's own cluster may be reached.
     env: { ...readEnvironment(), KUBECONFIG: "/dev/null" },
   });
+  const { pid = 0 } = child;
+  // Whoever ends this process early leaves no cluster behind.
+  const endAll = (): void => {
+    process.kill(-pid, "SIGINT");
+  };
+  process.once("exit", endAll);
   // A shell that was ended takes no more words.
   child.stdin.on("error", () => {});
   const lines: string[] = [];
@@ -95,7 +101,7 @@ function openShell(): Shell {
     for (const watcher of watchers) watcher();
   });
   // With the last of its output.
-  const closed = once(child, "close");
+  const closed = once(child, "close").finally(() => process.removeListener("exit", endAll));
   let marks = 0;
   child.stdin.write("exec 2>&1\n");
   /** Lines that come from now on, up to one of these, which is not among them, or to the end of the shell. */
@@ -120,7 +126,7 @@ function openShell(): Shell {
   let over = "";
   return {
     child,
-    pid: child.pid ?? 0,
+    pid,
     closed,
     run: async (typed) => {
       const mark = nextMark();

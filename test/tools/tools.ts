@@ -144,8 +144,9 @@ export const TOOLS = {
   kubectl: {
     ...kubernetesProgram("kubectl", "GPUAS_TOOL_KUBECTL", "go/kubectl"),
     versionArgs: ["version", "--client"],
-    atLeast: "1.30",
-    install: "install kubectl 1.30 or newer, or Go 1.26 (the first build takes some minutes)",
+    // `wait --for=create` is in the documents.
+    atLeast: "1.31",
+    install: "install kubectl 1.31 or newer, or Go 1.26 (the first build takes some minutes)",
   },
   kwok: {
     setting: "GPUAS_TOOL_KWOK",

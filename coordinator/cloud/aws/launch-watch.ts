@@ -7,13 +7,13 @@ import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { createBatchedReads } from "../batch.ts";
 import type { CallOptions } from "../group.ts";
+import { createRecent } from "../recent.ts";
 import { within } from "../within.ts";
 import type { AwsCalls } from "./calls.ts";
 import { askActivities, historyOf, horizonOf, launchesIn, NO_HISTORY, NO_LAUNCHES } from "./launches.ts";
 import type { LaunchHistory, Launches, Since } from "./launches.ts";
 import { liveIn } from "./reading.ts";
 import type { AwsReading } from "./reading.ts";
-import { createRecent } from "./recent.ts";
 
 export interface LaunchNews {
   readonly launches: Launches;

@@ -13,10 +13,10 @@ import type { Clock } from "../../../shared/runtime/clock.ts";
 import { AppError } from "../../../shared/runtime/errors.ts";
 import type { RivalSight } from "../account.ts";
 import type { CallOptions } from "../group.ts";
+import { createRecent } from "../recent.ts";
 import { within } from "../within.ts";
 import type { AwsCalls } from "./calls.ts";
 import type { AwsReading } from "./reading.ts";
-import { createRecent } from "./recent.ts";
 
 export interface RivalNews {
   readonly rivals: readonly RivalSight[];

@@ -3,7 +3,7 @@
 
 import type { Millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
-import { kindOf } from "../../../shared/runtime/errors.ts";
+import { describe, kindOf } from "../../../shared/runtime/errors.ts";
 import type { RivalSight } from "../account.ts";
 import type { CallOptions } from "../group.ts";
 import { autoscaleSetting } from "./bodies.ts";
@@ -30,7 +30,8 @@ export function createAutoscale(
   calls: Pick<AzureCalls, "listAutoscaleSettings">,
   { clock, subscription }: { readonly clock: Clock; readonly subscription: string },
 ): Autoscale {
-  let settings: readonly Setting[] = [];
+  /** Null: never read, or not allowed to. */
+  let settings: readonly Setting[] | null = null;
   let askedMs: Millis | null = null;
   let problem: string | null = null;
 
@@ -42,10 +43,13 @@ export function createAutoscale(
     } catch (error) {
       limits.signal.throwIfAborted();
       // One call that went wrong says nothing of the right to make it, and what was seen before holds.
-      if (kindOf(error) !== "denied") return;
-      settings = [];
-      problem =
-        "whether an autoscale setting of Azure Monitor sizes it is not known: give the right Microsoft.Insights/autoscaleSettings/read (deploy/clouds/azure)";
+      if (kindOf(error) === "denied") settings = null;
+      if (settings !== null) return;
+      const why =
+        kindOf(error) === "denied"
+          ? "give the right Microsoft.Insights/autoscaleSettings/read (deploy/clouds/azure)"
+          : describe(error);
+      problem = `whether an autoscale setting of Azure Monitor sizes it is not known: ${why}`;
     }
   }
 
@@ -59,7 +63,7 @@ export function createAutoscale(
     rivalsOf: ({ resourceGroup, name }) => {
       const target =
         `/subscriptions/${subscription}/resourceGroups/${resourceGroup}/providers/Microsoft.Compute/virtualMachineScaleSets/${name}`.toLowerCase();
-      return settings
+      return (settings ?? [])
         .filter((setting) => setting.target === target)
         .map((setting) => ({
           rival: "vmss-autoscale",

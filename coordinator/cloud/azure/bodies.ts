@@ -57,6 +57,9 @@ export const machine = z.object({
 });
 export type MachineBody = z.infer<typeof machine>;
 
+/** Read before the rest: a pool of single virtual machines has neither a count nor one size of machine. */
+export const poolType = z.object({ name: text, properties: z.object({ type: text.nullish() }) });
+
 export const agentPool = z.object({
   name: text,
   properties: z.object({

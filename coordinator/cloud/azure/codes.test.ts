@@ -60,6 +60,7 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
   ],
   quota: [
     "QuotaExceeded",
+    "ErrCode_InsufficientVCPUQuota",
     "ErrorCode_InsufficientVCPUQuota",
     "InsufficientVCPUQuota",
     "SpotQuotaExceeded",

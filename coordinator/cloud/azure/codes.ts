@@ -72,6 +72,7 @@ export const AZURE_CODES = {
   Throttled: { kind: "throttled" },
 
   QuotaExceeded: { kind: "quota" },
+  ErrCode_InsufficientVCPUQuota: { kind: "quota" },
   ErrorCode_InsufficientVCPUQuota: { kind: "quota" },
   InsufficientVCPUQuota: { kind: "quota" },
   SpotQuotaExceeded: { kind: "quota" },

@@ -3,12 +3,14 @@
 // every half a minute only. One answer that cannot be read does not cost the others theirs.
 
 import { AZURE_TAG } from "../../../shared/model/names.ts";
+import { millis } from "../../../shared/model/units.ts";
 import type { Millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { AppError, describe, kindOf } from "../../../shared/runtime/errors.ts";
 import type { ErrorKind } from "../../../shared/runtime/errors.ts";
-import { createRecent } from "../aws/recent.ts";
 import type { CallOptions } from "../group.ts";
+import { createRecent } from "../recent.ts";
+import { within } from "../within.ts";
 import { cluster as clusterBody, named, readAs, scaleSet } from "./bodies.ts";
 import type { AzureCalls } from "./calls.ts";
 import { parseKey } from "./keys.ts";
@@ -45,6 +47,8 @@ interface Cluster {
   readonly nodeResourceGroup: string;
 }
 
+type Body = readonly [key: string, body: AzureGroupBody | { readonly error: unknown }];
+
 interface Known {
   readonly shape: string;
   readonly askedMs: Millis;
@@ -59,16 +63,21 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
   const clusters = createRecent<Cluster>(clock);
   /** Cluster → pool → its scale set. */
   const sets = createRecent<ReadonlyMap<string, SetPlace>>(clock);
+  const clustersAsked = new Map<string, Promise<Cluster>>();
+  const setsAsked = new Map<string, Promise<ReadonlyMap<string, SetPlace>>>();
 
   async function clusterOf(place: ClusterPlace, options: CallOptions): Promise<Cluster> {
     const id = `${place.resourceGroup}/${place.cluster}`;
-    const before = clusters.get(id);
-    if (before !== undefined) return before;
-    const words = `AKS cluster ${place.cluster}`;
-    const { location, properties } = readAs(clusterBody, await calls.getCluster(place, options), words);
-    const found = { location, nodeResourceGroup: properties.nodeResourceGroup };
-    clusters.set(id, found);
-    return found;
+    return (
+      clusters.get(id) ??
+      (await shared(clustersAsked, id, async () => {
+        const words = `AKS cluster ${place.cluster}`;
+        const { location, properties } = readAs(clusterBody, await calls.getCluster(place, options), words);
+        const found = { location, nodeResourceGroup: properties.nodeResourceGroup };
+        clusters.set(id, found);
+        return found;
+      }))
+    );
   }
 
   function setKnownOf({ resourceGroup, cluster, name }: AgentPoolKey): SetPlace | null {
@@ -79,16 +88,20 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
   async function setOf(key: AgentPoolKey, options: CallOptions): Promise<SetPlace | null> {
     const before = setKnownOf(key);
     if (before !== null) return before;
-    const { nodeResourceGroup: resourceGroup } = await clusterOf(key, options);
-    const listed = await calls.listScaleSets(resourceGroup, options);
-    const byPool = new Map(
-      listed.flatMap((body): (readonly [string, SetPlace])[] => {
-        const read = scaleSet.pick({ name: true, tags: true }).safeParse(body);
-        const pool = read.success ? read.data.tags?.[AZURE_TAG.aksPool]?.toLowerCase() : undefined;
-        return read.success && pool !== undefined ? [[pool, { resourceGroup, name: read.data.name }]] : [];
-      }),
-    );
-    sets.set(`${key.resourceGroup}/${key.cluster}`, byPool);
+    const id = `${key.resourceGroup}/${key.cluster}`;
+    const byPool = await shared(setsAsked, id, async () => {
+      const { nodeResourceGroup: resourceGroup } = await clusterOf(key, options);
+      const listed = await calls.listScaleSets(resourceGroup, options);
+      const found = new Map(
+        listed.flatMap((body): (readonly [string, SetPlace])[] => {
+          const read = scaleSet.pick({ name: true, tags: true }).safeParse(body);
+          const pool = read.success ? read.data.tags?.[AZURE_TAG.aksPool]?.toLowerCase() : undefined;
+          return read.success && pool !== undefined ? [[pool, { resourceGroup, name: read.data.name }]] : [];
+        }),
+      );
+      sets.set(id, found);
+      return found;
+    });
     return byPool.get(key.name) ?? null;
   }
 
@@ -150,17 +163,39 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
     return { ...body, set, machines: kept(body, listing) };
   }
 
+  /** Several calls as one: what is slow over all of them ends as one that is slow over the first. */
+  async function inTime<T>(
+    what: string,
+    options: CallOptions,
+    work: (left: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    return await within(
+      clock,
+      options,
+      `read of ${what}`,
+      async (signal) => await work({ ...options, signal }),
+    );
+  }
+
   /** Bodies of many groups that one list shows: `list` when there are several. */
   async function bodiesTogether<K extends AzureKey>(
     keys: readonly K[],
     options: CallOptions,
-    list: () => Promise<readonly unknown[]>,
+    list: (left: CallOptions) => Promise<readonly unknown[]>,
     read: (key: K, body: unknown) => Promise<AzureGroupBody>,
-  ): Promise<readonly (readonly [string, AzureGroupBody | { readonly error: unknown }])[]> {
+  ): Promise<readonly Body[]> {
     const [only, another] = keys;
     if (only === undefined) return [];
-    if (another === undefined) return [[only.key, await orError(async () => await bodyOf(only, options))]];
-    const bodies = await orError(list);
+    if (another === undefined)
+      return [
+        [
+          only.key,
+          await orError(
+            async () => await inTime(only.words, options, async (left) => await bodyOf(only, left)),
+          ),
+        ],
+      ];
+    const bodies = await orError(async () => await inTime(`${keys.length} groups`, options, list));
     if ("error" in bodies) return keys.map(({ key }) => [key, bodies] as const);
     const byName = new Map(
       bodies.flatMap((body) => {
@@ -183,10 +218,8 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
     );
   }
 
-  async function bodiesOf(
-    keys: readonly AzureKey[],
-    options: CallOptions,
-  ): Promise<readonly (readonly [string, AzureGroupBody | { readonly error: unknown }])[]> {
+  /** One promise for each list, so that one that is slow holds up its own groups alone. */
+  function bodiesOf(keys: readonly AzureKey[], options: CallOptions): readonly Promise<readonly Body[]>[] {
     const ofSets = Map.groupBy(
       keys.filter((key) => key.kind === "scale-set"),
       ({ resourceGroup }) => resourceGroup,
@@ -195,13 +228,13 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
       keys.filter((key) => key.kind === "agent-pool"),
       ({ resourceGroup, cluster }) => `${resourceGroup}/${cluster}`,
     );
-    const parts = await Promise.all([
+    return [
       ...[...ofSets].map(
         async ([resourceGroup, some]) =>
           await bodiesTogether(
             some,
             options,
-            async () => await calls.listScaleSets(resourceGroup, options),
+            async (left) => await calls.listScaleSets(resourceGroup, left),
             async (key, body) => await Promise.resolve(scaleSetOf(key, body)),
           ),
       ),
@@ -211,12 +244,11 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
         return await bodiesTogether(
           some,
           options,
-          async () => await calls.listAgentPools(place, options),
+          async (left) => await calls.listAgentPools(place, left),
           async (key, body) => agentPoolOf(key, body, (await clusterOf(place, options)).location),
         );
       }),
-    ]);
-    return parts.flat();
+    ];
   }
 
   return {
@@ -224,7 +256,11 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
     readBody: async (text, options) => await bodyOf(parseKey(text), options),
     readMachines: async (text, options) => {
       const key = parseKey(text);
-      const place = key.kind === "scale-set" ? key : await setOf(key, options);
+      // A pool that has nodes has a scale set, also while Azure does not show it.
+      const place =
+        key.kind === "scale-set"
+          ? key
+          : (setKnownOf(key) ?? (await placeOf(await bodyOf(key, options), options)));
       // Nobody asks where they are.
       return place === null ? [] : machinesOf({ location: "" }, await listed(key, place, options), key.words);
     },
@@ -245,18 +281,39 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
       known.sweep();
       clusters.sweep();
       sets.sweep();
-      const bodies = await bodiesOf(texts.map(parseKey), options);
+      const ends = clock.monotonic() + options.deadlineMs;
       const found = await Promise.all(
-        bodies.map(async ([key, body]): Promise<readonly [string, Found]> => {
-          if ("error" in body) return [key, foundError(body.error)] as const;
-          const reading = await orError(async () => await withMachines(body, options));
-          return [key, "error" in reading ? foundError(reading.error) : { kind: "found", reading }] as const;
-        }),
+        bodiesOf(texts.map(parseKey), options).map(
+          async (part) =>
+            await Promise.all(
+              (await part).map(async ([key, body]): Promise<readonly [string, Found]> => {
+                if ("error" in body) return [key, foundError(body.error)] as const;
+                const left = { ...options, deadlineMs: millis(Math.max(1, ends - clock.monotonic())) };
+                const reading = await orError(
+                  async () =>
+                    await inTime(body.key.words, left, async (own) => await withMachines(body, own)),
+                );
+                return [
+                  key,
+                  "error" in reading ? foundError(reading.error) : { kind: "found", reading },
+                ] as const;
+              }),
+            ),
+        ),
       );
       options.signal.throwIfAborted();
-      return new Map<string, Found>(found);
+      return new Map<string, Found>(found.flat());
     },
   };
+}
+
+/** Pools of one cluster that ask for the same at the same moment share the call. */
+async function shared<T>(asked: Map<string, Promise<T>>, id: string, ask: () => Promise<T>): Promise<T> {
+  const before = asked.get(id);
+  if (before !== undefined) return await before;
+  const asking = ask().finally(() => asked.delete(id));
+  asked.set(id, asking);
+  return await asking;
 }
 
 /** Of what changes with a size or a write. */

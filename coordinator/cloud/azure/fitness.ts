@@ -70,8 +70,8 @@ export function stateOf(reading: AzureReading): GroupState {
   };
 }
 
-export function keptBecause({ id, standing }: AzureMachine): string {
-  return standing === "stopped"
+export function keptBecause({ id, standing, isProtected }: AzureMachine): string {
+  return standing === "stopped" && !isProtected
     ? `somebody has stopped ${id}: start it or delete it`
     : `somebody protected ${id} from scale-in: take its protection policy away and it can go`;
 }
@@ -95,8 +95,11 @@ export function rivalsIn({ key, pool }: AzureGroupBody): readonly RivalSight[] {
 export function sentencesOf(reading: AzureReading): readonly string[] {
   const { isSpot, evicts, pool } = reading;
   const named = (machines: readonly AzureMachine[]): string => namesOf(machines.map(({ id }) => id));
-  const stopped = isSpot ? [] : withStanding(reading, "stopped");
-  const locked = withStanding(reading, "counted").filter(isKept);
+  const dead = deadIn(reading);
+  const stopped = withStanding(reading, "stopped").filter((machine) => !dead.includes(machine));
+  const locked = withStanding(reading, "counted", "failed", "stopped").filter(
+    ({ isProtected }) => isProtected,
+  );
   const said: (string | false)[] = [
     reading.restoresSpot &&
       "Try-restore is on (spotRestorePolicy): Azure brings evicted machines back beside those that were bought for their pods; turn it off",

@@ -85,28 +85,46 @@ export function createAzureGroup(text: string, parts: AzureGroupParts): NodeGrou
     await write(async () => await calls.putAgentPool(key, { body, etag }, options));
   }
 
+  /**
+   * A deletion depends on nothing that was read, so a conflict means that AKS is still at another change, for minutes
+   * as a rule: whoever asked looks again later, as after an answer that was lost, and does not ask at once.
+   */
   async function deleteMachines(machines: readonly AzureMachine[], options: CallOptions): Promise<void> {
-    await write(async () =>
-      key.kind === "scale-set"
-        ? await calls.deleteInstances(
-            key,
-            machines.map(({ id }) => id),
-            options,
-          )
-        : await calls.deleteMachines(
-            key,
-            machines.map(({ hostName }) => hostName),
-            options,
-          ),
-    );
+    try {
+      await write(async () =>
+        key.kind === "scale-set"
+          ? await calls.deleteInstances(
+              key,
+              machines.map(({ id }) => id),
+              options,
+            )
+          : await calls.deleteMachines(
+              key,
+              machines.map(({ hostName }) => hostName),
+              options,
+            ),
+      );
+    } catch (error) {
+      if (!(error instanceof AppError) || error.kind !== "conflict") throw error;
+      const { message, data } = error;
+      throw new AppError("unavailable", message, { cause: error, data });
+    }
   }
 
   /** What was seen, and what stands now: a deletion takes no condition of its own. */
-  async function remove(id: string, seen: GroupState, left: () => CallOptions): Promise<void> {
+  async function remove(
+    how: "remove" | "release",
+    id: string,
+    seen: GroupState,
+    left: () => CallOptions,
+  ): Promise<void> {
     const [reading, now] = await Promise.all([asSeen(seen, left()), finder.readBody(text, left())]);
     checkUnchanged(now, seen);
     const member = memberIn(reading, id);
-    if (isKept(member)) throw new AppError("refused", `${words}: ${keptBecause(member)}`);
+    // One that Azure has evicted, or is evicting, is stopped by nobody.
+    const isTaken =
+      !member.isProtected && (deadIn(reading).includes(member) || (how === "release" && reading.isSpot));
+    if (isKept(member) && !isTaken) throw new AppError("refused", `${words}: ${keptBecause(member)}`);
     checkFall(words, 1, { ...seen, ...boundsOf(reading) });
     await deleteMachines([member], left());
   }
@@ -177,11 +195,11 @@ export function createAzureGroup(text: string, parts: AzureGroupParts): NodeGrou
       });
     },
     removeInstance: async (id, seen, options) => {
-      await inTime("removal", options, async (left) => await remove(id, seen, left));
+      await inTime("removal", options, async (left) => await remove("remove", id, seen, left));
     },
     // A machine cannot leave a scale set and run on: it is deleted, which lowers the size, so that nothing comes for it.
     releaseInstance: async (id, seen, options) => {
-      await inTime("release", options, async (left) => await remove(id, seen, left));
+      await inTime("release", options, async (left) => await remove("release", id, seen, left));
     },
     cancelUnfilled: async (count, _seen, options) => {
       await inTime("giving back places", options, async (left) => await cancel(count, left));

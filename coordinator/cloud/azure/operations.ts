@@ -6,6 +6,7 @@ import type { LaunchFailureKind } from "../../../shared/contract/policy/status.t
 import type { Millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { kindOf } from "../../../shared/runtime/errors.ts";
+import type { ErrorKind } from "../../../shared/runtime/errors.ts";
 import type { CallOptions } from "../group.ts";
 import type { ArmAnswer } from "./arm.ts";
 import { operation, readAs } from "./bodies.ts";
@@ -45,6 +46,8 @@ interface Followed {
   isOpen: boolean;
 }
 
+/** Of one question about an operation: says nothing of the operation. */
+const PASSING: readonly ErrorKind[] = ["throttled", "timeout", "unavailable"];
 const KEPT_MS = 30 * 60_000;
 /** Azure lets an operation go on for longer than anybody waits for a machine. */
 const OPEN_MS = 60 * 60_000;
@@ -71,12 +74,14 @@ export function createOperations(calls: Pick<AzureCalls, "getOperation">, clock:
       one.failure = status === "Succeeded" ? null : failureOf(status, error);
     } catch (error) {
       limits.signal.throwIfAborted();
-      if (["not-found", "denied", "malformed"].includes(kindOf(error))) {
-        // Nobody will ever say how it ended; its machines do.
-        one.isOpen = false;
-        if (kindOf(error) !== "not-found")
-          one.problem = `how the last change goes on cannot be read: ${messageOf(error)}`;
-      }
+      const kind = kindOf(error);
+      if (PASSING.includes(kind)) return;
+      // Nobody will ever say how it ended; its machines do.
+      one.isOpen = false;
+      // At some addresses the end of an operation is an answer that refuses.
+      if (kind === "no-capacity" || kind === "quota") one.failure = { kind, detail: messageOf(error) };
+      else if (kind !== "not-found")
+        one.problem = `how the last change goes on cannot be read: ${messageOf(error)}`;
     }
   }
 

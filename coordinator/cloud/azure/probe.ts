@@ -6,10 +6,11 @@ import type * as z from "zod";
 import { AppError, describe, kindOf } from "../../../shared/runtime/errors.ts";
 import type { ProbeAnswer } from "../account.ts";
 import type { CallOptions } from "../group.ts";
-import { permission } from "./bodies.ts";
+import { cluster as clusterBody, permission, readAs } from "./bodies.ts";
 import { AZURE_CALLS } from "./calls.ts";
 import type { AzureCall, AzureCalls } from "./calls.ts";
-import { clusterPath, parseKey, scaleSetPath } from "./keys.ts";
+import { clusterPath, parseKey, resourceGroupPath, scaleSetPath } from "./keys.ts";
+import type { AgentPoolKey } from "./keys.ts";
 
 type Permissions = readonly z.infer<typeof permission>[];
 type Asked =
@@ -17,40 +18,68 @@ type Asked =
   | { readonly scope: string; readonly why: string };
 type Outcome = Omit<ProbeAnswer, "call">;
 
-const SUBSCRIPTION: readonly AzureCall[] = [
-  "GetComputeOperation",
-  "GetAgentPoolOperation",
-  "ListAutoscaleSettings",
-];
+/** At the subscription: for all groups, for scale sets and for pools. */
+const OF_ALL: readonly AzureCall[] = ["ListAutoscaleSettings"];
+const OF_SETS_AT_TOP: readonly AzureCall[] = ["GetComputeOperation"];
+const OF_POOLS_AT_TOP: readonly AzureCall[] = ["GetAgentPoolOperation"];
 const OF_SETS: readonly AzureCall[] = ["GetScaleSet", "ListMachines", "SetCapacity", "DeleteInstances"];
 const OF_CLUSTERS: readonly AzureCall[] = ["GetCluster", "GetAgentPool", "PutAgentPool", "DeleteMachines"];
+/** In the resource group where AKS keeps a cluster's machines. */
+const OF_NODE_GROUPS: readonly AzureCall[] = ["ListScaleSets", "ListMachines"];
 const SCOPES_MAX = 10;
 
 /** One answer for each right of the calls that these groups need. Rejects by the signal alone. */
 export async function probeAzure(
-  calls: Pick<AzureCalls, "listPermissions">,
+  calls: Pick<AzureCalls, "listPermissions" | "getCluster">,
   keys: readonly string[],
   options: CallOptions,
 ): Promise<readonly ProbeAnswer[]> {
   const places = keys.map(parseKey);
   const sets = places.flatMap((key) => (key.kind === "scale-set" ? [scaleSetPath(key)] : []));
-  const clusters = places.flatMap((key) => (key.kind === "agent-pool" ? [clusterPath(key)] : []));
+  const pools = places.filter((key) => key.kind === "agent-pool");
+  const clusters = [...new Map(pools.map((key) => [clusterPath(key), key])).values()].slice(0, SCOPES_MAX);
   const at = async (scopes: readonly string[]): Promise<readonly Asked[]> =>
     await Promise.all(
       [...new Set(scopes)]
         .slice(0, SCOPES_MAX)
         .map(async (scope) => await permissionsAt(calls, scope, options)),
     );
-  const [ofSubscription, ofSets, ofClusters] = await Promise.all([at([""]), at(sets), at(clusters)]);
-  const asked: readonly (readonly [readonly AzureCall[], readonly Asked[]])[] = [
-    [SUBSCRIPTION, ofSubscription],
-    ...(ofSets.length > 0 ? [[OF_SETS, ofSets] as const] : []),
-    ...(ofClusters.length > 0 ? [[OF_CLUSTERS, ofClusters] as const] : []),
-  ];
+  const [ofSubscription, ofSets, ofClusters, ofNodeGroups] = await Promise.all([
+    at([""]),
+    at(sets),
+    at(clusters.map(clusterPath)),
+    Promise.all(clusters.map(async (key) => await permissionsBelow(calls, key, options))),
+  ]);
   options.signal.throwIfAborted();
-  return asked.flatMap(([names, scopes]) =>
-    names.flatMap((name) => AZURE_CALLS[name].rights.map((call) => ({ call, ...outcomeAt(call, scopes) }))),
-  );
+  const scopesOf = new Map<string, Asked[]>();
+  for (const [names, scopes] of [
+    [OF_ALL, ofSubscription],
+    [OF_SETS_AT_TOP, sets.length === 0 ? [] : ofSubscription],
+    [OF_POOLS_AT_TOP, pools.length === 0 ? [] : ofSubscription],
+    [OF_SETS, ofSets],
+    [OF_CLUSTERS, ofClusters],
+    [OF_NODE_GROUPS, ofNodeGroups],
+  ] as const)
+    for (const right of scopes.length === 0 ? [] : names.flatMap((name) => AZURE_CALLS[name].rights))
+      scopesOf.set(right, [...(scopesOf.get(right) ?? []), ...scopes]);
+  return [...scopesOf].map(([call, scopes]) => ({ call, ...outcomeAt(call, scopes) }));
+}
+
+async function permissionsBelow(
+  calls: Pick<AzureCalls, "listPermissions" | "getCluster">,
+  place: AgentPoolKey,
+  options: CallOptions,
+): Promise<Asked> {
+  try {
+    const { properties } = readAs(clusterBody, await calls.getCluster(place, options), place.words);
+    return await permissionsAt(calls, resourceGroupPath(properties.nodeResourceGroup), options);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    return {
+      scope: clusterPath(place),
+      why: `the resource group of the cluster's nodes is not known: ${describe(error)}`,
+    };
+  }
 }
 
 async function permissionsAt(

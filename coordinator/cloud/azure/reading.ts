@@ -2,7 +2,7 @@
 // checked. Pure. What the fields mean for us is judged in fitness.ts, members.ts and template.ts.
 
 import { AppError } from "../../../shared/runtime/errors.ts";
-import { agentPool, machine, orchestration, readAs, scaleSet } from "./bodies.ts";
+import { agentPool, machine, orchestration, poolType, readAs, scaleSet } from "./bodies.ts";
 import type { AgentPoolKey, AzureKey, ScaleSetKey } from "./keys.ts";
 import { failureIn, isAtRest, standingOf } from "./states.ts";
 import type { Standing } from "./states.ts";
@@ -96,13 +96,13 @@ export function scaleSetOf(key: ScaleSetKey, body: unknown): AzureGroupBody {
 
 /** `location`: of its cluster. @throws AppError as scaleSetOf does. */
 export function agentPoolOf(key: AgentPoolKey, body: unknown, location: string): AzureGroupBody {
-  const { properties } = readAs(agentPool, body, key.words);
-  const type = properties.type ?? "VirtualMachineScaleSets";
+  const type = readAs(poolType, body, key.words).properties.type ?? "VirtualMachineScaleSets";
   if (type !== "VirtualMachineScaleSets")
     throw new AppError(
       "misconfigured",
       `${key.words} is of type ${type}: only pools of type VirtualMachineScaleSets are sized by one number of like nodes`,
     );
+  const { properties } = readAs(agentPool, body, key.words);
   const mode = properties.mode ?? "User";
   return {
     key,
@@ -171,12 +171,17 @@ export function withStanding(
   return machines.filter(({ standing }) => standings.includes(standing));
 }
 
-/** Machines that fill no place although they are listed and counted: those that failed, and spot machines evicted with their disks kept. */
+/**
+ * Machines that fill no place although they are listed and counted: those that failed, and spot machines evicted with
+ * their disks kept; where an eviction deletes, it was somebody who stopped one. Not one that somebody protected: it would
+ * go with its disks.
+ */
 export function deadIn(reading: AzureReading): readonly AzureMachine[] {
+  const keepsEvicted = reading.isSpot && reading.evicts !== "Delete";
   return withStanding(
     reading,
-    ...(reading.isSpot ? (["failed", "stopped"] as const) : (["failed"] as const)),
-  );
+    ...(keepsEvicted ? (["failed", "stopped"] as const) : (["failed"] as const)),
+  ).filter(({ isProtected }) => !isProtected);
 }
 
 /** Places of the size that no listed machine is for, be it a dead one. */

@@ -37,7 +37,10 @@ export function standingOf(body: MachineBody): Standing {
   const power = powerOf(body);
   if (making === "leaving") return making;
   if (power !== null && WITHOUT_POWER.includes(power)) return making === "failed" ? "failed" : "stopped";
-  return making === "failed" && power !== null && WITH_POWER.includes(power) ? "counted" : making;
+  if (making !== "failed") return making;
+  // Without its view nobody knows whether something runs behind it.
+  const isSeen = (body.properties.instanceView?.statuses ?? []).length > 0;
+  return !isSeen || (power !== null && WITH_POWER.includes(power)) ? "counted" : making;
 }
 
 /** Nothing about it will change by itself. */

@@ -17,12 +17,12 @@ import { createGcpCalls } from "./calls.ts";
 import { findGroups, instancesOf } from "./find.ts";
 import type { Found } from "./find.ts";
 import { holdReason, rivalsOf, sentencesOf } from "./fitness.ts";
+import { createAutoscalers, createNodePools } from "./growers.ts";
 import { createHttp, ENDPOINTS } from "./http.ts";
 import type { Endpoints } from "./http.ts";
 import { asideIn, membersOf } from "./members.ts";
 import { createNames } from "./names.ts";
 import { createGcpGroup } from "./node-group.ts";
-import { createNodePools } from "./node-pools.ts";
 import { createOperations } from "./operations.ts";
 import { probeRights } from "./probe.ts";
 import { placeOf, stateOf } from "./reading.ts";
@@ -67,6 +67,7 @@ export async function createGcpAccount(options: GcpAccountOptions): Promise<Made
   const calls = createGcpCalls(createHttp({ endpoints, token }), limiter, project);
   const templates = createTemplates(calls, clock);
   const nodePools = createNodePools(calls, clock);
+  const autoscalers = createAutoscalers(calls, clock);
   const operations = createOperations(calls, (key) => placeOf(key).zone, clock);
   const names = createNames(clock, letters);
   const sightings = createSightings(clock);
@@ -127,7 +128,11 @@ export async function createGcpAccount(options: GcpAccountOptions): Promise<Made
     const aside = asideIn(instances, group);
     const [newest] = facts;
     const pools = facts.flatMap(({ nodePool }) => nodePool ?? []).map((pool) => nodePools.of(pool));
-    const rivals = rivalsOf(reading, pools.find(({ grown }) => grown !== null)?.grown ?? null);
+    const autoscaler = reading.autoscaler === null ? null : autoscalers.of(reading.autoscaler);
+    const rivals = rivalsOf(reading, {
+      autoscaler: autoscaler?.sizes ?? null,
+      nodePool: pools.find(({ sizes }) => sizes !== null)?.sizes ?? null,
+    });
     return {
       kind: "seen",
       state: stateOf(reading, held),
@@ -141,7 +146,7 @@ export async function createGcpAccount(options: GcpAccountOptions): Promise<Made
         ...sentencesOf(reading, instances),
         ...problems,
         ...facts.flatMap((one) => one.problems),
-        ...pools.flatMap(({ problem }) => problem ?? []),
+        ...[...pools, autoscaler].flatMap((grower) => grower?.problem ?? []),
       ],
       ...(rivals.length === 0 ? {} : { rivals }),
     };
@@ -172,7 +177,9 @@ export async function createGcpAccount(options: GcpAccountOptions): Promise<Made
     const pools = readings.flatMap((reading) =>
       templates.of(reading).facts.flatMap(({ nodePool }) => nodePool ?? []),
     );
-    await nodePools.learn(pools, left());
+    const autoscaling = readings.flatMap(({ autoscaler }) => autoscaler ?? []);
+    const limitsOfBoth = left();
+    await Promise.all([nodePools.learn(pools, limitsOfBoth), autoscalers.learn(autoscaling, limitsOfBoth)]);
     return new Map(looked.map(([key, entry]) => [key, lookOf(entry, held.get(key) ?? null)]));
   }
 

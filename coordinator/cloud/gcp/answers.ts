@@ -102,6 +102,12 @@ export const machineTypeAnswer = z.object({
   memoryMb: count,
 });
 
+export const autoscalerAnswer = z.object({
+  name: text,
+  /** Absent: it is on. */
+  autoscalingPolicy: z.object({ mode: z.string().optional() }).optional(),
+});
+
 export const nodePoolAnswer = z.object({
   name: text,
   autoscaling: z.object({ enabled: z.boolean().optional() }).optional(),

@@ -8,6 +8,7 @@ import type { CallOptions } from "../group.ts";
 import type { Limiter } from "../limiter.ts";
 import {
   allowedAnswer,
+  autoscalerAnswer,
   decoded,
   groupAnswer,
   groupsAnswer,
@@ -67,6 +68,11 @@ export const GCP_CALLS = {
     permission: "compute.machineTypes.get",
     writes: false,
   },
+  getAutoscaler: {
+    method: "compute.autoscalers.get",
+    permission: "compute.autoscalers.get",
+    writes: false,
+  },
   getNodePool: {
     method: "container.projects.locations.clusters.nodePools.get",
     permission: "container.clusters.get",
@@ -117,6 +123,8 @@ export interface GcpCalls {
     type: string,
     options: CallOptions,
   ): Promise<z.infer<typeof machineTypeAnswer>>;
+  /** `path`: as a group names it, from `projects/`. */
+  getAutoscaler(path: string, options: CallOptions): Promise<z.infer<typeof autoscalerAnswer>>;
   getNodePool(at: NodePoolAt, options: CallOptions): Promise<z.infer<typeof nodePoolAnswer>>;
   /** Those of `permissions` that we have. */
   getRights(permissions: readonly string[], options: CallOptions): Promise<readonly string[]>;
@@ -199,6 +207,7 @@ export function createGcpCalls(http: Http, limiter: Pick<Limiter, "run">, projec
         { path: `${zoned(zone)}/machineTypes/${type}` },
         options,
       ),
+    getAutoscaler: async (path, options) => await paced("getAutoscaler", autoscalerAnswer, { path }, options),
     getNodePool: async ({ location, cluster, pool }, options) =>
       await paced(
         "getNodePool",

@@ -45,8 +45,11 @@ export function sentencesOf(reading: GcpReading, instances: readonly GcpInstance
   return said.filter((sentence) => sentence !== false);
 }
 
-/** `isGrownByGke`: by the word of the node pool; null: it is none, or nobody could say. */
-export function rivalsOf({ at, autoscaler }: GcpReading, grownByGke: string | null): readonly RivalSight[] {
+/** Each in words as it sizes the group now; null: it does not. */
+export function rivalsOf(
+  { at }: GcpReading,
+  { autoscaler, nodePool }: { readonly autoscaler: string | null; readonly nodePool: string | null },
+): readonly RivalSight[] {
   const own: readonly RivalSight[] =
     autoscaler === null
       ? []
@@ -56,9 +59,9 @@ export function rivalsOf({ at, autoscaler }: GcpReading, grownByGke: string | nu
             detail: `autoscaler ${lastPart(autoscaler) ?? autoscaler} of ${wordsOf(at)}`,
           },
         ];
-  return grownByGke === null
+  return nodePool === null
     ? own
-    : [...own, { rival: "gke-autoscaler", detail: `autoscaling of GKE node pool ${grownByGke}` }];
+    : [...own, { rival: "gke-autoscaler", detail: `autoscaling of GKE node pool ${nodePool}` }];
 }
 
 const NAMED_MAX = 5;

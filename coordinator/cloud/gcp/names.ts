@@ -3,7 +3,7 @@
 // machines, and Google refuses the second of two that arrive.
 
 import type { Clock } from "../../../shared/runtime/clock.ts";
-import { createRecent } from "../aws/recent.ts";
+import { createRecent } from "../recent.ts";
 
 export interface Names {
   /** For a growth of the group from one size to another. */

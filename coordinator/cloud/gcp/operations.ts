@@ -4,8 +4,8 @@
 
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { AppError, kindOf } from "../../../shared/runtime/errors.ts";
-import { createRecent } from "../aws/recent.ts";
 import type { CallOptions } from "../group.ts";
+import { createRecent } from "../recent.ts";
 import type { OperationAnswer } from "./answers.ts";
 import { GCP_CALLS } from "./calls.ts";
 import type { GcpCall, GcpCalls } from "./calls.ts";

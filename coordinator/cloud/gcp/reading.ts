@@ -18,7 +18,7 @@ export interface GcpReading {
   readonly types: readonly string[];
   /** False: the group has no managed instance at all, so that a list of them would be empty. */
   readonly hasInstances: boolean;
-  /** The autoscaler that Google itself runs on the group; null: none. */
+  /** The path of the autoscaler that Google keeps for the group, on or off, from `projects/` on; null: none. */
   readonly autoscaler: string | null;
   readonly replacesProactively: boolean;
   readonly healsByCheck: boolean;
@@ -42,6 +42,7 @@ export interface GcpInstance {
 
 export function readingOf(at: GroupAt, answer: GroupAnswer): GcpReading {
   const { targetSize, baseInstanceName, instanceTemplate, versions = [], currentActions } = answer;
+  const autoscaler = answer.status?.autoscaler;
   const named = versions.map((version) => version.instanceTemplate);
   const templates = [...named, ...(named.some(isText) ? [] : [instanceTemplate])].filter(isText);
   const selections = Object.values(answer.instanceFlexibilityPolicy?.instanceSelections ?? {});
@@ -56,7 +57,7 @@ export function readingOf(at: GroupAt, answer: GroupAnswer): GcpReading {
       targetSize > 0 ||
       currentActions === undefined ||
       Object.values(currentActions).some((number) => number > 0),
-    autoscaler: textOr(answer.status?.autoscaler, null),
+    autoscaler: isText(autoscaler) ? pathOf(autoscaler) : null,
     replacesProactively: answer.updatePolicy?.type === "PROACTIVE",
     healsByCheck: (answer.autoHealingPolicies ?? []).some(({ healthCheck = "" }) => healthCheck !== ""),
     repairs: answer.instanceLifecyclePolicy?.defaultActionOnFailure !== "DO_NOTHING",
@@ -111,8 +112,4 @@ export function lastPart(url: string | undefined): string | undefined {
 
 function isText(value: string | undefined): value is string {
   return value !== undefined && value !== "";
-}
-
-function textOr<T>(value: string | undefined, other: T): string | T {
-  return isText(value) ? value : other;
 }

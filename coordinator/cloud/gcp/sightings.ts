@@ -4,7 +4,7 @@
 
 import type { Millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
-import { createRecent } from "../aws/recent.ts";
+import { createRecent } from "../recent.ts";
 import { memberId } from "./members.ts";
 import type { GcpInstance } from "./reading.ts";
 

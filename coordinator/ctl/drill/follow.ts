@@ -109,7 +109,7 @@ export async function follow(options: FollowOptions): Promise<FollowEnd> {
         );
       await wait();
     }
-    look();
+    progress.before(pods.values());
     const deadline = await options.begin();
     begun = true;
     const beganAt = clock.monotonic();

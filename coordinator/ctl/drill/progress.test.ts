@@ -115,7 +115,8 @@ describe("createProgress()", () => {
   });
 
   test("pods are no news of the drill before its agent has spoken, and those that left before are not its work", () => {
-    const { look } = begin();
+    const { progress, look } = begin();
+    progress.before([leaving(low), high]);
     expect(look(-100, node(null), [leaving(low), high])).toEqual([]);
     expect(look(100, node({}), [leaving(low), high])[1]).toMatchObject({
       kind: "plan",
@@ -124,6 +125,18 @@ describe("createProgress()", () => {
     });
     expect(look(200, node({}), [high])).toEqual([
       { kind: "gone", pod: "default/batch", class: "low", tookSeconds: null },
+    ]);
+  });
+
+  test("a pod that is seen to leave sooner than its agent's word is seen goes by the drill", () => {
+    const { progress, look } = begin();
+    progress.before([low]);
+    expect(look(50, node(null), [leaving(low)])).toEqual([]);
+    expect(look(100, node({}), [leaving(low)])).toMatchObject([
+      { kind: "held" },
+      { kind: "plan", pods: { low: 1 }, leaving: 0 },
+      { kind: "wave", class: "low" },
+      { kind: "evicting", pod: "default/batch" },
     ]);
   });
 

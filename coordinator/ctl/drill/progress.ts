@@ -35,6 +35,8 @@ export type DrillEnd =
   | { readonly kind: "node-gone" };
 
 export interface Progress {
+  /** The node's pods before anything is asked for: those that are being deleted then do not go by the drill. */
+  before(pods: readonly Pod[]): void;
   /** What is new since the last look. */
   look(view: DrillView): readonly DrillEvent[];
   /** What its agent last wrote of it; null before it has. */
@@ -65,7 +67,10 @@ const LATE_MS = 1_500;
 export function createProgress({ earlier }: { readonly earlier: string | null }): Progress {
   const tracks = new Map<string, Track>();
   const waves = new Set<EvictionClass>();
-  /** Pods that were being deleted when they were first seen, before the drill was held. */
+  /**
+   * Pods that were being deleted before. What is seen later tells nothing: the word that a pod goes may come here sooner than the
+   * agent's own, which it wrote first.
+   */
   const leavingBefore = new Set<string>();
   let held: { state: DrainState; readonly at: EpochMs } | null = null;
   let planned = false;
@@ -185,6 +190,9 @@ export function createProgress({ earlier }: { readonly earlier: string | null })
     );
 
   return {
+    before: (pods) => {
+      for (const pod of pods) if (isTerminating(pod)) leavingBefore.add(pod.metadata.uid ?? "");
+    },
     get state() {
       return held?.state ?? null;
     },
@@ -194,8 +202,6 @@ export function createProgress({ earlier }: { readonly earlier: string | null })
     isLate: (now) => end === null && lateTracks(now).length > 0,
     look: (view) => {
       const { node, pods, now } = view;
-      if (held === null)
-        for (const pod of pods ?? []) if (isTerminating(pod)) leavingBefore.add(pod.metadata.uid ?? "");
       if (node === undefined && end === null) end = { kind: "node-gone" };
       const ofNode = node === null || node === undefined || end !== null ? [] : readNode(node, now);
       const ofPods = held === null || pods === null ? [] : readPods(view, pods, held.state);

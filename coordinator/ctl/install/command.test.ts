@@ -82,7 +82,8 @@ async function run({ words = "install", answer = null, code = 0, unserved = 0, r
       { dryRun = false }: { readonly dryRun?: boolean | undefined },
     ) => {
       await Promise.resolve();
-      if (resource.kind === refuses) throw new AppError("refused", 'ports[1].name: Duplicate value: "metrics"');
+      if (resource.kind === refuses)
+        throw new AppError("refused", 'ports[1].name: Duplicate value: "metrics"');
       if (!dryRun) writes.push(`apply ${resource.kind} ${ref.name}`);
       return body as T;
     },

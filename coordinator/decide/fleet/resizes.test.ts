@@ -179,6 +179,66 @@ describe("a size that moves", () => {
     ]);
   });
 
+  test("back to what it was before a move of ours, for a moment, is an old reading", () => {
+    const moves = [done(4, 6, SECOND)];
+    expect(
+      looks(
+        { at: 0, size: 4 },
+        { at: 2 * SECOND, size: 6, moves },
+        { at: 4 * SECOND, size: 4, moves },
+        { at: 8 * SECOND, size: 6, moves },
+        { at: 12 * SECOND, size: 4, moves },
+        { at: 14 * SECOND, size: 6, moves },
+        { at: MINUTE, size: 6, moves },
+      ),
+    ).toEqual([[], [], [], [], [], [], []]);
+    // Two of them at once, of which the reading is older than both.
+    const two = [done(4, 3, SECOND), done(3, 2, 2 * SECOND)];
+    expect(
+      looks(
+        { at: 0, size: 4 },
+        { at: 2 * SECOND, size: 3, moves: two },
+        { at: 3 * SECOND, size: 2, moves: two },
+        { at: 5 * SECOND, size: 4, moves: two },
+        { at: 7 * SECOND, size: 3, moves: two },
+        { at: 9 * SECOND, size: 2, moves: two },
+      ).flat(),
+    ).toEqual([]);
+    // Nor does a notice of one of its nodes make it a new one.
+    expect(
+      looks(
+        { at: 0, size: 4, notices: ["n1"] },
+        { at: 2 * SECOND, size: 6, moves, notices: ["n1"] },
+        { at: 4 * SECOND, size: 4, moves },
+        { at: 6 * SECOND, size: 6, moves },
+        { at: MINUTE, size: 6, moves },
+      ).flat(),
+    ).toEqual([]);
+    // Who takes it back is seen when it stays so.
+    expect(
+      looks(
+        { at: 0, size: 4 },
+        { at: 2 * SECOND, size: 6, moves },
+        { at: 10 * SECOND, size: 4, moves },
+        { at: 20 * SECOND, size: 4, moves },
+      ),
+    ).toEqual([[], [], [], ["adopted 6 to 4"]]);
+  });
+
+  test("to what a late growth of ours has set, over what went meanwhile, is ours", () => {
+    const moves = [done(1, 2, SECOND)];
+    expect(looks({ at: 0, size: 0 }, { at: 2 * SECOND, size: 2, moves })).toEqual([[], []]);
+    // Once: what somebody else then adds is his.
+    expect(
+      looks(
+        { at: 0, size: 0 },
+        { at: 2 * SECOND, size: 2, moves },
+        { at: 30 * SECOND, size: 1, moves },
+        { at: MINUTE, size: 2, moves },
+      ).slice(2),
+    ).toEqual([["adopted 2 to 1"], ["held"]]);
+  });
+
   test("while nobody could read it is one change", () => {
     expect(looks({ at: 0, size: 4 }, { at: MINUTE, size: null }, { at: 60 * MINUTE, size: 9 })).toEqual([
       [],

@@ -20,6 +20,8 @@ const SHOWS_MS = 5 * 60_000;
 /** Of two readings one right after the other the first may be the newer one. */
 const SLIP_MS = 15_000;
 const KEPT = 4;
+/** Sizes that the group had a moment ago; one for each change. */
+const LATELY = 16;
 
 type LastChange = SizeMemory["byHand"][number];
 
@@ -50,13 +52,19 @@ export function followSize(look: SizeLook): SizeMemory | null {
     return { ...kept, byHand: byHand.filter((change) => at - change.at < BY_HAND_MS) };
 
   const change = size - before.size;
-  const means = { journal: policy.journal, pool: pool.name, before, noticed, at };
+  const means = { journal: policy.journal, pool: pool.name, before, size, noticed, at };
+  const lately = (before.lately ?? []).filter((had) => at - had.at <= SLIP_MS);
+  // Clouds answer from several copies of what they know. Who really takes our move back is seen when it stays so.
+  if (lately.some((had) => had.size === size) && explain(change, { ...means, noticed: {} }).left !== 0)
+    return { ...before, lately, ...(noticed === undefined ? {} : { noticed }) };
   const { left, explained } = explain(change, means);
   const strange = left !== 0 && !fallsByItself(pool, left);
+  const had = change === 0 || strange ? lately : [...lately, { at, size: before.size }].slice(-LATELY);
   return {
     ...kept,
     byHand: strange ? withChange(byHand, { at, from: before.size, to: size }) : byHand,
     ...(explained === undefined ? {} : { explained }),
+    ...(had.length === 0 ? {} : { lately: had }),
   };
 }
 
@@ -93,6 +101,8 @@ interface Means {
   readonly journal: Journal;
   readonly pool: string;
   readonly before: SizeMemory;
+  /** As it is now. */
+  readonly size: number;
   readonly noticed: SizeMemory["noticed"];
   readonly at: EpochMs;
 }
@@ -100,18 +110,20 @@ interface Means {
 /** How much of a change nothing of ours accounts for, and what of ours is used up by the rest. */
 function explain(
   change: number,
-  { journal, pool, before, noticed = {}, at }: Means,
+  { journal, pool, before, size, noticed = {}, at }: Means,
 ): { readonly left: number; readonly explained: SizeMemory["explained"] } {
   const oldest = before.at - SHOWS_MS;
   const used = new Map(Object.entries(before.explained ?? {}).filter(([, last]) => last.at >= oldest));
   let left = change;
-  const take = (key: string, delta: number, since: EpochMs): void => {
+  const take = (key: string, delta: number, since: EpochMs, target?: number): void => {
     if (left === 0 || Math.sign(delta) !== Math.sign(left)) return;
     const known = used.get(key);
     // One of the same key that is younger is another one.
     const spent = known !== undefined && known.at >= since ? known.nodes : 0;
-    const nodes = Math.min(Math.abs(left), Math.abs(delta) - spent);
-    if (nodes <= 0) return;
+    const own = Math.abs(delta) - spent;
+    if (own <= 0) return;
+    // A growth sets a size: one that takes effect late also makes up for what went meanwhile.
+    const nodes = delta > 0 && target === size ? Math.abs(left) : Math.min(Math.abs(left), own);
     left -= Math.sign(left) * nodes;
     used.set(key, { at, nodes: spent + nodes });
   };
@@ -119,7 +131,7 @@ function explain(
     const since = parseInstant(move.at);
     if (since === null || (move.phase === "failed" && move.undone !== true)) continue;
     if (move.phase === "intended" || move.phase === "draining" || since >= oldest)
-      take(move.key, move.to - move.from, since);
+      take(move.key, move.to - move.from, since, move.to);
   }
   // Its cloud may take it out of the group before we do.
   for (const id of Object.keys(noticed)) take(`notice/${id}`, -1, epochMs(0));

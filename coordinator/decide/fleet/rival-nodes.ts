@@ -14,11 +14,13 @@ export function rivalsOnNodes(
   { group }: Pick<NodePoolSpec, "group">,
   nodes: readonly NodeState[],
 ): readonly RivalInput[] {
+  // Whom nobody of ours sizes, nobody fights.
+  if (group === undefined) return [];
   const marked = nodes.flatMap(({ name, node: { taints } }) => {
     const taint = taints.find(({ key }) => TAINTS.has(key));
     return taint === undefined ? [] : [`${name} (${taint.key})`];
   });
-  const isKarpenter = group?.scale?.apiVersion.split("/")[0] === KARPENTER.group;
+  const isKarpenter = group.scale?.apiVersion.split("/")[0] === KARPENTER.group;
   const claimed = isKarpenter
     ? []
     : nodes.flatMap(({ name, node: { labels } }) => {

@@ -159,6 +159,15 @@ describe("nodes of a pool", () => {
     expect(holdCodes(seen(options, { fields: { group } }))).not.toContain("rival");
   });
 
+  test("say nothing where no group is named, so that nobody of ours sizes it", () => {
+    const options: Parameters<typeof node>[1] = {
+      labels: { [KARPENTER.nodePool]: "gpu" },
+      taints: [{ key: CLUSTER_AUTOSCALER.taints[0], effect: "NoSchedule" }],
+    };
+    const fields: PoolOptions = { group: { kind: "none" }, fields: { group: undefined } };
+    expect(holdCodes(seen(options, fields))).toEqual(["no-group"]);
+  });
+
   test("of another pool say nothing of this one", () => {
     const other = node("n1", {
       pool: null,

@@ -19,12 +19,15 @@ function isReadable({ group, size, at, byHand }: SizeMemory): boolean {
 }
 
 function saneSize(
-  { group, size, byHand, explained, noticed, at: seen }: SizeMemory,
+  { group, size, byHand, explained, lately, noticed, at: seen }: SizeMemory,
   at: EpochMs,
 ): SizeMemory {
   const soFar = (time: EpochMs): EpochMs => (time <= at ? time : at);
   const uses = Object.entries(isRecord(explained) ? explained : {}).filter(
     ([, use]) => isRecord(use) && isAmount(use.at) && isAmount(use.nodes),
+  );
+  const had = (isList(lately) ? lately : []).filter(
+    (one) => isRecord(one) && isAmount(one.at) && isSize(one.size),
   );
   const notices = Object.entries(isRecord(noticed) ? noticed : {}).filter(([, time]) => isAmount(time));
   return {
@@ -40,6 +43,7 @@ function saneSize(
       : {
           explained: Object.fromEntries(uses.map(([key, use]) => [key, { ...use, at: soFar(use.at) }])),
         }),
+    ...(had.length === 0 ? {} : { lately: had.map((one) => ({ ...one, at: soFar(one.at) })) }),
     ...(notices.length === 0
       ? {}
       : { noticed: Object.fromEntries(notices.map(([id, time]) => [id, soFar(time)])) }),

@@ -404,6 +404,43 @@ describe("a notice in a group that a machine can leave at once", () => {
     });
   });
 
+  describe("which a group makes anew that nothing can leave at once, so that its place stays at a minimum all the more", () => {
+    const remakes = { detaches: false, replacesLeaving: true } as const;
+
+    test.each<[string, Partial<Extract<GroupReading, { kind: "known" }>>, { minSize?: number }]>([
+      ["ours", {}, { minSize: 2 }],
+      ["the group's", { min: 2 }, {}],
+    ])(
+      "%s: one more comes in the same pool, and the old one leaves when its time is up",
+      (_case, own, options) => {
+        const group = { ...remakes, ...own };
+        expect(kinds(detaching(group, {}, options))).toEqual(["replace spot 2 to 3"]);
+        const bought = move(NOW, {
+          kind: "replace",
+          key: "demo/spot/replace/notice-n1",
+          phase: "applied",
+          from: 2,
+          to: 3,
+          agoMs: 20 * SECOND,
+        });
+        const journal = { moves: [bought] };
+        expect(kinds(detaching({ ...group, size: 3 }, { journal }, options))).toEqual([]);
+        const over = { ...options, notices: [notice("n1", { deadline: NOW })] };
+        expect(kinds(detaching({ ...group, size: 3 }, { journal }, over))).toEqual(["release spot 3 to 2"]);
+      },
+    );
+
+    test("and no second one is bought where the group takes no more", () => {
+      const decision = detaching({ ...remakes, min: 2, max: 2 });
+      expect(decision.plan.moves).toEqual([]);
+      expect(holdCodes(decision)).toContain("group-refills");
+    });
+
+    test("without a minimum the pods get a node elsewhere", () => {
+      expect(kinds(detaching(remakes))).toEqual(["replace od 0 to 1"]);
+    });
+  });
+
   test("of a pool that something else grows buys no second node beside the one that this makes", () => {
     const decision = detaching({ growsItself: true, detaches: false });
     expect(decision.plan.moves).toEqual([]);

@@ -73,8 +73,13 @@ function refilledPlaces(fleet: Fleet): Map<string, "at-once" | "for-pods"> {
       continue;
     }
     const { group } = pool.input;
-    const detaches = group.kind === "known" && group.chosenRemoval && group.detaches === true;
-    if (!detaches || memberOf(pool, notice) === undefined || isDone(pool.journal, releaseKey(pool, notice)))
+    if (
+      group.kind !== "known" ||
+      !group.chosenRemoval ||
+      (group.detaches !== true && group.replacesLeaving !== true) ||
+      memberOf(pool, notice) === undefined ||
+      isDone(pool.journal, releaseKey(pool, notice))
+    )
       continue;
     if (ownMinimumBroken(fleet, pool, going) !== null) refilled.set(notice.id, "at-once");
     else going.set(pool.id, (going.get(pool.id) ?? 0) + 1);

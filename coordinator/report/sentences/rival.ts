@@ -42,7 +42,8 @@ export const RIVAL_WORDS: Readonly<Record<RivalKind, RivalWords>> = {
   },
   "mig-autoscaler": {
     name: "Google's autoscaler sizes the group too",
-    wayOut: "delete it (gcloud compute instance-groups managed stop-autoscaling)",
+    wayOut:
+      "delete it (gcloud compute instance-groups managed stop-autoscaling) or switch it off (update-autoscaling --mode off)",
   },
   "vmss-autoscale": {
     name: "Azure's autoscale sizes the group too",

@@ -211,7 +211,7 @@ export async function runHours(
     kind: "last",
     faultsEnd,
     settledAt,
-    left: unsettled(world, openMoves()),
+    left: [...unsettled(world, openMoves()), ...markedNodes(world)],
     cordoned: markedNodes(world),
     forgotten: forgotten(),
   });

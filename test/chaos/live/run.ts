@@ -33,13 +33,14 @@ export interface LiveRun {
 const MINUTE_MS = 60_000;
 const BOUNDS: Bounds = { editMs: 10_000, freshMs: 20_000, chanceMs: 8_000, recoveryMs: 30_000 };
 const LOOK_MS = 50;
+const STORM_MS = 1_500;
 /** It has to last so long to be rest. */
 const RESTED_MS = 2_000;
 /** How long a fleet is watched that does not come to rest. */
 const REST_MS = 60_000;
 
 export function liveFaults(seed: number, minutes: number): readonly Fault[] {
-  return drawFaults({
+  const drawn = drawFaults({
     seed,
     kinds: LIVE_KINDS,
     lengthMs: minutes * MINUTE_MS,
@@ -49,6 +50,22 @@ export function liveFaults(seed: number, minutes: number): readonly Fault[] {
     bursts: { gapMs: 30_000, withinMs: 3_000, most: 3, noticesMs: [11_000, 16_000] },
     stepMs: 60_000,
   });
+  return [...drawn, ...storm(seed, minutes * MINUTE_MS)];
+}
+
+/** Last of all: machines go, nobody leads, and all that one would turn to is away, so that there is something to recover from. */
+function storm(seed: number, at: number): readonly Fault[] {
+  const random = seededRandom(seed ^ 0x5702);
+  const forMs = STORM_MS;
+  return [
+    { kind: "node-lost", at, pick: random() },
+    { kind: "node-lost", at, pick: random() },
+    { kind: "leader-dies", at, point: "now", nth: 1 },
+    { kind: "agent-dies", at, forMs, pick: random() },
+    { kind: "api-away", at, forMs },
+    { kind: "cloud-away", at, forMs },
+    { kind: "nats-away", at, forMs },
+  ];
 }
 
 /** @param faults to play instead of those of the seed. */

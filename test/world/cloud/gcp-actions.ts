@@ -5,6 +5,8 @@
 import { GCP_PROJECT } from "../../../coordinator/replay/world-cloud.ts";
 import type { CloudGroup, Clouds } from "../../../coordinator/replay/world-cloud.ts";
 import {
+  autoscalerNameOf,
+  describeAutoscaler,
   describeGroup,
   describeInstances,
   describeMachineType,
@@ -103,6 +105,14 @@ const ACTIONS: Readonly<Record<string, Action>> = {
       .find((one) => zoneOf(one) === zone && one.shape.instanceTypes.includes(machineType));
     if (group === undefined) throw notFound(`zones/${zone}/machineTypes/${machineType}`);
     return describeMachineType(group, machineType);
+  },
+  "compute.autoscalers.get": ({ parameters: { autoscaler = "", zone = "" } }, context) => {
+    const group = context.clouds
+      .groups()
+      .find((one) => zoneOf(one) === zone && autoscalerNameOf(one) === autoscaler);
+    const own = group === undefined ? null : context.settings(group.name).autoscaler;
+    if (group === undefined || own === null) throw notFound(`zones/${zone}/autoscalers/${autoscaler}`);
+    return describeAutoscaler(group, own);
   },
   "container.projects.locations.clusters.nodePools.get": ({ parameters }, context) => {
     const name = parameters["nodePoolsId"] ?? "";

@@ -16,11 +16,19 @@ export interface GcpGroupSettings {
   readonly instances: Readonly<Record<string, Fields>>;
   /** Fields over those of the template's properties. */
   readonly template: Fields;
+  /** Fields over those of the group's autoscaler; null: it has none. */
+  readonly autoscaler: Fields | null;
   /** Fields over those of the GKE node pool that its template's metadata name; null: there is none. */
   readonly nodePool: Fields | null;
 }
 
-export const PLAIN_SETTINGS: GcpGroupSettings = { group: {}, instances: {}, template: {}, nodePool: null };
+export const PLAIN_SETTINGS: GcpGroupSettings = {
+  group: {},
+  instances: {},
+  template: {},
+  autoscaler: null,
+  nodePool: null,
+};
 
 const ROOT = "https://www.googleapis.com/compute/v1";
 const CODES = {
@@ -45,6 +53,10 @@ export function numberOf({ id, createdAt }: CloudInstance): string {
 
 export function templateNameOf({ name }: CloudGroup): string {
   return `${name}-template`;
+}
+
+export function autoscalerNameOf({ name }: CloudGroup): string {
+  return `${name}-autoscaler`;
 }
 
 export function describeGroup(group: CloudGroup, settings: GcpGroupSettings, createdAt: number): Fields {
@@ -86,6 +98,9 @@ export function describeGroup(group: CloudGroup, settings: GcpGroupSettings, cre
       isStable: openNames.length === 0 && instances.every(({ state }) => state === "running"),
       stateful: { hasStatefulConfig: false, perInstanceConfigs: { allEffective: true } },
       versionTarget: { isReached: true },
+      ...(settings.autoscaler === null
+        ? {}
+        : { autoscaler: `${zone}/autoscalers/${autoscalerNameOf(group)}` }),
     },
     updatePolicy: { type: "OPPORTUNISTIC", minimalAction: "REPLACE" },
     instanceLifecyclePolicy: { defaultActionOnFailure: "REPAIR", forceUpdateOnRepair: "NO" },
@@ -158,6 +173,22 @@ export function describeTemplate(group: CloudGroup, settings: GcpGroupSettings, 
       metadata: { items: [] },
       ...settings.template,
     },
+  };
+}
+
+export function describeAutoscaler(group: CloudGroup, own: Fields): Fields {
+  const zone = `${ROOT}/projects/${GCP_PROJECT}/zones/${zoneOf(group)}`;
+  const name = autoscalerNameOf(group);
+  return {
+    kind: "compute#autoscaler",
+    id: String(5_000_000_000 + name.length),
+    name,
+    zone,
+    selfLink: `${zone}/autoscalers/${name}`,
+    target: `${zone}/instanceGroupManagers/${group.name}`,
+    status: "ACTIVE",
+    autoscalingPolicy: { mode: "ON", minNumReplicas: 0, maxNumReplicas: 50 },
+    ...own,
   };
 }
 

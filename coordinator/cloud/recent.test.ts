@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { createFakeClock } from "../../../test/build/clock.ts";
+import { createFakeClock } from "../../test/build/clock.ts";
 import { createRecent } from "./recent.ts";
 
 test("what nobody has set for half an hour is forgotten, and nothing before", async () => {

@@ -1,8 +1,8 @@
 // What is remembered of groups by their names, and forgotten half an hour after the last word of one: groups come and
 // go under ever new names, and a coordinator runs for months.
 
-import type { Millis } from "../../../shared/model/units.ts";
-import type { Clock } from "../../../shared/runtime/clock.ts";
+import type { Millis } from "../../shared/model/units.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
 
 export interface Recent<V> {
   get(name: string): V | undefined;
