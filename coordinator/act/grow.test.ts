@@ -49,6 +49,17 @@ describe("grow()", () => {
     expect(state.writes).toBe(0);
   });
 
+  test("writes nothing to a group that is held, which says nothing of what it could bring", async () => {
+    const { group, state } = aGroup(2);
+    const held = "an operation of ours is still under way";
+    const read: NodeGroup["read"] = async (options) => ({ ...(await group.read(options)), held });
+    expect(await grow(MOVE, { ...group, read }, plenty, anActContext())).toEqual({
+      kind: "failed",
+      detail: held,
+    });
+    expect(state.writes).toBe(0);
+  });
+
   test("adds only what is missing when somebody has raised the group in part", async () => {
     const { group, state } = aGroup(4);
     await grow(MOVE, group, plenty, anActContext());

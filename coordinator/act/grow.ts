@@ -28,6 +28,8 @@ export async function grow(
     // 1. What is there now.
     const seen = await group.read(context.call());
     if (seen.size >= move.to) return { kind: "reached", size: seen.size };
+    // What stands against any size says nothing of what the pool could bring.
+    if (seen.held !== undefined) return { kind: "failed", detail: seen.held };
 
     // 2. Never more than was decided, than the group takes, or than is allowed.
     const decided = Math.min(move.to - seen.size, move.to - move.from);

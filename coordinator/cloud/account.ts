@@ -31,6 +31,8 @@ export type GroupLook =
       readonly detaches: boolean;
       /** Whether the group makes the next machine at once for one that another hand ends. Absent: it does not. */
       readonly replacesLeaving?: boolean;
+      /** The last change of its size has failed, and the cloud may have taken the size back. Absent: it has not, or nobody knows. */
+      readonly changeFailed?: boolean;
       readonly members: readonly Member[];
       /** providerIDs of machines that are in the group and fill no place of its size: set aside, or kept warm. */
       readonly aside?: readonly string[];

@@ -121,6 +121,8 @@ export type GroupReading =
       readonly detaches?: boolean;
       /** True: for a member that another hand ends it makes the next one at once, unless that place is released. */
       readonly replacesLeaving?: boolean;
+      /** True: the last change of its size has failed, and its cloud may have taken the size back. */
+      readonly changeFailed?: boolean;
     }
   | { readonly kind: "missing"; readonly detail: string }
   | { readonly kind: "unknown"; readonly detail: string };

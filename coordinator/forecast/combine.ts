@@ -39,17 +39,22 @@ export function weigh(
   for (let at = 0; at < said.length; at++) weights[at] = total > 0 ? (weights[at] ?? 0) / total : 0;
 }
 
-/** NaN when nobody speaks. */
+const order: number[] = [];
+
+/** The weighted median, so that the few who repeat a freak day are outvoted. NaN when nobody speaks. */
 export function combined(said: Float64Array, weights: Float64Array): number {
-  let sum = 0;
-  let total = 0;
-  for (let at = 0; at < said.length; at++) {
+  order.length = 0;
+  for (let at = 0; at < said.length; at++) if ((weights[at] ?? 0) > 0) order.push(at);
+  order.sort((a, b) => (said[a] ?? 0) - (said[b] ?? 0));
+  let before = 0;
+  let low = Number.NaN;
+  for (const at of order) {
     const weight = weights[at] ?? 0;
-    if (weight === 0) continue;
-    sum += weight * (said[at] ?? 0);
-    total += weight;
+    before += weight;
+    if (before >= 0.5) return said[at] ?? Number.NaN;
+    low = said[at] ?? Number.NaN;
   }
-  return total === 0 ? Number.NaN : sum / total;
+  return low;
 }
 
 /** `from` is the forecast's own part of the pending entry, one number an expert. */

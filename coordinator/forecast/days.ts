@@ -1,9 +1,9 @@
 // The past as rows of local days by slots of the clock, where "the same time last week" is one step whatever the clocks
 // did between. A slot that came twice is averaged, one that was skipped is filled between its neighbours.
 
-import type { Setup } from "./options.ts";
 import type { LocalBin } from "./calendar.ts";
 import type { Model } from "./model.ts";
+import type { Setup } from "./options.ts";
 
 /** NaN: not known. `slot` may lie a little outside its day. */
 export function valueAt({ days, rowDay }: Model, { slots }: Setup, day: number, slot: number): number {

@@ -27,14 +27,16 @@ export interface Floor {
 
 /** No series that is followed here asks for more. */
 const NODES_MAX = 100_000;
+/** Of a node: nobody starts one for less. */
+const TRIFLE = 0.05;
 
 /** Null: not even one node is that likely. @throws RangeError when a node has no GPU. */
 export function floorOf(forecast: Forecast & { readonly kind: "forecast" }, ask: FloorAsk): Floor | null {
   const { nodes, gpusPerNode, confidenceThreshold, preWarmThreshold, maxPreWarmNodes = Infinity } = ask;
   if (!(gpusPerNode >= 1)) throw new RangeError(`gpusPerNode must be at least 1, got ${gpusPerNode}`);
-  // The k-th node is needed when the ones before it would be fuller than the threshold.
+  // The k-th node is needed when the ones before it would be fuller than the threshold, by more than a trifle.
   const chance = (count: number): Ratio =>
-    forecast.exceeds((count - 1) * gpusPerNode * Math.max(preWarmThreshold, 0.01));
+    forecast.exceeds(((count - 1) * Math.max(preWarmThreshold, 0.01) + TRIFLE) * gpusPerNode);
   let low = 0;
   let high = Math.min(NODES_MAX, nodes + maxPreWarmNodes);
   // The chance falls with every node, so halving finds the last one that is likely enough.
@@ -43,7 +45,5 @@ export function floorOf(forecast: Forecast & { readonly kind: "forecast" }, ask:
     if (chance(middle) >= confidenceThreshold) low = middle;
     else high = middle - 1;
   }
-  return low === 0
-    ? null
-    : { nodes: low, gpus: low * gpusPerNode, at: forecast.at, confidence: chance(low) };
+  return low === 0 ? null : { nodes: low, gpus: low * gpusPerNode, at: forecast.at, confidence: chance(low) };
 }

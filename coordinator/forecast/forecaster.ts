@@ -157,9 +157,7 @@ function describe(model: Model, setup: Setup, peak: Peak, gap: readonly StandDow
     ...(isExcluded(setup, ahead.bin.day)
       ? [{ code: "excluded-day" as const, date: toInstantText(epochMs(ahead.bin.day * DAY_MS)).slice(0, 10) }]
       : []),
-    ...(until === null
-      ? []
-      : [{ code: "drifted" as const, hoursLeft: ((until - last) * 24) / setup.slots }]),
+    ...(until === null ? [] : [{ code: "drifted" as const, hoursLeft: ((until - last) * 24) / setup.slots }]),
     ...doubts(skill, horizon),
   ];
   const p50 = Math.max(0, ahead.point);

@@ -11,9 +11,9 @@ import { teachExperts } from "./experts.ts";
 import { lookAhead } from "./look-ahead.ts";
 import { HEAD, PENDING_FIELDS } from "./model.ts";
 import type { Model } from "./model.ts";
+import type { Setup } from "./options.ts";
 import { profileAt } from "./profile.ts";
 import { addResidual, scaleOf, shareAbove, upperBound } from "./residuals.ts";
-import type { Setup } from "./options.ts";
 import { addOutcome } from "./skill.ts";
 
 const MEAN_HALF_LIFE_DAYS = 7;
@@ -38,7 +38,7 @@ export function learnBin(model: Model, setup: Setup, index: number, value: numbe
   const before = { last: head[HEAD.last] ?? Number.NaN, value: head[HEAD.value] ?? Number.NaN };
   const usable = takes(model, setup, bin, value, floor);
   if (Number.isNaN(head[HEAD.first])) head[HEAD.first] = index;
-  if (usable && !floor) for (const at of model.horizons.keys()) mature(model, setup, at, bin, value);
+  if (usable) for (const at of model.horizons.keys()) mature(model, setup, at, bin, value);
   head[HEAD.last] = index;
   if (usable) {
     takeIn(model, setup, bin, value, before);
@@ -59,11 +59,7 @@ function takes(
 ): boolean {
   if (Number.isNaN(value)) return false;
   if (!floor) return true;
-  const [horizon] = model.horizons;
-  const [steps = 1] = setup.steps;
-  const start = (bin.index % steps) * PENDING_FIELDS;
-  const expected =
-    horizon?.pending[start] === bin.index ? (horizon.pending[start + FIRST_TRACK] ?? Number.NaN) : Number.NaN;
+  const expected = lookAhead(model, setup, 0, bin.index).point;
   return !(value <= expected);
 }
 
@@ -96,11 +92,7 @@ function keepProfile(model: Model, setup: Setup, index: number): void {
   model.profileBin[place] = index;
 }
 
-function profileOf(
-  model: Model,
-  setup: Setup,
-  bin: LocalBin & { readonly index: number },
-): number {
+function profileOf(model: Model, setup: Setup, bin: LocalBin & { readonly index: number }): number {
   const place = bin.index % model.profile.length;
   return model.profileBin[place] === bin.index
     ? (model.profile[place] ?? Number.NaN)
@@ -129,7 +121,8 @@ function predict(model: Model, setup: Setup, at: number, bin: LocalBin & { reado
   const threshold = now + Math.max(1, now * RISE);
   const [ours] = horizon.tracks;
   const scale = pending[start + FIRST_TRACK + 1] ?? 1;
-  pending[start + CHANCE] = ours === undefined ? Number.NaN : shareAbove(ours, (threshold - ahead.point) / scale);
+  pending[start + CHANCE] =
+    ours === undefined ? Number.NaN : shareAbove(ours, (threshold - ahead.point) / scale);
   pending[start + CHANCE + 1] = threshold;
 }
 
@@ -148,7 +141,8 @@ function mature(
   if (pending[start] !== bin.index) return;
   const perDay = setup.slots;
   const hasty = isHasty(horizon, bin.index, perDay);
-  for (let expert = 0; expert < said.length; expert++) said[expert] = pending[start + 1 + expert] ?? Number.NaN;
+  for (let expert = 0; expert < said.length; expert++)
+    said[expert] = pending[start + 1 + expert] ?? Number.NaN;
   judge(horizon, said, value, lossKeep(perDay, hasty));
   const field = (track: number, offset: number): number =>
     pending[start + FIRST_TRACK + track * TRACK_FIELDS + offset] ?? Number.NaN;

@@ -7,8 +7,8 @@ import { valueAt } from "./days.ts";
 import { EXPERTS } from "./expert-names.ts";
 import { askExperts } from "./experts.ts";
 import type { Model } from "./model.ts";
-import { profileAt } from "./profile.ts";
 import type { Setup } from "./options.ts";
+import { profileAt } from "./profile.ts";
 
 export interface Ahead {
   readonly bin: LocalBin;

@@ -27,7 +27,8 @@ const weights = new Float64Array(3 * 64);
 
 /** NaN while the slot was never seen. */
 export function profileAt(model: Model, setup: Setup, { day, slot }: LocalBin): number {
-  const ageOfHistory = (((model.head[HEAD.last] ?? 0) - (model.head[HEAD.first] ?? 0)) * setup.binMs) / DAY_MS;
+  const ageOfHistory =
+    (((model.head[HEAD.last] ?? 0) - (model.head[HEAD.first] ?? 0)) * setup.binMs) / DAY_MS;
   const weekday = weekdayOf(setup, day);
   const odd = oddDistance(model);
   let count = 0;

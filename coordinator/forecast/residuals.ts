@@ -19,7 +19,11 @@ const HOUR_SHARE = 0.4;
 export function scaleOf({ byHour, figures }: Track, hour: number, point: number, mean: number): number {
   const all = figures[ALL] ?? Number.NaN;
   const own = byHour[hour] ?? Number.NaN;
-  const usual = Number.isNaN(all) ? mean : Number.isNaN(own) ? all : own * HOUR_SHARE + all * (1 - HOUR_SHARE);
+  const usual = Number.isNaN(all)
+    ? mean
+    : Number.isNaN(own)
+      ? all
+      : own * HOUR_SHARE + all * (1 - HOUR_SHARE);
   return Math.max(usual * swell(point, mean), mean * 0.002, 1e-3);
 }
 

@@ -9,7 +9,8 @@ export interface Skill {
   readonly days: number;
   /** Share of bins at or under the bound of 90 %; null while nothing matured. */
   readonly coverage: number | null;
-  /** Pinball loss at 0.9 by that of the better of last value and last week; under 1 is better. Null: nothing to compare. */
+  /** Pinball loss at 0.9 by that of the better of last value and last week; under 1 is better; by that of last value
+   * alone where next to nothing of it is left. Null: nothing to compare. */
   readonly pinballRatio: number | null;
   /** Mean absolute error by that of last week. Null while no week is known, or it was never wrong. */
   readonly mase: number | null;
@@ -26,6 +27,8 @@ export type StandDown =
 const QUANTILE = 0.9;
 const NEEDED_DAYS = 2;
 const SKILL_MAX = 0.95;
+/** Where nine tenths of the errors of "as now" are gone, a week that repeats itself as well is no reason to stand back. */
+const FAR_BETTER = 0.1;
 const COVERAGE_OFF = 0.07;
 const SHORT_COVERAGE_MIN = 0.75;
 const SKILL_DAYS = 7;
@@ -116,6 +119,7 @@ export function skillOf({ tallies }: Horizon, today: number, binsPerDay: number)
   }
   const sum = (field: number): number => sums[field] ?? 0;
   const count = sum(FIELD.count);
+  const byLast = sum(FIELD.last) > 0 ? sum(FIELD.ours) / sum(FIELD.last) : Infinity;
   const ratios = [
     [sum(FIELD.ours), sum(FIELD.last)],
     ...(sum(FIELD.weekCount) >= binsPerDay * NEEDED_DAYS ? [[sum(FIELD.oursByWeek), sum(FIELD.week)]] : []),
@@ -123,7 +127,7 @@ export function skillOf({ tallies }: Horizon, today: number, binsPerDay: number)
   return {
     days: count / binsPerDay,
     coverage: count === 0 ? null : sum(FIELD.covered) / count,
-    pinballRatio: ratios.length === 0 ? null : Math.max(...ratios),
+    pinballRatio: ratios.length === 0 ? null : byLast <= FAR_BETTER ? byLast : Math.max(...ratios),
     mase: sum(FIELD.absoluteWeek) > 0 ? sum(FIELD.absolute) / sum(FIELD.absoluteWeek) : null,
   };
 }
@@ -137,12 +141,13 @@ export function doubts(skill: Skill, { recent }: Horizon): readonly StandDown[] 
   if (pinballRatio === null || pinballRatio > SKILL_MAX)
     found.push({ code: "no-skill", pinballRatio: pinballRatio ?? 1, span: "week" });
   else {
-    const rival = Math.min(recent[1] ?? 0, recent[2] ?? 0);
+    const rival = Math.max(Math.min(recent[1] ?? 0, recent[2] ?? 0), FAR_BETTER * (recent[1] ?? 0));
     if ((recent[0] ?? 0) > rival)
       found.push({ code: "no-skill", pinballRatio: rival > 0 ? (recent[0] ?? 0) / rival : 1, span: "day" });
   }
   const short = (recent[4] ?? 0) / Math.max(recent[5] ?? 0, 1e-9);
-  if (coverage !== null && Math.abs(coverage - QUANTILE) > COVERAGE_OFF)
+  // A bound that always holds may just be a load without noise; one that is too wide pays for it in pinball loss.
+  if (coverage !== null && coverage < QUANTILE - COVERAGE_OFF)
     found.push({ code: "miscalibrated", coverage, span: "week" });
   else if (short < SHORT_COVERAGE_MIN) found.push({ code: "miscalibrated", coverage: short, span: "day" });
   return found;

@@ -2,9 +2,9 @@
 // numbers. A text that is cut off or of another make is refused, and what it was made for is checked, not assumed.
 
 import { epochMs } from "../../shared/model/units.ts";
+import type { DemandBin } from "./bin.ts";
 import { localBin } from "./calendar.ts";
 import { valueAt } from "./days.ts";
-import type { DemandBin } from "./bin.ts";
 import { HEAD, emptyModel } from "./model.ts";
 import type { Model } from "./model.ts";
 import { DAY_MS, MINUTE_MS, setupOf } from "./options.ts";
@@ -92,7 +92,9 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw new RangeError(`the state is no JSON (${text.length} characters): it was cut off or is something else`);
+    throw new RangeError(
+      `the state is no JSON (${text.length} characters): it was cut off or is something else`,
+    );
   }
 }
 

@@ -30,7 +30,16 @@ export function readingOf(
   /** Sentences from outside of the group, after those of the group itself. */
   also: readonly string[],
 ): PoolReading {
-  const { state, chosenRemoval, detaches, replacesLeaving, members, template, rivals = [] } = look;
+  const {
+    state,
+    chosenRemoval,
+    detaches,
+    replacesLeaving,
+    changeFailed,
+    members,
+    template,
+    rivals = [],
+  } = look;
   const joined = members.map((member) => joinedTo(member, sources, replacesLeaving === true));
   const mismatches = bounded([
     ...look.mismatches,
@@ -44,6 +53,7 @@ export function readingOf(
       chosenRemoval,
       ...(detaches ? { detaches } : {}),
       ...(replacesLeaving === true ? { replacesLeaving } : {}),
+      ...(changeFailed === true ? { changeFailed } : {}),
       ...(state.min === undefined ? {} : { min: state.min }),
       ...(state.max === undefined ? {} : { max: state.max }),
     },

@@ -91,8 +91,9 @@ function keptStatus({ metadata, data }: ConfigMap): KeptStatus {
 
 /** Both forms, the newer one in YAML and the older one for people, have a line for the name of each group. */
 export function groupsIn(status: string): readonly string[] {
-  const names = status.matchAll(/^[ \t]*(?:-[ \t]+)?name:[ \t]*["']?([^"'\r\n]+?)["']?[ \t]*$/gim);
-  return [...new Set([...names].map(([, name = ""]) => name))];
+  const names = status.matchAll(/^[ \t]*(?:-[ \t]+)?name:([^\r\n]*)/gim);
+  const bare = [...names].map(([, name = ""]) => name.trim().replace(/^(["'])(.*)\1$/, "$2"));
+  return [...new Set(bare)].filter((name) => name !== "");
 }
 
 /** As Go prints a time: "2026-11-26 21:14:05.123456789 +0000 UTC". Null: it is none. */

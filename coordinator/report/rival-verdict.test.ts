@@ -49,7 +49,7 @@ test.each([
 
 test("says which pool, who, what was seen, what waits and what ends it", () => {
   expect(told(seen("cluster-autoscaler")).condition?.message).toBe(
-    "pool spot: Cluster Autoscaler sizes the group too: seen; the pool neither grows nor shrinks: take the group out of its --nodes or discovery tags, or out of the policy",
+    "pool spot: Cluster Autoscaler sizes the group too: seen; the pool neither grows nor shrinks: take the group out of its --nodes or discovery tags, or out of the policy; where it no longer runs, take its taints off the nodes",
   );
 });
 

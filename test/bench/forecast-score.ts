@@ -106,7 +106,9 @@ function weekdayHour(
 ): number | null {
   const perHour = perDay / 24;
   const hourStart = Math.floor((firstIndex + target) / perHour) * perHour - firstIndex - 7 * perDay;
-  const found = bins.slice(Math.max(0, hourStart), Math.min(now + 1, hourStart + perHour)).flatMap((value) => value ?? []);
+  const found = bins
+    .slice(Math.max(0, hourStart), Math.min(now + 1, hourStart + perHour))
+    .flatMap((value) => value ?? []);
   return found.length === 0 ? null : found.reduce((sum, value) => sum + value, 0) / found.length;
 }
 

@@ -61,7 +61,12 @@ function readPlan(path: string): readonly PlanFile[] {
   try {
     const read = JSON.parse(readFileSync(path, "utf8")) as { readonly series: readonly PlanFile[] };
     for (const [at, { file, time, values }] of read.series.entries()) {
-      if (typeof file !== "string" || typeof time !== "string" || !Array.isArray(values) || values.length === 0)
+      if (
+        typeof file !== "string" ||
+        typeof time !== "string" ||
+        !Array.isArray(values) ||
+        values.length === 0
+      )
         throw new Error(`series[${at}] needs file, time and values`);
     }
     return read.series;
@@ -106,9 +111,7 @@ function seriesOf(text: string, plan: PlanFile, dropped: string[]): readonly Ser
     const atS = secondsOf(cells[time] ?? "") ?? fail(time, `${JSON.stringify(cells[time])} is no time`);
     for (const [which, places] of sums.entries()) {
       const group = by === null ? "" : (cells[by] ?? "");
-      const name = [plan.file.replace(/\.csv$/, ""), group, plan.values[which]]
-        .filter(Boolean)
-        .join(" ");
+      const name = [plan.file.replace(/\.csv$/, ""), group, plan.values[which]].filter(Boolean).join(" ");
       const value = places.reduce((sum, column) => {
         const one = Number(cells[column]);
         if (cells[column] === undefined || cells[column] === "" || !(one >= 0))
@@ -127,7 +130,9 @@ function seriesOf(text: string, plan: PlanFile, dropped: string[]): readonly Ser
 
 function secondsOf(text: string): number | null {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
-  const ms = /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/.test(text) ? Date.parse(`${text.replace(" ", "T")}Z`) : NaN;
+  const ms = /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/.test(text)
+    ? Date.parse(`${text.replace(" ", "T")}Z`)
+    : NaN;
   return Number.isNaN(ms) ? null : ms / 1000;
 }
 
@@ -142,7 +147,9 @@ function binned(
   const from = rows[0]?.atS ?? 0;
   const end = (rows.at(-1)?.atS ?? 0) + (stepS ?? 0);
   if (end - from < 10 * DAY_S) {
-    dropped.push(`${name}: ${((end - from) / DAY_S).toFixed(1)} days are too few for a week and something to judge`);
+    dropped.push(
+      `${name}: ${((end - from) / DAY_S).toFixed(1)} days are too few for a week and something to judge`,
+    );
     return [];
   }
   const firstIndex = Math.ceil(from / binS);
@@ -153,7 +160,7 @@ function binned(
     const next = rows[at + 1]?.atS ?? end;
     const until = stepS === null ? next : Math.min(next, atS + stepS);
     if (value === null) continue;
-    for (let here = atS; here < until; ) {
+    for (let here = atS; here < until;) {
       const bin = Math.floor(here / binS);
       const stop = Math.min(until, (bin + 1) * binS);
       const place = bin - firstIndex;

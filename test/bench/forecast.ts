@@ -39,7 +39,9 @@ export async function run(options: {
     score.methods.ours[of] / score.methods["last-week"][of];
   const worst = seasonal.map((score) => ours(score, "pinball"));
   return [
-    figure("pinball_ratio", mean(worst), `of last week's, mean of ${seasonal.length} seasonal`, { max: 0.65 }),
+    figure("pinball_ratio", mean(worst), `of last week's, mean of ${seasonal.length} seasonal`, {
+      max: 0.65,
+    }),
     figure("pinball_ratio_worst", Math.max(...worst), "of last week's, worst seasonal", {}),
     figure("mase_30min", mean(scores.map((score) => ours(score, "absolute"))), `mean of ${scores.length}`, {
       max: 0.8,
@@ -65,18 +67,39 @@ function mean(values: readonly number[]): number {
 
 /** Each method's mean error and pinball loss by those of last week, and how often its bound held. */
 function table(scores: readonly SeriesScore[]): string {
-  const head = ["series", "bin", "judged", "rhythm", "may act", ...METHODS.map((method) => `${method} (MASE/pinball/held)`)];
+  const head = [
+    "series",
+    "bin",
+    "judged",
+    "rhythm",
+    "may act",
+    ...METHODS.map((method) => `${method} (MASE/pinball/held)`),
+  ];
   const rows = scores.map(({ name, binMinutes, count, rhythm, earned, methods }) => {
     const week = methods["last-week"];
     const cells = METHODS.map((method) => {
       const { absolute, pinball, covered: held } = methods[method];
       return `${(absolute / week.absolute).toFixed(2)} / ${(pinball / week.pinball).toFixed(2)} / ${(held * 100).toFixed(0)} %`;
     });
-    return [name, `${binMinutes} min`, String(count), rhythm.toFixed(2), `${(earned * 100).toFixed(0)} %`, ...cells];
+    return [
+      name,
+      `${binMinutes} min`,
+      String(count),
+      rhythm.toFixed(2),
+      `${(earned * 100).toFixed(0)} %`,
+      ...cells,
+    ];
   });
   const all = [head, ...rows];
   const widths = head.map((_, at) => Math.max(...all.map((row) => row[at]?.length ?? 0)));
-  return all.map((row) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ").trimEnd()).join("\n");
+  return all
+    .map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 /** CPU time, so that a busy machine does not count; each series learns one bin and says its floor's window. */

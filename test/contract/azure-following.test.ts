@@ -53,8 +53,9 @@ describe.each([
     await harness.stockOut(0);
     await grow(2);
     await harness.advance();
-    const { state, members } = await seen();
+    const { state, members, changeFailed } = await seen();
     expect(state).toMatchObject({ size: 4, unfilled: 2 });
+    expect(changeFailed).toBe(true);
     const failed = members.filter((member) => member.state === "failed");
     expect(failed).toMatchObject([
       {
@@ -342,6 +343,18 @@ describe("an AKS pool", () => {
     await harness.advance();
     await remove(second);
     expect(await harness.size()).toBe(0);
+  });
+
+  test("is looked at anew when a machine has gone by itself, though AKS counts what was asked for", async () => {
+    harness = await azureHarness(SETUP, { aks: true });
+    const [first = "", second = ""] = await harness.instances();
+    harness.cloud.configure("group-0", { pool: { count: 2, eTag: "1", provisioningState: "Succeeded" } });
+    await seen();
+    await harness.interrupt(first);
+    await harness.advance();
+    const { members, state } = await seen();
+    expect(state).toMatchObject({ size: 2, unfilled: 1 });
+    expect(members.flatMap(({ id, placeholder }) => (placeholder === true ? [] : [id]))).toEqual([second]);
   });
 
   test("whose scale set AKS does not show has machines that nobody knows of, not none", async () => {

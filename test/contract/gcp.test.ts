@@ -185,6 +185,24 @@ describe("operations", () => {
     expect(await harness.size()).toBe(3);
   });
 
+  test("one of which Google answers too soon is asked for again, and not as fast as it answers", async () => {
+    const clock = createFakeClock();
+    await using harness = await gcpHarness({ groups: 1, size: 1 }, answers, { clock });
+    const group = harness.group();
+    const seen = await group.read(calling(harness));
+    harness.cloud.holdOperations(true);
+    const waits = (): number =>
+      harness.cloud.calls.filter(({ action }) => action === "compute.zoneOperations.wait").length;
+    const growth = group.resize(2, seen, calling(harness));
+    await clock.untilSleeping(100);
+    await clock.advance(99);
+    expect(waits()).toBe(1);
+    harness.cloud.holdOperations(false);
+    await clock.advance(1);
+    await growth;
+    expect(waits()).toBe(2);
+  });
+
   test("one whose address vanishes is maybe done, and a read settles it", async () => {
     await using harness = await gcpHarness({ groups: 1, size: 1 }, answers);
     const group = harness.group();
@@ -209,6 +227,23 @@ describe("operations", () => {
     await expect(group.resize(2, seen, calling(harness))).rejects.toMatchObject({ kind: "conflict" });
     await harness.advance();
     expect(await harness.instances()).toHaveLength(2);
+  });
+
+  test("names of a growth that was found done are none of a later one's, whose machines are others", async () => {
+    await using harness = await gcpHarness({ groups: 1, size: 1 }, answers);
+    const group = harness.group();
+    const [first = ""] = await harness.instances();
+    await harness.loseAnswer("after");
+    const seen = await group.read(calling(harness));
+    await expect(group.resize(2, seen, calling(harness))).rejects.toMatchObject({ kind: "unavailable" });
+    await harness.advance();
+    const [made = ""] = (await harness.instances()).filter((id) => id !== first);
+    await group.removeInstance(made, await group.read(calling(harness)), calling(harness));
+    await harness.advance();
+    await group.resize(2, await group.read(calling(harness)), calling(harness));
+    await harness.advance();
+    const [later = ""] = (await harness.instances()).filter((id) => id !== first);
+    expect(later.split("/")[0]).not.toBe(made.split("/")[0]);
   });
 });
 

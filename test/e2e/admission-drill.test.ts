@@ -289,7 +289,7 @@ describe.skipIf(missing !== null)("evictions with the rule on", () => {
         `by others with it: ${told(ofOthers)}`,
       ].join("\n  "),
     );
-    // 20 ms on a machine that has nothing else to do.
-    expect(confined.checkMs).toBeLessThan(200);
+    // 20 ms on a machine that has nothing else to do, and 2 ms without; a busy one is as slow at either.
+    expect(confined.checkMs).toBeLessThan(Math.max(200, 50 * without.checkMs));
   });
 });

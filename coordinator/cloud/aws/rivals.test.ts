@@ -200,6 +200,10 @@ describe("the account", () => {
       mismatches: [expect.stringContaining("whether something else sizes it cannot be read")],
       rivals: [{ rival: "scaling-policy" }],
     });
+    for (let minutes = 0; minutes < 40; minutes += 10) {
+      await clock.advance(600_000);
+      expect(await rivalsIn(aws, "gpu")).toEqual({ gpu: ["scaling-policy"] });
+    }
   });
 
   test("reads policies to their last page, and takes an answer without a list for none", async () => {

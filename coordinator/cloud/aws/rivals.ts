@@ -107,11 +107,21 @@ export function createRivalWatch(calls: AwsCalls, clock: Clock): RivalWatch {
     }
   }
 
+  /** What was seen of a group that is still looked at stands, however long nobody may ask. */
+  function keep(names: readonly string[]): void {
+    for (const name of names) {
+      const [sizing, refresh] = [sizings.get(name), refreshes.get(name)];
+      if (sizing !== undefined) sizings.set(name, sizing);
+      if (refresh !== undefined) refreshes.set(name, refresh);
+    }
+    sizings.sweep();
+    refreshes.sweep();
+  }
+
   return {
     of: async (readings, limits) => {
-      sizings.sweep();
-      refreshes.sweep();
       const names = readings.map(({ name }) => name);
+      keep(names);
       const isDue =
         askedMs === null || clock.monotonic() - askedMs >= ASK_MS || names.some((name) => !asked.has(name));
       if (names.length > 0 && isDue) await ask(names, limits);

@@ -66,6 +66,7 @@ export async function createAzureAccount(options: AzureAccountOptions): Promise<
       state: stateOf(reading),
       chosenRemoval: true,
       detaches: false,
+      ...(news.failure === null ? {} : { changeFailed: true }),
       members: membersOf(reading, news, subscription),
       template,
       mismatches: [...sentencesOf(reading), ...problems, ...notes.filter((note) => note !== null)],

@@ -39,7 +39,10 @@ export interface Finder {
   forget(key: string): void;
 }
 
-type SetPlace = Pick<ScaleSetKey, "resourceGroup" | "name">;
+interface SetPlace extends Pick<ScaleSetKey, "resourceGroup" | "name"> {
+  /** Of a pool's set, as the last list showed it: changes with whatever happens to the set. */
+  readonly mark?: string;
+}
 type ClusterPlace = Pick<AgentPoolKey, "resourceGroup" | "cluster">;
 
 interface Cluster {
@@ -88,21 +91,25 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
   async function setOf(key: AgentPoolKey, options: CallOptions): Promise<SetPlace | null> {
     const before = setKnownOf(key);
     if (before !== null) return before;
-    const id = `${key.resourceGroup}/${key.cluster}`;
-    const byPool = await shared(setsAsked, id, async () => {
-      const { nodeResourceGroup: resourceGroup } = await clusterOf(key, options);
+    return (await listSets(key, options)).get(key.name) ?? null;
+  }
+
+  async function listSets(place: ClusterPlace, options: CallOptions): Promise<ReadonlyMap<string, SetPlace>> {
+    const id = `${place.resourceGroup}/${place.cluster}`;
+    return await shared(setsAsked, id, async () => {
+      const { nodeResourceGroup: resourceGroup } = await clusterOf(place, options);
       const listed = await calls.listScaleSets(resourceGroup, options);
       const found = new Map(
         listed.flatMap((body): (readonly [string, SetPlace])[] => {
           const read = scaleSet.pick({ name: true, tags: true }).safeParse(body);
           const pool = read.success ? read.data.tags?.[AZURE_TAG.aksPool]?.toLowerCase() : undefined;
-          return read.success && pool !== undefined ? [[pool, { resourceGroup, name: read.data.name }]] : [];
+          if (!read.success || pool === undefined) return [];
+          return [[pool, { resourceGroup, name: read.data.name, mark: markOf(body) }]];
         }),
       );
       sets.set(id, found);
       return found;
     });
-    return byPool.get(key.name) ?? null;
   }
 
   async function bodyOf(key: AzureKey, options: CallOptions): Promise<AzureGroupBody> {
@@ -136,18 +143,22 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
     return set;
   }
 
-  function kept(body: AzureGroupBody, listing: readonly unknown[]): readonly AzureMachine[] {
+  function kept(
+    body: AzureGroupBody,
+    set: SetPlace | null,
+    listing: readonly unknown[],
+  ): readonly AzureMachine[] {
     const machines = machinesOf(body, listing, body.key.words);
-    known.set(body.key.key, { shape: shapeOf(body), askedMs: clock.monotonic(), machines });
+    known.set(body.key.key, { shape: shapeOf(body, set), askedMs: clock.monotonic(), machines });
     return machines;
   }
 
   /** What is known of its machines, if nothing about them can have changed without a trace. */
-  function restingMachines(body: AzureGroupBody): readonly AzureMachine[] | null {
+  function restingMachines(body: AzureGroupBody, set: SetPlace | null): readonly AzureMachine[] | null {
     const before = known.get(body.key.key);
     if (body.size === 0 && (before?.machines ?? []).length === 0) return [];
     return before !== undefined &&
-      before.shape === shapeOf(body) &&
+      before.shape === shapeOf(body, set) &&
       before.machines.length === body.size &&
       before.machines.every(({ atRest }) => atRest) &&
       clock.monotonic() - before.askedMs < AT_REST_MS
@@ -156,11 +167,11 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
   }
 
   async function withMachines(body: AzureGroupBody, options: CallOptions): Promise<AzureReading> {
-    const resting = restingMachines(body);
     const set = await placeOf(body, options);
+    const resting = restingMachines(body, set);
     if (resting !== null) return { ...body, set, machines: resting };
     const listing = set === null ? [] : await listed(body.key, set, options);
-    return { ...body, set, machines: kept(body, listing) };
+    return { ...body, set, machines: kept(body, set, listing) };
   }
 
   /** Several calls as one: what is slow over all of them ends as one that is slow over the first. */
@@ -241,12 +252,19 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
       ...[...ofPools.values()].map(async (some) => {
         const [{ resourceGroup, cluster } = { resourceGroup: "", cluster: "" }] = some;
         const place = { resourceGroup, cluster };
-        return await bodiesTogether(
+        // Which of their sets have changed, for those whose machines need not be asked for otherwise.
+        const hasMachines = some.some(({ key }) => (known.get(key)?.machines.length ?? 0) > 0);
+        const marked = hasMachines
+          ? orError(async () => await inTime(cluster, options, async (left) => await listSets(place, left)))
+          : null;
+        const bodies = await bodiesTogether(
           some,
           options,
           async (left) => await calls.listAgentPools(place, left),
           async (key, body) => agentPoolOf(key, body, (await clusterOf(place, options)).location),
         );
+        await marked;
+        return bodies;
       }),
     ];
   }
@@ -271,7 +289,7 @@ export function createFinder(calls: AzureCalls, clock: Clock): Finder {
       // One that had machines a moment ago has them still: both are asked for at once.
       if (place !== null && hadMachines) {
         const [body, listing] = await Promise.all([bodyOf(key, options), listed(key, place, options)]);
-        return { ...body, set: place, machines: kept(body, listing) };
+        return { ...body, set: place, machines: kept(body, place, listing) };
       }
       const body = await bodyOf(key, options);
       known.delete(text);
@@ -316,9 +334,16 @@ async function shared<T>(asked: Map<string, Promise<T>>, id: string, ask: () => 
   return await asking;
 }
 
-/** Of what changes with a size or a write. */
-function shapeOf({ size, etag, provisioning }: AzureGroupBody): string {
-  return JSON.stringify([size, etag, provisioning]);
+/** Of what changes with a size or a write. AKS counts the nodes that were asked for, and its set those that are there. */
+function shapeOf({ size, etag, provisioning }: AzureGroupBody, set: SetPlace | null): string {
+  return JSON.stringify([size, etag, provisioning, set?.mark ?? null]);
+}
+
+function markOf(body: unknown): string {
+  const read = scaleSet.safeParse(body);
+  if (!read.success) return "";
+  const { sku, etag, properties } = read.data;
+  return JSON.stringify([sku.capacity, etag ?? null, properties.provisioningState]);
 }
 
 async function orError<T extends object>(work: () => Promise<T>): Promise<T | { readonly error: unknown }> {

@@ -48,6 +48,8 @@ export interface GcpAccountOptions {
 const BATCH = 500;
 /** Of a look's time, what the sizes may take, and what is beside them: the sizes are not lost for its sake. */
 const SIZES_SHARE = 0.75;
+/** And of it the operations that are still open: one that nobody answers for must not cost the others their sizes. */
+const OPERATIONS_SHARE = 0.25;
 const BESIDES_SHARE = 0.5;
 const LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -157,11 +159,14 @@ export async function createGcpAccount(options: GcpAccountOptions): Promise<Made
     limits: CallOptions,
   ): Promise<ReadonlyMap<string, GroupLook>> {
     // One call that nobody answers ends before the look does, and does not cost the others theirs.
-    const ends = { ...limits, deadlineMs: millis(limits.deadlineMs * SIZES_SHARE) };
-    const endMs = clock.monotonic() + limits.deadlineMs;
+    const begunMs = clock.monotonic();
+    const endMs = begunMs + limits.deadlineMs;
+    const short = { ...limits, deadlineMs: millis(limits.deadlineMs * OPERATIONS_SHARE) };
     const held = new Map(
-      await Promise.all(keys.map(async (key) => [key, await operations.heldBy(key, ends)] as const)),
+      await Promise.all(keys.map(async (key) => [key, await operations.heldBy(key, short)] as const)),
     );
+    const sizesEndMs = begunMs + limits.deadlineMs * SIZES_SHARE;
+    const ends = { ...limits, deadlineMs: millis(Math.max(1, sizesEndMs - clock.monotonic())) };
     const found = [...(await find(keys, ends))];
     const left = (): CallOptions => ({
       ...limits,

@@ -28,7 +28,19 @@ const CALL = `
     console.log("error: " + error.message.split("\\n")[0]);
   }`;
 
+/** One after the other, on a machine that the library takes for one of Google's: there it waits without end by itself. */
+const AGAIN = `
+  const { createTokens } = await import(process.argv[1]);
+  const token = createTokens("gpu-project-1", 500);
+  const said = [];
+  for (let time = 0; time < 2; time++)
+    said.push(await token().catch((error) => "error: " + error.message));
+  console.log(said.join(" | "));
+  process.exit(0);`;
+
 let folder: string;
+/** Questions for a token that get no answer. */
+let unanswered = 0;
 let file: string;
 let server: ScriptedServer;
 beforeAll(async () => {
@@ -38,6 +50,7 @@ beforeAll(async () => {
   const given = (token: string) => ({ access_token: token, expires_in: 3_599, token_type: "Bearer" });
   server = await startScriptedServer(({ path, form }, reply) => {
     const flavor = { "metadata-flavor": "Google" };
+    if (path.startsWith(METADATA_TOKEN) && unanswered-- > 0) return;
     if (path.startsWith(METADATA_TOKEN))
       reply.text(200, JSON.stringify(given("FROM-METADATA")), {
         ...flavor,
@@ -66,8 +79,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function call(env: Readonly<Record<string, string>>): Promise<string> {
-  const args = ["--input-type=module", "-e", CALL, file];
+async function call(env: Readonly<Record<string, string>>, script = CALL): Promise<string> {
+  const args = ["--input-type=module", "-e", script, file];
   // No gcloud is to be found, and no file of whoever runs this.
   const { stdout } = await run(process.execPath, args, { env: { HOME: folder, PATH: "", ...env } });
   return stdout.trim();
@@ -89,6 +102,13 @@ test.each([
   const before = server.requests.filter(({ path }) => isAsked(path)).length;
   expect(await call(env())).toBe([token, token, token].join());
   expect(server.requests.filter(({ path }) => isAsked(path)).length - before).toBe(1);
+});
+
+test("a metadata server that does not answer once is asked anew, and not waited for as long as we run", async () => {
+  unanswered = 1;
+  expect(await call({ GCE_METADATA_HOST: server.url.host, K_SERVICE: "x" }, AGAIN)).toBe(
+    "error: no access token came within 0.5 s: timed out | FROM-METADATA",
+  );
 });
 
 test("without any there is an error that says so", async () => {

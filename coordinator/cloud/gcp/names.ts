@@ -8,6 +8,8 @@ import { createRecent } from "../recent.ts";
 export interface Names {
   /** For a growth of the group from one size to another. */
   of(key: string, baseName: string, from: number, to: number): readonly string[];
+  /** The size by now: a growth to it has been carried out, whatever its caller was told. */
+  seen(key: string, size: number): void;
   /** The growth has been carried out or refused: the next one has names of its own. */
   settled(key: string): void;
 }
@@ -38,6 +40,9 @@ export function createNames(clock: Clock, letters: (count: number) => string): N
       while (names.size < to - from) names.add(`${base}-${letters(count)}`);
       kept.set(key, { from, to, names: [...names] });
       return [...names];
+    },
+    seen: (key, size) => {
+      if (kept.get(key)?.to === size) kept.delete(key);
     },
     settled: (key) => kept.delete(key),
   };

@@ -46,6 +46,7 @@ export function createGcpGroup(key: string, parts: GcpGroupParts): NodeGroup {
     // The operation first: a size that was read while it ran says nothing of what it did.
     const held = await operations.heldBy(key, options);
     const reading = readingIn(await reads.read(key, options));
+    names.seen(key, reading.size);
     const reason = holdReason(reading);
     if (reason !== null) throw new AppError("misconfigured", reason);
     return { reading, state: stateOf(reading, held) };

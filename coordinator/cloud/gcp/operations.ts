@@ -2,6 +2,7 @@
 // followed to its end within the call's time; one of ours that had not ended by then is remembered, and its group is held
 // until it has, so that nothing is computed from a size that is about to change.
 
+import { millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { AppError, kindOf } from "../../../shared/runtime/errors.ts";
 import type { CallOptions } from "../group.ts";
@@ -24,6 +25,8 @@ export interface Operations {
 /** Of one that does not end: by then Google's own time for it is long over. */
 const OPEN_MS = 10 * 60_000;
 const WAITS_MAX = 100;
+const AGAIN_MS = 50;
+const AGAIN_MAX_MS = 1_000;
 
 interface Open {
   readonly name: string;
@@ -45,6 +48,9 @@ export function createOperations(
       for (let waited = 0; operation.status !== "DONE"; waited++) {
         if (waited >= WAITS_MAX)
           throw new AppError("timeout", `${method}: operation ${begun.name} does not end`);
+        // Google answers at once where it has too much to do, and is then not asked again at once.
+        if (waited > 0)
+          await clock.sleep(millis(Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** waited)), left().signal);
         operation = await endOf(calls, zoneOf(key), begun.name, method, left());
       }
       open.delete(key);

@@ -147,6 +147,11 @@ describe("a size that moves", () => {
     ]);
   });
 
+  test("by a removal that failed at last, after an earlier try took effect, is ours", () => {
+    const moves = [done(1, 0, 0, { phase: "failed", detail: "cannot read the group: slowly" })];
+    expect(looks({ at: 0, size: 1 }, { at: 30 * SECOND, size: 0, moves })).toEqual([[], []]);
+  });
+
   test("back from where we have brought it is not ours: each move explains its own change once", () => {
     const moves = [done(2, 4, 0)];
     expect(
@@ -202,6 +207,16 @@ describe("a size that moves", () => {
         { at: 5 * SECOND, size: 4, moves: two },
         { at: 7 * SECOND, size: 3, moves: two },
         { at: 9 * SECOND, size: 2, moves: two },
+      ).flat(),
+    ).toEqual([]);
+    // Or that was passed between two looks.
+    expect(
+      looks(
+        { at: 0, size: 4 },
+        { at: 3 * SECOND, size: 2, moves: two },
+        { at: 5 * SECOND, size: 3, moves: two },
+        { at: 7 * SECOND, size: 2, moves: two },
+        { at: MINUTE, size: 2, moves: two },
       ).flat(),
     ).toEqual([]);
     // Nor does a notice of one of its nodes make it a new one.
@@ -315,6 +330,30 @@ describe("a size that moves", () => {
       [],
       ["adopted 4 to 5"],
     ]);
+  });
+
+  test("back because its cloud could not carry out what we asked for is the cloud's, also where it says so later", () => {
+    const failed = (size: number): PoolOptions => ({
+      group: { kind: "known", size, chosenRemoval: true, changeFailed: true },
+    });
+    const first = [done(2, 5, 0)];
+    const both = [...first, done(2, 4, 5 * MINUTE)];
+    expect(
+      looks(
+        { at: SECOND, size: 5, moves: first },
+        { at: 4 * MINUTE, size: 2, moves: first, pool: failed(2) },
+        { at: 5 * MINUTE + SECOND, size: 4, moves: both },
+        { at: 7 * MINUTE, size: 2, moves: both },
+        { at: 8 * MINUTE, size: 2, moves: both, pool: failed(2) },
+      ),
+    ).toEqual([[], [], [], ["adopted 4 to 2"], []]);
+    // More than we had added is somebody's.
+    expect(
+      looks(
+        { at: SECOND, size: 5, moves: first },
+        { at: 4 * MINUTE, size: 1, moves: first, pool: failed(1) },
+      ),
+    ).toEqual([[], ["adopted 5 to 1"]]);
   });
 
   test("from a memory that was lost begins anew", () => {

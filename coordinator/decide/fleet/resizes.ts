@@ -8,7 +8,8 @@ import type { Reason } from "../../../shared/model/reasons.ts";
 import { elapsed, epochMs, millis } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Journal, SizeMemory } from "../snapshot-memory.ts";
-import { movesOf } from "./flights.ts";
+import { growthsOf, movesOf } from "./flights.ts";
+import type { Growth } from "./flights.ts";
 import { backEndNameOf, identityOf } from "./group-identity.ts";
 import type { RivalReason } from "./rivals.ts";
 import type { NodeState, PoolSetting } from "./standing.ts";
@@ -43,7 +44,7 @@ export function followSize(look: SizeLook): SizeMemory | null {
   if (group === null || input.group.kind === "none") return null;
   // What cannot be read now is compared when it can.
   if (input.group.kind !== "known") return before ?? null;
-  const { size, growsItself } = input.group;
+  const { size, growsItself, changeFailed } = input.group;
   const noticed = noticedOf(nodes, before, at);
   const isOurs = policy.spec.enabled && policy.spec.mode === "Act" && growsItself !== true && !rivaled;
   const kept = { group, size, at, ...(noticed === undefined ? {} : { noticed }) };
@@ -55,17 +56,24 @@ export function followSize(look: SizeLook): SizeMemory | null {
   const means = { journal: policy.journal, pool: pool.name, before, size, noticed, at };
   const lately = (before.lately ?? []).filter((had) => at - had.at <= SLIP_MS);
   // Clouds answer from several copies of what they know. Who really takes our move back is seen when it stays so.
-  if (lately.some((had) => had.size === size) && explain(change, { ...means, noticed: {} }).left !== 0)
+  if (lately.some((had) => isOnTheWay(size, had.size, before.size)))
     return { ...before, lately, ...(noticed === undefined ? {} : { noticed }) };
   const { left, explained } = explain(change, means);
   const strange = left !== 0 && !fallsByItself(pool, left);
   const had = change === 0 || strange ? lately : [...lately, { at, size: before.size }].slice(-LATELY);
+  const changes = strange ? withChange(byHand, { at, from: before.size, to: size }) : byHand;
+  const last = changeFailed === true ? growthsOf(policy.journal, pool.name, at).at(-1) : undefined;
   return {
     ...kept,
-    byHand: strange ? withChange(byHand, { at, from: before.size, to: size }) : byHand,
+    byHand: last === undefined ? changes : changes.filter((one) => !takesBack(one, last)),
     ...(explained === undefined ? {} : { explained }),
     ...(had.length === 0 ? {} : { lately: had }),
   };
+}
+
+/** Whether a size is one that the group had on its way from one to another. */
+function isOnTheWay(size: number, from: number, to: number): boolean {
+  return size !== to && Math.min(from, to) <= size && size <= Math.max(from, to);
 }
 
 /** A first change that comes back at once was an old reading in between, or a slip that was mended. */
@@ -79,6 +87,11 @@ function withChange(byHand: SizeMemory["byHand"], change: LastChange): SizeMemor
     change.at - last.at <= SLIP_MS &&
     (previous === undefined || last.at - previous.at > BY_HAND_MS);
   return isBack ? byHand.slice(0, -1) : [...byHand, change].slice(-KEPT);
+}
+
+/** What a cloud could not carry out it may take back, and say only later that it failed. */
+function takesBack({ at, from, to }: LastChange, growth: Growth): boolean {
+  return at >= growth.at && to < from && from - to <= growth.nodes;
 }
 
 /** Notices count on when their node has gone: the group may show its place empty a while later. */
@@ -129,7 +142,9 @@ function explain(
   };
   for (const move of movesOf(journal, pool)) {
     const since = parseInstant(move.at);
-    if (since === null || (move.phase === "failed" && move.undone !== true)) continue;
+    // A growth that was refused has changed nothing; a removal may fail at its second try after the first has come through.
+    const refused = move.phase === "failed" && move.undone !== true && move.to > move.from;
+    if (since === null || refused) continue;
     if (move.phase === "intended" || move.phase === "draining" || since >= oldest)
       take(move.key, move.to - move.from, since, move.to);
   }

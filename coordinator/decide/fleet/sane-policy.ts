@@ -144,14 +144,15 @@ function saneGroup(group: GroupReading): GroupReading {
 
 /** What lies beyond a bound that cannot be read is left to its provider to refuse; what may grow by itself is not grown. */
 function saneKnown(group: Extract<GroupReading, { readonly kind: "known" }>): GroupReading {
-  const { chosenRemoval, min, max, growsItself, detaches, replacesLeaving, ...rest } = group;
+  const { chosenRemoval, min, max, growsItself, detaches, replacesLeaving, changeFailed, ...rest } = group;
   const isSane =
     isFlag(chosenRemoval) &&
     isBound(min) &&
     isBound(max) &&
     isAbsentOr(isFlag)(growsItself) &&
     isAbsentOr(isFlag)(detaches) &&
-    isAbsentOr(isFlag)(replacesLeaving);
+    isAbsentOr(isFlag)(replacesLeaving) &&
+    isAbsentOr(isFlag)(changeFailed);
   if (isSane) return group;
   return {
     ...rest,
@@ -161,6 +162,7 @@ function saneKnown(group: Extract<GroupReading, { readonly kind: "known" }>): Gr
     ...(growsItself === undefined ? {} : { growsItself: growsItself !== false }),
     ...(detaches === true ? { detaches } : {}),
     ...(replacesLeaving === true ? { replacesLeaving } : {}),
+    ...(changeFailed === true ? { changeFailed } : {}),
   };
 }
 

@@ -3,6 +3,7 @@
 
 import type { PolicySpec } from "../../../shared/contract/policy.ts";
 import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
+import { gpusIn } from "../../../shared/model/resources.ts";
 import { elapsed, millis } from "../../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import type { NodeShape } from "../snapshot-memory.ts";
@@ -79,7 +80,7 @@ export function nodeState(about: {
   const young = isInTime(node, instance?.createdAt ?? node.createdAt, { clocks, at });
   // A node is Ready before its device plugins have told of what it has, and before what is to start on it has; until
   // then it is none of the pool's.
-  const starting = young && isStarting(node.taints, expected.taints);
+  const starting = young && !pods.some(isAtWork) && isStarting(node.taints, expected.taints);
   const up = node.ready === "ready" && showsAll(node, expected, young) && !starting;
   return {
     name: node.name,
@@ -91,6 +92,11 @@ export function nodeState(about: {
     draining: isDraining(node) || (pool !== null && isNodeLeaving(pool.policy.journal, node.name, at)),
     standing: removed ? "leaving" : up ? "up" : young ? "booting" : "sick",
   };
+}
+
+/** What is at work on a node takes room of it, which pods would be promised if the node were still to come. */
+function isAtWork({ daemon, mirror, requests }: PodInput): boolean {
+  return !daemon && !mirror && gpusIn(requests) > 0;
 }
 
 export function clocksOf({ provisioning }: PolicySpec): Clocks {

@@ -58,6 +58,18 @@ describe("a Ready node that still wears a taint of its start", () => {
     expect(grows(decided(16 * MINUTE, "node.cilium.io/agent-not-ready", [node("old")]))).toHaveLength(1);
   });
 
+  test("has started where pods use its GPUs, so that nobody is promised their room", () => {
+    const nodes = [node("old"), node("new", { ageMs: MINUTE, taints: [taint("maintenance")] })];
+    const pods = (on: object) => [
+      pod("on-old", { node: "old", gpus: 8 }),
+      pod("on-new", { node: "new", ...on }),
+      pod("waits", { gpus: 8 }),
+    ];
+    expect(grows(decide(snapshot({ nodes, pods: pods({ gpus: 4 }) })))).toHaveLength(1);
+    // What keeps a node going and tolerates everything says nothing of that.
+    expect(grows(decide(snapshot({ nodes, pods: pods({ gpus: 0 }) })))).toEqual([]);
+  });
+
   test("is up where its like keep that taint, and no place for who does not tolerate it", () => {
     const old = node("old", { taints: [taint("team")] });
     const decision = decided(MINUTE, "team", [old]);

@@ -13,7 +13,8 @@ export interface RivalWords {
 export const RIVAL_WORDS: Readonly<Record<RivalKind, RivalWords>> = {
   "cluster-autoscaler": {
     name: "Cluster Autoscaler sizes the group too",
-    wayOut: "take the group out of its --nodes or discovery tags, or out of the policy",
+    wayOut:
+      "take the group out of its --nodes or discovery tags, or out of the policy; where it no longer runs, take its taints off the nodes",
   },
   karpenter: {
     name: "Karpenter makes nodes of the pool too",
