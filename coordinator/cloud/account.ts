@@ -37,6 +37,8 @@ export type GroupLook =
       /** providerIDs of machines that are in the group and fill no place of its size: set aside, or kept warm. */
       readonly aside?: readonly string[];
       readonly template?: GroupTemplate;
+      /** What its next machine is paid as, by its template. Absent: the provider does not say, or it may be either. */
+      readonly capacityType?: "spot" | "on-demand";
       /** What an operator should know of the group's own settings, in words. */
       readonly mismatches: readonly string[];
       /** Absent: the provider shows none. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { epochMs } from "../../shared/model/units.ts";
 import type { Member } from "../cloud/account.ts";
-import { hasLost, isMoving, readingOf, sharedMembers } from "./cloud-reading.ts";
+import { hasLost, isMoving, readingOf, sharedMembers, tierMismatch } from "./cloud-reading.ts";
 import type { SeenLook } from "./cloud-reading.ts";
 
 function look(members: readonly Member[], more: Partial<SeenLook> = {}): SeenLook {
@@ -51,6 +51,25 @@ describe("a group's reading", () => {
       instances: [],
       template,
     });
+  });
+
+  test.each([
+    ["spot", "spot", []],
+    ["on-demand", "reserved", []],
+    [undefined, "spot", []],
+    [
+      "on-demand",
+      "spot",
+      ["its template makes on-demand machines, and pool a says capacityType spot: correct one of the two"],
+    ],
+    [
+      "spot",
+      "on-demand",
+      ["its template makes spot machines, and pool a says capacityType on-demand: correct one of the two"],
+    ],
+  ] as const)("says of a template for %s machines in a pool for %s ones: %j", (made, said, sentences) => {
+    const shown = look([], made === undefined ? {} : { capacityType: made });
+    expect(tierMismatch(shown, { pool: "a", nodeSelector: {}, capacityType: said })).toEqual(sentences);
   });
 
   test("knows a machine whose place is filled anew by the node that it was, where the group fills it", () => {

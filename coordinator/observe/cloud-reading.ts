@@ -1,6 +1,7 @@
 // What a look at a cloud's group means for a pool: its size, its members joined to nodes by providerID, and what does not
 // fit together, in words. A member whose node is not certain has none. Pure.
 
+import type { CapacityType } from "../../shared/model/node.ts";
 import type { GroupLook, Member } from "../cloud/account.ts";
 import { providerIdKey } from "../cloud/provider-id.ts";
 import type { InstanceInput } from "../decide/snapshot.ts";
@@ -13,6 +14,8 @@ export type SeenLook = Extract<GroupLook, { readonly kind: "seen" }>;
 export interface PoolOf {
   readonly pool: string;
   readonly nodeSelector: Readonly<Record<string, string>>;
+  /** As the policy says. */
+  readonly capacityType: CapacityType;
 }
 
 export interface JoinSources {
@@ -22,6 +25,14 @@ export interface JoinSources {
   readonly lostSince: (providerID: string) => LostNode | null;
   /** The node that a machine was until a moment ago, whenever the look was. */
   readonly lostBy: NodeMachines["lostBy"];
+}
+
+/** Wrong either way: nodes of the other tier cost and go as nobody planned. */
+export function tierMismatch({ capacityType: made }: SeenLook, of: PoolOf): readonly string[] {
+  if (made === undefined || (made === "spot") === (of.capacityType === "spot")) return [];
+  return [
+    `its template makes ${made} machines, and pool ${of.pool} says capacityType ${of.capacityType}: correct one of the two`,
+  ];
 }
 
 export function readingOf(

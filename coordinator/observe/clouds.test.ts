@@ -275,15 +275,20 @@ describe("groups of clouds", () => {
     clouds.reading(target("other"));
     await clock.advance(1_000);
     const twice = "instance i-1 is listed in the groups gpu and other: detach it from all but one";
-    const ofSpot = () => clouds.reading(WEST, { pool: "spot", nodeSelector: {} }).mismatches;
+    const ofSpot = () =>
+      clouds.reading(WEST, { pool: "spot", capacityType: "spot", nodeSelector: {} }).mismatches;
     expect(ofSpot()).toEqual([twice]);
     await clock.advance(60_000);
     expect(ofSpot()).toEqual([
       twice,
       "node stray wears the pool's label, but its machine kwok://stray is not in the pool's group: attach it to the group, end it, or take the label away",
     ]);
-    expect(clouds.reading(WEST, { pool: "spot", nodeSelector: { team: "b" } }).mismatches).toEqual([twice]);
-    expect(clouds.reading(target("other"), { pool: "od", nodeSelector: {} }).mismatches).toEqual([twice]);
+    expect(
+      clouds.reading(WEST, { pool: "spot", capacityType: "spot", nodeSelector: { team: "b" } }).mismatches,
+    ).toEqual([twice]);
+    expect(
+      clouds.reading(target("other"), { pool: "od", capacityType: "on-demand", nodeSelector: {} }).mismatches,
+    ).toEqual([twice]);
     await end();
   });
 });

@@ -13,7 +13,7 @@ import { accountKey, accountName, describeTarget, groupKey } from "../cloud/targ
 import type { CloudTarget } from "../cloud/target.ts";
 import { createAccountPoll } from "./account-poll.ts";
 import type { AccountPoll, Seen } from "./account-poll.ts";
-import { hasLost, isMoving, readingOf, sharedMembers } from "./cloud-reading.ts";
+import { hasLost, isMoving, readingOf, sharedMembers, tierMismatch } from "./cloud-reading.ts";
 import type { JoinSources, PoolOf, SeenLook } from "./cloud-reading.ts";
 import type { GroupSource, PoolReading } from "./groups.ts";
 import type { NodeMachines } from "./node-machines.ts";
@@ -101,7 +101,11 @@ export function createClouds(options: CloudsOptions): CloudGroups {
     const { nodesOf, lostBy } = machines;
     const sources = { nodesOf, isNodeReady: options.isNodeReady, lostSince, lostBy };
     if (hasLost(look, sources)) poll.touched();
-    return readingOf(look, sources, [...(sharedIn(poll.all()).get(groupKey(target)) ?? []), ...foreign]);
+    return readingOf(look, sources, [
+      ...(sharedIn(poll.all()).get(groupKey(target)) ?? []),
+      ...foreign,
+      ...(of === undefined ? [] : tierMismatch(look, of)),
+    ]);
   }
 
   return {

@@ -56,7 +56,8 @@ export function createObserver(sources: Sources): Observer {
   function policyInput({ name, parsed, pools }: Policy): PolicyInput {
     if (parsed.kind === "invalid") return { kind: "invalid", name, problems: parsed.problems, pools };
     const inputs = parsed.spec.nodePools.map((pool): PoolInput => {
-      const of = { pool: pool.name, nodeSelector: parsed.spec.nodeSelector };
+      const { name: own, capacityType } = pool;
+      const of = { pool: own, capacityType, nodeSelector: parsed.spec.nodeSelector };
       const reading = groups.reading(pool.group, of);
       // What the group shows itself, then what shows in the cluster.
       const seen = [...(reading.rivals ?? []), ...(rivals?.of(name, pool.group) ?? [])];

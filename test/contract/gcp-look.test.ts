@@ -40,6 +40,15 @@ const ON_GKE = {
   },
 };
 
+test.each([
+  [{ provisioningModel: "SPOT" }, "spot"],
+  [{ preemptible: true }, "spot"],
+  [{ provisioningModel: "STANDARD", preemptible: false }, "on-demand"],
+] as const)("a template with %j makes %s machines", async (scheduling, capacityType) => {
+  harness.cloud.configure("group-0", { template: { scheduling } });
+  expect(await seen()).toMatchObject({ capacityType });
+});
+
 describe("who else sizes the group", () => {
   test("nobody, as far as Google shows", async () => {
     expect(await seen()).not.toHaveProperty("rivals");

@@ -69,6 +69,7 @@ export async function createAzureAccount(options: AzureAccountOptions): Promise<
       ...(news.failure === null ? {} : { changeFailed: true }),
       members: membersOf(reading, news, subscription),
       template,
+      capacityType: reading.isSpot ? "spot" : "on-demand",
       mismatches: [...sentencesOf(reading), ...problems, ...notes.filter((note) => note !== null)],
       ...(rivals.length === 0 ? {} : { rivals }),
     };

@@ -144,6 +144,10 @@ export async function createGcpAccount(options: GcpAccountOptions): Promise<Made
       members: membersOf(instances, group),
       ...(aside.length === 0 ? {} : { aside }),
       ...(newest === undefined ? {} : { template: templateOf(newest, types, sizes) }),
+      // While a group changes its template the next machine may be of either.
+      ...(newest === undefined || facts.some(({ isSpot }) => isSpot !== newest.isSpot)
+        ? {}
+        : { capacityType: newest.isSpot ? "spot" : "on-demand" }),
       mismatches: [
         ...sentencesOf(reading, instances),
         ...problems,

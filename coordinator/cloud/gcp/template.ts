@@ -17,6 +17,7 @@ export interface TemplateFacts {
   readonly machineType: string;
   /** Added to the machine, beside those that are part of its type. */
   readonly accelerators: number;
+  readonly isSpot: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
   /** Of the kubelet; null: the template does not say. */
@@ -41,7 +42,7 @@ const KEPT_BY_HOST = 0.075;
 const EVICTION_BYTES = 100 * MIB;
 
 export function factsOf({ properties }: TemplateAnswer): TemplateFacts {
-  const { machineType, guestAccelerators = [], metadata } = properties;
+  const { machineType, guestAccelerators = [], scheduling, metadata } = properties;
   const items = new Map((metadata?.items ?? []).map(({ key, value = "" }) => [key, value]));
   const problems: string[] = [];
   const handed = handedIn(items.get(GKE_METADATA.kubeEnv) ?? "");
@@ -57,6 +58,8 @@ export function factsOf({ properties }: TemplateAnswer): TemplateFacts {
   return {
     machineType: lastPart(machineType) ?? machineType,
     accelerators: guestAccelerators.reduce((sum, { acceleratorCount = 0 }) => sum + acceleratorCount, 0),
+    // Preemptible machines are the older kind of spot.
+    isSpot: scheduling?.provisioningModel === "SPOT" || scheduling?.preemptible === true,
     labels,
     taints,
     reserved: reservedIn(handed.get("kube_reserved"), problems),
