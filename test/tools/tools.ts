@@ -19,6 +19,8 @@ export interface GoWay {
   readonly module: string;
   readonly package: string;
   readonly version: string;
+  /** The module whose version this is, where the program itself is ours. */
+  readonly basis?: string;
   readonly ldflags: string;
 }
 
@@ -180,6 +182,23 @@ export const TOOLS = {
       },
     ],
     install: "install Go 1.26 (the first build takes two minutes), or Helm 3.18 or newer",
+  },
+  "azure-checker": {
+    setting: "GPUAS_TOOL_AZURE_CHECKER",
+    // Ours: whatever has this name elsewhere is something else.
+    commands: [],
+    versionArgs: ["--version"],
+    ways: [
+      {
+        kind: "go",
+        module: "go/azure-checker",
+        package: "gpu-autoscaler.invalid/tools/azure-checker",
+        version: "7.3.0",
+        basis: "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v7",
+        ldflags: "-s -w",
+      },
+    ],
+    install: "install Go 1.26 (the first build takes a minute or two)",
   },
   promtool: {
     setting: "GPUAS_TOOL_PROMTOOL",

@@ -93,10 +93,11 @@ async function fromGo(
 ): Promise<void> {
   const go = await onPath(["go"], environment["PATH"] ?? "");
   if (go === null) throw new AppError("not-found", "go is not on PATH");
-  // Without -trimpath: a build cache that somebody filled by plain builds is then of use.
+  // Without -trimpath: a build cache that somebody filled by plain builds is then of use. Without -buildvcs: a program of
+  // ours would be another one after each commit.
   const child = spawn(
     go,
-    ["build", "-v", "-mod=readonly", `-ldflags=${way.ldflags}`, "-o", target, way.package],
+    ["build", "-v", "-mod=readonly", "-buildvcs=false", `-ldflags=${way.ldflags}`, "-o", target, way.package],
     {
       cwd: moduleFolder(way),
       env: { ...environment, CGO_ENABLED: "0" },
