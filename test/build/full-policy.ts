@@ -3,6 +3,8 @@
 
 const DAY = { timeZone: "Europe/Vienna", start: "0 8 * * 1-5" };
 
+const SUBSCRIPTION = "0f3d1c5a-2b4e-4c6d-8e9f-a1b2c3d4e5f6";
+
 export const FULL_POLICY = {
   enabled: false,
   mode: "Recommend",
@@ -143,6 +145,23 @@ export const FULL_POLICY = {
       name: "played",
       capacityType: "spot",
       group: { simulated: { url: "http://127.0.0.1:8080", name: "gpu" } },
+    },
+    {
+      name: "zonal",
+      capacityType: "spot",
+      group: { gcp: { project: "ml-prod-1", location: "us-central1-a", instanceGroupManager: "gke-gpu" } },
+    },
+    {
+      name: "set",
+      capacityType: "spot",
+      group: { azure: { subscriptionID: SUBSCRIPTION, resourceGroup: "ml", vmScaleSet: "gpu" } },
+    },
+    {
+      name: "aks",
+      capacityType: "on-demand",
+      group: {
+        azure: { subscriptionID: SUBSCRIPTION, resourceGroup: "ml", managedCluster: "ml", agentPool: "gpu" },
+      },
     },
   ],
   nodeSelector: { team: "ml" },

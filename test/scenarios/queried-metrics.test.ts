@@ -248,7 +248,7 @@ async function untilShown(url: string, names: readonly string[]): Promise<Page> 
       const page = pageOf(await (await fetch(new URL("/metrics", url))).text());
       return names.every((name) => page.series.has(name)) ? page : null;
     },
-    { withinMs: 45_000, describe: () => `a page with ${names.join(", ")}` },
+    { withinMs: 80_000, describe: () => `a page with ${names.join(", ")}` },
   );
 }
 
