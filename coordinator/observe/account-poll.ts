@@ -48,6 +48,8 @@ export interface AccountPollOptions {
 const POLL_MS = 10_000;
 /** While places are on their way. */
 const MOVING_MS = 2_000;
+/** After a question without an answer, so that one such costs no pool its size. */
+const FAILED_MS = 3_000;
 /** Writes of one cycle follow each other closely. */
 const GATHER_MS = millis(50);
 const GAP_MS = 1_000;
@@ -125,7 +127,8 @@ export function createAccountPoll(options: AccountPollOptions): AccountPoll {
         const restMs = await ask(signal);
         const moving =
           restMs === null && [...known.values()].some((seen) => seen !== null && isMoving(seen.look));
-        const beatMs = (moving ? MOVING_MS : POLL_MS) * (0.9 + 0.2 * random());
+        const usualMs = restMs === null ? POLL_MS : FAILED_MS;
+        const beatMs = (moving ? MOVING_MS : usualMs) * (0.9 + 0.2 * random());
         await pulse.next({
           minGapMs: millis(Math.max(GAP_MS, restMs ?? 0)),
           maxWaitMs: millis(Math.max(beatMs, restMs ?? 0)),

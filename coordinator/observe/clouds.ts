@@ -11,6 +11,7 @@ import type { Log } from "../../shared/runtime/log.ts";
 import type { Accounts } from "../cloud/accounts.ts";
 import { accountKey, accountName, describeTarget, groupKey } from "../cloud/target.ts";
 import type { CloudTarget } from "../cloud/target.ts";
+import { READING_LAGS_MS } from "../decide/fleet/flights.ts";
 import { createAccountPoll } from "./account-poll.ts";
 import type { AccountPoll, Seen } from "./account-poll.ts";
 import { hasLost, isMoving, readingOf, sharedMembers, tierMismatch } from "./cloud-reading.ts";
@@ -40,8 +41,11 @@ export interface CloudGroups extends GroupSource<CloudTarget> {
   ages(now: EpochMs): readonly { readonly account: string; readonly ms: Millis }[];
 }
 
-/** Three polls that failed. */
-const TOO_OLD_MS = 30_000;
+/**
+ * No longer than a decision adds what was written since to what was read (decide/fleet/flights.ts): an older reading hides
+ * a growth or a removal that nobody adds any more, and the limit of all pools together with it.
+ */
+const TOO_OLD_MS = READING_LAGS_MS;
 
 export function createClouds(options: CloudsOptions): CloudGroups {
   const { accounts, clock, machines } = options;

@@ -13,7 +13,7 @@ import { MOST_NODES } from "./sane-value.ts";
 /** An intent that nobody has settled for so long is not on its way any more. */
 const INTENT_EXPIRES_MS = 15 * 60_000;
 /** How long after a call the reading of a group may still be from before it. */
-const READING_LAGS_MS = 15_000;
+export const READING_LAGS_MS = 15_000;
 
 export interface Flight {
   readonly key: string;
