@@ -2,6 +2,7 @@
 // together, so that a hundred pools cost what one costs; what is known is answered at once. What was not read lately is
 // unknown, with its age and why. An account that cannot be made or asked keeps no other from being read.
 
+import { READING_LAGS_MS } from "../../shared/model/group-reading.ts";
 import { matchesLabels } from "../../shared/model/node.ts";
 import type { Random } from "../../shared/model/random.ts";
 import { elapsed } from "../../shared/model/units.ts";
@@ -11,7 +12,6 @@ import type { Log } from "../../shared/runtime/log.ts";
 import type { Accounts } from "../cloud/accounts.ts";
 import { accountKey, accountName, describeTarget, groupKey } from "../cloud/target.ts";
 import type { CloudTarget } from "../cloud/target.ts";
-import { READING_LAGS_MS } from "../decide/fleet/flights.ts";
 import { createAccountPoll } from "./account-poll.ts";
 import type { AccountPoll, Seen } from "./account-poll.ts";
 import { hasLost, isMoving, readingOf, sharedMembers, tierMismatch } from "./cloud-reading.ts";

@@ -4,6 +4,7 @@
 
 import type { Disruption } from "../../../shared/contract/policy/removal.ts";
 import type { MoveState } from "../../../shared/contract/policy/status.ts";
+import { READING_LAGS_MS } from "../../../shared/model/group-reading.ts";
 import { parseInstant } from "../../../shared/model/instant.ts";
 import { elapsed } from "../../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
@@ -12,8 +13,6 @@ import { MOST_NODES } from "./sane-value.ts";
 
 /** An intent that nobody has settled for so long is not on its way any more. */
 const INTENT_EXPIRES_MS = 15 * 60_000;
-/** How long after a call the reading of a group may still be from before it. */
-export const READING_LAGS_MS = 15_000;
 
 export interface Flight {
   readonly key: string;
