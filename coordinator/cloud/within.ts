@@ -1,6 +1,7 @@
 // One call's limits as one signal: it ends when the caller gives up or when the call's time is over, and then the
 // caller gets its answer whether or not what was called listens. It neither paces calls nor tries again.
 
+import { millis } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import type { CallOptions } from "./group.ts";
@@ -38,4 +39,24 @@ export async function within<T>(
     timer.abort("ended");
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+/**
+ * Several calls that share one time: `left` gives each of them what the ones before have left of it.
+ * @throws as `within`.
+ */
+export async function withinShared<T>(
+  clock: Clock,
+  options: CallOptions,
+  what: string,
+  work: (left: () => CallOptions) => Promise<T>,
+): Promise<T> {
+  const endMs = clock.monotonic() + options.deadlineMs;
+  return await within(
+    clock,
+    options,
+    what,
+    async (signal) =>
+      await work(() => ({ signal, deadlineMs: millis(Math.max(1, endMs - clock.monotonic())) })),
+  );
 }

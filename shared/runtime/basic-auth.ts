@@ -5,6 +5,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 
 import type { Clock } from "./clock.ts";
+import { createTries } from "./tries.ts";
 
 /** `busy`: not compared, since there was too much of it lately; the same request may be let in later. */
 export type Admission = "yes" | "no" | "busy";
@@ -13,9 +14,6 @@ export type CompareHash = (password: string, hash: string) => Promise<boolean>;
 
 /** Of each kind. */
 const REMEMBERED = 64;
-/** Comparisons that may follow one another at once; each second allows one more. A right password costs none. */
-const TRIES = 5;
-const TRY_EACH_MS = 1000;
 
 export interface BasicAuth {
   /** `authorization` is the header; `users` are names with their hashes. */
@@ -34,25 +32,13 @@ export function createBasicAuth(options: {
   const wrong = createMemory();
   const underWay = new Map<string, Promise<boolean>>();
   let last: Promise<unknown> = Promise.resolve();
-  let tries = TRIES;
-  let countedAt = clock.monotonic();
-
-  const mayTry = (): boolean => {
-    const now = clock.monotonic();
-    const more = Math.floor((now - countedAt) / TRY_EACH_MS);
-    if (more > 0) {
-      tries = Math.min(TRIES, tries + more);
-      countedAt = now;
-    }
-    if (tries === 0) return false;
-    tries--;
-    return true;
-  };
+  /** Comparisons; a right password costs none. */
+  const tries = createTries(clock);
 
   const compared = async (before: Promise<unknown>, key: string, password: string, hash: string) => {
     await before;
     const isRight = await compare(password, hash);
-    if (isRight) tries = Math.min(TRIES, tries + 1);
+    if (isRight) tries.giveBack();
     (isRight ? right : wrong).add(key);
     return isRight;
   };
@@ -74,7 +60,7 @@ export function createBasicAuth(options: {
 
       let pending = underWay.get(key);
       if (pending === undefined) {
-        if (!mayTry()) return "busy";
+        if (!tries.take()) return "busy";
         pending = compared(last, key, password, hash);
         underWay.set(key, pending);
         // A comparison that failed is that caller's error and no reason to stop the next one.

@@ -11,6 +11,7 @@ import { describe, kindOf } from "./errors.ts";
 import { callerOf, mayGet } from "./kube/reviews.ts";
 import type { ReviewClient } from "./kube/reviews.ts";
 import type { Log } from "./log.ts";
+import { createTries } from "./tries.ts";
 
 export type TokenAdmission =
   | "yes"
@@ -39,9 +40,6 @@ const CALL_MS = millis(3_000);
 const MAX_TOKEN = 16 * 1024;
 /** Of each kind. */
 const REMEMBERED = 64;
-/** Questions about strangers' tokens that may follow one another at once; each second allows one more. */
-const TRIES = 5;
-const TRY_EACH_MS = 1000;
 
 type Verdict = "yes" | "unknown" | "forbidden";
 interface Known {
@@ -61,21 +59,10 @@ export function createTokenAuth(options: {
   const good = new Map<string, Known>();
   const bad = new Map<string, Known>();
   const underWay = new Map<string, Promise<TokenAdmission>>();
-  let tries = TRIES;
-  let countedAt = clock.monotonic();
+  /** Questions about strangers' tokens. */
+  const tries = createTries(clock);
   let trouble: string | null = null;
 
-  const mayTry = (): boolean => {
-    const now = clock.monotonic();
-    const more = Math.floor((now - countedAt) / TRY_EACH_MS);
-    if (more > 0) {
-      tries = Math.min(TRIES, tries + more);
-      countedAt = now;
-    }
-    if (tries === 0) return false;
-    tries--;
-    return true;
-  };
   const isWithin = (known: Known | undefined, ms: Millis): known is Known =>
     known !== undefined && clock.monotonic() - known.at < ms;
 
@@ -93,7 +80,7 @@ export function createTokenAuth(options: {
       good.delete(key);
       bad.delete(key);
       keep(verdict === "yes" ? good : bad, key, { verdict, at: clock.monotonic() });
-      if (verdict === "yes" && before === undefined) tries = Math.min(TRIES, tries + 1);
+      if (verdict === "yes" && before === undefined) tries.giveBack();
       return verdict;
     } catch (error) {
       // Said once for each kind of failure: a scraper comes back each few seconds.
@@ -115,7 +102,7 @@ export function createTokenAuth(options: {
       if (isWithin(refused, BAD_MS)) return refused.verdict;
       let pending = underWay.get(key);
       if (pending === undefined) {
-        if (before === undefined && !mayTry()) return "busy";
+        if (before === undefined && !tries.take()) return "busy";
         pending = review(token, key, before).finally(() => underWay.delete(key));
         underWay.set(key, pending);
       }

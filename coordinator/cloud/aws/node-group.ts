@@ -2,14 +2,13 @@
 // all there is, so that each write is checked against it before it is sent, and sent once. Which groups there are and
 // how they are read is the account's business.
 
-import { millis } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { AppError, kindOf } from "../../../shared/runtime/errors.ts";
 import type { BatchedReads } from "../batch.ts";
 import { checkFall, checkGrowth, maybeDone } from "../group.ts";
 import type { CallOptions, GroupState, NodeGroup } from "../group.ts";
-import { within } from "../within.ts";
+import { withinShared } from "../within.ts";
 import type { Answer, AwsCalls } from "./calls.ts";
 import type { Found } from "./find.ts";
 import type { LaunchWatch } from "./launch-watch.ts";
@@ -80,14 +79,7 @@ export function createAwsGroup(key: string, parts: AwsGroupParts): NodeGroup {
     options: CallOptions,
     work: (left: () => CallOptions) => Promise<T>,
   ): Promise<T> {
-    const endMs = clock.monotonic() + options.deadlineMs;
-    return await within(
-      clock,
-      options,
-      `${what} of ${key}`,
-      async (signal) =>
-        await work(() => ({ signal, deadlineMs: millis(Math.max(1, endMs - clock.monotonic())) })),
-    );
+    return await withinShared(clock, options, `${what} of ${key}`, work);
   }
 
   return {

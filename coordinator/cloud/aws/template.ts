@@ -5,10 +5,9 @@
 import { machineOf } from "../../../shared/model/instance-types.ts";
 import type { Taint } from "../../../shared/model/kube.ts";
 import { AWS_TAG, EKS_NODE_GROUP_LABEL, GPU_RESOURCE } from "../../../shared/model/names.ts";
-import { parseResources } from "../../../shared/model/resources.ts";
 import type { Resources } from "../../../shared/model/resources.ts";
-import { describe } from "../../../shared/runtime/errors.ts";
 import type { GroupLook } from "../account.ts";
+import { amountsIn } from "../amounts.ts";
 import type { AwsReading } from "./reading.ts";
 
 const EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
@@ -74,14 +73,9 @@ function allocatableOf(
   types: readonly string[],
   problems: string[],
 ): Resources | null {
-  const amounts: Record<string, number> = {};
-  for (const [name, text] of tagged) {
-    try {
-      Object.assign(amounts, parseResources({ [name]: text }));
-    } catch (error) {
-      problems.push(`tag ${AWS_TAG.nodeTemplate}resources/${name}: ${describe(error)}`);
-    }
-  }
+  const amounts = amountsIn(tagged, (name, _amount, why) => {
+    problems.push(`tag ${AWS_TAG.nodeTemplate}resources/${name}: ${why}`);
+  });
   if (Object.keys(amounts).length === 0) return null;
   const all: Resources = { ...leastOf(types), ...amounts };
   if (all["cpu"] !== undefined && all["memory"] !== undefined) return all;

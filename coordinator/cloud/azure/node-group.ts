@@ -2,12 +2,11 @@
 // reading (ETag); a deletion names its machines and takes no such condition, so the group is read once more just before.
 // Which groups there are and how they are read is the account's business.
 
-import { millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { AppError, kindOf } from "../../../shared/runtime/errors.ts";
 import { checkFall, checkGrowth } from "../group.ts";
 import type { CallOptions, GroupState, NodeGroup } from "../group.ts";
-import { within } from "../within.ts";
+import { withinShared } from "../within.ts";
 import type { ArmAnswer } from "./arm.ts";
 import type { AzureCalls } from "./calls.ts";
 import type { Finder } from "./find.ts";
@@ -165,14 +164,7 @@ export function createAzureGroup(text: string, parts: AzureGroupParts): NodeGrou
     options: CallOptions,
     work: (left: () => CallOptions) => Promise<T>,
   ): Promise<T> {
-    const endMs = clock.monotonic() + options.deadlineMs;
-    return await within(
-      clock,
-      options,
-      `${what} of ${words}`,
-      async (signal) =>
-        await work(() => ({ signal, deadlineMs: millis(Math.max(1, endMs - clock.monotonic())) })),
-    );
+    return await withinShared(clock, options, `${what} of ${words}`, work);
   }
 
   return {

@@ -5,10 +5,9 @@
 import { machineOf } from "../../../shared/model/instance-types.ts";
 import type { Taint } from "../../../shared/model/kube.ts";
 import { AKS_NODE_LABEL, AZURE_TAG, GPU_RESOURCE } from "../../../shared/model/names.ts";
-import { parseResources } from "../../../shared/model/resources.ts";
 import type { Resources } from "../../../shared/model/resources.ts";
-import { describe } from "../../../shared/runtime/errors.ts";
 import type { GroupTemplate } from "../../decide/snapshot.ts";
+import { amountsIn } from "../amounts.ts";
 import type { AksPool, AzureGroupBody } from "./reading.ts";
 
 const EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"] as const;
@@ -93,14 +92,9 @@ function allocatableOf(
   vmSize: string,
   problems: string[],
 ): Resources | null {
-  const amounts: Record<string, number> = {};
-  for (const [name, text] of tagged) {
-    try {
-      Object.assign(amounts, parseResources({ [name]: text }));
-    } catch (error) {
-      problems.push(`tag ${AZURE_TAG.nodeTemplate}resources_ of ${name}: ${describe(error)}`);
-    }
-  }
+  const amounts = amountsIn(tagged, (name, _amount, why) => {
+    problems.push(`tag ${AZURE_TAG.nodeTemplate}resources_ of ${name}: ${why}`);
+  });
   if (Object.keys(amounts).length === 0) return null;
   const found = machineOf("azure", vmSize);
   const left = found.kind === "known" ? found.machine.allocatable : undefined;

@@ -2,13 +2,12 @@
 // names, so that nothing here sets a size; Google refuses no write for being late, so that each is checked against what
 // was read a moment before. Which groups there are and how they are read is the account's business.
 
-import { millis } from "../../../shared/model/units.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { AppError, kindOf } from "../../../shared/runtime/errors.ts";
 import type { BatchedReads } from "../batch.ts";
 import { checkFall, checkGrowth, maybeDone } from "../group.ts";
 import type { CallOptions, GroupState, NodeGroup } from "../group.ts";
-import { within } from "../within.ts";
+import { withinShared } from "../within.ts";
 import type { OperationAnswer } from "./answers.ts";
 import type { GcpCall, GcpCalls } from "./calls.ts";
 import type { Found } from "./find.ts";
@@ -93,14 +92,7 @@ export function createGcpGroup(key: string, parts: GcpGroupParts): NodeGroup {
     options: CallOptions,
     work: (left: () => CallOptions) => Promise<T>,
   ): Promise<T> {
-    const endMs = clock.monotonic() + options.deadlineMs;
-    return await within(
-      clock,
-      options,
-      `${what} of ${key}`,
-      async (signal) =>
-        await work(() => ({ signal, deadlineMs: millis(Math.max(1, endMs - clock.monotonic())) })),
-    );
+    return await withinShared(clock, options, `${what} of ${key}`, work);
   }
 
   async function take(what: string, id: string, seen: GroupState, options: CallOptions): Promise<void> {

@@ -5,10 +5,9 @@
 import { machineOf } from "../../../shared/model/instance-types.ts";
 import type { Taint } from "../../../shared/model/kube.ts";
 import { GKE_METADATA, GPU_RESOURCE, NODE_LABEL } from "../../../shared/model/names.ts";
-import { parseResources } from "../../../shared/model/resources.ts";
 import type { Resources } from "../../../shared/model/resources.ts";
-import { describe } from "../../../shared/runtime/errors.ts";
 import type { GroupTemplate } from "../../decide/snapshot.ts";
+import { amountsIn } from "../amounts.ts";
 import type { TemplateAnswer } from "./answers.ts";
 import type { NodePoolAt } from "./calls.ts";
 import { lastPart } from "./reading.ts";
@@ -149,13 +148,7 @@ function taintOf(key: string, text: string, problems: string[]): readonly Taint[
 
 function reservedIn(text: string | undefined, problems: string[]): Resources | null {
   if (text === undefined) return null;
-  const amounts: Record<string, number> = {};
-  for (const [name, amount] of pairsIn(text)) {
-    try {
-      Object.assign(amounts, parseResources({ [name]: amount }));
-    } catch (error) {
-      problems.push(`its instance template reserves ${name}=${amount}: ${describe(error)}`);
-    }
-  }
-  return amounts;
+  return amountsIn(pairsIn(text), (name, amount, why) => {
+    problems.push(`its instance template reserves ${name}=${amount}: ${why}`);
+  });
 }

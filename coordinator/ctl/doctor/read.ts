@@ -42,14 +42,7 @@ const CLOUD_PATIENCE = millis(25_000);
 export async function readFacts({ client, service, now, signal }: ReadOptions): Promise<Facts> {
   const { namespace } = service;
   const limits: CallOptions = { signal, deadlineMs: PATIENCE };
-  const reading = async <T>(right: string, call: () => Promise<T>): Promise<Read<T>> => {
-    try {
-      return { kind: "read", value: await call() };
-    } catch (error) {
-      signal.throwIfAborted();
-      return unread(error, right);
-    }
-  };
+  const reading = createReading(signal);
   const list = async <T>(right: string, call: () => Promise<{ readonly items: readonly T[] }>) =>
     await reading(right, async () => (await call()).items);
 
@@ -194,7 +187,21 @@ export async function readFacts({ client, service, now, signal }: ReadOptions): 
 /** As the chart names it. */
 const NATS_SET = "gpu-autoscaler-nats";
 
-export function unread(error: unknown, right: string): Read<never> {
+/** What a call answers, or why it does not and the right that it needs. Rejects by the signal alone. */
+export function createReading(
+  signal: AbortSignal,
+): <T>(right: string, call: () => Promise<T>) => Promise<Read<T>> {
+  return async (right, call) => {
+    try {
+      return { kind: "read", value: await call() };
+    } catch (error) {
+      signal.throwIfAborted();
+      return unread(error, right);
+    }
+  };
+}
+
+function unread(error: unknown, right: string): Read<never> {
   const [first = ""] = describe(error).split("\n");
   // The whole path of the proxy is a line of its own.
   const why = first.replace(

@@ -13,7 +13,7 @@ import { readCertificates } from "../doctor/certificates.ts";
 import type { Read } from "../doctor/finding.ts";
 import { DEFINITION_NAME, KIND } from "../doctor/kinds.ts";
 import type { Workload } from "../doctor/kinds.ts";
-import { readVersion, unread } from "../doctor/read.ts";
+import { createReading, readVersion } from "../doctor/read.ts";
 import type { PreFlight, Trial } from "./facts.ts";
 import { objectsIn } from "./helm.ts";
 import type { Helm, Rendered } from "./helm.ts";
@@ -47,14 +47,7 @@ interface Known {
 export async function readPreFlight(options: PreFlightOptions): Promise<PreFlight> {
   const { client, helm, namespace, release, now, signal } = options;
   const limits: CallOptions = { signal, deadlineMs: PATIENCE };
-  const reading = async <T>(right: string, call: () => Promise<T>): Promise<Read<T>> => {
-    try {
-      return { kind: "read", value: await call() };
-    } catch (error) {
-      signal.throwIfAborted();
-      return unread(error, right);
-    }
-  };
+  const reading = createReading(signal);
   const list = async <T extends KubeObject>(resource: Resource<T>, fieldSelector?: string) =>
     await reading(
       `list ${resource.plural}`,
