@@ -2,6 +2,7 @@
 // faults are over, and the fleet has half a minute to come to rest. What happened is judged from outside alone.
 
 import { seededRandom } from "../../../shared/model/random.ts";
+import { millis } from "../../../shared/model/units.ts";
 import { systemClock } from "../../../shared/runtime/clock.ts";
 import { eventually } from "../../build/eventually.ts";
 import { lastLines } from "../../build/program.ts";
@@ -34,6 +35,9 @@ const MINUTE_MS = 60_000;
 const BOUNDS: Bounds = { editMs: 10_000, freshMs: 20_000, chanceMs: 8_000, recoveryMs: 30_000 };
 const LOOK_MS = 50;
 const STORM_MS = 1_500;
+/** Arrives while nobody can act, and takes nodes of its own. */
+const LAST_JOB = { id: "last", gpus: 24, maxGpusPerPod: 8, durationMs: millis(600_000) } as const;
+const LAST_JOB_BEFORE_MS = 1_000;
 /** It has to last so long to be rest. */
 const RESTED_MS = 2_000;
 /** How long a fleet is watched that does not come to rest. */
@@ -50,10 +54,11 @@ export function liveFaults(seed: number, minutes: number): readonly Fault[] {
     bursts: { gapMs: 30_000, withinMs: 3_000, most: 3, noticesMs: [11_000, 16_000] },
     stepMs: 60_000,
   });
-  return [...drawn, ...storm(seed, minutes * MINUTE_MS)];
+  // A machine that was given notice may go long after.
+  return [...drawn, ...storm(seed, Math.max(minutes * MINUTE_MS, ...drawn.map(endOf)))];
 }
 
-/** Last of all: machines go, nobody leads, and all that one would turn to is away, so that there is something to recover from. */
+/** Last of all, when all others have ended: machines go, nobody leads, and all that one would turn to is away, so that there is something to recover from. */
 function storm(seed: number, at: number): readonly Fault[] {
   const random = seededRandom(seed ^ 0x5702);
   const forMs = STORM_MS;
@@ -163,6 +168,13 @@ export async function runLive(
   say("the faults are planned");
   // 3. The end of all faults, and rest.
   const lastMs = begun + Math.max(minutes * MINUTE_MS, ...faults.map(endOf));
+  // A group replaces what it loses by itself; for this somebody has to decide again.
+  timers.push(
+    setTimeout(
+      () => scene.server.change((world) => world.submitJob(LAST_JOB)),
+      lastMs - passed() - LAST_JOB_BEFORE_MS,
+    ),
+  );
   await eventually(() => passed() >= lastMs, { withinMs: lastMs - begun + MINUTE_MS });
   say("all faults are over");
   await play.mend();
