@@ -1,6 +1,7 @@
 // gpuasctl: what people type. Each word is a function that gives a text back; here they are called, what they say is
 // printed, and what goes wrong becomes a message and an exit code.
 
+import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline/promises";
 
 import { seededRandom } from "../shared/model/random.ts";
@@ -11,7 +12,9 @@ import { keysManifest, newKeys } from "./auth/new-keys.ts";
 import { readCommand, USAGE } from "./ctl/arguments.ts";
 import type { Command } from "./ctl/arguments.ts";
 import { kubeconfigOf, withCluster } from "./ctl/connect.ts";
+import { cost } from "./ctl/cost.ts";
 import { doctor } from "./ctl/doctor/command.ts";
+import { forecast } from "./ctl/forecast.ts";
 import { drill } from "./ctl/drill/command.ts";
 import { decideAgain, explain } from "./ctl/explain.ts";
 import type { ReadPage } from "./ctl/explain.ts";
@@ -21,6 +24,8 @@ import { createHelm } from "./ctl/install/helm.ts";
 import type { Helm } from "./ctl/install/helm.ts";
 import { createRunHelm } from "./ctl/install/run-helm.ts";
 import { readLive } from "./ctl/live.ts";
+import type { ReplayContext } from "./ctl/replay/command.ts";
+import { replayWord } from "./ctl/replay/word.ts";
 import { status } from "./ctl/status.ts";
 import { uninstall } from "./ctl/uninstall/command.ts";
 
@@ -36,6 +41,11 @@ async function main(argv: readonly string[]): Promise<number> {
     if (command.word === "install" && command.way === "render") {
       console.log(await renderInstallation(helmFor(command), command.service.namespace));
       return 0;
+    }
+    if (command.word === "replay") {
+      const { text, exitCode } = await replayWord(command.replay, replayContext());
+      console.log(text);
+      return exitCode;
     }
     if (isLasting(command)) return await run(command);
     console.log(await answer(command));
@@ -104,7 +114,19 @@ async function ask(question: string): Promise<string | null> {
   }
 }
 
-async function answer(command: Exclude<Command, Lasting>): Promise<string> {
+function replayContext(): ReplayContext {
+  const fromSource = import.meta.url.endsWith(".ts");
+  return {
+    // From source the worker lies beside its parts; in the bundle it lies beside the bundle.
+    workerUrl: new URL(fromSource ? "./replay/worker.ts" : "./replay-worker.js", import.meta.url),
+    processors: availableParallelism(),
+    clock,
+    say: (text) => void process.stderr.write(text),
+    isTerminal: process.stderr.isTTY,
+  };
+}
+
+async function answer(command: Exclude<Command, Lasting | { readonly word: "replay" }>): Promise<string> {
   // Asked only where a word needs the coordinator: what is in a file is explained without a cluster.
   const readPage: ReadPage = async (page) =>
     await withCluster(command, async (client) => await readLive(client, command.service, page));
@@ -113,6 +135,10 @@ async function answer(command: Exclude<Command, Lasting>): Promise<string> {
       return USAGE;
     case "status":
       return await withCluster(command, async (client) => await status(client, command, clock.now()));
+    case "cost":
+      return await cost(command, readPage);
+    case "forecast":
+      return await forecast(command, readPage);
     case "explain":
       return await explain(command, readPage);
     case "nats-keys":

@@ -29,23 +29,33 @@ import { decideInTurns } from "./decide/decide.ts";
 import { decideAndExplain } from "./decide/explained.ts";
 import { isCheckpointed } from "./decide/fleet/tenants.ts";
 import { scheduleProblems } from "./decide/limits/schedule-check.ts";
+import { priceBook } from "./decide/market/price.ts";
 import type { Decision } from "./decide/plan.ts";
 import { allowedNow, removalRefusedNow } from "./decide/recheck.ts";
 import type { Snapshot } from "./decide/snapshot.ts";
 import { identityOf, leadWhenElected } from "./leader.ts";
 import { runCycles } from "./loop.ts";
+import { chargesOf } from "./money/paid.ts";
 import { createCluster } from "./observe/cluster.ts";
 import { createFleet } from "./observe/fleet.ts";
+import { readHistoryFile } from "./observe/forecast-history.ts";
+import { createForecasts } from "./observe/forecasts.ts";
 import { createMemoryKeeper } from "./observe/memory.ts";
 import { receiveEvents, receiveReports } from "./observe/messages.ts";
 import { createNotices } from "./observe/notices.ts";
 import { createPolicies } from "./observe/policies.ts";
+import { createPrices, wantedPrices } from "./observe/prices.ts";
 import { createRivals } from "./observe/rivals.ts";
 import { createObserver } from "./observe/snapshot.ts";
 import { LIVE_CHECKS, readyChecks } from "./probes.ts";
+import { createRecording } from "./record/recording.ts";
 import { createExplainPages } from "./report/explain-pages.ts";
+import { createForecastPage } from "./report/forecast-page.ts";
+import { forecastAnswer } from "./report/forecast-text.ts";
 import { recordAccounts, recordCall } from "./report/metrics-calls.ts";
+import { createForecastRecorder } from "./report/metrics-forecast.ts";
 import { COORDINATOR_METRICS } from "./report/metrics.ts";
+import { createMoney } from "./report/money.ts";
 import { createPeerTeller } from "./report/peers.ts";
 import { createReporter } from "./report/reporter.ts";
 import { createRightsPage } from "./report/rights-page.ts";
@@ -185,7 +195,18 @@ async function run(program: Program): Promise<void> {
     defaultNamespace: client.namespace,
     lease: { namespace, name: values.leaseName },
     leaderBefore: (policy) => journal.claimOf(policy)?.leaderBefore,
+    takenBack: (policy) => {
+      const claim = journal.claimOf(policy);
+      return claim?.takenBack === true ? claim.term : undefined;
+    },
     onChange: news,
+  });
+  const prices = createPrices({
+    accounts: backEnds.accounts,
+    wanted: () => wantedPrices(policies.list(), (group) => backEnds.groups.reading(group)),
+    clock,
+    random,
+    log,
   });
   const observer = createObserver({
     cluster,
@@ -194,11 +215,13 @@ async function run(program: Program): Promise<void> {
     notices,
     rivals,
     groups: backEnds.groups,
+    prices,
     journalOf: (policy) => journalOf(journal.status(policy)),
   });
   for (const watched of [...cluster.watches, policies.watch, ...cluster.optional, ...rivals.watches])
     tasks.spawn(`watch of ${watched.name}`, async (signal) => await watched.run(signal));
   const messages = { nats, subjectRoot, fleet, notices, replicas: values.natsReplicas, clock, random, log };
+  tasks.spawn("prices", async (signal) => await prices.run(signal));
   tasks.spawn("reports", async (signal) => await receiveReports({ ...messages, signal }));
   tasks.spawn("events", async (signal) => await receiveEvents({ ...messages, signal }));
   const bucket = openBucket(nats, {
@@ -216,6 +239,22 @@ async function run(program: Program): Promise<void> {
     log,
   });
   tasks.spawn("memory", async (signal) => await memory.run(signal));
+  const whenConnected = async (signal: AbortSignal) => await nats.whenConnected(signal);
+  const forecasts = createForecasts({
+    bucket: openBucket(nats, {
+      name: KV_BUCKET.history,
+      maxBytes: bytes(128 * 1024 * 1024),
+      replicas: values.natsReplicas,
+      clock,
+      log,
+      random,
+    }),
+    whenConnected,
+    history: await readHistoryFile(values.forecastHistory, log),
+    clock,
+    log,
+  });
+  const recordForecasts = createForecastRecorder(metrics);
 
   // 3. Probes, metrics, and why the last decision was as it was.
   let leading = false;
@@ -229,6 +268,21 @@ async function run(program: Program): Promise<void> {
     ask: async () => await rightsAt(cloudTargetsOf(policies.list()), asking),
     clock,
   });
+  const { costLabels } = values;
+  const money = createMoney({
+    metrics,
+    labels: costLabels,
+    chargesOf: (fleetNow, pricesNow) => chargesOf(fleetNow, priceBook(pricesNow), costLabels),
+    leader: () => leader,
+    clock,
+    log,
+  });
+  const expected = createForecastPage({
+    views: () => forecasts.views(),
+    now: () => clock.now(),
+    isLeading: () => leading,
+    leader: () => leader,
+  });
   const admin = await startAdmin({
     host: values.metricsHost,
     port: values.metricsPort,
@@ -239,7 +293,7 @@ async function run(program: Program): Promise<void> {
     },
     live: LIVE_CHECKS,
     ready: readyChecks({ observer, nats, isLeading: () => leading, clock }),
-    routes: { ...pages.routes, ...rights },
+    routes: { ...pages.routes, ...rights, ...money.routes, ...expected },
   });
   program.onStop("admin", async () => await admin.close());
   log.info({ url: admin.url }, "listening");
@@ -258,6 +312,13 @@ async function run(program: Program): Promise<void> {
     log,
     changeStatus: async (policy, change, call) => await journal.change(policy, change, call),
     identityOf: identityOfPolicy,
+    forecastOf: (policy) => ({
+      series: forecasts
+        .views()
+        .filter((view) => view.policy === policy)
+        .map(forecastAnswer),
+      problem: forecasts.problemOf(policy),
+    }),
   });
   const peers = createPeerTeller({
     publish: (subject, data) => nats.publishLatest(subject, data),
@@ -282,9 +343,22 @@ async function run(program: Program): Promise<void> {
     journal,
     leaseMs: values.leaseDuration,
   };
+  const recording = createRecording({
+    dir: values.recordDir,
+    maxBytes: values.recordBytes,
+    maxAgeMs: values.recordAge,
+    anonymised: values.recordAnonymised,
+    metrics,
+    clock,
+    log: quiet,
+  });
+  tasks.spawn("recording", async (signal) => await recording.run(signal));
   const decideAndKeep = function* (snapshot: Snapshot): Generator<void, Decision> {
-    const { plan, memory: next } = yield* decideInTurns(snapshot);
+    const { plan, memory: next, work } = yield* decideInTurns(snapshot);
     pages.keep(snapshot, plan);
+    yield;
+    if (work !== null) money.look(work.packing.fleet, snapshot.prices);
+    recording.take({ snapshot, plan });
     return { plan, memory: next };
   };
   const election = {
@@ -302,6 +376,7 @@ async function run(program: Program): Promise<void> {
       leading = now;
       leader = now ? election.identity : null;
       if (!now) pages.forget();
+      if (now) recording.begin();
       metrics.set("gpu_autoscaler_leader", {}, now ? 1 : 0);
     },
     onHolder: (identity: string) => {
@@ -316,7 +391,14 @@ async function run(program: Program): Promise<void> {
         log,
         metrics,
         wake,
-        observer,
+        observer: {
+          ...observer,
+          snapshot: (...asked: Parameters<typeof observer.snapshot>) => {
+            const snapshot = forecasts.complete(observer.snapshot(...asked));
+            recordForecasts(forecasts.views());
+            return snapshot;
+          },
+        },
         decide: decideAndKeep,
         memory,
         actuator,
@@ -324,7 +406,16 @@ async function run(program: Program): Promise<void> {
         peers,
         identity: election.identity,
       };
-      await runCycles(parts, leaderSignal, leadership);
+      const kept = {
+        bucket,
+        whenConnected: async (ends: AbortSignal) => await nats.whenConnected(ends),
+        identity: election.identity,
+      };
+      await money.keepDuring(kept, leaderSignal, async () => {
+        await forecasts.keepDuring(leaderSignal, async () => {
+          await runCycles(parts, leaderSignal, leadership);
+        });
+      });
     });
   });
 

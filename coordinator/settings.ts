@@ -5,6 +5,7 @@ import {
   LEASE_NAME,
   NATS_ACCOUNT,
   NATS_AUDIENCE,
+  POD_LABEL,
   SERVICE_ACCOUNT,
   SUBJECT_ROOT,
 } from "../shared/model/names.ts";
@@ -202,6 +203,47 @@ export const COORDINATOR_SETTINGS = defineSettings({
     default: "true",
     sentence:
       "Whether Karpenter's NodePools are looked through for limits of ours that no policy asks for any more; false where the coordinator may not read them.",
+  },
+  costLabels: {
+    env: "GPUAS_COST_LABELS",
+    kind: "list",
+    default: POD_LABEL.workloadType,
+    sentence: "Labels of pods by which money is told, beside namespace, separated by commas.",
+  },
+  recordDir: {
+    env: "GPUAS_RECORD_DIR",
+    kind: "path",
+    default: null,
+    sentence:
+      "Folder to which the leader records what each decision was made from and what it was, for gpuasctl replay; without it nothing is recorded.",
+  },
+  recordBytes: {
+    env: "GPUAS_RECORD_BYTES",
+    kind: "size",
+    default: "2GiB",
+    min: "8MiB",
+    sentence: "Most that the recording takes in its folder; the oldest files go for new ones.",
+  },
+  recordAge: {
+    env: "GPUAS_RECORD_AGE",
+    kind: "duration",
+    default: "840h",
+    min: "1h",
+    sentence: "Age at which a file of the recording goes, by its last decision.",
+  },
+  recordAnonymised: {
+    env: "GPUAS_RECORD_ANONYMISED",
+    kind: "boolean",
+    default: "false",
+    sentence:
+      "Whether names of nodes, pods, namespaces, jobs and labels are recorded as stand-ins, by which the decisions are the same.",
+  },
+  forecastHistory: {
+    env: "GPUAS_FORECAST_HISTORY",
+    kind: "path",
+    default: null,
+    sentence:
+      "CSV file with the demand of the past (policy, gpu_type, at, gpus), for forecasts that have none of their own; gpuasctl forecast --history checks it.",
   },
   metricsHost: {
     env: "GPUAS_METRICS_HOST",

@@ -21,6 +21,7 @@ export const ENTRIES = {
   "aws-sdk.js": "coordinator/cloud/aws/sdk.ts",
   "gcp-auth.js": "coordinator/cloud/gcp/auth.ts",
   "gpuasctl.js": "coordinator/ctl.ts",
+  "replay-worker.js": "coordinator/replay/worker.ts",
 } as const satisfies Readonly<Record<string, string>>;
 
 /** What the programs are made of, beside the packages that the lock file names. */

@@ -46,6 +46,7 @@ const PURE = [
   "agent/assess/",
   "coordinator/decide/",
   "coordinator/forecast/",
+  "coordinator/money/",
 ];
 const NAMES = "shared/model/names.ts";
 const REASONS = "shared/model/reasons.ts";

@@ -17,7 +17,7 @@ export default defineConfig({
           include: [
             "{agent,coordinator,shared,deploy}/**/*.test.ts",
             "test/*.test.ts",
-            "test/{bench,build,chaos,contract,control-plane,crash,demo,golden,nvml-double,properties,tools,world}/**/*.test.ts",
+            "test/{backtest,bench,build,chaos,contract,control-plane,crash,demo,golden,nvml-double,properties,tools,world}/**/*.test.ts",
           ],
           // They need a control plane: e2e.
           exclude: ["test/contract/**/*-real.test.ts"],

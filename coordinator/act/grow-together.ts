@@ -26,7 +26,8 @@ export async function growTogether(
   return sharedOut(moves, outcome, from);
 }
 
-function sharedOut(
+/** What one call for all of them brought, as the outcome of each, in their order. */
+export function sharedOut(
   moves: readonly (Grow | Replace)[],
   { from, to, detail }: Extract<Outcome, { kind: "applied" }>,
   decidedFrom: number,

@@ -144,6 +144,24 @@ describe("claim()", () => {
     expect(written()).toMatchObject({ term: 1, leader: "one", pendingPods: 3 });
   });
 
+  test("of a policy that was ours and that somebody led since says that it was taken back", async () => {
+    await using made = await aWorldClient();
+    const { reign } = setup(made);
+    const one = await reign("one");
+    await one.claim(call);
+    one.end();
+    one.begin({ leader: "one", onDeposed: () => {} });
+    await one.claim(call);
+    expect(one.claimOf("gpus"), "nobody led in between").not.toHaveProperty("takenBack");
+    const two = await reign("two");
+    await two.claim(call);
+    one.end();
+    one.begin({ leader: "one", onDeposed: () => {} });
+    await one.look();
+    await one.claim(call);
+    expect(one.claimOf("gpus")).toMatchObject({ term: 4, leaderBefore: "two", takenBack: true });
+  });
+
   test("of a new leader makes the old one's next change fail, unwritten, and tells him", async () => {
     await using made = await aWorldClient();
     const { reign, written, writes } = setup(made);
@@ -152,6 +170,7 @@ describe("claim()", () => {
     const two = await reign("two");
     await two.claim(call);
     expect(two.claimOf("gpus")).toEqual({ term: 2, leader: "two", before: 1, leaderBefore: "one" });
+    expect(one.claimOf("gpus")).not.toHaveProperty("takenBack");
 
     await expect(one.change("gpus", waiting(5), call())).rejects.toMatchObject({
       kind: "conflict",

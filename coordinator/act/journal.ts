@@ -79,6 +79,8 @@ export function createJournal({ client, onUnreadable }: JournalOptions): PolicyJ
   /** The end of the queue of writes, per policy: two changes of one status never overlap. */
   const queues = new Map<string, Promise<unknown>>();
   let reign: (Reign & { readonly claims: Map<string, Claim> }) | null = null;
+  /** Policies that were ours in a reign of this process. */
+  const led = new Set<string>();
 
   function keep(object: UnreadObject): PolicyStatus {
     const { name } = object.metadata;
@@ -98,6 +100,7 @@ export function createJournal({ client, onUnreadable }: JournalOptions): PolicyJ
 
   function forget(policy: string): void {
     known.delete(policy);
+    led.delete(policy);
     reign?.claims.delete(policy);
   }
 
@@ -166,7 +169,9 @@ export function createJournal({ client, onUnreadable }: JournalOptions): PolicyJ
     try {
       const { term = 0 } = await inTurn(policy, async () => await compareAndSet(policy, claim, call));
       const predecessor = leaderBefore === undefined ? {} : { leaderBefore };
-      by.claims.set(policy, { term, leader: by.leader, before, ...predecessor });
+      const takenBack = led.has(policy) && leaderBefore !== by.leader ? { takenBack: true } : {};
+      by.claims.set(policy, { term, leader: by.leader, before, ...predecessor, ...takenBack });
+      led.add(policy);
       return null;
     } catch (error) {
       return error;

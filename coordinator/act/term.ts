@@ -13,6 +13,8 @@ export interface Claim {
   readonly before: number;
   /** Who led it then. Absent: nobody had, or the status did not say. */
   readonly leaderBefore?: string;
+  /** This process has led the policy before, so that whoever did so since took it from us. */
+  readonly takenBack?: boolean;
 }
 
 /** The next term, ours. */

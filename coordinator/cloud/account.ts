@@ -1,8 +1,10 @@
 // What one account at one provider shows: many groups in one call, with their members. The observer keeps what it has
 // seen and asks again (observe/clouds.ts); a decision reads only that. Writes go through `group`.
 
+import type { LaunchFailureKind } from "../../shared/contract/policy/status.ts";
 import type { RivalKind } from "../../shared/model/rival.ts";
-import type { GroupTemplate, InstanceInput } from "../decide/snapshot.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
+import type { GroupTemplate, InstanceInput, PricePoint } from "../decide/snapshot.ts";
 import type { BackEnd, CallOptions, GroupState, NodeGroup } from "./group.ts";
 
 /**
@@ -33,6 +35,8 @@ export type GroupLook =
       readonly replacesLeaving?: boolean;
       /** The last change of its size has failed, and the cloud may have taken the size back. Absent: it has not, or nobody knows. */
       readonly changeFailed?: boolean;
+      /** Why, where the cloud says it: the size that was taken back has no place left that could. */
+      readonly changeFailure?: { readonly kind: LaunchFailureKind; readonly detail: string };
       readonly members: readonly Member[];
       /** providerIDs of machines that are in the group and fill no place of its size: set aside, or kept warm. */
       readonly aside?: readonly string[];
@@ -54,6 +58,8 @@ export interface ProbeAnswer {
   readonly outcome: "allowed" | "denied" | "unknown";
   /** Why, in words: the provider's refusal, or what stands against asking. Never a credential. */
   readonly detail?: string;
+  /** True: all that moves nodes works without it. */
+  readonly optional?: boolean;
 }
 
 export interface CloudAccount {
@@ -66,6 +72,15 @@ export interface CloudAccount {
    */
   look(keys: readonly string[], options: CallOptions): Promise<ReadonlyMap<string, GroupLook>>;
   group(key: string): NodeGroup;
+  /**
+   * What spot machines of these types cost at `at`, by zone; a type or zone without a price is not in the answer.
+   * @throws AppError, `denied` without the right. Absent: the provider does not tell, or not by a call of ours.
+   */
+  spotPrices?(
+    instanceTypes: readonly string[],
+    at: EpochMs,
+    options: CallOptions,
+  ): Promise<readonly PricePoint[]>;
   /**
    * Which of the calls that `look` and `group` make would be let through for these groups, each call once. It changes
    * nothing at the provider, whatever it is allowed, and sends nothing that would if a check there failed to refuse it.

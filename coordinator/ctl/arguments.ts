@@ -9,14 +9,20 @@ import { AppError } from "../../shared/runtime/errors.ts";
 import { parseDuration } from "../../shared/runtime/settings-values.ts";
 import { TOPICS } from "./doctor/topics.ts";
 import type { Topic } from "./doctor/topics.ts";
+import { isReplayWord, readReplayCommand } from "./replay/options.ts";
+import type { ReplayCommand } from "./replay/options.ts";
 
 /** Of helm, as documents name it. */
 const RELEASE = "gpu-autoscaler";
 
 export const USAGE = `usage:
   gpuasctl status [POLICY]
+  gpuasctl cost [--by pool | tier | state | namespace | LABEL] [--month YYYY-MM] [-o csv]
+  gpuasctl forecast [POLICY] | --history FILE
   gpuasctl explain pod NAMESPACE/NAME | node NAME | pool POLICY/POOL [--snapshot FILE]
   gpuasctl decide FILE | - | --live [--explain]
+  gpuasctl replay [--policy FILE]... (--jobs FILE | --scenario FILE) …, gpuasctl compare FILE FILE... …
+                             (all of it: gpuasctl replay --help)
   gpuasctl drill NODE [--in DURATION] [--follow] [--replace] [--unmanaged] | --cancel | --dry-run
   gpuasctl install [--values FILE]... [--set KEY=VALUE]... [--pre-flight | --dry-run | --render] [--yes]
   gpuasctl doctor [gpu | metrics | clouds]
@@ -25,8 +31,13 @@ export const USAGE = `usage:
 
 words:
   status   policies, their pools, the last decision with its reasons, moves in flight, nodes under notice
+  cost     what the nodes cost now and what was spent, by pool, tier, state, namespace and label of pods
+  forecast what is expected of each policy's demand, how good that was, and why it moves nothing; or
+           what a CSV file with the past would teach it (policy, gpu_type, at, gpus)
   explain  why one pod, node or pool was answered as it was: by the coordinator, or from a snapshot in a file
   decide   decides once more, from a snapshot in a file, from stdin (-) or of the coordinator, and prints the plan
+  replay   plays work, capacity and prices from files, or a recording, to a policy: cost, waits, losses, and why
+  compare  the same for several policies side by side
   drill    has a node emptied by its agent as if its machine went, with budgets that hold; needs a kubeconfig alone
   install  looks whether cluster, values and rights are fit, says it, asks, and installs or upgrades by helm
   doctor   looks whether all that we need is there and well, and says what to do where it is not; changes nothing.
@@ -44,6 +55,7 @@ options:
                              doctor, install and uninstall
                              (${serviceText(COORDINATOR_SERVICE)})
   --snapshot FILE            explain: from a snapshot in a file (- for stdin) instead of the coordinator
+  --by CUT, --month YYYY-MM  cost: one of its tables; another month than this one (by UTC)
   --explain                  decide: also each pod that waits against each pool
   --in DURATION              drill: how long until the machine would go, from 5s to 1h (2m)
   --follow                   drill: tells what happens until its end; of one that stands already as well
@@ -85,6 +97,7 @@ export type Source = { readonly kind: "live" } | { readonly kind: "file"; readon
 export type Command = Common &
   (
     | { readonly word: "help" }
+    | { readonly word: "replay"; readonly replay: ReplayCommand }
     | {
         readonly word: "install";
         readonly way: InstallWay;
@@ -99,6 +112,13 @@ export type Command = Common &
         readonly yes: boolean;
       }
     | { readonly word: "status"; readonly policy: string | undefined }
+    | {
+        readonly word: "cost";
+        readonly by: string | undefined;
+        readonly month: string | undefined;
+        readonly form: "text" | "json" | "csv";
+      }
+    | { readonly word: "forecast"; readonly policy: string | undefined; readonly history: string | undefined }
     | { readonly word: "nats-keys"; readonly namespace: string }
     /** Null: everything. */
     | { readonly word: "doctor"; readonly topic: Topic | null }
@@ -134,12 +154,27 @@ export type DrillWay = "start" | "follow" | "cancel" | "dry-run";
 /** Names in each of the things that can be explained. */
 const PARTS = { pod: 2, node: 1, pool: 2 } as const;
 
+/** Words whose answer is a table of numbers. */
+const CSV_WORDS: readonly string[] = ["cost"];
+
+const ALONE: Common = {
+  json: false,
+  kubeconfig: undefined,
+  context: undefined,
+  service: COORDINATOR_SERVICE,
+};
+
 /** @throws AppError settings that says what to type instead. */
 export function readCommand(argv: readonly string[]): Command {
+  // They ask no cluster, and their flags are their own.
+  if (isReplayWord(argv[0])) return { ...ALONE, word: "replay", replay: readReplayCommand(argv) };
   const { values, positionals } = parsed(argv);
   const { output, kubeconfig, context } = values;
-  if (output !== undefined && output !== "json" && output !== "text")
-    throw wrong(`--output ${output} is not known; there are json and text`);
+  const isCsv = output === "csv" && CSV_WORDS.includes(positionals[0] ?? "");
+  if (output !== undefined && output !== "json" && output !== "text" && !isCsv)
+    throw wrong(
+      `--output ${output} is not known; there are json and text, and csv of ${CSV_WORDS.join(", ")}`,
+    );
   const common = {
     json: values.json === true || output === "json",
     kubeconfig,
@@ -153,6 +188,22 @@ export function readCommand(argv: readonly string[]): Command {
       const [policy, ...more] = rest;
       refuseMore("status takes one policy", more);
       return { ...common, word, policy };
+    }
+    case "cost": {
+      refuseMore("cost takes no name", rest);
+      const { by, month } = values;
+      if (month !== undefined && !/^\d{4}-(0[1-9]|1[0-2])$/.test(month))
+        throw wrong(`--month takes a month such as 2026-11, got ${month}`);
+      const form = isCsv ? "csv" : common.json ? "json" : "text";
+      return { ...common, word, by, month, form };
+    }
+    case "forecast": {
+      const [policy, ...more] = rest;
+      refuseMore("forecast takes one policy", more);
+      const { history } = values;
+      if (policy !== undefined && history !== undefined)
+        throw wrong("forecast takes a policy or --history, not both");
+      return { ...common, word, policy, history };
     }
     case "explain":
       return { ...common, word, ...readSubject(rest), source: sourceOf(values.snapshot) };
@@ -210,6 +261,9 @@ function parsed(argv: readonly string[]) {
         timeout: { type: "string" },
         "pre-flight": { type: "boolean" },
         render: { type: "boolean" },
+        by: { type: "string" },
+        month: { type: "string" },
+        history: { type: "string" },
         snapshot: { type: "string" },
         live: { type: "boolean" },
         explain: { type: "boolean" },

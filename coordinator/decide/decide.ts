@@ -11,6 +11,7 @@ import { assemble } from "./fleet/fleet.ts";
 import { stockRates } from "./fleet/interruptions.ts";
 import { lookAround, rememberAsked } from "./fleet/memory.ts";
 import { rebalanceOf } from "./fleet/rebalance.ts";
+import { markAsOurs } from "./fleet/sane-memory.ts";
 import { sane } from "./fleet/sane.ts";
 import { holdFloors } from "./grow/floors.ts";
 import { growForPods, growMoves } from "./grow/grow.ts";
@@ -110,7 +111,7 @@ export function* decideInTurns(input: Snapshot): Generator<void, WorkedDecision>
       ...(stocks.length === 0 ? {} : { stocks }),
       ...reportOf(packing),
     },
-    memory: {
+    memory: markAsOurs({
       ...memory,
       ...rebalance.memory,
       nodes: withMovable(memory.nodes, shrinking.movableSince),
@@ -118,7 +119,7 @@ export function* decideInTurns(input: Snapshot): Generator<void, WorkedDecision>
       ...rememberLeftOut(packing),
       ...rememberPromises(packing),
       ...rememberAsked(memory, moves, snapshot.at),
-    },
+    }),
     work: { snapshot, packing, steps, condemned: health.condemned },
   };
 }

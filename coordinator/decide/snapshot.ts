@@ -19,9 +19,13 @@ import type { DaemonInput, PodInput } from "./snapshot-pod.ts";
 export interface Snapshot {
   readonly v: 1;
   readonly at: EpochMs;
-  /** `since`: the moment from which every watch has been complete. Nothing is removed while unsynced. */
+  /**
+   * `since`: the moment from which every watch has been complete. Nothing is removed while unsynced. `gapless`: every
+   * change since then was decided on as it came, so that between two decisions nothing has happened, however far apart
+   * they lie; a replay can know that, a live coordinator cannot. Absent: nobody says so.
+   */
   readonly sync:
-    | { readonly kind: "synced"; readonly since: EpochMs }
+    | { readonly kind: "synced"; readonly since: EpochMs; readonly gapless?: boolean }
     | { readonly kind: "unsynced"; readonly missing: readonly string[] };
   readonly policies: readonly PolicyInput[];
   readonly nodes: readonly NodeInput[];
@@ -59,7 +63,7 @@ export type PolicyInput =
       readonly spec: PolicySpec;
       readonly pools: readonly PoolInput[];
       readonly journal: Journal;
-      /** GPUs that a forecast says will be in use; absent: there is none. A floor, behind enablePredictiveScaling. */
+      /** GPUs that a forecast says will be in use; absent: there is none. A floor, behind the policy's mode of prediction. */
       readonly forecast?: ForecastInput;
     }
   | {
@@ -69,13 +73,20 @@ export type PolicyInput =
       readonly pools: readonly string[];
     };
 
-export interface ForecastInput {
+export interface ForecastInput extends ForecastPart {
+  /** One for each kind of GPU, where the policy has several; what stands above is then for show. Absent: one kind. */
+  readonly parts?: readonly (ForecastPart & { readonly pools: readonly string[] })[];
+}
+
+export interface ForecastPart {
   readonly gpus: number;
   /** When they will be in use. */
   readonly at: EpochMs;
   readonly confidence: Ratio;
   /** Whether it has beaten its rivals on the past; without that it is shown and moves nothing. */
   readonly earned: boolean;
+  /** GPUs that will be wanted again so soon that taking them away does not pay. Absent: it says nothing of that. */
+  readonly keepGpus?: number;
 }
 
 /** One entry for each pool of the spec, in its order. */
@@ -123,6 +134,8 @@ export type GroupReading =
       readonly replacesLeaving?: boolean;
       /** True: the last change of its size has failed, and its cloud may have taken the size back. */
       readonly changeFailed?: boolean;
+      /** Why, where its cloud says it. */
+      readonly changeFailure?: { readonly kind: LaunchFailureKind; readonly detail: string };
     }
   | { readonly kind: "missing"; readonly detail: string }
   | { readonly kind: "unknown"; readonly detail: string };

@@ -60,6 +60,8 @@ export interface Forecaster {
   learn(bin: DemandBin): void;
   /** Reads only. Beyond the longest horizon its own errors are taken, which are then too small. */
   forecast(now: EpochMs, window?: Window): Forecast;
+  /** Start of the last bin that it was told; null: it was told none. */
+  last(): EpochMs | null;
   state(): ForecastState;
 }
 
@@ -82,6 +84,10 @@ export function createForecaster(options: ForecastOptions = {}, state?: Forecast
   return {
     learn,
     forecast: (now, window = {}) => forecastOf(model, setup, now, window),
+    last: () => {
+      const last = model.head[HEAD.last] ?? Number.NaN;
+      return Number.isNaN(last) ? null : epochMs(last * setup.binMs);
+    },
     state: () => ({ shape: shapeOf(setup), model: copyModel(model) }),
   };
 }

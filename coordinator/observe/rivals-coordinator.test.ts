@@ -13,7 +13,11 @@ import { watchCoordinators } from "./rivals-coordinator.ts";
 const START = Date.UTC(2026, 10, 26, 12);
 const OURS = { namespace: "gpu-autoscaler-system", name: LEASE_NAME };
 
-function setup({ client }: WorldClient, leaderBefore: string | undefined) {
+function setup(
+  { client }: WorldClient,
+  leaderBefore: string | undefined,
+  takenBack = (): number | undefined => undefined,
+) {
   const clock = createFakeClock(START);
   const stop = new AbortController();
   const state = { changes: 0 };
@@ -22,6 +26,7 @@ function setup({ client }: WorldClient, leaderBefore: string | undefined) {
     discover: createDiscovery(client),
     lease: OURS,
     leaderBefore: (policy) => (policy === "gpus" ? leaderBefore : undefined),
+    takenBack,
     onChange: () => void state.changes++,
   });
   const running = coordinators.watch.run(stop.signal);
@@ -85,6 +90,47 @@ describe("a second coordinator", () => {
     const { coordinators, state, end } = setup(made, leaderBefore);
     hold(made, "last_1", { namespace: "zz" });
     await eventually(() => state.changes > 0);
+    expect(coordinators.of("gpus")).toEqual([]);
+    await end();
+  });
+
+  test("with a lease of another name is who takes the policy from us and never held our lease", async () => {
+    await using made = await aWorldClient();
+    hold(made, "us_1", { namespace: OURS.namespace });
+    let term: number | undefined;
+    const { coordinators, clock, state, end } = setup(made, "theirs_1", () => term);
+    // What comes after ours shows that ours has been seen.
+    hold(made, "last_1", { namespace: "zz" });
+    await eventually(() => state.changes > 0);
+    expect(coordinators.of("gpus")).toEqual([]);
+    term = 7;
+    expect(coordinators.of("gpus")).toEqual([
+      {
+        rival: "second-coordinator",
+        detail: `theirs_1 takes the policy from us and has never held our lease ${OURS.namespace}/${LEASE_NAME}: its own has another name`,
+      },
+    ]);
+    await clock.advance(59_000);
+    expect(coordinators.of("gpus")).toHaveLength(1);
+    await clock.advance(2_000);
+    expect(coordinators.of("gpus")).toEqual([]);
+    // And again when it does it again.
+    term = 9;
+    expect(coordinators.of("gpus")).toHaveLength(1);
+    await end();
+  });
+
+  test("is no replica of ours that led while we did not", async () => {
+    await using made = await aWorldClient();
+    hold(made, "theirs_1", { namespace: OURS.namespace });
+    const { coordinators, state, end } = setup(made, "theirs_1", () => 7);
+    expect(coordinators.of("gpus"), "before anybody knows who held our lease").toEqual([]);
+    hold(made, "first_1", { namespace: "y" });
+    await eventually(() => state.changes === 1);
+    expect(coordinators.of("gpus")).toEqual([]);
+    hold(made, "us_1", { namespace: OURS.namespace });
+    hold(made, "last_1", { namespace: "zz" });
+    await eventually(() => state.changes === 2);
     expect(coordinators.of("gpus")).toEqual([]);
     await end();
   });

@@ -18,7 +18,7 @@ export interface Rivals {
   of(policy: string, group: PoolGroup | undefined): readonly RivalInput[];
 }
 
-export interface RivalsOptions extends Pick<CoordinatorsOptions, "lease" | "leaderBefore"> {
+export interface RivalsOptions extends Pick<CoordinatorsOptions, "lease" | "leaderBefore" | "takenBack"> {
   readonly watch: WatchDeps;
   readonly discover: Discovery;
   /** Of objects whose group names none. */

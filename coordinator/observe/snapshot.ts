@@ -11,6 +11,7 @@ import type { Groups } from "./groups.ts";
 import type { BareNode } from "./inputs.ts";
 import type { Notices } from "./notices.ts";
 import type { Policies, Policy } from "./policies.ts";
+import type { Prices } from "./prices.ts";
 import type { Rivals } from "./rivals.ts";
 import { incompleteness } from "./watched.ts";
 
@@ -23,6 +24,8 @@ export interface Sources {
   /** Absent: nobody looks for what else sizes groups. */
   readonly rivals?: Pick<Rivals, "of">;
   readonly journalOf: (policy: string) => Journal;
+  /** What clouds say of prices. Absent: nobody asks them. */
+  readonly prices?: Pick<Prices, "points">;
 }
 
 /** Of the last snapshot. */
@@ -43,7 +46,7 @@ export interface Observer {
 }
 
 export function createObserver(sources: Sources): Observer {
-  const { cluster, policies, fleet, notices, groups, rivals, journalOf } = sources;
+  const { cluster, policies, fleet, notices, groups, rivals, journalOf, prices } = sources;
   const watches = [...cluster.watches, policies.watch];
   let before: readonly KnownNode[] = [];
   /** Since when every watch has been complete at each look. */
@@ -111,8 +114,14 @@ export function createObserver(sources: Sources): Observer {
         memory,
         namespaces: cluster.namespaces(),
         daemons: cluster.daemons(),
+        ...pricesOf(prices),
         workUnits,
       } satisfies Snapshot);
     },
   };
+}
+
+function pricesOf(prices: Sources["prices"]): Pick<Snapshot, "prices"> {
+  const points = prices?.points() ?? [];
+  return points.length === 0 ? {} : { prices: points };
 }

@@ -84,6 +84,8 @@ export interface TimelineBin {
   readonly gpusAllocated: number;
   readonly gpusQueued: number;
   readonly usdPerHour: number | null;
+  /** Of what has a known price. */
+  readonly usdPerHourByTier?: ByTier;
   readonly forecastP50?: number;
   readonly forecastP90?: number;
 }

@@ -4,6 +4,7 @@
 
 import type { Millis } from "../../shared/model/units.ts";
 import type { Move, Plan } from "../decide/plan.ts";
+import type { Memory } from "../decide/snapshot-memory.ts";
 import type { Snapshot } from "../decide/snapshot.ts";
 
 export interface Sizer {
@@ -17,6 +18,8 @@ export interface SizerStep {
   readonly againInMs: Millis | null;
   /** With reasons, where the sizer gives them. */
   readonly plan: Plan | null;
+  /** What the next snapshot shall hold of this one. Absent: nothing, for one that remembers by itself. */
+  readonly memory?: Memory;
 }
 
 export type MakeSizer = () => Sizer;

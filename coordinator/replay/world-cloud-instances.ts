@@ -11,7 +11,7 @@ import type { NodeIndex } from "./world-index.ts";
 import type { Kubelet } from "./world-kubelet.ts";
 import { nodeFor, withGpus } from "./world-machine-objects.ts";
 import { loseNode } from "./world-nodes.ts";
-import { draw } from "./world-provider.ts";
+import { draw } from "./world-options.ts";
 import { timestamp } from "./world-time.ts";
 
 export interface Place {

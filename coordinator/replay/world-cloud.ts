@@ -22,7 +22,7 @@ export interface CloudGroupShape extends Omit<
   readonly min?: number;
   readonly max?: number;
   readonly desired?: number;
-  /** False: a launch that failed is not tried again by itself. Absent: true. */
+  /** False: a launch that failed is not tried again by itself. Absent: true, after `WorldOptions.launchRetryMs`. */
   readonly triesAgain?: boolean;
   /** Types that it may use, the preferred first. */
   readonly instanceTypes: readonly [string, ...string[]];
@@ -54,6 +54,9 @@ export interface CloudInstance {
   readonly providerID: string;
   readonly node: string | null;
 }
+
+/** What a cloud's stock is counted by. */
+export type Stocked = Pick<CloudInstance, "instanceType" | "zone" | "capacityType">;
 
 /** One attempt of the cloud to give a group an instance, or to take one. */
 export interface CloudActivity {
@@ -109,8 +112,8 @@ export interface Clouds {
   terminate(instance: string, options: { readonly decrement: boolean }): void;
   /** It runs on outside of the group. Without `decrement` the group launches another. */
   detach(instance: string, options: { readonly decrement: boolean }): void;
-  /** How many instances the cloud has for a group's type and zone; null: without end. Absent parts: any. */
-  setCapacity(where: { readonly instanceType?: string; readonly zone?: string }, max: number | null): void;
+  /** How many instances the cloud has for a group's type, zone and tier; null: without end. Absent parts: any. */
+  setCapacity(where: Partial<Stocked>, max: number | null): void;
   /** What every launch of the group meets from now on; null: it goes well again. */
   failLaunches(group: string, failure: CloudFailure | null): void;
   /** The cloud takes the instance at `at`; unless it has left its group by then, the group launches another. */

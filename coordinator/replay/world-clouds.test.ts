@@ -341,3 +341,14 @@ describe("the same seed and calls", () => {
     expect(JSON.stringify(aBusyDay(8).ledger)).not.toBe(JSON.stringify(one.ledger));
   });
 });
+
+test("a limit of one tier leaves the other tiers alone", () => {
+  const world = aWorld({ pools: [] });
+  world.clouds.addGroup(aCloudGroup({ name: "spot", capacityType: "spot", zones: ["a"], desired: 0 }));
+  world.clouds.addGroup(aCloudGroup({ name: "paid", capacityType: "on-demand", zones: ["a"], desired: 0 }));
+  world.clouds.setCapacity({ zone: "a", capacityType: "spot" }, 1);
+  world.clouds.setDesired("spot", 3);
+  world.clouds.setDesired("paid", 3);
+  expect(world.clouds.group("spot")?.instances).toHaveLength(1);
+  expect(world.clouds.group("paid")?.instances).toHaveLength(3);
+});

@@ -3,7 +3,7 @@
 // in world-cloud-instances.ts, what there is to have in world-cloud-stock.ts; what a provider would refuse is for the
 // faces.
 
-import { after, millis } from "../../shared/model/units.ts";
+import { after } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { createInstances } from "./world-cloud-instances.ts";
 import { createStock, noCapacity, stockName } from "./world-cloud-stock.ts";
@@ -38,7 +38,6 @@ interface Group {
 }
 
 const DEFAULT_MAX = 1000;
-const TRY_AGAIN_MS = millis(30_000);
 const ACTIVITIES_KEPT = 100;
 
 export function createClouds(core: Core, index: NodeIndex, kubelet: Kubelet): CloudPart {
@@ -127,7 +126,7 @@ export function createClouds(core: Core, index: NodeIndex, kubelet: Kubelet): Cl
   function tryAgainLater(group: Group): void {
     if (group.waiting || group.shape.triesAgain === false) return;
     group.waiting = true;
-    core.schedule(after(core.now, TRY_AGAIN_MS), () => {
+    core.schedule(after(core.now, core.settings.launchRetryMs), () => {
       group.waiting = false;
       if (groups.get(group.shape.name) === group) unsettled.add(group.shape.name);
     });

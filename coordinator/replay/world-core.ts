@@ -22,6 +22,8 @@ export type Fact =
     }
   | { readonly kind: "job-done"; readonly job: string; readonly arrivedAt: EpochMs }
   | { readonly kind: "job-cancelled"; readonly job: string }
+  /** A worker of a gang goes back to where the others are: what it had kept beyond that has to be done again. */
+  | { readonly kind: "job-set-back"; readonly job: string; readonly gpus: number; readonly ms: number }
   | (PodFact & {
       readonly kind: "pod-created";
       readonly owner: string | null;

@@ -1,11 +1,14 @@
 // Who owns the pods: jobs with an end, services without one. An owner has slots; each slot has at most one
 // pod that counts, and makes the next one a moment after it lost the last, under a new name. Pods of a job run
-// independently of each other, also when the job is large.
+// independently of each other, also when the job is large, unless it is a gang.
 //
 // The rule of kept work: a process that ended by itself inside its grace has saved everything up to its
 // SIGTERM. One that was killed keeps what its last checkpoint saved, counted from its own start, or nothing
 // when the job takes no checkpoints. A job waits until its old pod is gone, because two processes on one
 // checkpoint spoil it; a service replaces a pod as soon as that is told to end, as a ReplicaSet does.
+//
+// The rule of gangs: workers of one share their work. When one of them is told to end, or is lost, all the others are
+// told to end, and when all have come back they go on from where the one is that kept the least.
 
 import type { OwnerReference, Pod } from "../../shared/model/kube.ts";
 import { GPU_RESOURCE, POD_ANNOTATION } from "../../shared/model/names.ts";
@@ -14,6 +17,7 @@ import type { EpochMs, Millis } from "../../shared/model/units.ts";
 import { nameSuffix } from "./world-core.ts";
 import type { Core } from "./world-core.ts";
 import type { Program, ProgramSource } from "./world-kubelet.ts";
+import { draw } from "./world-options.ts";
 import type { JobSpec, PodShape, ServiceSpec } from "./world-options.ts";
 import { gpusOf, isFinished, isTerminating, podFact } from "./world-pods.ts";
 import { keyOf } from "./world-resources.ts";
@@ -25,6 +29,10 @@ interface Slot {
   /** Work that is left; null for ever. */
   leftMs: Millis | null;
   done: boolean;
+  /** Whether one of its pods has run. */
+  hasRun: boolean;
+  /** What its pod does before it goes on with the work. */
+  restartMs: Millis;
 }
 
 interface Owner {
@@ -34,6 +42,8 @@ interface Owner {
   readonly namespace: string;
   readonly shape: PodShape;
   readonly checkpointEveryMs: Millis | null;
+  readonly restartMs: Millis;
+  readonly gang: boolean;
   readonly arrivedAt: EpochMs;
   readonly slots: Set<Slot>;
 }
@@ -57,6 +67,7 @@ const MAX_GPUS_PER_POD = 8;
 
 export function createWorkloads(core: Core, endPod: EndPod): Workloads {
   const random = core.random("pod names");
+  const starts = core.random("pod starts");
   const owners = new Map<string, Owner>();
   const slotOf = new Map<string, Slot>();
 
@@ -66,6 +77,7 @@ export function createWorkloads(core: Core, endPod: EndPod): Workloads {
     const slot = slotOf.get(uid);
     if (slot === undefined) return;
     if (change.kind === "deleted") slotOf.delete(uid);
+    else if (slot.owner.gang && slot.pod?.uid === uid && isTerminating(change.object)) breakUp(slot.owner);
     const over =
       change.kind === "deleted" || (slot.owner.kind === "ReplicaSet" && !countsForService(change.object));
     if (over && slot.pod?.uid === uid) vacate(slot);
@@ -74,7 +86,30 @@ export function createWorkloads(core: Core, endPod: EndPod): Workloads {
   function vacate(slot: Slot): void {
     slot.pod = null;
     if (slot.done) return;
+    if (slot.owner.gang) breakUp(slot.owner);
     core.schedule(after(core.now, core.settings.recreateDelayMs), () => fill(slot));
+  }
+
+  /** Those of its pods that have a node are told to end; those that wait for one belong to the next attempt. */
+  function breakUp({ slots }: Owner): void {
+    core.schedule(core.now, () => {
+      for (const slot of slots) {
+        const pod = podOf(slot);
+        if (pod?.spec.nodeName !== undefined && !isTerminating(pod) && !isFinished(pod)) endPod(pod);
+      }
+    });
+  }
+
+  /** All workers of a gang go on from where the one is that kept the least. */
+  function setBack({ name, slots }: Owner): void {
+    const open = [...slots].filter(({ done }) => !done);
+    const most = Math.max(...open.map(({ leftMs }) => leftMs ?? 0));
+    for (const slot of open) {
+      const ms = most - (slot.leftMs ?? 0);
+      if (ms === 0) continue;
+      slot.leftMs = millis(most);
+      core.note({ kind: "job-set-back", job: name, gpus: slot.gpus, ms });
+    }
   }
 
   function fill(slot: Slot): void {
@@ -103,7 +138,11 @@ export function createWorkloads(core: Core, endPod: EndPod): Workloads {
     kind: Owner["kind"],
     name: string,
     shape: PodShape,
-    checkpointEveryMs: Millis | null,
+    {
+      checkpointEveryMs,
+      restartMs,
+      gang,
+    }: Partial<Pick<JobSpec, "checkpointEveryMs" | "restartMs" | "gang">>,
   ): Owner {
     const owner: Owner = {
       kind,
@@ -111,7 +150,9 @@ export function createWorkloads(core: Core, endPod: EndPod): Workloads {
       uid: `${kind.toLowerCase()}-${name}`,
       namespace: shape.namespace ?? "default",
       shape,
-      checkpointEveryMs,
+      checkpointEveryMs: checkpointEveryMs ?? null,
+      restartMs: restartMs ?? millis(0),
+      gang: gang ?? false,
       arrivedAt: core.now,
       slots: new Set(),
     };
@@ -121,7 +162,7 @@ export function createWorkloads(core: Core, endPod: EndPod): Workloads {
   }
 
   function arrive(spec: JobSpec): void {
-    const owner = adopt("Job", spec.id, spec, spec.checkpointEveryMs ?? null);
+    const owner = adopt("Job", spec.id, spec, spec);
     const shares = gpuShares(spec);
     core.note({
       kind: "job-submitted",
@@ -130,11 +171,8 @@ export function createWorkloads(core: Core, endPod: EndPod): Workloads {
       workers: shares.length,
       durationMs: spec.durationMs,
     });
-    for (const gpus of shares) {
-      const slot: Slot = { owner, gpus, pod: null, leftMs: spec.durationMs, done: false };
-      owner.slots.add(slot);
-      fill(slot);
-    }
+    for (const gpus of shares) owner.slots.add(emptySlot(owner, gpus, spec.durationMs));
+    for (const slot of owner.slots) fill(slot);
   }
 
   function drop(owner: Owner, slot: Slot): void {
@@ -165,7 +203,7 @@ export function createWorkloads(core: Core, endPod: EndPod): Workloads {
       dismiss(owner);
     },
     submitService: (spec) => {
-      const owner = adopt("ReplicaSet", spec.name, spec, null);
+      const owner = adopt("ReplicaSet", spec.name, spec, {});
       resize(owner, spec.replicas);
     },
     setServiceReplicas: (name, replicas) => {
@@ -183,8 +221,12 @@ export function createWorkloads(core: Core, endPod: EndPod): Workloads {
     ended: ({ uid, why, ranMs }) => {
       const slot = slotOf.get(uid);
       if (slot === undefined || slot.leftMs === null) return millis(0);
+      slot.hasRun = true;
+      const workedMs = millis(Math.max(0, ranMs - slot.restartMs));
       const keptMs =
-        why === "killed" || why === "node-lost" ? checkpointed(ranMs, slot.owner.checkpointEveryMs) : ranMs;
+        why === "killed" || why === "node-lost"
+          ? checkpointed(workedMs, slot.owner.checkpointEveryMs)
+          : workedMs;
       slot.leftMs = millis(Math.max(0, slot.leftMs - keptMs));
       if (why === "finished") settleJob(slot);
       return keptMs;
@@ -204,7 +246,7 @@ export function createWorkloads(core: Core, endPod: EndPod): Workloads {
     if (!Number.isInteger(replicas) || replicas < 0)
       throw new RangeError(`replicas must be a whole number of at least 0, got ${replicas}`);
     while (owner.slots.size < replicas) {
-      const slot: Slot = { owner, gpus: owner.shape.gpus ?? 0, pod: null, leftMs: null, done: false };
+      const slot = emptySlot(owner, owner.shape.gpus ?? 0, null);
       owner.slots.add(slot);
       fill(slot);
     }
@@ -220,12 +262,19 @@ export function createWorkloads(core: Core, endPod: EndPod): Workloads {
   }
 
   function programFor(slot: Slot): Program {
+    if (slot.owner.gang) setBack(slot.owner);
+    slot.restartMs = slot.hasRun ? slot.owner.restartMs : millis(0);
+    const { startDelayMs } = slot.owner.shape;
     return {
-      startDelayMs: slot.owner.shape.startDelayMs ?? core.settings.startDelayMs,
-      remainingMs: slot.leftMs,
+      startDelayMs: startDelayMs === undefined ? core.settings.startDelayMs : draw(startDelayMs, starts()),
+      remainingMs: slot.leftMs === null ? null : millis(slot.leftMs + slot.restartMs),
       exitAfterMs: slot.owner.shape.exitAfterMs ?? core.settings.exitAfterMs,
     };
   }
+}
+
+function emptySlot(owner: Owner, gpus: number, leftMs: Millis | null): Slot {
+  return { owner, gpus, pod: null, leftMs, done: false, hasRun: false, restartMs: millis(0) };
 }
 
 /**
@@ -268,8 +317,15 @@ function podFor(slot: Slot, name: string): Pod {
     name,
     namespace: owner.namespace,
     labels: { ...ownLabel, ...owner.shape.labels },
+    ...(owner.gang ? { annotations: gangMarks(owner) } : {}),
     ownerReferences: [{ apiVersion, kind: owner.kind, name: owner.name, uid: owner.uid, controller: true }],
   });
+}
+
+/** What says to schedulers and autoscalers that its pods run together or not at all. */
+function gangMarks({ name, slots }: Owner): Readonly<Record<string, string>> {
+  const size = [...slots].filter(({ done }) => !done).length;
+  return { [POD_ANNOTATION.gang]: name, [POD_ANNOTATION.gangSize]: String(size) };
 }
 
 /** The pod that a shape describes. */
@@ -294,6 +350,7 @@ export function podFromShape(shape: PodShape, gpus: number, metadata: Pod["metad
       priority: shape.priority ?? 0,
       terminationGracePeriodSeconds: shape.graceSeconds ?? 30,
       ...(shape.nodeSelector === undefined ? {} : { nodeSelector: shape.nodeSelector }),
+      ...(shape.affinity === undefined ? {} : { affinity: shape.affinity }),
       ...(shape.tolerations === undefined ? {} : { tolerations: shape.tolerations }),
     },
     status: { phase: "Pending" },

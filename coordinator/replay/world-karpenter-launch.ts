@@ -9,7 +9,7 @@ import type { Core } from "./world-core.ts";
 import { isLive, isUnlaunched, poolOf, reached } from "./world-karpenter-objects.ts";
 import { nodeFor, withGpus } from "./world-machine-objects.ts";
 import type { NodePoolShape } from "./world-options.ts";
-import { draw } from "./world-provider.ts";
+import { draw } from "./world-options.ts";
 import { timestamp } from "./world-time.ts";
 
 export interface Pool {

@@ -10,7 +10,7 @@ import type { Kubelet } from "./world-kubelet.ts";
 import { nodeFor, withGpus } from "./world-machine-objects.ts";
 import { loseNode } from "./world-nodes.ts";
 import type { MachinePoolShape } from "./world-options.ts";
-import { draw } from "./world-provider.ts";
+import { draw } from "./world-options.ts";
 import { keyOf } from "./world-resources.ts";
 import { sameJson } from "./world-store.ts";
 import { timestamp } from "./world-time.ts";

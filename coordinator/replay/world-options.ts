@@ -1,12 +1,19 @@
 // What a caller tells the world: its pools of machines, how fast things go, and the work that arrives. Every
 // length of time is explicit or has its default here.
 
-import type { ResourceList, Taint, Toleration } from "../../shared/model/kube.ts";
+import type { Affinity, ResourceList, Taint, Toleration } from "../../shared/model/kube.ts";
 import { millis } from "../../shared/model/units.ts";
 import type { EpochMs, Millis, Ratio, Seconds } from "../../shared/model/units.ts";
 
 /** A fixed length, or a range from which each machine draws by the seed. */
 export type Span = Millis | readonly [shortest: Millis, longest: Millis];
+
+/** `chance`: 0 gives the shortest, below 1 up to the longest. */
+export function draw(span: Span, chance: number): Millis {
+  if (typeof span === "number") return span;
+  const [shortest, longest] = span;
+  return millis(Math.round(shortest + chance * (longest - shortest)));
+}
 
 /** A MachineDeployment and the machines that it makes. */
 export interface PoolShape {
@@ -69,6 +76,10 @@ export interface WorldOptions {
   readonly heartbeatMs?: Millis | null;
   /** How long pods that finished stay readable. */
   readonly keepFinishedMs?: Millis;
+  /** A group of machines at a cloud that found none tries again so much later. */
+  readonly launchRetryMs?: Millis;
+  /** Whether the scheduler binds pods that name a gang (`POD_ANNOTATION.gang`) all together or not at all. Absent: no. */
+  readonly holdsGangs?: boolean;
   /** How many changes a watch may lag behind before it must list again. */
   readonly historyLimit?: number;
 }
@@ -88,6 +99,8 @@ export function withDefaults(options: WorldOptions): WorldSettings {
     drainMs: options.drainMs ?? millis(120_000),
     heartbeatMs: options.heartbeatMs === undefined ? millis(300_000) : options.heartbeatMs,
     keepFinishedMs: options.keepFinishedMs ?? millis(30_000),
+    launchRetryMs: options.launchRetryMs ?? millis(30_000),
+    holdsGangs: options.holdsGangs ?? false,
     historyLimit: options.historyLimit ?? 5000,
   };
 }
@@ -106,11 +119,13 @@ export interface PodShape {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly nodeSelector?: Readonly<Record<string, string>>;
+  readonly affinity?: Affinity;
   readonly tolerations?: readonly Toleration[];
   readonly graceSeconds?: Seconds;
   /** SIGTERM → the process is done with its own shutdown; it is killed when its grace ends before that. */
   readonly exitAfterMs?: Millis;
-  readonly startDelayMs?: Millis;
+  /** Of a range each pod draws by the seed. */
+  readonly startDelayMs?: Span;
 }
 
 /** Work with an end. */
@@ -126,6 +141,10 @@ export interface JobSpec extends PodShape {
   readonly maxGpusPerPod?: number;
   /** Progress is saved this often; without it only a clean exit saves it. */
   readonly checkpointEveryMs?: Millis;
+  /** What a pod that comes after one that ran does before it goes on. */
+  readonly restartMs?: Millis;
+  /** Its workers run together or not at all: one that is lost ends the others, and all go on from where the last one is. */
+  readonly gang?: boolean;
 }
 
 /** Pods that run until the service is removed. */

@@ -4,11 +4,12 @@
 
 import type { Machine } from "../../shared/model/kube.ts";
 import { NODE_ANNOTATION } from "../../shared/model/names.ts";
-import { after, millis } from "../../shared/model/units.ts";
+import { after } from "../../shared/model/units.ts";
 import type { Millis } from "../../shared/model/units.ts";
 import type { Core } from "./world-core.ts";
 import { nodeFor, withGpus } from "./world-machine-objects.ts";
-import type { PoolShape, Span } from "./world-options.ts";
+import { draw } from "./world-options.ts";
+import type { PoolShape } from "./world-options.ts";
 import { keyOf } from "./world-resources.ts";
 import { timestamp } from "./world-time.ts";
 
@@ -212,10 +213,4 @@ export function createProvider(core: Core): Provider {
 
 export function isDeleting(machine: Machine): boolean {
   return machine.metadata.deletionTimestamp !== undefined;
-}
-
-export function draw(span: Span, chance: number): Millis {
-  if (typeof span === "number") return span;
-  const [shortest, longest] = span;
-  return millis(Math.round(shortest + chance * (longest - shortest)));
 }

@@ -1,13 +1,15 @@
 // The scheduler of the simulated cluster: pending pods by priority, then age, each onto the node that it fills
 // best. It looks at taints, node selector and free resources here, at all else that a pod may ask for in
-// world-constraints.ts. It does not preempt, and preferences do not count.
+// world-constraints.ts. It does not preempt, and preferences do not count. Where the world is told so it binds the pods
+// of a gang all together or not at all, as schedulers with that plug-in do.
 
 import type { Node, Pod } from "../../shared/model/kube.ts";
-import { GPU_RESOURCE } from "../../shared/model/names.ts";
+import { GPU_RESOURCE, POD_ANNOTATION } from "../../shared/model/names.ts";
 import { createConstraints } from "./world-constraints.ts";
 import type { Core, Part } from "./world-core.ts";
 import type { NodeIndex } from "./world-index.ts";
 import {
+  add,
   amounts,
   conditionOf,
   firstUntolerated,
@@ -30,6 +32,14 @@ const SYSTEM_PRIORITY: Readonly<Record<string, number>> = {
   "system-node-critical": 2_000_001_000,
   "system-cluster-critical": 2_000_000_000,
 };
+
+interface Gang {
+  readonly id: string;
+  readonly size: number;
+}
+
+/** What pods of a gang that are not bound yet would take of a node. */
+type Reserved = Map<string, Map<string, number>>;
 
 interface Candidate {
   readonly node: Node;
@@ -93,11 +103,11 @@ export function createScheduler(core: Core, index: NodeIndex): Part {
     return shape;
   }
 
-  function bestNode(pod: Pod): Node | null {
+  function bestNode(pod: Pod, reserved: Reserved | null = null): Node | null {
     const requests = index.requests(pod);
     let best: { node: Node; freeGpus: number; freeCpu: number } | null = null;
     for (const { node, allocatable } of candidates.values()) {
-      const used = index.usedOn(node.metadata.name);
+      const used = reserved?.get(node.metadata.name) ?? index.usedOn(node.metadata.name);
       const misfit = firstMisfit(pod, requests, node, allocatable, used) ?? constraints.misfit(pod, node);
       if (misfit !== null) continue;
       const freeGpus = free(allocatable, used, GPU_RESOURCE);
@@ -121,6 +131,41 @@ export function createScheduler(core: Core, index: NodeIndex): Part {
       status: { ...pod.status, conditions: withCondition(pod.status?.conditions, condition) },
     });
     core.note({ kind: "pod-scheduled", ...podFact(pod), node: node.metadata.name });
+  }
+
+  /** Where each of them would stand beside the others; null when one of them stands nowhere. */
+  function placesFor(members: readonly Pod[]): readonly Node[] | null {
+    const reserved: Reserved = new Map();
+    const places: Node[] = [];
+    for (const pod of members) {
+      const node = bestNode(pod, reserved);
+      if (node === null) return null;
+      const { name } = node.metadata;
+      const used = reserved.get(name) ?? new Map(index.usedOn(name));
+      add(used, index.requests(pod));
+      reserved.set(name, used);
+      places.push(node);
+    }
+    return places;
+  }
+
+  /** `tooMany`: by what they ask for, how many of a gang are known to find no room in this pass. */
+  function bindTogether(members: readonly Pod[], { size }: Gang, tooMany: Map<string, number>): boolean {
+    const [first] = members;
+    if (first === undefined) return false;
+    const shape = shapeOf(first);
+    const isHopeless = members.length >= (tooMany.get(shape) ?? Infinity);
+    const places = members.length < size || isHopeless ? null : placesFor(members);
+    if (places !== null) {
+      for (const [at, pod] of members.entries()) {
+        const node = places[at];
+        if (node !== undefined) bind(pod, node);
+      }
+      return true;
+    }
+    if (members.length >= size && members.every((pod) => shapeOf(pod) === shape))
+      tooMany.set(shape, Math.min(members.length, tooMany.get(shape) ?? Infinity));
+    return members.map(refuse).includes(true);
   }
 
   /** The condition and its instant are written once: the age that an autoscaler reads must be true. */
@@ -165,8 +210,19 @@ export function createScheduler(core: Core, index: NodeIndex): Part {
       if (!somethingChanged) return false;
       somethingChanged = false;
       const hopeless = new Set<string>();
+      const tooMany = new Map<string, number>();
+      const tried = new Set<string>();
       let wrote = false;
-      for (const pod of inOrder(waiting, core)) {
+      const pods = inOrder(waiting, core);
+      const gangs = core.settings.holdsGangs ? Map.groupBy(pods, (pod) => gangOf(pod)?.id) : null;
+      for (const pod of pods) {
+        const gang = gangs === null ? null : gangOf(pod);
+        if (gang !== null) {
+          if (tried.has(gang.id)) continue;
+          tried.add(gang.id);
+          wrote = bindTogether(gangs?.get(gang.id) ?? [], gang, tooMany) || wrote;
+          continue;
+        }
         const shape = shapeOf(pod);
         const node = hopeless.has(shape) ? null : bestNode(pod);
         if (node === null) {
@@ -180,6 +236,12 @@ export function createScheduler(core: Core, index: NodeIndex): Part {
       return wrote;
     },
   };
+}
+
+function gangOf({ metadata: { namespace = "", annotations = {} } }: Pod): Gang | null {
+  const name = annotations[POD_ANNOTATION.gang];
+  const size = Number(annotations[POD_ANNOTATION.gangSize] ?? 1);
+  return name === undefined || !(size > 1) ? null : { id: `${namespace}/${name}`, size };
 }
 
 function nodeHeldBefore(previous: Pod | null): string | null {

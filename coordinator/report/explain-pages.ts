@@ -116,7 +116,7 @@ function decoded(part: string): string {
   }
 }
 
-function notLeading(leader: string | null): string {
+export function notLeading(leader: string | null): string {
   return leader === null
     ? "this replica has decided nothing yet, and nobody is known to lead"
     : `this replica has decided nothing; ${leader} leads`;
@@ -127,6 +127,6 @@ function json(body: object, status = 200): Page {
 }
 
 /** In the form in which the Kubernetes API refuses, since it is asked through that. */
-function refusal(code: number, reason: string, message: string): Page {
+export function refusal(code: number, reason: string, message: string): Page {
   return json({ apiVersion: "v1", kind: "Status", status: "Failure", code, reason, message }, code);
 }

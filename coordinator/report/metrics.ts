@@ -11,11 +11,14 @@ import type { Metrics } from "../../shared/runtime/metrics.ts";
 import { DENIALS } from "../auth/review.ts";
 import type { Plan } from "../decide/plan.ts";
 import type { PolicyInput, Snapshot } from "../decide/snapshot.ts";
+import { FORECAST_ROWS } from "./forecast-rows.ts";
 import { recordInterruptions } from "./metrics-interruptions.ts";
 import { recordLaunches } from "./metrics-launches.ts";
 import { recordMarket } from "./metrics-market.ts";
 import { recordPools, recordRivals } from "./metrics-pools.ts";
+import { MONEY_ROWS } from "./money-rows.ts";
 import type { MoveReport } from "./move-report.ts";
+import { RECORD_ROWS } from "./record-rows.ts";
 
 const POOL = { policy: "name of the AutoscalingPolicy", pool: "name of the pool in its policy" };
 const CAPACITY = { capacity_type: "spot, on-demand or reserved" };
@@ -77,7 +80,7 @@ export const COORDINATOR_METRICS = defineMetrics({
   },
   gpu_autoscaler_spot_interruptions_total: {
     type: "counter",
-    help: "Interruption notices seen, drills and mere hints left out.",
+    help: "Interruption notices of spot nodes seen; drills, mere hints and notices of on-demand nodes left out.",
     labels: {},
   },
   gpu_autoscaler_spot_termination_warnings: {
@@ -232,6 +235,9 @@ export const COORDINATOR_METRICS = defineMetrics({
     help: "What all nodes of the policy cost an hour; absent when one price is not known.",
     labels: { policy: POOL.policy },
   },
+  ...MONEY_ROWS,
+  ...RECORD_ROWS,
+  ...FORECAST_ROWS,
   gpu_autoscaler_pool_info: {
     type: "gauge",
     help: "1 for each pool, with what sizes it and how its nodes are paid; a simulated back end buys nothing.",

@@ -11,11 +11,13 @@ import type { Plan } from "../decide/plan.ts";
 import type { Snapshot } from "../decide/snapshot.ts";
 import { reportMoves } from "./events.ts";
 import type { ReportCall } from "./events.ts";
+import type { PolicyForecast } from "./forecast-verdict.ts";
 import { recordConditions } from "./metrics-pools.ts";
 import { recordCycle, recordMove } from "./metrics.ts";
 import type { CoordinatorMetrics } from "./metrics.ts";
 import type { MoveReport } from "./move-report.ts";
 import { savedEvents } from "./saved.ts";
+import { isOfSpot } from "./spot-notice.ts";
 import { nextStatus } from "./status.ts";
 
 /** One cycle, after its acts. */
@@ -43,6 +45,8 @@ export interface ReporterOptions {
     readonly uid: string | undefined;
     readonly generation: number | undefined;
   };
+  /** What is expected of a policy's demand. Absent: nobody forecasts. */
+  readonly forecastOf?: (policy: string) => PolicyForecast | null;
 }
 
 /** Notices whose count is remembered; one that comes again after so many others counts again. */
@@ -54,6 +58,7 @@ export function createReporter({
   log,
   changeStatus,
   identityOf,
+  forecastOf = () => null,
 }: ReporterOptions): Reporter {
   const writtenAt = new Map<string, EpochMs>();
   const counted = new Set<string>();
@@ -98,6 +103,7 @@ export function createReporter({
         policy,
         generation,
         writtenAt: writtenAt.get(policy.name) ?? null,
+        forecast: forecastOf(policy.name),
       });
       wrote = next !== status;
       conditions.set(policy.name, next.conditions);
@@ -129,7 +135,8 @@ export function createReporter({
   function countInterruptions(snapshot: Snapshot): void {
     for (const notice of snapshot.notices) {
       const { id, source } = notice;
-      if (source === "drill" || !takesNode(notice) || counted.has(id)) continue;
+      if (source === "drill" || !takesNode(notice) || counted.has(id) || !isOfSpot(notice, snapshot))
+        continue;
       counted.add(id);
       if (counted.size > MAX_COUNTED) counted.delete(counted.values().next().value ?? id);
       metrics.inc("gpu_autoscaler_spot_interruptions_total", {});

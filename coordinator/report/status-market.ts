@@ -4,6 +4,7 @@
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { PolicyFigures } from "../decide/plan.ts";
+import { perMonth } from "../money/month.ts";
 
 const MAX_OFFERINGS = 100;
 const MAX_WINDOWS = 20;
@@ -15,6 +16,18 @@ type PriceFields = Pick<PolicyStatus["pools"][number], "usdPerHour" | "priceSour
 export function priceOf(figure: PolicyFigures["pools"][number] | undefined): PriceFields {
   const price = figure?.price ?? null;
   return price === null ? {} : { usdPerHour: price.usdPerHour, priceSource: price.source };
+}
+
+/** To the cent: what is smaller changes with every price and nobody reads it. */
+export function costOf(figures: PolicyFigures | undefined): Pick<PolicyStatus, "cost"> {
+  const usdPerHour = figures?.usdPerHour;
+  if (usdPerHour === undefined) return {};
+  if (usdPerHour === null) return { cost: {} };
+  return { cost: { usdPerHour: cents(usdPerHour), usdPerMonthOf720Hours: cents(perMonth(usdPerHour)) } };
+}
+
+function cents(usd: number): number {
+  return Math.round(usd * 100) / 100;
 }
 
 /** As the decision left them. Failures of which it does not say stay; windows are there or they are not. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import { MINUTE, NOW } from "../../test/build/now.ts";
 import { EMPTY_STATUS } from "../act/moves.ts";
@@ -76,6 +77,18 @@ describe("statusText()", () => {
     );
     expect(text).not.toContain("old");
     expect(text).toContain(`window: day from ${at(NOW)} to ${at(NOW + MINUTE)}`);
+  });
+
+  test("says what its nodes cost, and that it is unknown where one has no price", () => {
+    const textOf = (cost: PolicyStatus["cost"]) => {
+      const status = { ...EMPTY_STATUS, ...(cost === undefined ? {} : { cost }) };
+      return statusText([{ name: "gpus", generation: 1, pools: [], status }], [], NOW);
+    };
+    expect(textOf({ usdPerHour: 4.2, usdPerMonthOf720Hours: 3024 })).toContain(
+      "its nodes cost 4.20 USD an hour, 3024.00 in a month of 720 h",
+    );
+    expect(textOf({})).toContain("its nodes cost: unknown");
+    expect(textOf(undefined)).not.toContain("its nodes cost");
   });
 
   test("says that a cluster has no policy, and that a policy has no status", () => {

@@ -59,6 +59,7 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
     generation !== null && status.observedGeneration !== undefined && status.observedGeneration < generation;
   const parts = [
     `Policy ${name}  ${conditionsText(status)}${lag ? "  (a newer spec has not been looked at yet)" : ""}`,
+    ...costText(status.cost),
     `  GPU pods that wait ${status.pendingPods}, utilisation ${percent(status.averageGPUUtilization)}, nodes ${status.currentNodes} of ${status.desiredNodes}`,
     table([
       [
@@ -118,6 +119,16 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
       ),
   ];
   return parts.join("\n");
+}
+
+function costText(cost: PolicyStatus["cost"]): readonly string[] {
+  if (cost === undefined) return [];
+  const { usdPerHour, usdPerMonthOf720Hours } = cost;
+  return usdPerHour === undefined || usdPerMonthOf720Hours === undefined
+    ? ["  its nodes cost: unknown, since the price of one of them is not known; gpuasctl cost says of which"]
+    : [
+        `  its nodes cost ${usdPerHour.toFixed(2)} USD an hour, ${usdPerMonthOf720Hours.toFixed(2)} in a month of 720 h`,
+      ];
 }
 
 /** Where pods stood when they lost their node, the latest last. */

@@ -368,6 +368,17 @@ describe("nextStatus()", () => {
     expect(policyStatusSchema.parse(told)).toEqual(told);
   });
 
+  test("says what all nodes cost, to the cent; without numbers where a price is not known, nothing where nobody counted", () => {
+    const costOf = (usdPerHour: number | null | undefined) =>
+      next(
+        EMPTY_STATUS,
+        aPlan({ figures: [{ ...FIGURES, ...(usdPerHour === undefined ? {} : { usdPerHour }) }] }),
+      ).cost;
+    expect(costOf(4.2449)).toEqual({ usdPerHour: 4.24, usdPerMonthOf720Hours: 3056.33 });
+    expect(costOf(null)).toEqual({});
+    expect(costOf(undefined)).toBeUndefined();
+  });
+
   test("leaves failures that stand where the decision says nothing of them, and no price that is not known", () => {
     const offerings = [
       { offering: "a|b|spot", kind: "quota" as const, failures: 1, lastAt: "then", until: "later" },

@@ -10,12 +10,14 @@ import type { Hold, Move, Plan, PolicyFigures } from "../decide/plan.ts";
 import type { NoticeInput, PolicyInput, Snapshot } from "../decide/snapshot.ts";
 import { verdictsOf, withVerdicts } from "./conditions.ts";
 import { sentence } from "./explain.ts";
+import { forecastStatus, forecastVerdict } from "./forecast-verdict.ts";
+import type { PolicyForecast } from "./forecast-verdict.ts";
 import type { MoveReport } from "./move-report.ts";
 import { rivalVerdict } from "./rival-verdict.ts";
 import type { RivalOfPool } from "./rival-verdict.ts";
 import { nodesOfPolicy, savedOf } from "./saved.ts";
 import { shortened } from "./sentences/words.ts";
-import { marketOf, priceOf } from "./status-market.ts";
+import { costOf, marketOf, priceOf } from "./status-market.ts";
 
 type PoolStatus = PolicyStatus["pools"][number];
 
@@ -40,6 +42,8 @@ export interface StatusInput {
   readonly done: readonly MoveReport[];
   /** When this status was last written by us; null: never since the start. */
   readonly writtenAt: EpochMs | null;
+  /** Absent, or null: the policy has no forecast. */
+  readonly forecast?: PolicyForecast | null;
 }
 
 /** The next status; `status` itself when it says the same already. */
@@ -71,12 +75,15 @@ function validStatus(
       0,
     );
   const interruptions = interruptionsOf(status, policy, snapshot);
+  const expected = forecastVerdict(input.forecast ?? null);
   const {
     averageGPUUtilization: _utilization,
     lastScalingAction: _action,
     lastScalingReason: _reason,
     observedGeneration: _generation,
     schedules: _schedules,
+    forecast: _forecast,
+    cost: _cost,
     ...kept
   } = status;
   return {
@@ -95,10 +102,16 @@ function validStatus(
     spotInterruptions: interruptions.length,
     interruptions: [...interruptions],
     pools,
+    ...costOf(figures),
     ...marketOf(figures),
+    ...forecastStatus(input.forecast ?? null),
     conditions: withVerdicts(
       status.conditions,
-      [...verdictsOf(policy, reasonsOf(answers)), rivalVerdict(rivalsOf(answers))],
+      [
+        ...verdictsOf(policy, reasonsOf(answers)),
+        rivalVerdict(rivalsOf(answers)),
+        ...(expected === null ? [] : [expected]),
+      ],
       { at: plan.at, generation },
     ),
   };
@@ -291,9 +304,10 @@ function withSaved(
 
 /** The status less what moves in each cycle of a busy cluster: each write is a revision in etcd. */
 function withoutDrift(status: PolicyStatus): unknown {
-  const { averageGPUUtilization, pendingPods, lastScalingReason: _, ...rest } = status;
+  const { averageGPUUtilization, pendingPods, lastScalingReason: _, forecast = [], ...rest } = status;
   return {
     ...rest,
+    acts: forecast.map(({ acts, standsDown }) => ({ acts, standsDown })),
     utilizationKnown: averageGPUUtilization !== undefined,
     podsWait: pendingPods > 0,
     pools: status.pools.map(({ interruptionsPerNodeDay, ...pool }) => ({

@@ -120,9 +120,10 @@ export function policyDefinition(): PolicyDefinition {
   };
 }
 
-/** As YAML, each text on one line. */
+/** As YAML, each text on one line. Helm and kubectl read YAML 1.1, to which a bare Off is false. */
 export function policyDefinitionText(): string {
-  return `#${NOTE}${stringify(policyDefinition(), { lineWidth: 0, aliasDuplicateObjects: false })}`;
+  const how = { lineWidth: 0, aliasDuplicateObjects: false, compat: "yaml-1.1" } as const;
+  return `#${NOTE}${stringify(policyDefinition(), how)}`;
 }
 
 /** What may be written, as a JSON schema, with every default. */

@@ -11,10 +11,11 @@ export type MoreRule =
   | "window-has-length"
   | "window-opens"
   | "target-above-idle"
+  | "day-exists"
   | "capacity-type-stays";
 
 const CRON_LINES = ["schedules[].start", "schedules[].end", "disruption.budgets[].schedule"];
-const ZONES = ["schedules[].timeZone", "disruption.budgets[].timeZone"];
+const ZONES = ["schedules[].timeZone", "disruption.budgets[].timeZone", "predictive.timeZone"];
 
 export const MORE_RULES: Readonly<Record<MoreRule, readonly CelRule[]>> = {
   "cron-has-five-fields": CRON_LINES.map((at) => ({
@@ -30,6 +31,14 @@ export const MORE_RULES: Readonly<Record<MoreRule, readonly CelRule[]>> = {
     rule: "timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0",
     message: "is no time zone that is known here; write an IANA name such as Europe/Vienna or UTC",
   })),
+  "day-exists": [
+    {
+      at: "predictive.calendar[].date",
+      // A day that no calendar has fails the expression, or comes out as another one.
+      rule: "string(timestamp(self + 'T00:00:00Z')).startsWith(self)",
+      message: "is no day that exists; write one such as 2026-12-25",
+    },
+  ],
   "window-has-length": [
     {
       at: "schedules[]",

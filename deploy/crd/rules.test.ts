@@ -32,7 +32,7 @@ describe("the rules that parser and API server share", () => {
     const spec = policyDefinition().spec.versions[0]?.schema.openAPIV3Schema.properties?.["spec"];
     if (spec === undefined) throw new Error("the definition has no spec");
     const keyed = Object.values(RULES).flatMap((holder) => (holder.by === "list-key" ? [holder] : []));
-    expect(keyed).toHaveLength(3);
+    expect(keyed).toHaveLength(4);
     for (const { at, key } of keyed)
       expect(schemaAt(spec, at)).toMatchObject({
         "x-kubernetes-list-type": "map",
@@ -58,7 +58,13 @@ describe("celRules()", () => {
       .map(({ at, fieldPath = "" }) => `spec${at === "" ? "" : "."}${at}${fieldPath}`);
     const cases = [...Object.values(POLICY_CASES), ...Object.values(MORE_CASES)].flat();
     expect(new Set(placesOf(cases))).toEqual(
-      new Set([...said, "spec.nodePools[]", "spec.schedules[]", "spec.headroom[]"]),
+      new Set([
+        ...said,
+        "spec.nodePools[]",
+        "spec.schedules[]",
+        "spec.headroom[]",
+        "spec.predictive.calendar[]",
+      ]),
     );
   });
 

@@ -135,6 +135,7 @@ export const RULES: Readonly<Record<PolicyRule, Holder>> = {
     rule: "has(self.schedule) == has(self.durationSeconds)",
     message: "schedule and durationSeconds belong together; give both or neither",
   }),
+  "calendar-dates-differ": { by: "list-key", at: "predictive.calendar", key: "date" },
 };
 
 function cel(...rules: readonly CelRule[]): Holder {

@@ -56,7 +56,7 @@ export const INTERRUPTIONS: Dashboard = {
         },
         {
           title: "What was heard, and from whom?",
-          look: "Notices that agents acted on, hints, and interruptions that the coordinator counted. Notices that agents count and the coordinator does not are lost on the way.",
+          look: "Notices that agents acted on, hints, and interruptions that the coordinator counted. Notices that agents count and the coordinator does not are of on-demand nodes, or lost on the way.",
           unit: "short",
           shown: "bars",
           interval: "1m",

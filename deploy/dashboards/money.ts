@@ -4,12 +4,21 @@
 import { leading } from "../promql/words.ts";
 import type { Dashboard } from "./panel.ts";
 
-const TIER = "on (policy, pool) group_left (capacity_type)";
 const INFO = leading("gpu_autoscaler_pool_info");
-const PRICE = `(${leading("gpu_autoscaler_node_price_usd_per_hour")} * ${TIER} ${INFO})`;
+const PRICE = `(${leading("gpu_autoscaler_node_price_usd_per_hour")} * on (policy, pool) group_left (capacity_type) ${INFO})`;
 const NODES = `sum by (capacity_type) (${leading("gpu_autoscaler_node_count")})`;
-/** Tiers of which nodes have no price: there is no bound. */
-const WITHOUT_PRICE = `sum by (capacity_type) (${leading("gpu_autoscaler_price_unknown_nodes")} * ${TIER} ${INFO}) > 0`;
+const RATE = leading("gpu_autoscaler_cost_rate_usd_per_hour");
+const UNKNOWN = leading("gpu_autoscaler_cost_unknown_nodes");
+
+/** Of all nodes together; no value where the price of one is not known. */
+function rateBy(label: "policy" | "capacity_type"): string {
+  return `sum by (${label}) (${RATE}) unless on (${label}) (sum by (${label}) (${UNKNOWN}) > 0)`;
+}
+
+/** What a counter of USD went up by in a day, whoever led. */
+function inADay(counter: string, by: readonly string[]): string {
+  return `sum by (${by.join(", ")}) (increase(${counter}[1d]))`;
+}
 
 export const MONEY: Dashboard = {
   name: "money",
@@ -33,17 +42,53 @@ export const MONEY: Dashboard = {
         },
         {
           title: "What do the nodes of each capacity type cost an hour?",
-          look: "Between these two: all Ready nodes of the type at its cheapest pool's price, and at its dearest. Where the type has one price both lines are one.",
+          look: "Each node at its own price, those on their way included. A gap: the price of one of them is not known.",
           unit: "currencyUSD",
-          answers: ["B106"],
+          answers: ["B100", "B106"],
+          queries: [{ query: rateBy("capacity_type"), legend: "{{capacity_type}}" }],
+        },
+        {
+          title: "On what is it spent?",
+          look: "allocated is the share of nodes that pods hold, idle the share that nobody holds. booting and draining nodes are paid for too. Nodes without a known price are missing here.",
+          unit: "currencyUSD",
+          answers: ["B138"],
+          queries: [{ query: `sum by (state) (${RATE})`, legend: "{{state}}" }],
+        },
+        {
+          title: "What would a month cost at this rate?",
+          look: "720 hours of this moment, by capacity type: an estimate, not what was spent. A gap: a price is not known.",
+          unit: "currencyUSD",
+          shown: "numbers",
+          answers: ["B91", "B98", "C50"],
           queries: [
             {
-              query: `${NODES} * min by (capacity_type) ${PRICE} unless on (capacity_type) ${WITHOUT_PRICE}`,
-              legend: "{{capacity_type}} at least",
+              query: `sum by (capacity_type) (${leading("gpu_autoscaler_estimated_monthly_cost_usd")})`,
+              legend: "{{capacity_type}}",
             },
+          ],
+        },
+        {
+          title: "What does it save against on demand, in a month at this rate?",
+          look: "On-demand price of the same nodes less what they cost. Nothing else is called a saving, and without both prices there is none.",
+          unit: "currencyUSD",
+          shown: "numbers",
+          answers: ["B92", "B99"],
+          queries: [
             {
-              query: `${NODES} * max by (capacity_type) ${PRICE} unless on (capacity_type) ${WITHOUT_PRICE}`,
-              legend: "{{capacity_type}} at most",
+              query: `sum(${leading("gpu_autoscaler_estimated_monthly_savings_usd")})`,
+              legend: "saved",
+            },
+          ],
+        },
+        {
+          title: "How much cheaper are the spot nodes?",
+          look: "Of the on-demand price of the same nodes, over those of which both prices are known.",
+          unit: "percentunit",
+          answers: ["B90"],
+          queries: [
+            {
+              query: `sum(${leading("gpu_autoscaler_spot_savings_percentage")}) / 100`,
+              legend: "spot",
             },
           ],
         },
@@ -62,6 +107,108 @@ export const MONEY: Dashboard = {
             {
               query: `sum(gpu_autoscaler_node_gpus{of="healthy"}) - sum(gpu_autoscaler_node_gpus{of="allocated"})`,
               legend: "held by nobody",
+            },
+          ],
+        },
+      ],
+    },
+    {
+      title: "What was spent",
+      panels: [
+        {
+          title: "What was spent in a day, by pool?",
+          look: "Price times time, added up as time passes. Time without a known price is not in it, see below.",
+          unit: "currencyUSD",
+          queries: [
+            {
+              query: inADay("gpu_autoscaler_spend_usd_total", ["policy", "pool"]),
+              legend: "{{policy}}/{{pool}}",
+            },
+          ],
+        },
+        {
+          title: "Who held what was spent in a day?",
+          look: "By namespace of the pods; (nobody) is what no pod held: idle, booting, and the free part of nodes.",
+          unit: "currencyUSD",
+          queries: [
+            {
+              query: inADay("gpu_autoscaler_spend_namespace_usd_total", ["namespace"]),
+              legend: "{{namespace}}",
+            },
+          ],
+        },
+        {
+          title: "For which label of pods was it spent in a day?",
+          look: "By the labels in costLabels of the coordinator; (none) is pods without the label.",
+          unit: "currencyUSD",
+          shown: "table",
+          queries: [
+            { query: inADay("gpu_autoscaler_spend_label_usd_total", ["label", "value"]), legend: "" },
+          ],
+        },
+        {
+          title: "What was saved in a day against the on-demand price of the same hours?",
+          look: "Of the hours of which both prices are known. Below zero it cost more than on demand.",
+          unit: "currencyUSD",
+          answers: ["B99"],
+          queries: [
+            {
+              query: `${inADay("gpu_autoscaler_spend_compared_on_demand_usd_total", ["policy", "pool"])} - ${inADay("gpu_autoscaler_spend_compared_usd_total", ["policy", "pool"])}`,
+              legend: "{{policy}}/{{pool}}",
+            },
+          ],
+        },
+        {
+          title: "For how many node-hours of a day is the price unknown?",
+          look: "They were paid for and are in no sum of USD. Anything above nothing makes each sum here too small.",
+          unit: "short",
+          queries: [
+            {
+              query: `${inADay("gpu_autoscaler_spend_unknown_node_seconds_total", ["policy", "pool"])} / 3600`,
+              legend: "{{policy}}/{{pool}}",
+            },
+            {
+              query: "sum(increase(gpu_autoscaler_spend_unobserved_seconds_total[1d])) / 3600",
+              legend: "hours in which nobody looked",
+            },
+          ],
+        },
+      ],
+    },
+    {
+      title: "What will be needed",
+      panels: [
+        {
+          title: "How many GPUs will be wanted, and how many are wanted now?",
+          look: "Of ten such forecasts nine come out at p90 or below, five at p50. Where p90 stays over what is there, more has to be bought or committed. No line: nothing is forecast.",
+          unit: "short",
+          answers: ["C53"],
+          queries: [
+            {
+              query: `max by (policy, gpu_type) (${leading('gpu_autoscaler_forecast_gpus{quantile="0.9"}')})`,
+              legend: "{{policy}} {{gpu_type}} p90",
+            },
+            {
+              query: `max by (policy, gpu_type) (${leading('gpu_autoscaler_forecast_gpus{quantile="0.5"}')})`,
+              legend: "{{policy}} {{gpu_type}} p50",
+            },
+            {
+              query: `max by (policy, gpu_type) (${leading("gpu_autoscaler_demand_gpus")})`,
+              legend: "{{policy}} {{gpu_type}} now",
+            },
+          ],
+        },
+        {
+          title: "What is the most that a week was forecast to want?",
+          look: "The highest p90 of seven days: what a commitment would have to hold, if this week is like those to come.",
+          unit: "short",
+          shown: "numbers",
+          answers: ["C53"],
+          queries: [
+            {
+              query:
+                'max by (policy, gpu_type) (max_over_time(gpu_autoscaler_forecast_gpus{quantile="0.9"}[7d]))',
+              legend: "{{policy}} {{gpu_type}}",
             },
           ],
         },

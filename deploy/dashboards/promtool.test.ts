@@ -32,13 +32,24 @@ const FIGURES: readonly {
   {
     panel: "money: What do the nodes of each capacity type cost an hour?",
     of: 0,
-    shows: { '{capacity_type="spot"}': 40, '{capacity_type="on-demand"}': 30 },
+    shows: { '{capacity_type="spot"}': 28, '{capacity_type="on-demand"}': 32 },
   },
   {
-    panel: "money: What do the nodes of each capacity type cost an hour?",
-    of: 1,
-    shows: { '{capacity_type="spot"}': 56, '{capacity_type="on-demand"}': 30 },
+    panel: "money: On what is it spent?",
+    of: 0,
+    shows: { '{state="allocated"}': 54, '{state="idle"}': 6 },
   },
+  {
+    panel: "money: What would a month cost at this rate?",
+    of: 0,
+    shows: { '{capacity_type="spot"}': 20_160, '{capacity_type="on-demand"}': 23_040 },
+  },
+  {
+    panel: "money: How many GPUs will be wanted, and how many are wanted now?",
+    of: 0,
+    shows: { '{policy="gpus", gpu_type="H200"}': 56 },
+  },
+  { panel: "money: How much cheaper are the spot nodes?", of: 0, shows: { "{}": 0.6 } },
   { panel: "money: How many GPUs are paid for and held by nobody?", of: 0, shows: { "{}": 4 } },
   {
     panel: "agent: How full is each GPU's memory?",

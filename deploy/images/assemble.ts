@@ -31,7 +31,10 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 /** Image → its files of dist, each with its source map, and whether they load koffi. */
 export const PROGRAMS = {
   agent: { files: ["agent.js", "nvml-worker.js"], koffi: true },
-  coordinator: { files: ["coordinator.js", "aws-sdk.js", "gcp-auth.js", "gpuasctl.js"], koffi: false },
+  coordinator: {
+    files: ["coordinator.js", "aws-sdk.js", "gcp-auth.js", "gpuasctl.js", "replay-worker.js"],
+    koffi: false,
+  },
 } as const;
 export type ProgramName = keyof typeof PROGRAMS;
 

@@ -16,6 +16,7 @@ import {
   spot,
 } from "./policy/growth.ts";
 import { nodePool } from "./policy/pool.ts";
+import { predictive } from "./policy/predictive.ts";
 import { consolidation, disruption, health } from "./policy/removal.ts";
 import { problemsOf } from "./policy/rules.ts";
 
@@ -56,7 +57,11 @@ const specShape = z.object({
   }),
   enableSpotInstances: flag(true, "false: spot pools do not grow"),
   enableMultiTierScaling: flag(true, "false: only the tier of the preferred pool grows"),
-  enablePredictiveScaling: flag(false, "true: a forecast that has earned it may raise the number of nodes"),
+  enablePredictiveScaling: flag(
+    false,
+    "true: a forecast that has earned it may raise the number of nodes, unless predictive.mode says otherwise",
+  ),
+  predictive,
   spot,
   drills: z.enum(["Enabled", "Disabled"]).default("Enabled").meta({
     description: "whether the drill annotation acts on nodes of the policy; Disabled: their agents refuse it",

@@ -7,8 +7,23 @@ import type { EpochMs } from "./units.ts";
 const FORM = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 const DAY_MS = 86_400_000;
 
+/** Journals and objects bring the same few texts again and again, each cycle for each of their readers. */
+const MOST_KNOWN = 1_000;
+/** An instant is shorter; whatever else a stranger writes is not kept. */
+const LONGEST_KNOWN = 40;
+const known = new Map<string, EpochMs | null>();
+
 /** Null when `text` is not an RFC 3339 instant since 1970. */
 export function parseInstant(text: string): EpochMs | null {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const at = parsed(text);
+  if (known.size >= MOST_KNOWN) known.clear();
+  if (text.length <= LONGEST_KNOWN) known.set(text, at);
+  return at;
+}
+
+function parsed(text: string): EpochMs | null {
   const match = FORM.exec(text.trim());
   if (match === null) return null;
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [

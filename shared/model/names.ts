@@ -473,4 +473,5 @@ export const CONDITION = {
   overlap: "NodesOverlap",
   groupsMatch: "GroupsMatch",
   rival: "RivalAutoscaler",
+  prediction: "PredictionActive",
 } as const;

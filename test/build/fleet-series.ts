@@ -75,6 +75,22 @@ function ofCoordinator(at: (typeof REPLICAS)[number], index: number): Series {
     ["policy_condition", { policy: "gpus", type: "Active", status: "False" }, steady(index)],
     ["offerings_paused", { policy: "gpus", kind: "no-capacity" }, steady(2 + index)],
     ["fleet_cost_usd_per_hour", { policy: "gpus" }, steady(78 + index)],
+    ["spend_namespace_usd_total", { namespace: "team-a" }, index === 0 ? growing(0.4) : steady(5)],
+    ["spend_label_usd_total", { label: "team", value: "vision" }, index === 0 ? growing(0.4) : steady(5)],
+    ["demand_gpus", { policy: "gpus", gpu_type: "H200" }, steady(40 + index)],
+    ...[
+      ["0.5", 44],
+      ["0.9", 56],
+    ].map(([quantile, gpus]): Series[number] => [
+      "forecast_gpus",
+      { policy: "gpus", gpu_type: "H200", quantile: String(quantile) },
+      steady(Number(gpus) + index),
+    ]),
+    ["spend_unobserved_seconds_total", {}, steady(12)],
+    ["estimated_monthly_cost_usd", { capacity_type: "spot" }, steady(20_160 + index)],
+    ["estimated_monthly_cost_usd", { capacity_type: "on-demand" }, steady(23_040 + index)],
+    ["estimated_monthly_savings_usd", {}, steady(9_000 + index)],
+    ["spot_savings_percentage", {}, steady(60 + index)],
     ...POOLS.flatMap((pool): Series => {
       const tier = TIER[pool.pool] ?? "";
       return [
@@ -90,6 +106,32 @@ function ofCoordinator(at: (typeof REPLICAS)[number], index: number): Series {
         ["node_price_usd_per_hour", { ...pool, source: "catalogue" }, steady((USD[pool.pool] ?? 0) + index)],
         ["price_age_seconds", pool, steady(3_600)],
         ["price_unknown_nodes", pool, steady(0)],
+        [
+          "cost_rate_usd_per_hour",
+          { ...pool, capacity_type: tier, state: "allocated" },
+          steady(USD[pool.pool] ?? 0),
+        ],
+        ["cost_rate_usd_per_hour", { ...pool, capacity_type: tier, state: "idle" }, steady(2 + index)],
+        ["cost_unknown_nodes", { ...pool, capacity_type: tier }, steady(0)],
+        // Only whoever leads goes on counting.
+        ...["allocated", "idle"].flatMap((state): Series => [
+          [
+            "spend_usd_total",
+            { ...pool, capacity_type: tier, state },
+            index === 0 ? growing(0.1) : steady(5),
+          ],
+          ["spend_unknown_node_seconds_total", { ...pool, capacity_type: tier, state }, steady(0)],
+        ]),
+        [
+          "spend_compared_usd_total",
+          { ...pool, capacity_type: tier },
+          index === 0 ? growing(0.2) : steady(9),
+        ],
+        [
+          "spend_compared_on_demand_usd_total",
+          { ...pool, capacity_type: tier },
+          index === 0 ? growing(0.5) : steady(20),
+        ],
         ...histogram("launch_stage_duration_seconds", { ...pool, back_end: "aws", stage: "total" }, 600),
         ...histogram("launch_stage_duration_seconds", { ...pool, back_end: "aws", stage: "ready" }, 300),
       ];

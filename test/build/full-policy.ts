@@ -44,6 +44,17 @@ export const FULL_POLICY = {
   enableSpotInstances: false,
   enableMultiTierScaling: false,
   enablePredictiveScaling: true,
+  predictive: {
+    mode: "ForecastOnly",
+    timeZone: "Europe/Vienna",
+    lookbackDays: 14,
+    horizonMinutes: 45,
+    confidenceThreshold: 0.8,
+    preWarmThreshold: 0.9,
+    maxPreWarmNodes: 4,
+    maxPreWarmNodeHoursPerDay: 12.5,
+    calendar: [{ date: "2026-12-25", treatAs: "weekend", factor: 0.5 }],
+  },
   spot: {
     diversify: false,
     onDemandFloorGpus: 8,

@@ -13,6 +13,7 @@ import { createInterface } from "node:readline";
 import { setImmediate } from "node:timers/promises";
 
 import { obtain } from "../tools/obtain.ts";
+import { endsWithUs } from "./ends-with-us.ts";
 
 export interface NatsServerOptions {
   /** Default: the system chooses. */
@@ -61,11 +62,10 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
     child.kill("SIGCONT");
     await gone;
   };
-  const atExit = (): void => {
+  const forget = endsWithUs(() => {
     running.child.kill("SIGKILL");
     if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
-  };
-  process.once("exit", atExit);
+  });
 
   return {
     url: `nats://127.0.0.1:${port}`,
@@ -89,7 +89,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
     },
     remove: async () => {
       await end("SIGTERM");
-      process.removeListener("exit", atExit);
+      forget();
       if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
     },
   };

@@ -24,6 +24,7 @@ const withPool = (fields: object): object => spec({ nodePools: [{ ...POOL, ...fi
 const withGroup = (group: object): object => withPool({ group });
 const withSchedule = (fields: object): object =>
   spec({ nodePools: [POOL], schedules: [{ ...SCHEDULE, ...fields }] });
+const withCalendar = (...calendar: readonly object[]): object => spec({ predictive: { calendar } });
 const withBudget = (fields: object): object => spec({ disruption: { budgets: [{ nodes: 1, ...fields }] } });
 
 /** Of the rules that the parser has as well. */
@@ -200,6 +201,14 @@ export const POLICY_CASES: Readonly<Record<PolicyRule, readonly PolicyCase[]>> =
       says: "schedule and durationSeconds belong together; give both or neither",
     },
   ],
+  "calendar-dates-differ": [
+    {
+      refused: withCalendar({ date: "2026-12-25" }, { date: "2026-12-25", treatAs: "weekend" }),
+      accepted: withCalendar({ date: "2026-12-25" }, { date: "2026-12-26", treatAs: "weekend" }),
+      field: "spec.predictive.calendar[1]",
+      says: 'Duplicate value: {"date":"2026-12-25"}',
+    },
+  ],
 };
 
 /** Of what is true of one spec and not checked by its own rules. */
@@ -236,6 +245,20 @@ export const MORE_CASES: Readonly<Record<Exclude<MoreRule, "capacity-type-stays"
       accepted: withBudget({ timeZone: "America/New_York" }),
       field: "spec.disruption.budgets[0].timeZone",
       says: "unknown time zone Vienna evaluating rule: is no time zone that is known here; write an IANA name such as Europe/Vienna or UTC",
+    },
+    {
+      refused: spec({ predictive: { timeZone: "Wien" } }),
+      accepted: spec({ predictive: { timeZone: "Australia/Lord_Howe" } }),
+      field: "spec.predictive.timeZone",
+      says: "unknown time zone Wien evaluating rule: is no time zone that is known here; write an IANA name such as Europe/Vienna or UTC",
+    },
+  ],
+  "day-exists": [
+    {
+      refused: withCalendar({ date: "2026-02-29" }),
+      accepted: withCalendar({ date: "2028-02-29" }),
+      field: "spec.predictive.calendar[0].date",
+      says: "is no day that exists; write one such as 2026-12-25",
     },
   ],
   "window-has-length": [

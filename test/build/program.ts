@@ -2,10 +2,11 @@
 // scenarios, benches and the demo. It ends with the process that started it.
 
 import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+
+import { childOfUs } from "./ends-with-us.ts";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -31,12 +32,6 @@ export interface Program {
   line(fits: (line: LogLine) => boolean): Promise<LogLine>;
 }
 
-/** One listener for all children: each with its own would be a leak by Node's count. */
-const living = new Set<ChildProcess>();
-process.once("exit", () => {
-  for (const child of living) child.kill("SIGKILL");
-});
-
 /** Resolves when the program says, with the message `listening`, where it serves its probes. */
 export async function startProgram(options: {
   readonly name: string;
@@ -54,7 +49,7 @@ export async function startProgram(options: {
     env: options.env,
     detached: options.ownGroup ?? false,
   });
-  living.add(child);
+  childOfUs(child);
 
   const logs: LogLine[] = [];
   const watchers = new Set<() => void>();
@@ -71,7 +66,6 @@ export async function startProgram(options: {
   // "close" comes after the last of its output.
   const exited = once(child, "close").then(([code]: unknown[]) => {
     ended = true;
-    living.delete(child);
     look();
     return typeof code === "number" ? code : null;
   });

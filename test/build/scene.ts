@@ -169,11 +169,20 @@ export async function openScene(options: Partial<WorldOptions> = {}): Promise<Sc
       ends.push(end);
     },
     [Symbol.asyncDispose]: async () => {
-      for (const end of ends.toReversed()) await end();
+      // What one of them has to complain of is said when all of them have ended.
+      const complaints: unknown[] = [];
+      for (const end of ends.toReversed()) {
+        try {
+          await end();
+        } catch (error) {
+          complaints.push(error);
+        }
+      }
       await Promise.all(coordinators.map(async (process) => await process.kill()));
       await server.close();
       await nats.remove();
       await rm(dir, { recursive: true, force: true });
+      if (complaints.length > 0) throw complaints[0];
     },
   };
   return scene;

@@ -53,9 +53,11 @@ describe.each([
     await harness.stockOut(0);
     await grow(2);
     await harness.advance();
-    const { state, members, changeFailed } = await seen();
+    const { state, members, changeFailed, changeFailure } = await seen();
     expect(state).toMatchObject({ size: 4, unfilled: 2 });
     expect(changeFailed).toBe(true);
+    // Without any place that says so, where the size is taken back.
+    expect(changeFailure).toMatchObject({ kind: "no-capacity" });
     const failed = members.filter((member) => member.state === "failed");
     expect(failed).toMatchObject([
       {

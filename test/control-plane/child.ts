@@ -2,9 +2,10 @@
 // when it does not come up. What it holds is thrown away with its folder, so no end is too sudden for it.
 
 import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+
+import { childOfUs } from "../build/ends-with-us.ts";
 
 export interface Child {
   readonly pid: number;
@@ -20,15 +21,9 @@ export interface Child {
 const LINES_KEPT = 400;
 const LINES_TOLD = 12;
 
-/** One listener for all: each with its own would be a leak by Node's count. */
-const living = new Set<ChildProcess>();
-process.once("exit", () => {
-  for (const child of living) child.kill("SIGKILL");
-});
-
 export function startChild(program: string, flags: readonly string[]): Child {
   const child = spawn(program, flags, { stdio: ["ignore", "ignore", "pipe"] });
-  living.add(child);
+  childOfUs(child);
 
   const said: string[] = [];
   const watchers = new Set<(line: string) => void>();
@@ -39,7 +34,7 @@ export function startChild(program: string, flags: readonly string[]): Child {
   });
   let wanted = false;
   // "close" comes after the last of its output; a program that cannot be started has only an "error".
-  const closed = once(child, "close").finally(() => living.delete(child));
+  const closed = once(child, "close");
   const failed = closed.then(
     () =>
       new Promise<never>((_, reject) => {

@@ -242,7 +242,7 @@ export function startKubelets(options: KubeletsOptions): Kubelets {
     past,
     agentOn: (node) => [...running.values()].find((one) => one.component === "agent" && one.node === node),
     noticeFileOf,
-    until: async (look, withinMs = 60_000) =>
+    until: async (look, withinMs = 180_000) =>
       await eventually(look, {
         withinMs,
         describe: () =>

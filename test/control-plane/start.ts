@@ -19,6 +19,7 @@ import { fixedToken } from "../../shared/runtime/kube/config.ts";
 import type { KubeConfig } from "../../shared/runtime/kube/config.ts";
 import { RESOURCE } from "../../shared/runtime/kube/resources.ts";
 import { createTransport } from "../../shared/runtime/kube/transport.ts";
+import { endsWithUs } from "../build/ends-with-us.ts";
 import { eventually } from "../build/eventually.ts";
 import { obtain } from "../tools/obtain.ts";
 import { startChild } from "./child.ts";
@@ -105,12 +106,11 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const [etcdProgram, serverProgram] = [await obtain("etcd"), await obtain("kube-apiserver")];
   const dir = await mkdtemp(join(tmpdir(), "control-plane-"));
   const children: Child[] = [];
-  const atExit = (): void => rmSync(dir, { recursive: true, force: true });
-  process.once("exit", atExit);
+  const forget = endsWithUs(() => rmSync(dir, { recursive: true, force: true }));
   const end = async (): Promise<void> => {
     // The server first: without its store it would fill its log with complaints.
     for (const child of children.toReversed()) await child.end();
-    process.removeListener("exit", atExit);
+    forget();
     await rm(dir, { recursive: true, force: true, maxRetries: 3 });
   };
   try {

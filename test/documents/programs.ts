@@ -7,6 +7,7 @@ import { posix } from "node:path";
 import { readAgentCommand } from "../../agent/ctl/arguments.ts";
 import { AGENT_SETTINGS } from "../../agent/settings.ts";
 import { readCommand, USAGE } from "../../coordinator/ctl/arguments.ts";
+import { REPLAY_USAGE } from "../../coordinator/ctl/replay/options.ts";
 import { describe } from "../../shared/runtime/errors.ts";
 import { loadSettings } from "../../shared/runtime/settings.ts";
 import { parseOptions } from "../demo/options.ts";
@@ -39,11 +40,12 @@ const agent: Check = (args, { isInline }) => {
 
 const gpuasctl: Check = (args, { isInline }) => {
   const [word = ""] = args;
-  const known = new RegExp(`^ {2}gpuasctl ${word}\\b`, "m").test(USAGE);
+  const usage = `${USAGE}\n${REPLAY_USAGE}`;
+  const known = new RegExp(`^ {2}gpuasctl ${word}\\b`, "m").test(usage);
   if (!known && word !== "help" && !word.startsWith("-")) return `gpuasctl knows no word ${word}`;
   const strange = args
     .flatMap((each) => FLAG.exec(each)?.[1] ?? [])
-    .find((flag) => !USAGE.includes(`--${flag}`));
+    .find((flag) => !usage.includes(`--${flag}`));
   if (strange !== undefined) return `gpuasctl knows no flag --${strange}`;
   // A sentence names words without what belongs to them.
   return isInline ? null : refusal(() => readCommand(args));

@@ -72,9 +72,9 @@ const REFUSED: readonly (readonly [string, Values, string])[] = [
     "/autoscaling/spot/gracefulEviction",
   ],
   [
-    "a forecast's knob that is not there",
-    guide({ provider: "aws", predictive: { lookbackDays: 14 } }),
-    "/autoscaling/predictive/lookbackDays",
+    "a forecast's confidence in percent",
+    guide({ provider: "aws", predictive: { confidenceThreshold: 70 } }),
+    "/autoscaling/predictive/confidenceThreshold",
   ],
   [
     "a duration below its bound",
@@ -246,6 +246,12 @@ describe.skipIf(missing !== null)("policies among the values", () => {
       onDemandPercentage: 0.35,
       reservedPercentage: 0.05,
       enablePredictiveScaling: false,
+      predictive: {
+        lookbackDays: 7,
+        horizonMinutes: 30,
+        confidenceThreshold: 0.7,
+        preWarmThreshold: 0.7,
+      },
       nodePools: [
         {
           name: "spot-pool",

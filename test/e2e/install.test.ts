@@ -102,7 +102,8 @@ describe.skipIf(missing !== null)("gpuasctl install on a real API server", () =>
     expect(told["nats"]).toContain("nats.messaging.svc:4222 (there is no such service)");
     expect(told["kinds"]).toContain("PodMonitor in monitoring.coreos.com/v1");
     expect(told["certificates"]).toContain("nats-tls");
-    expect(Object.keys(told)).toEqual(["kinds", "nats", "certificates"]);
+    expect(told["secrets"]).toContain("nats-tls");
+    expect(Object.keys(told)).toEqual(["kinds", "nats", "secrets", "certificates"]);
 
     expect(await failing({ ...FIT, replicaCuont: 3 })).toEqual({
       values: expect.stringContaining("replicaCuont") as string,

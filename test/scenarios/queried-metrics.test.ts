@@ -55,7 +55,10 @@ const MAY_BE_WITHOUT: readonly string[] = [
   "gpu_autoscaler_drain_requests_total",
   "gpu_autoscaler_drains_unfinished_total",
   "gpu_autoscaler_drills_ignored_total",
+  "gpu_autoscaler_estimated_monthly_savings_usd",
   "gpu_autoscaler_events_dropped_total",
+  "gpu_autoscaler_demand_gpus",
+  "gpu_autoscaler_forecast_gpus",
   "gpu_autoscaler_interruption_hints_total",
   "gpu_autoscaler_interruptions_survived_total",
   "gpu_autoscaler_messages_refused_total",
@@ -73,8 +76,12 @@ const MAY_BE_WITHOUT: readonly string[] = [
   "gpu_autoscaler_provider_calls_total",
   "gpu_autoscaler_provider_groups_age_seconds",
   "gpu_autoscaler_rival",
+  "gpu_autoscaler_spend_compared_on_demand_usd_total",
+  "gpu_autoscaler_spend_compared_usd_total",
+  "gpu_autoscaler_spend_unknown_node_seconds_total",
   "gpu_autoscaler_spot_interruptions_per_node_day",
   "gpu_autoscaler_spot_node_days_seen",
+  "gpu_autoscaler_spot_savings_percentage",
   "gpu_autoscaler_watch_errors_total",
   "gpu_autoscaler_watch_trouble_total",
 ];
@@ -187,6 +194,7 @@ describe("what dashboards and alerts ask for", () => {
       "gpu_autoscaler_launch_stage_duration_seconds_count",
       "gpu_autoscaler_fleet_cost_usd_per_hour",
       "gpu_autoscaler_cluster_utilization",
+      "gpu_autoscaler_spend_label_usd_total",
     ]);
   });
   afterAll(async () => {

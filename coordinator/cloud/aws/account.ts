@@ -11,7 +11,7 @@ import type { Limiter } from "../limiter.ts";
 import { probingLimiter } from "../probing.ts";
 import { createRecent } from "../recent.ts";
 import { within } from "../within.ts";
-import { createAwsCalls } from "./calls.ts";
+import { createAwsCalls, createEc2Calls } from "./calls.ts";
 import { findGroups } from "./find.ts";
 import type { Found } from "./find.ts";
 import { holdReason, sentencesOf } from "./fitness.ts";
@@ -25,6 +25,7 @@ import type { AwsReading } from "./reading.ts";
 import { createRivalWatch } from "./rivals.ts";
 import type { RivalNews } from "./rivals.ts";
 import type { AwsCredentials } from "./sdk.ts";
+import { spotPricesOf } from "./spot-prices.ts";
 import { templateOf } from "./template.ts";
 
 export interface AwsAccountOptions {
@@ -54,6 +55,7 @@ export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsA
   const { createSdk } = await import("./sdk.ts");
   const sdk = createSdk(options);
   const calls = createAwsCalls(sdk, limiter, region);
+  const ec2 = createEc2Calls(sdk, limiter, region);
   const watch = createLaunchWatch(calls, clock);
   const rivals = createRivalWatch(calls, clock);
   /** Group → instance → since when it is seen to wait in a lifecycle hook. */
@@ -162,13 +164,16 @@ export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsA
         onWritten: (written) => onWritten?.(written),
         watch,
       }),
+    spotPrices: async (instanceTypes, at, limits) =>
+      await spotPricesOf(ec2, { region, instanceTypes, at }, limits),
     probe: async (keys, limits) => {
       const asking = createAwsCalls(sdk, probingLimiter(limiter), region);
       const found = await findGroups(asking, region, keys, limits);
       const names = [...found.values()].flatMap((entry) =>
         entry.kind === "found" ? [entry.reading.name] : [],
       );
-      return await probeAws(asking, names, limits);
+      const prices = createEc2Calls(sdk, probingLimiter(limiter), region);
+      return await probeAws({ ...asking, ...prices }, names, limits);
     },
     [Symbol.dispose]: () => sdk[Symbol.dispose](),
   };

@@ -40,6 +40,50 @@ export const AWS_CALLS = {
 
 export type AwsCall = keyof typeof AWS_CALLS;
 
+/** The same of EC2: the IAM action follows `ec2:`. What it tells is worth money and moves nothing, so it may be denied. */
+export const EC2_CALLS = {
+  DescribeSpotPriceHistory: { writes: false },
+} as const satisfies Readonly<Record<string, { readonly writes: boolean }>>;
+
+/** What spot machines of these types have cost lately. */
+export interface SpotPriceQuestion {
+  readonly instanceTypes: readonly string[];
+  /** RFC 3339, both ends: with one instant AWS gives what held then. */
+  readonly from: string;
+  readonly to: string;
+  readonly nextToken?: string;
+}
+
+/** As AWS writes it: nothing of it is checked. */
+export interface SpotPricePage {
+  readonly prices: readonly Readonly<Record<string, unknown>>[];
+  readonly nextToken?: string;
+}
+
+export interface Ec2Sender {
+  DescribeSpotPriceHistory(input: SpotPriceQuestion, signal: AbortSignal): Promise<Answer<SpotPricePage>>;
+}
+
+export interface Ec2Calls {
+  DescribeSpotPriceHistory(input: SpotPriceQuestion, options: CallOptions): Promise<Answer<SpotPricePage>>;
+}
+
+/** As `createAwsCalls`. */
+export function createEc2Calls(sender: Ec2Sender, limiter: Pick<Limiter, "run">, region: string): Ec2Calls {
+  const name = "DescribeSpotPriceHistory";
+  return {
+    [name]: async (input, options) =>
+      await limiter.run(name, options, async (signal) => {
+        try {
+          return await sender[name](input, signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          throw translate(error, name, region);
+        }
+      }),
+  };
+}
+
 interface Shapes {
   readonly DescribeAutoScalingGroups: [
     DescribeAutoScalingGroupsCommandInput,

@@ -10,7 +10,7 @@ import {
   startScriptedAws,
 } from "../../../test/build/aws.ts";
 import type { AwsReply, AwsScript, ScriptedAws } from "../../../test/build/aws.ts";
-import { AWS_CALLS } from "./calls.ts";
+import { AWS_CALLS, EC2_CALLS } from "./calls.ts";
 
 const refusal = (status: number, code: string, message?: string) => (): AwsReply => ({
   status,
@@ -31,6 +31,8 @@ const ALLOWED: AwsScript = {
   DescribePolicies: () => answerXml("DescribePolicies", { ScalingPolicies: [] }),
   DescribeScheduledActions: () => answerXml("DescribeScheduledActions", { ScheduledUpdateGroupActions: [] }),
   DescribeInstanceRefreshes: () => answerXml("DescribeInstanceRefreshes", { InstanceRefreshes: [] }),
+  DescribeSpotPriceHistory: () =>
+    "<DescribeSpotPriceHistoryResponse><spotPriceHistorySet/></DescribeSpotPriceHistoryResponse>",
   DetachInstances: wrong("The instance i-00000000000000000 is not part of Auto Scaling group gpu."),
   SetDesiredCapacity: wrong("AutoScalingGroup name not found - no such group"),
   TerminateInstanceInAutoScalingGroup: wrong("Instance Id not found - No managed instance found"),
@@ -45,7 +47,12 @@ describe("the probe of rights at AWS", () => {
   test("answers for each call that the back end makes", async () => {
     await using aws = await startScriptedAws(ALLOWED);
     expect(await outcomes(aws)).toEqual(
-      Object.fromEntries(Object.keys(AWS_CALLS).map((call) => [call, "allowed"])),
+      Object.fromEntries(
+        [...Object.keys(AWS_CALLS), ...Object.keys(EC2_CALLS).map((call) => `ec2:${call}`)].map((call) => [
+          call,
+          "allowed",
+        ]),
+      ),
     );
   });
 
@@ -82,6 +89,7 @@ describe("the probe of rights at AWS", () => {
       DetachInstances: "denied",
       SetDesiredCapacity: "unknown",
       TerminateInstanceInAutoScalingGroup: "unknown",
+      "ec2:DescribeSpotPriceHistory": "allowed",
     });
   });
 
@@ -96,6 +104,18 @@ describe("the probe of rights at AWS", () => {
       SetDesiredCapacity: "denied",
       TerminateInstanceInAutoScalingGroup: "denied",
     });
+  });
+
+  test("says of prices that all that moves nodes works without them", async () => {
+    await using aws = await startScriptedAws({
+      ...ALLOWED,
+      DescribeSpotPriceHistory: refusal(403, "UnauthorizedOperation"),
+    });
+    const answers = (await aws.account.probe?.(["gpu"], ANY_CALL)) ?? [];
+    expect(answers.filter(({ outcome }) => outcome === "denied")).toMatchObject([
+      { call: "ec2:DescribeSpotPriceHistory", optional: true },
+    ]);
+    expect(answers.filter(({ optional }) => optional === true)).toHaveLength(1);
   });
 
   test("knows nothing by throttling or outages, and nothing of a group that is not found", async () => {

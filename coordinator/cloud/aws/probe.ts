@@ -6,7 +6,7 @@ import { AppError, describe } from "../../../shared/runtime/errors.ts";
 import type { ProbeAnswer } from "../account.ts";
 import type { CallOptions } from "../group.ts";
 import { SAYS_NOTHING_OF_RIGHTS } from "../probing.ts";
-import type { AwsCall, AwsCalls } from "./calls.ts";
+import type { AwsCall, AwsCalls, Ec2Calls } from "./calls.ts";
 
 /** AWS gives instances no such id. */
 const NO_INSTANCE = "i-00000000000000000";
@@ -73,16 +73,25 @@ function reading(
 
 /** One answer for each call of calls.ts. Rejects by the signal alone. */
 export async function probeAws(
-  calls: AwsCalls,
+  calls: AwsCalls & Ec2Calls,
   groups: readonly string[],
   options: CallOptions,
 ): Promise<readonly ProbeAnswer[]> {
-  return await Promise.all(
-    Object.entries(ASKING).map(async ([call, ask]) => ({
+  return await Promise.all([
+    ...Object.entries(ASKING).map(async ([call, ask]) => ({
       call: `autoscaling:${call}`,
       ...(await ask(calls, groups, options)),
     })),
-  );
+    probePrices(calls, options),
+  ]);
+}
+
+/** Any type will do, of any moment: an answer without a price is an answer. */
+async function probePrices(calls: Ec2Calls, options: CallOptions): Promise<ProbeAnswer> {
+  const at = "2026-01-01T00:00:00Z";
+  const input = { instanceTypes: ["p3.2xlarge"], from: at, to: at };
+  const asked = await outcomeOf(async () => await calls.DescribeSpotPriceHistory(input, options), options);
+  return { call: "ec2:DescribeSpotPriceHistory", ...asked, optional: true };
 }
 
 async function outcomeOf(send: () => Promise<unknown>, { signal }: CallOptions): Promise<Outcome> {

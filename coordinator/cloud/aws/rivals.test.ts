@@ -150,9 +150,9 @@ describe("the account", () => {
     expect(await rivalsIn(aws, "gpu", "b")).toEqual({ gpu: [], b: ["scaling-policy"] });
   });
 
-  test("asks for all of the region where groups are many, and for refreshes of some in each round", async () => {
+  test("asks for all of the region where groups are many, and for refreshes of some in each look", async () => {
     const clock = createFakeClock();
-    const names = Array.from({ length: 30 }, (_, at) => `g${at}`);
+    const names = Array.from({ length: 80 }, (_, at) => `g${at}`);
     await using aws = await startScriptedAws(
       {
         DescribeAutoScalingGroups: describing(...names.map((name) => awsGroup(name))),
@@ -160,8 +160,8 @@ describe("the account", () => {
         DescribeInstanceRefreshes: (form) =>
           answerXml("DescribeInstanceRefreshes", {
             InstanceRefreshes:
-              form.get("AutoScalingGroupName") === "g25"
-                ? [{ InstanceRefreshId: "r", AutoScalingGroupName: "g25", Status: "InProgress" }]
+              form.get("AutoScalingGroupName") === "g75"
+                ? [{ InstanceRefreshId: "r", AutoScalingGroupName: "g75", Status: "InProgress" }]
                 : [],
           }),
       },
@@ -169,11 +169,13 @@ describe("the account", () => {
     );
     expect((await rivalsIn(aws, ...names))["g7"]).toEqual(["scaling-policy"]);
     expect(aws.asked("DescribePolicies").map((form) => form.get("AutoScalingGroupName"))).toEqual([null]);
-    expect(aws.asked("DescribeInstanceRefreshes")).toHaveLength(20);
-    await clock.advance(45_000);
-    expect((await rivalsIn(aws, ...names))["g25"]).toEqual(["instance-refresh"]);
+    expect(aws.asked("DescribeInstanceRefreshes")).toHaveLength(55);
+    await clock.advance(5_000);
+    expect((await rivalsIn(aws, ...names))["g75"]).toEqual(["instance-refresh"]);
     const asked = aws.asked("DescribeInstanceRefreshes").map((form) => form.get("AutoScalingGroupName"));
-    expect(new Set(asked).size).toBe(30);
+    expect(asked).toHaveLength(80);
+    expect(new Set(asked).size).toBe(80);
+    expect(aws.asked("DescribePolicies")).toHaveLength(1);
   });
 
   test("tells of a right that it lacks, keeps what it saw, and is read all the same", async () => {

@@ -1,6 +1,7 @@
 // What else AWS itself does to the groups: scaling policies and scheduled actions that size them, instance refreshes that
 // exchange their machines, the evening out of zones. Asked for rarely, since none of it comes and goes within seconds, and
 // kept between looks. What cannot be asked for is told, and what was seen before stands; it never writes.
+// test/properties/rival-bounds.test.ts computes how soon each is seen.
 
 import type {
   InstanceRefresh,
@@ -36,8 +37,13 @@ export interface RivalWatch {
 const ASK_MS = 45_000;
 /** So many groups are asked for by name; more, all of the region at once. */
 const BY_NAME_MAX = 5;
-/** AWS tells of refreshes one group at a time: so many in one round, those that were asked longest ago. */
-const REFRESHES_MAX = 20;
+/**
+ * AWS tells of refreshes one group at a time, and counts the calls of everybody in the account together: so many in a second
+ * on average, those first that were asked longest ago. Over 240 groups of a region that takes longer than a minute.
+ */
+export const REFRESHES_PER_SECOND = 5;
+/** What comes together between two looks, which are eleven seconds apart at most. */
+const REFRESHES_MAX = 55;
 const RECORDS = 100;
 const PAGES_MAX = 10;
 const UNDER_WAY: ReadonlySet<string> = new Set([
@@ -61,6 +67,8 @@ export function createRivalWatch(calls: AwsCalls, clock: Clock): RivalWatch {
   let askedMs: Millis | null = null;
   let asked: ReadonlySet<string> = new Set();
   let problem: string | null = null;
+  let refreshesLeft = REFRESHES_MAX;
+  let filledMs = clock.monotonic();
 
   async function askSizing(names: readonly string[], options: CallOptions): Promise<void> {
     const wanted = names.length <= BY_NAME_MAX ? names : [undefined];
@@ -78,9 +86,11 @@ export function createRivalWatch(calls: AwsCalls, clock: Clock): RivalWatch {
   }
 
   async function askRefreshes(names: readonly string[], options: CallOptions): Promise<void> {
-    const due = names
-      .toSorted((a, b) => (refreshes.get(a)?.askedMs ?? -1) - (refreshes.get(b)?.askedMs ?? -1))
-      .slice(0, REFRESHES_MAX);
+    const now = clock.monotonic();
+    refreshesLeft = Math.min(REFRESHES_MAX, refreshesLeft + ((now - filledMs) / 1000) * REFRESHES_PER_SECOND);
+    filledMs = now;
+    const due = refreshesDue(names).slice(0, Math.floor(refreshesLeft));
+    refreshesLeft -= due.length;
     await Promise.all(
       due.map(async (name) => {
         const input = { AutoScalingGroupName: name, MaxRecords: 1 };
@@ -90,13 +100,31 @@ export function createRivalWatch(calls: AwsCalls, clock: Clock): RivalWatch {
     );
   }
 
+  /** Those that were asked longest ago first. One that was not answered is due again at the next look. */
+  function refreshesDue(names: readonly string[]): readonly string[] {
+    const oldestMs = clock.monotonic() - ASK_MS;
+    return names
+      .map((name) => ({ name, askedMs: refreshes.get(name)?.askedMs ?? -Infinity }))
+      .filter((each) => each.askedMs <= oldestMs)
+      .toSorted((a, b) => a.askedMs - b.askedMs)
+      .map(({ name }) => name);
+  }
+
   async function ask(names: readonly string[], limits: CallOptions): Promise<void> {
-    askedMs = clock.monotonic();
-    asked = new Set(names);
+    const isSizingDue =
+      askedMs === null || clock.monotonic() - askedMs >= ASK_MS || names.some((name) => !asked.has(name));
+    if (!isSizingDue && (problem !== null || refreshesDue(names).length === 0)) return;
+    if (isSizingDue) {
+      askedMs = clock.monotonic();
+      asked = new Set(names);
+    }
     try {
       await within(clock, limits, "asking what else sizes the groups", async (signal) => {
         const options = { ...limits, signal };
-        const ended = await Promise.allSettled([askSizing(names, options), askRefreshes(names, options)]);
+        const ended = await Promise.allSettled([
+          isSizingDue ? askSizing(names, options) : null,
+          askRefreshes(names, options),
+        ]);
         const failed = ended.find((each) => each.status === "rejected");
         if (failed !== undefined) throw failed.reason;
       });
@@ -122,9 +150,7 @@ export function createRivalWatch(calls: AwsCalls, clock: Clock): RivalWatch {
     of: async (readings, limits) => {
       const names = readings.map(({ name }) => name);
       keep(names);
-      const isDue =
-        askedMs === null || clock.monotonic() - askedMs >= ASK_MS || names.some((name) => !asked.has(name));
-      if (names.length > 0 && isDue) await ask(names, limits);
+      if (names.length > 0) await ask(names, limits);
       return new Map(
         readings.map((reading) => {
           const sizing = sizings.get(reading.name) ?? NO_SIZING;

@@ -18,7 +18,9 @@ import {
 
 import { epochMs } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
-import type { Answer, AwsSender } from "./calls.ts";
+import type { Answer, AwsSender, Ec2Sender } from "./calls.ts";
+import { createEc2Sender } from "./ec2-request.ts";
+import type { Place } from "./ec2-request.ts";
 import { unreadable } from "./raw-answer.ts";
 
 export interface AwsCredentials {
@@ -36,7 +38,7 @@ export interface SdkOptions {
   readonly credentials?: AwsCredentials | (() => Promise<AwsCredentials>);
 }
 
-export type Sdk = AwsSender & Disposable;
+export type Sdk = AwsSender & Ec2Sender & Disposable;
 
 /** A hundred groups with a thousand machines each are some 60 MB; nothing of ours is nearly as large. */
 const ANSWER_BYTES_MAX = 64 * 2 ** 20;
@@ -56,6 +58,8 @@ export function createSdk({ region, endpoint, credentials }: SdkOptions): Sdk {
     ...(credentials === undefined ? {} : { credentials }),
   });
   const dates = new WeakMap<object, EpochMs>();
+  /** Where the last question about groups went, by whatever the SDK has made of settings, partition and environment. */
+  let place: Place | null = null;
 
   client.middlewareStack.add(
     (next) => async (args) => {
@@ -70,6 +74,7 @@ export function createSdk({ region, endpoint, credentials }: SdkOptions): Sdk {
   client.middlewareStack.add(
     (next, { commandName = "" }) =>
       async (args) => {
+        place = args.request as Place;
         const result = await next(args);
         const response = result.response as RawResponse;
         const body = await readAll(response.body);
@@ -119,6 +124,18 @@ export function createSdk({ region, endpoint, credentials }: SdkOptions): Sdk {
       ),
     DetachInstances: async (input, abortSignal) =>
       await answer(async () => await client.send(new DetachInstancesCommand(input), { abortSignal })),
+    ...createEc2Sender({
+      region,
+      place: () => place,
+      credentials: client.config.credentials,
+      sha256: client.config.sha256,
+      send: async (request, abortSignal) => {
+        const sent = await client.config.requestHandler.handle(request as never, { abortSignal });
+        return (sent as { readonly response: RawResponse }).response;
+      },
+      clockOffsetMs: () => client.config.systemClockOffset,
+      readAll,
+    }),
     [Symbol.dispose]: () => client.destroy(),
   };
 }

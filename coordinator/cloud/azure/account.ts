@@ -66,7 +66,7 @@ export async function createAzureAccount(options: AzureAccountOptions): Promise<
       state: stateOf(reading),
       chosenRemoval: true,
       detaches: false,
-      ...(news.failure === null ? {} : { changeFailed: true }),
+      ...(news.failure === null ? {} : { changeFailed: true, changeFailure: news.failure }),
       members: membersOf(reading, news, subscription),
       template,
       capacityType: reading.isSpot ? "spot" : "on-demand",

@@ -79,9 +79,15 @@ function createGrowers<At>({ keyOf, ask, words, sizesUnread }: Kind<At>, clock: 
     } catch (error) {
       options.signal.throwIfAborted();
       if (kindOf(error) === "bug") throw error;
+      // What found no turn is as due as before: it is asked again with the next look.
+      const againMs = kindOf(error) === "throttled" ? (before?.askedMs ?? -AGAIN_MS) : askedMs;
       // What was known holds: a rival does not go because nobody answers.
       const problem = `whether ${words(key)} cannot be read: ${describe(error)}`;
-      kept.set(key, { sizes: before === undefined ? unread(key) : before.sizes, problem, askedMs });
+      kept.set(key, {
+        sizes: before === undefined ? unread(key) : before.sizes,
+        problem,
+        askedMs: againMs,
+      });
     }
   }
 

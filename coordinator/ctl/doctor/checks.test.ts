@@ -358,6 +358,22 @@ const BROKEN: readonly (readonly [Check, Verdict, Partial<Facts>, RegExp])[] = [
     /1 node \(n1\) cannot be read: 401/,
   ],
   [
+    "agent-metrics",
+    "unknown",
+    {
+      agentMetrics: read([{ node: "n1", text: { ...failed, why: "401 Unauthorized" } }]),
+      agents: read({
+        ...daemonSet,
+        spec: {
+          template: {
+            spec: { containers: [{ name: "agent", env: [{ name: "GPUAS_METRICS_TOKENS", value: "true" }] }] },
+          },
+        },
+      }),
+    },
+    /proxy shows them no token, so that 1 page \(n1\) cannot be read from here/,
+  ],
+  [
     "cloud-rights",
     "fail",
     rightsAt([{ call: "autoscaling:DetachInstances", outcome: "denied", detail: "not authorized" }]),
@@ -368,6 +384,15 @@ const BROKEN: readonly (readonly [Check, Verdict, Partial<Facts>, RegExp])[] = [
     "unknown",
     rightsAt([{ call: "autoscaling:DetachInstances", outcome: "unknown", detail: "no such host" }]),
     /cannot be found out: no such host/,
+  ],
+  [
+    "cloud-rights",
+    "warn",
+    rightsAt([
+      { call: "autoscaling:DetachInstances", outcome: "allowed" },
+      { call: "ec2:DescribeSpotPriceHistory", outcome: "denied", detail: "not authorized", optional: true },
+    ]),
+    /can do without: aws us-west-2: ec2:DescribeSpotPriceHistory/,
   ],
   ["cloud-rights", "unknown", { ...rightsAt([]), cloudRights: absent }, /no page about its rights/],
   ["policies", "fail", { policies: read([policy({ spec: { provider: "moon" } })]) }, /training: .*provider/],

@@ -73,6 +73,7 @@ function fit(change: Partial<PreFlight> = {}): PreFlight {
     ]),
     servers: read([]),
     certificates: read([]),
+    secrets: read([]),
     leases: read([]),
     workloads: read([runs("coredns", "registry.k8s.io/coredns/coredns:v1.12")]),
     ...change,
@@ -180,12 +181,39 @@ const UNFIT: readonly (readonly [Check, Verdict, Partial<PreFlight>, RegExp])[] 
     { certificates: read([{ place: "Secret a, tls.crt", expires: epochMs(NOW - 1) }]) },
     /ended on/,
   ],
+  [
+    "secrets",
+    "fail",
+    { secrets: read(["gpu-autoscaler-nats-keys"]) },
+    /wait for 1 Secret \(gpu-autoscaler-nats-keys\)/,
+  ],
+  ["secrets", "unknown", { secrets: failed }, /no answer/],
   ["second-coordinator", "fail", { leases: lease("ops", ago(2_000)) }, /already in 1 namespace \(ops\)/],
   [
     "second-coordinator",
     "fail",
     { workloads: read([{ metadata: { namespace: "ops", name: SERVICE_ACCOUNT.coordinator } }]) },
     /ops/,
+  ],
+  // Neither its name nor its lease is ours.
+  [
+    "second-coordinator",
+    "fail",
+    {
+      workloads: read([
+        {
+          metadata: { namespace: "ops", name: "gpus" },
+          spec: {
+            template: {
+              spec: {
+                containers: [{ name: "main", env: [{ name: "GPUAS_LEASE_NAME", value: "gpus" }] }],
+              },
+            },
+          },
+        },
+      ]),
+    },
+    /already in 1 namespace \(ops\)/,
   ],
   [
     "other-autoscalers",

@@ -16,10 +16,13 @@ import { apiVersion, certificates } from "../doctor/checks/cluster.ts";
 import { fail, judge, named, ok, unknown, warn } from "../doctor/finding.ts";
 import type { Finding, Judgement } from "../doctor/finding.ts";
 import { fingerprint } from "../doctor/fingerprint.ts";
+import { environmentOf } from "../doctor/kinds.ts";
+import type { Workload } from "../doctor/kinds.ts";
 import { SHIPPED } from "../doctor/shipped.ts";
 import type { NatsServer, PreFlight } from "./facts.ts";
 import { GET_HELM } from "./helm.ts";
 import type { Rendered } from "./helm.ts";
+import { secretsThere } from "./secrets.ts";
 
 const LONGEST = 300;
 const HELM_OLDEST = [3, 18] as const;
@@ -39,6 +42,7 @@ export const PRE_FLIGHT = {
   objects: objectsTaken,
   policies: policiesFit,
   nats: natsThere,
+  secrets: secretsThere,
   certificates,
   "second-coordinator": onlyOne,
   "other-autoscalers": others,
@@ -305,10 +309,10 @@ function onlyOne({ leases, workloads, namespace, now }: PreFlight): Judgement {
       workloads.kind !== "read"
         ? []
         : workloads.value.filter(
-            ({ metadata, spec }) =>
-              metadata.name === SERVICE_ACCOUNT.coordinator &&
-              metadata.namespace !== namespace &&
-              (spec?.replicas ?? 1) > 0,
+            (workload) =>
+              workload.metadata.namespace !== namespace &&
+              isCoordinator(workload) &&
+              (workload.spec?.replicas ?? 1) > 0,
           );
     const places = new Set([...held, ...deployed].map(({ metadata }) => metadata.namespace ?? ""));
     return places.size === 0
@@ -319,6 +323,17 @@ function onlyOne({ leases, workloads, namespace, now }: PreFlight): Judgement {
         );
   });
 }
+
+/** By what it is told: a release of another name, or with a lease of another name, is one all the same. */
+function isCoordinator(workload: Workload): boolean {
+  return (
+    workload.metadata.name === SERVICE_ACCOUNT.coordinator ||
+    COORDINATOR_SETTINGS.some((name) => name in environmentOf(workload))
+  );
+}
+
+/** Settings that the chart gives to no other program. */
+const COORDINATOR_SETTINGS = ["GPUAS_LEASE_NAME", "GPUAS_NATS_REPLICAS"] as const;
 
 const RIVALS: readonly (readonly [RegExp, string])[] = [
   [/(?:^|\/)cluster-autoscaler(?:[:@-]|$)/, "Cluster Autoscaler"],

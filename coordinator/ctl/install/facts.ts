@@ -29,6 +29,8 @@ export interface PreFlight {
   /** Servers of NATS that are not the chart's. */
   readonly servers: Read<readonly NatsServer[]>;
   readonly certificates: Read<readonly Certificate[]>;
+  /** Names of Secrets that pods would wait for. */
+  readonly secrets: Read<readonly string[]>;
   readonly leases: Read<readonly Lease[]>;
   /** Deployments and DaemonSets of all namespaces. */
   readonly workloads: Read<readonly Workload[]>;

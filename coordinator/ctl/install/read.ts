@@ -19,6 +19,7 @@ import { objectsIn } from "./helm.ts";
 import type { Helm, Rendered } from "./helm.ts";
 import { readServers } from "./nats.ts";
 import { askOwnRights } from "./rights.ts";
+import { secretsLacking } from "./secrets.ts";
 
 export type InstallClient = Pick<KubeClient, "read" | "get" | "list" | "create" | "apply" | "mergePatch">;
 
@@ -83,7 +84,7 @@ export async function readPreFlight(options: PreFlightOptions): Promise<PreFligh
   );
   const ofKnown = async <T>(then: (all: readonly Known[]) => Promise<Read<T>>): Promise<Read<T>> =>
     known.kind === "read" ? await then(known.value) : known;
-  const [unserved, standing, rights, trial, servers, certificates] = await Promise.all([
+  const [unserved, standing, rights, trial, servers, certificates, secrets] = await Promise.all([
     ofKnown(async (all) => await reading("discovery", async () => await Promise.resolve(unservedIn(all)))),
     ofKnown(
       async (all) =>
@@ -119,6 +120,13 @@ export async function readPreFlight(options: PreFlightOptions): Promise<PreFligh
           return await readCertificates(client, namespace, workloads, limits);
         }),
     ),
+    of(
+      async (objects) =>
+        await reading(
+          `get secrets in namespace ${namespace}`,
+          async () => await secretsLacking(client, namespace, objects, limits),
+        ),
+    ),
   ]);
   const workloads: Read<readonly Workload[]> =
     deployments.kind !== "read"
@@ -142,6 +150,7 @@ export async function readPreFlight(options: PreFlightOptions): Promise<PreFligh
     storageClasses,
     servers,
     certificates,
+    secrets,
     leases,
     workloads,
   };

@@ -213,7 +213,7 @@ function poolState(
   const learned = learnedShape(pool, up);
   const bare = learned ?? setting.remembered ?? setting.template;
   const shape = bare === null ? null : withDaemons(bare, snapshot.daemons);
-  const seen = rivalReasons(policy.spec, [...(input.rivals ?? []), ...rivalsOnNodes(pool, nodes)]);
+  const seen = rivalReasons(policy.spec, [...(input.rivals ?? []), ...rivalsOnNodes(pool, nodes, at)]);
   const sizes = followSize({
     setting,
     nodes,

@@ -9,7 +9,7 @@ import { shrinks, snapshot } from "../../../test/build/snapshot.ts";
 import { decide } from "../decide.ts";
 import { EMPTY_MEMORY } from "../snapshot-memory.ts";
 import type { Memory } from "../snapshot-memory.ts";
-import type { ReportDigest } from "../snapshot.ts";
+import type { ReportDigest, Snapshot } from "../snapshot.ts";
 import { assemble } from "./fleet.ts";
 import { foldReports, refusalOf } from "./idle.ts";
 
@@ -101,6 +101,24 @@ describe("foldReports()", () => {
   test("a source that is not ready forgets everything", () => {
     const telemetry = { kind: "unknown", because: "source-not-ready", detail: "driver not loaded" } as const;
     expect(foldReports(before, telemetry, 0.2, NOW)).toEqual({ idleSince: null, lastReportAt: null });
+  });
+});
+
+describe("the empty timer", () => {
+  const remembered: Memory = {
+    ...EMPTY_MEMORY,
+    at: epochMs(NOW - 5 * MINUTE),
+    nodes: { n1: { idleSince: null, lastReportAt: null, emptySince: epochMs(NOW - 8 * MINUTE) } },
+  };
+  const emptySince = (sync: Snapshot["sync"]): number | null =>
+    decide(snapshot({ nodes: [node("n1")], memory: remembered, sync })).memory.nodes["n1"]?.emptySince ??
+    null;
+
+  test("begins anew after a gap, unless nothing can have happened unseen since the decision before", () => {
+    const since = epochMs(NOW - 60 * MINUTE);
+    expect(emptySince({ kind: "synced", since })).toBe(NOW);
+    expect(emptySince({ kind: "synced", since, gapless: true })).toBe(NOW - 8 * MINUTE);
+    expect(emptySince({ kind: "synced", since: epochMs(NOW - MINUTE), gapless: true })).toBe(NOW);
   });
 });
 

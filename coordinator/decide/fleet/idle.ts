@@ -5,7 +5,7 @@
 import { epochMs } from "../../../shared/model/units.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Memory, NodeMemory } from "../snapshot-memory.ts";
-import type { ReportDigest, Telemetry } from "../snapshot.ts";
+import type { ReportDigest, Snapshot, Telemetry } from "../snapshot.ts";
 import type { PoolState } from "./fleet.ts";
 import { removalFailedAt } from "./flights.ts";
 import { FRESH_COVERAGE, FRESH_FOR_MS } from "./fresh.ts";
@@ -15,17 +15,24 @@ import { hasTenants } from "./tenants.ts";
 
 const UNKNOWN: NodeMemory = { idleSince: null, lastReportAt: null, emptySince: null };
 
-export function timersOf(state: NodeState, pool: PoolState, memory: Memory, at: EpochMs): NodeMemory {
+/** The moment of the decision, and since when the cluster has been watched. */
+export interface Watch {
+  readonly at: EpochMs;
+  readonly sync: Snapshot["sync"];
+}
+
+export function timersOf(state: NodeState, pool: PoolState, memory: Memory, watch: Watch): NodeMemory {
+  const { at } = watch;
   const before = memory.nodes[state.name] ?? UNKNOWN;
   const idle = foldReports(before, state.node.telemetry, pool.spec.scaleDownThreshold, at);
   const refusedAt = refusalOf(state, pool);
-  const movable = restartedBy(refusedAt, movableSince(state, before, memory, at), at);
+  const movable = restartedBy(refusedAt, movableSince(state, before, memory, watch), at);
   return {
     idleSince: restartedBy(refusedAt, idle.idleSince, at),
     lastReportAt: idle.lastReportAt,
     emptySince: restartedBy(
       removalFailedAt(pool.journal, state.name),
-      emptySince(state, before, memory, at),
+      emptySince(state, before, memory, watch),
       at,
     ),
     ...(movable === null ? {} : { movableSince: movable }),
@@ -61,18 +68,24 @@ function isCalm({ busiest, peak, coverage }: ReportDigest, threshold: number): b
 }
 
 /** By the API alone. */
-function emptySince(state: NodeState, before: NodeMemory, memory: Memory, at: EpochMs): EpochMs | null {
+function emptySince(state: NodeState, before: NodeMemory, memory: Memory, watch: Watch): EpochMs | null {
+  const { at } = watch;
   if (state.standing !== "up" || hasTenants(state, at)) return null;
-  return isWatched(memory, at) ? (before.emptySince ?? at) : at;
+  return isWatched(memory, watch) ? (before.emptySince ?? at) : at;
 }
 
-function movableSince(state: NodeState, before: NodeMemory, memory: Memory, at: EpochMs): EpochMs | null {
-  return state.standing === "up" && isWatched(memory, at) ? (before.movableSince ?? null) : null;
+function movableSince(state: NodeState, before: NodeMemory, memory: Memory, watch: Watch): EpochMs | null {
+  return state.standing === "up" && isWatched(memory, watch) ? (before.movableSince ?? null) : null;
 }
 
 /** Nobody watched between two decisions that lie too far apart, so that a timer begins again. */
-function isWatched(memory: Memory, at: EpochMs): boolean {
-  return memory.at !== null && at - memory.at <= FRESH_FOR_MS;
+function isWatched(memory: Memory, { at, sync }: Watch): boolean {
+  return memory.at !== null && (at - memory.at <= FRESH_FOR_MS || isGapless(memory.at, sync));
+}
+
+/** Whether nothing has happened since the last decision that a look in between would have seen. */
+export function isGapless(lookedAt: EpochMs, sync: Snapshot["sync"]): boolean {
+  return sync.kind === "synced" && sync.gapless === true && sync.since <= lookedAt;
 }
 
 /** The agent's no, or a removal that failed, costs the node one more full window. A drill that it refuses says nothing of it. */

@@ -51,6 +51,15 @@ describe("node-days", () => {
     expect(risk).toEqual({});
   });
 
+  test("are counted over a long gap in which nothing can have happened unseen, and not where watching began in it", () => {
+    const memory = { risk: {}, at: epochMs(NOW - 12 * HOUR) };
+    const watched = (since: number) => ({ kind: "synced", since: epochMs(since), gapless: true }) as const;
+    const all = count(memory, { nodes: fleetOf(1), sync: watched(NOW - DAY) });
+    expect(all.risk?.["policy/demo"]?.nodeDays).toBeCloseTo(0.5, 6);
+    const part = count(memory, { nodes: fleetOf(1), sync: watched(NOW - HOUR) });
+    expect(part.risk).toEqual({});
+  });
+
   test("begin with what the nodes have lived through, up to a day each", () => {
     const { risk } = count({}, { nodes: [...fleetOf(2), node("young", { ageMs: 6 * HOUR })] });
     expect(risk?.["policy/demo"]?.nodeDays).toBeCloseTo(2.25, 6);

@@ -10,6 +10,7 @@ import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Memory, RiskMemory } from "../snapshot-memory.ts";
 import type { NoticeInput } from "../snapshot.ts";
 import type { Fleet, PoolState } from "./fleet.ts";
+import { isGapless } from "./idle.ts";
 import { poolId } from "./ownership.ts";
 import type { NodeState } from "./standing.ts";
 import { readStock, stockKeysOf, stockOfMachine, stockOfNode } from "./stock.ts";
@@ -190,7 +191,7 @@ function nodeDaysSeen({ sync, at }: Fleet, memory: Memory, { node }: NodeState):
   if (memory.risk === undefined) return Math.min(DAY_MS, elapsed(node.createdAt, at)) / DAY_MS;
   if (memory.at === null || sync.kind !== "synced") return 0;
   const gap = elapsed(memory.at, at);
-  return gap <= LONGEST_GAP_MS ? gap / DAY_MS : 0;
+  return gap <= LONGEST_GAP_MS || isGapless(memory.at, sync) ? gap / DAY_MS : 0;
 }
 
 /** Null: no interruption of a spot node of ours. */

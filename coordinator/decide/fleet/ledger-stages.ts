@@ -52,6 +52,7 @@ export function withFinished(
   finished: readonly FinishedStage[],
 ): LaunchLedger["stageMs"] {
   if (finished.length === 0) return stageMs;
+  if (finished.length === 0) return stageMs;
   return Object.fromEntries(
     LAUNCH_STAGES.flatMap((stage) => {
       const ended = finished.filter((one) => one.stage === stage).map(({ ms }) => ms);
@@ -70,7 +71,9 @@ export interface StageFigure {
 
 /** In the order of the stages; those that were never measured are left out. */
 export function stageFigures({ stageMs }: LaunchLedger): readonly StageFigure[] {
-  return LAUNCH_STAGES.flatMap((stage): StageFigure[] => {
+  const known = figures.get(stageMs);
+  if (known !== undefined) return known;
+  const made = LAUNCH_STAGES.flatMap((stage): StageFigure[] => {
     const measured = (stageMs[stage] ?? []).toSorted((a, b) => a - b);
     const median = atShare(measured, 0.5);
     const p90 = atShare(measured, 0.9);
@@ -78,7 +81,12 @@ export function stageFigures({ stageMs }: LaunchLedger): readonly StageFigure[] 
       ? []
       : [{ stage, medianMs: median, p90Ms: p90, machines: measured.length }];
   });
+  figures.set(stageMs, made);
+  return made;
 }
+
+/** By the very record: it is the same from decision to decision as long as no stage ends. */
+const figures = new WeakMap<LaunchLedger["stageMs"], readonly StageFigure[]>();
 
 /** The smallest of the sorted values that so large a share of them does not exceed; null: there is none. */
 export function atShare(sorted: readonly number[], share: number): Millis | null {

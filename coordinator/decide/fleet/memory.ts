@@ -55,7 +55,7 @@ export function lookAround(fleet: Fleet, snapshot: Snapshot): Look {
     const timed = pool.spec.enabled && fleet.sync.kind === "synced";
     for (const state of pool.nodes) {
       const out = outage(state, memory, at);
-      if (timed) nodes[state.name] = { ...timersOf(state, pool, memory, at), ...out };
+      if (timed) nodes[state.name] = { ...timersOf(state, pool, memory, fleet), ...out };
       else if (state.standing !== "up") nodes[state.name] = { ...UNTIMED, ...out };
     }
     const step = timed ? followLaunches(pool, memory, at) : null;

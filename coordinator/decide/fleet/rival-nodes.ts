@@ -3,21 +3,29 @@
 // serve the rest of the cluster.
 
 import type { NodePoolSpec } from "../../../shared/contract/policy/pool.ts";
+import type { Taint } from "../../../shared/model/kube.ts";
 import { CLUSTER_AUTOSCALER, KARPENTER } from "../../../shared/model/names.ts";
+import type { EpochMs } from "../../../shared/model/units.ts";
 import type { RivalInput } from "../snapshot.ts";
 import type { NodeState } from "./standing.ts";
 
 const TAINTS: ReadonlySet<string> = new Set(CLUSTER_AUTOSCALER.taints);
 const NAMED = 3;
+/**
+ * It dates its taints, takes away what it has tainted within minutes, and takes the taints off when it starts. One that is
+ * older was left behind by one that runs no more; while it runs it lists its groups besides.
+ */
+const STANDS_MS = 3600_000;
 
 export function rivalsOnNodes(
   { group }: Pick<NodePoolSpec, "group">,
   nodes: readonly NodeState[],
+  at: EpochMs,
 ): readonly RivalInput[] {
   // Whom nobody of ours sizes, nobody fights.
   if (group === undefined) return [];
   const marked = nodes.flatMap(({ name, node: { taints } }) => {
-    const taint = taints.find(({ key }) => TAINTS.has(key));
+    const taint = taints.find((one) => TAINTS.has(one.key) && !isLeftover(one, at));
     return taint === undefined ? [] : [`${name} (${taint.key})`];
   });
   const isKarpenter = group.scale?.apiVersion.split("/")[0] === KARPENTER.group;
@@ -35,6 +43,11 @@ export function rivalsOnNodes(
       ? []
       : [{ rival: "karpenter" as const, detail: `it has made ${named(claimed)}` }]),
   ];
+}
+
+/** What has no date that can be read may be of now. */
+function isLeftover({ value = "" }: Taint, at: EpochMs): boolean {
+  return /^\d{1,12}$/.test(value) && at - Number(value) * 1000 > STANDS_MS;
 }
 
 function named(nodes: readonly string[]): string {

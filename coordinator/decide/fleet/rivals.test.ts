@@ -144,10 +144,21 @@ describe("nodes of a pool", () => {
     decide(snapshot({ policies: [policy({ pools: [pool("spot", fields)] })], nodes: [node("n1", options)] }));
 
   test.each(CLUSTER_AUTOSCALER.taints)("with the taint %s are Cluster Autoscaler's too", (key) => {
-    const decision = seen({ taints: [{ key, effect: "NoSchedule", value: "1" }] });
+    const value = String((NOW - 30 * MINUTE) / 1000);
+    const decision = seen({ taints: [{ key, effect: "NoSchedule", value }] });
     expect(decision.plan.holds).toMatchObject([
       { because: [{ code: "rival", rival: "cluster-autoscaler", detail: `its taint is on n1 (${key})` }] },
     ]);
+  });
+
+  test.each([
+    ["an hour and a minute old", String((NOW - HOUR - MINUTE) / 1000), false],
+    ["without a date that can be read", "soon", true],
+    ["of a clock that is ahead", String((NOW + HOUR) / 1000), true],
+  ])("with its taint %s: %j is its doing: %s", (_, value, isIts) => {
+    const [, key] = CLUSTER_AUTOSCALER.taints;
+    const codes = holdCodes(seen({ taints: [{ key, effect: "PreferNoSchedule", value }] }));
+    expect(codes.includes("rival")).toBe(isIts);
   });
 
   test("that Karpenter has made are Karpenter's, unless its NodePool is the group", () => {

@@ -120,7 +120,7 @@ export function saneInstance(instance: InstanceInput, at: EpochMs): InstanceInpu
 
 export const isFailure = isOneOf(LAUNCH_FAILURES);
 
-function isFailureOfMember(failure: unknown): failure is NonNullable<InstanceInput["failure"]> {
+export function isFailureOfMember(failure: unknown): failure is NonNullable<InstanceInput["failure"]> {
   return isRecord(failure) && isFailure(failure["kind"]) && isText(failure["detail"]);
 }
 

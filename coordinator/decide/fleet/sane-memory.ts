@@ -17,8 +17,19 @@ import { isAmount, isInstant, saneAmounts, saneResources } from "./sane-value.ts
 
 type Past = (time: EpochMs | null | undefined) => EpochMs | null;
 
+/** What decisions of this process have made themselves, and nobody has changed. */
+const ours = new WeakSet<Memory>();
+
+/** Says that a decision has just made this memory, so that the next one need not look through it. */
+export function markAsOurs(memory: Memory): Memory {
+  ours.add(memory);
+  return memory;
+}
+
 export function saneMemory(memory: Memory, at: EpochMs): Memory {
   if (!isRecord(memory)) return EMPTY_MEMORY;
+  // Nothing in it lies after the decision that made it, unless the clock was set back since.
+  if (ours.has(memory) && memory.at !== null && memory.at <= at) return memory;
   const past: Past = (time) =>
     time !== null && time !== undefined && isInstant(time) && time <= at ? time : null;
   const { launches, hotSince, behavior, leftOut, promised, ledger, lostAt, sizes } = memory;

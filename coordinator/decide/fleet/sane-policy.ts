@@ -7,11 +7,18 @@ import type { MoveState } from "../../../shared/contract/policy/status.ts";
 import { RIVAL_KINDS } from "../../../shared/model/rival.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import type { Journal } from "../snapshot-memory.ts";
-import type { ForecastInput, GroupReading, PolicyInput, PoolInput, RivalInput } from "../snapshot.ts";
+import type {
+  ForecastInput,
+  ForecastPart,
+  GroupReading,
+  PolicyInput,
+  PoolInput,
+  RivalInput,
+} from "../snapshot.ts";
 import { isAbsentOr, isCount, isFlag, isList, isListOf, isOneOf, isRecord, isText } from "./sane-form.ts";
 import type { Unread } from "./sane-form.ts";
 import { each, readList, sorted } from "./sane-list.ts";
-import { isFailure, isMember, saneInstance, saneOfferings } from "./sane-market.ts";
+import { isFailure, isFailureOfMember, isMember, saneInstance, saneOfferings } from "./sane-market.ts";
 import { saneTemplate } from "./sane-template.ts";
 import { instant, isAmount, isInstant, MOST_NODES, share } from "./sane-value.ts";
 
@@ -84,17 +91,36 @@ function isPool(value: unknown): boolean {
 function withSanePools({ forecast, ...policy }: ValidPolicy, at: EpochMs): PolicyInput {
   return {
     ...policy,
-    ...(isForecast(forecast) ? { forecast } : {}),
+    ...(isForecast(forecast, policy.pools) ? { forecast } : {}),
     pools: policy.pools.map((pool) => sanePool(pool, at)),
     journal: saneJournal(policy.journal, at),
   };
 }
 
 /** One that cannot be read is none. */
-function isForecast(forecast: ForecastInput | undefined): forecast is ForecastInput {
-  if (!isRecord(forecast)) return false;
-  const { gpus, at, confidence, earned } = forecast;
-  return isAmount(gpus) && isInstant(at) && share(confidence) !== null && isFlag(earned);
+function isForecast(
+  forecast: ForecastInput | undefined,
+  pools: readonly PoolInput[],
+): forecast is ForecastInput {
+  if (forecast === undefined || !isForecastPart(forecast)) return false;
+  const names = new Set(pools.map(({ name }) => name));
+  const { parts }: Unread<ForecastInput> = forecast;
+  const isPart = (part: unknown): boolean =>
+    isForecastPart(part as ForecastPart) &&
+    isListOf((name) => isText(name) && names.has(name))((part as { readonly pools?: unknown }).pools);
+  return parts === undefined || isListOf(isPart)(parts);
+}
+
+function isForecastPart(part: ForecastPart): boolean {
+  if (!isRecord(part)) return false;
+  const { gpus, at, confidence, earned, keepGpus } = part;
+  return (
+    isAmount(gpus) &&
+    isInstant(at) &&
+    share(confidence) !== null &&
+    isFlag(earned) &&
+    (keepGpus === undefined || isAmount(keepGpus))
+  );
 }
 
 /** A member that cannot be read may be any: then nobody knows what the group has. */
@@ -144,7 +170,17 @@ function saneGroup(group: GroupReading): GroupReading {
 
 /** What lies beyond a bound that cannot be read is left to its provider to refuse; what may grow by itself is not grown. */
 function saneKnown(group: Extract<GroupReading, { readonly kind: "known" }>): GroupReading {
-  const { chosenRemoval, min, max, growsItself, detaches, replacesLeaving, changeFailed, ...rest } = group;
+  const {
+    chosenRemoval,
+    min,
+    max,
+    growsItself,
+    detaches,
+    replacesLeaving,
+    changeFailed,
+    changeFailure,
+    ...rest
+  } = group;
   const isSane =
     isFlag(chosenRemoval) &&
     isBound(min) &&
@@ -152,7 +188,8 @@ function saneKnown(group: Extract<GroupReading, { readonly kind: "known" }>): Gr
     isAbsentOr(isFlag)(growsItself) &&
     isAbsentOr(isFlag)(detaches) &&
     isAbsentOr(isFlag)(replacesLeaving) &&
-    isAbsentOr(isFlag)(changeFailed);
+    isAbsentOr(isFlag)(changeFailed) &&
+    isAbsentOr(isFailureOfMember)(changeFailure);
   if (isSane) return group;
   return {
     ...rest,
@@ -163,6 +200,7 @@ function saneKnown(group: Extract<GroupReading, { readonly kind: "known" }>): Gr
     ...(detaches === true ? { detaches } : {}),
     ...(replacesLeaving === true ? { replacesLeaving } : {}),
     ...(changeFailed === true ? { changeFailed } : {}),
+    ...(isFailureOfMember(changeFailure) ? { changeFailure } : {}),
   };
 }
 

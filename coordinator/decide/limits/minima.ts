@@ -2,7 +2,9 @@
 // may be: removals that are on their way and those planned before in this decision are gone already, growth has not
 // come yet, and machines that are not counted on any more stand for nothing.
 
+import { predictiveModeOf } from "../../../shared/contract/policy/predictive.ts";
 import type { Reason } from "../../../shared/model/reasons.ts";
+import { partsOf } from "../fleet/expected.ts";
 import { poolsOf } from "../fleet/fleet.ts";
 import type { Fleet, PoolState } from "../fleet/fleet.ts";
 import { removalsInFlight } from "../fleet/flights.ts";
@@ -53,17 +55,21 @@ export function floorBroken(
 }
 
 function forecastBroken(fleet: Fleet, pool: PoolState, going: Going): BrokenFloor | null {
-  const { forecast, gpusPerNode } = pool;
-  if (forecast === null || !forecast.earned || !pool.spec.enablePredictiveScaling) return null;
+  const { gpusPerNode } = pool;
+  if (predictiveModeOf(pool.spec) !== "ForecastAndScale") return null;
   // A node without GPUs is nothing that a forecast counts.
   if (gpusPerNode === null || gpusPerNode === 0) return null;
-  const left = poolsOf(fleet, pool.policy).reduce(
-    (sum, other) => sum + Math.max(0, lowest(fleet, other, going)) * (other.gpusPerNode ?? 0),
-    -gpusPerNode,
-  );
-  return left < forecast.gpus
-    ? { floor: "the forecast", minimum: Math.ceil(forecast.gpus / gpusPerNode) }
-    : null;
+  for (const { expected, pools } of partsOf(pool.forecast, poolsOf(fleet, pool.policy))) {
+    if (!expected.earned || !pools.includes(pool)) continue;
+    const left = pools.reduce(
+      (sum, other) => sum + Math.max(0, lowest(fleet, other, going)) * (other.gpusPerNode ?? 0),
+      -gpusPerNode,
+    );
+    // A node that is wanted again before another one could be there stays as well.
+    const floor = Math.max(expected.gpus, expected.keepGpus ?? 0);
+    if (left < floor) return { floor: "the forecast", minimum: Math.ceil(floor / gpusPerNode) };
+  }
+  return null;
 }
 
 /** A cap of a schedule that the pool or its policy is above. */

@@ -1,5 +1,5 @@
-// What a policy's schema cannot see about its schedules and budgets: whether a cron line and a time zone exist,
-// whether a window ever opens, and numbers that contradict each other. Each problem names the field, its value and
+// What a policy's schema cannot see about its schedules, budgets and forecast: whether a cron line, a time zone and a day
+// exist, whether a window ever opens, and numbers that contradict each other. Each problem names the field, its value and
 // the way out. A policy that has one does nothing, since a floor or a cap that is misread is worse than none.
 
 import type { PolicySpec } from "../../../shared/contract/policy.ts";
@@ -25,6 +25,7 @@ export function scheduleProblems(spec: PolicySpec): readonly string[] {
         ([field, problem]) => `spec.disruption.budgets.${index}.${field}: ${problem}`,
       ),
     ),
+    ...[...problemsOfForecast(spec)].map(([field, problem]) => `spec.predictive.${field}: ${problem}`),
   ];
 }
 
@@ -55,6 +56,18 @@ function* problemsOfBudget({ schedule, timeZone }: DisruptionBudget): Generator<
   const read = readCron(schedule ?? "* * * * *", timeZone);
   if (read.kind === "bad") yield [read.field === "timeZone" ? "timeZone" : "schedule", read.problem];
   else if (schedule !== undefined && isNever(schedule, timeZone)) yield ["schedule", neverComes(schedule)];
+}
+
+/** A forecast of another zone's days would be wrong every day. */
+function* problemsOfForecast({ predictive }: PolicySpec): Generator<Problem> {
+  const read = readCron("* * * * *", predictive.timeZone);
+  if (read.kind === "bad") yield ["timeZone", read.problem];
+  for (const [index, { date }] of predictive.calendar.entries())
+    if (parseInstant(`${date}T00:00:00Z`) === null)
+      yield [
+        `calendar.${index}.date`,
+        `${JSON.stringify(date)} is no day that exists; write one such as 2026-12-25`,
+      ];
 }
 
 function isNever(pattern: string, timeZone: string): boolean {

@@ -140,6 +140,42 @@ describe("what a failure closes", () => {
     expect(look(0, withFailed(failed("i-1", null))).of("a").refusal?.code).toBe("provider-failing");
   });
 
+  const takenBack = (kind: LaunchFailureKind): World => ({
+    pools: {
+      a: {
+        group: {
+          kind: "known",
+          size: 0,
+          chosenRemoval: true,
+          changeFailed: true,
+          changeFailure: { kind, detail: "AllocationFailed: none is left" },
+        },
+        instances: [],
+      },
+    },
+  });
+
+  test("a size that was taken back counts once for each growth, with no place that tells of it", () => {
+    const { look, known } = market();
+    const first = { ...takenBack("no-capacity"), moves: [grown(0)] };
+    // It may be shown still, and be that of an earlier growth.
+    expect(look(10_000, first).of("a").refusal).toBeNull();
+    expect(look(20_000, first).of("a").refusal).toMatchObject({ code: "no-capacity" });
+    look(30_000, first);
+    expect(known()).toMatchObject([{ offering: "a|*|spot", failures: 1, lastAt: NOW + 20_000 }]);
+    const later = 20_000 + 2 * FIRST_MS;
+    const again = { ...takenBack("no-capacity"), moves: [grown(0), grown(later)] };
+    look(later + 20_000, again);
+    expect(known()).toMatchObject([{ failures: 2 }]);
+  });
+
+  test("a change that failed for another reason, or that nobody of ours asked for, closes nothing", () => {
+    const { look } = market();
+    expect(look(20_000, takenBack("no-capacity")).of("a").refusal).toBeNull();
+    const denied = { ...takenBack("denied"), moves: [grown(0)] };
+    expect(look(21_000, denied).of("a").refusal).toBeNull();
+  });
+
   test("a refused call counts by its kind, and one without a kind does not", () => {
     const call = (failure?: LaunchFailureKind): MoveState => {
       const { ...made } = move(NOW, { pool: "a", phase: "failed", detail: "no" });

@@ -1,8 +1,6 @@
-// What a node costs an hour and who says so: the policy first, then the newest reading of a price source, then the
-// catalogue. Unknown is a value with its reason and stays one in every sum; nothing is taken over from another
-// region, tier or machine. What a price is used for, rank or limit, is for others.
+// What a node costs an hour and who says so: the policy first, then what is known of the machine (machine-price.ts).
+// Unknown is a value with its reason and stays one in every sum. What a price is used for, rank or limit, is for others.
 
-import { listPriceOf } from "../../../shared/model/instance-types.ts";
 import { NODE_LABEL } from "../../../shared/model/names.ts";
 import { capacityTypeOf } from "../../../shared/model/node.ts";
 import type { CapacityType } from "../../../shared/model/node.ts";
@@ -10,8 +8,9 @@ import type { PoolState } from "../fleet/fleet.ts";
 import { typesOf } from "../fleet/offering.ts";
 import { regionOf, regionOfLabels } from "../fleet/region.ts";
 import type { NodeState } from "../fleet/standing.ts";
-import { compareText, firstDifference } from "../order.ts";
-import type { PricePoint } from "../snapshot.ts";
+import type { InstanceInput, PricePoint } from "../snapshot.ts";
+import { dearest, machinePrices, SET_TYPE } from "./machine-price.ts";
+import type { Offering } from "./machine-price.ts";
 import type { Price } from "./market.ts";
 
 /** Each question is answered once for a decision, since a fleet asks the same for each of its nodes. */
@@ -20,25 +19,22 @@ export interface PriceBook {
   priceOf(pool: PoolState, tier: CapacityType): Price;
   /** Of a node that is here: its labels may know better than the pool what it is. */
   priceOfNode(node: NodeState, pool: PoolState): Price;
+  /** The same of a machine that may be no node yet. */
+  priceOfMachine(machine: Machine, pool: PoolState): Price;
+  /** What the same machine costs on demand; of one that is on demand, what it costs. Never an override of another tier. */
+  onDemandPriceOf(machine: Machine, pool: PoolState): Price;
   /** Of all nodes of these pools that are here; null: a price is not known. */
   usdPerHourOf(pools: readonly PoolState[]): number | null;
 }
 
-export function priceBook(prices: readonly PricePoint[] = []): PriceBook {
-  const points = Map.groupBy(prices.filter(isUsable), offeringOf);
-  const asked = new Map<string, Price>();
+/** What is known of one machine of a pool: labels of its node, and its entry in the group. */
+export interface Machine {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly instance: Pick<InstanceInput, "instanceType" | "zone"> | null;
+}
 
-  const machinePrice = (offering: Offering): Price => {
-    const { provider, region, zone, instanceType, tier } = offering;
-    const key = JSON.stringify([provider, region, zone, instanceType, tier]);
-    const known = asked.get(key);
-    if (known !== undefined) return known;
-    const price =
-      newest(points.get(offeringOf(offering)) ?? [], zone) ??
-      listPriceOf(provider, region, instanceType, tier);
-    asked.set(key, price);
-    return price;
-  };
+export function priceBook(prices: readonly PricePoint[] = []): PriceBook {
+  const machinePrice = machinePrices(prices);
 
   const priceOf = (pool: PoolState, tier: CapacityType): Price => {
     const override = overrideOf(pool);
@@ -56,19 +52,47 @@ export function priceBook(prices: readonly PricePoint[] = []): PriceBook {
     );
   };
 
-  const priceOfNode = (state: NodeState, pool: PoolState): Price => {
-    const override = overrideOf(pool);
-    if (override !== null) return override;
-    const { labels } = state.node;
+  /** Null: its type or place is not known, so that only its pool can be asked. */
+  const offeringOf = ({ labels, instance }: Machine, pool: PoolState): Omit<Offering, "tier"> | null => {
     const { provider } = pool.spec;
-    const tier = capacityTypeOf(labels) ?? pool.pool.capacityType;
-    const instanceType = labels[NODE_LABEL.instanceType] ?? state.instance?.instanceType;
-    const zone = labels[NODE_LABEL.zone] ?? state.instance?.zone ?? null;
+    const instanceType = labels[NODE_LABEL.instanceType] ?? instance?.instanceType;
+    const zone = labels[NODE_LABEL.zone] ?? instance?.zone ?? null;
     const region = regionOfLabels(provider, zone === null ? labels : { [NODE_LABEL.zone]: zone, ...labels });
     const place = region === null ? regionOf(pool) : { kind: "known" as const, region };
-    if (instanceType === undefined || place.kind === "unknown") return priceOf(pool, tier);
-    return machinePrice({ provider, region: place.region, zone, instanceType, tier });
+    if (instanceType === undefined || place.kind === "unknown") return null;
+    return { provider, region: place.region, zone, instanceType };
   };
+
+  const priceOfMachine = (machine: Machine, pool: PoolState): Price => {
+    const override = overrideOf(pool);
+    if (override !== null) return override;
+    const tier = capacityTypeOf(machine.labels) ?? pool.pool.capacityType;
+    const offering = offeringOf(machine, pool);
+    return offering === null ? priceOf(pool, tier) : machinePrice({ ...offering, tier });
+  };
+
+  const onDemandPriceOf = (machine: Machine, pool: PoolState): Price => {
+    const tier = capacityTypeOf(machine.labels) ?? pool.pool.capacityType;
+    if (tier === "on-demand") return priceOfMachine(machine, pool);
+    const offering = offeringOf(machine, pool);
+    if (offering !== null) return machinePrice({ ...offering, tier: "on-demand" });
+    // The dearest of several would make the saving look larger than it can be.
+    const [only, second] = typesOf(pool);
+    const region = regionOf(pool);
+    if (only === undefined || second !== undefined || region.kind === "unknown")
+      return unknown("it is not known which machine it is", SET_TYPE);
+    const { provider } = pool.spec;
+    return machinePrice({
+      provider,
+      region: region.region,
+      zone: null,
+      instanceType: only,
+      tier: "on-demand",
+    });
+  };
+
+  const priceOfNode = ({ node: { labels }, instance }: NodeState, pool: PoolState): Price =>
+    priceOfMachine({ labels, instance }, pool);
 
   const usdPerHourOf = (pools: readonly PoolState[]): number | null => {
     let micros = 0;
@@ -83,7 +107,7 @@ export function priceBook(prices: readonly PricePoint[] = []): PriceBook {
     return micros / MICROS;
   };
 
-  return { priceOf, priceOfNode, usdPerHourOf };
+  return { priceOf, priceOfNode, priceOfMachine, onDemandPriceOf, usdPerHourOf };
 }
 
 /** Of one more node of a pool, for those who count; null: not known. */
@@ -96,71 +120,12 @@ export function priceLookup(prices: readonly PricePoint[] = []): (pool: PoolStat
 }
 
 const MICROS = 1_000_000;
-const SET_TYPE = "set nodePools[].instanceTypes, or nodePools[].price.usdPerHour";
-
-interface Offering {
-  readonly provider: string;
-  readonly region: string;
-  /** Null: not known, so any zone of the region. */
-  readonly zone: string | null;
-  readonly instanceType: string;
-  readonly tier: CapacityType;
-}
-
-function offeringOf({ provider, region, instanceType, tier }: Omit<Offering, "zone">): string {
-  return JSON.stringify([provider, region, instanceType, tier]);
-}
 
 function overrideOf({ pool }: PoolState): Price | null {
   const usdPerHour = pool.price?.usdPerHour;
   return usdPerHour === undefined ? null : { kind: "known", usdPerHour, source: "policy", at: null };
 }
 
-/**
- * The newest of what sources have read for the zone, or for the whole region where none speaks of the zone. Without
- * a zone the dearest of the region's zones counts, for the same reason as below.
- */
-function newest(points: readonly PricePoint[], zone: string | null): Price | null {
-  const latest = [...Map.groupBy(points, (point) => point.zone ?? null)].flatMap(([place, own]) => {
-    const [first] = own.toSorted((a, b) =>
-      firstDifference(b.at - a.at, b.usdPerHour - a.usdPerHour, compareText(a.source, b.source)),
-    );
-    return first === undefined ? [] : [{ place, point: first }];
-  });
-  const inZone = latest.filter(({ place }) => place === zone);
-  const found = inZone.length > 0 ? inZone : latest.filter(({ place }) => zone === null || place === null);
-  if (found.length === 0) return null;
-  return dearest(
-    found.map(({ point: { usdPerHour, source, at } }) => ({ kind: "known", usdPerHour, source, at })),
-  );
-}
-
-/**
- * Of several machines or zones the group may bring any, so the dearest counts: a limit then holds whichever comes,
- * and the bill is at most what was said. One that is not known makes the whole unknown, since it may be the one.
- */
-function dearest(prices: readonly Price[]): Price {
-  const missing = prices.find((price) => price.kind === "unknown");
-  if (missing !== undefined) return { kind: "unknown", because: `${missing.because}: ${SET_PRICE}` };
-  const [first] = prices
-    .filter((price) => price.kind === "known")
-    .toSorted((a, b) =>
-      firstDifference(
-        b.usdPerHour - a.usdPerHour,
-        (b.at ?? 0) - (a.at ?? 0),
-        compareText(a.source, b.source),
-      ),
-    );
-  return first ?? unknown("nobody says", SET_TYPE);
-}
-
-const SET_PRICE = "set nodePools[].price.usdPerHour";
-
 function unknown(what: string, change: string): Price {
   return { kind: "unknown", because: `${what}: ${change}` };
-}
-
-/** A source that reads nonsense has read nothing. */
-function isUsable({ usdPerHour, at }: PricePoint): boolean {
-  return Number.isFinite(usdPerHour) && usdPerHour >= 0 && Number.isFinite(at);
 }

@@ -22,7 +22,12 @@ export interface Sighting {
 }
 
 export function sightingsOf(pool: PoolState, memory: Memory, at: EpochMs): readonly Sighting[] {
-  return [...failedInstances(pool, memory, at), ...refusedCalls(pool), ...lateMachines(pool)];
+  return [
+    ...failedInstances(pool, memory, at),
+    ...failedChange(pool, at),
+    ...refusedCalls(pool),
+    ...lateMachines(pool),
+  ];
 }
 
 function* failedInstances(pool: PoolState, memory: Memory, at: EpochMs): Generator<Sighting> {
@@ -65,6 +70,19 @@ function timesOfPlace(
   if (asked === undefined) return { at: seenAt, askedAt: instance.createdAt ?? pool.launch?.since ?? seenAt };
   if (seenAt >= asked) return { at: seenAt, askedAt: asked };
   return at - asked <= READING_LAGS_MS ? null : { at, askedAt: asked };
+}
+
+/** What a cloud could not make it may also take out of the size again, so that no place of the group tells of it. */
+function* failedChange(pool: PoolState, at: EpochMs): Generator<Sighting> {
+  const { group } = pool.input;
+  if (group.kind !== "known" || group.changeFailure === undefined) return;
+  const { kind, detail } = group.changeFailure;
+  // The change may have been a removal, which fails for reasons of its own.
+  if (kind !== "no-capacity" && kind !== "quota") return;
+  const asked = growthsOf(pool.journal, pool.name, at).at(-1)?.at;
+  // It may be shown still, and be that of the growth before.
+  if (asked === undefined || at - asked <= READING_LAGS_MS) return;
+  yield { offering: isOfStock(kind) ? offeringOf(pool) : ownKey(pool), kind, at, askedAt: asked, detail };
 }
 
 function* refusedCalls(pool: PoolState): Generator<Sighting> {

@@ -75,6 +75,7 @@ describe("valuesSchema()", () => {
       ".agent.nodeAffinity",
       ".agent.extraVolumes.items",
       ".agent.extraVolumeMounts.items",
+      ".coordinator.recording.volume",
       ".coordinator.resources",
       ".coordinator.tolerations.items",
       ".coordinator.topologySpread.items",

@@ -35,6 +35,7 @@ export const COORDINATOR_SETTINGS_OF_THE_CHART = {
   agentServiceAccount: "the agents' service account",
   subjectRoot: "`nats.subjectRoot`",
   nodePools: "`coordinator.rights.karpenter`, or a NodePool in a policy among the values",
+  recordDir: "`coordinator.recording.volume`",
   metricsPort: "`coordinator.port`",
 } as const satisfies Partial<Record<keyof typeof COORDINATOR_SETTINGS, string>>;
 
@@ -46,6 +47,15 @@ export const COORDINATOR_VALUES: Group = group("The coordinators: one leads, the
     COORDINATOR_SETTINGS,
     Object.keys(COORDINATOR_SETTINGS_OF_THE_CHART),
     "Settings of the coordinator by their names. A change replaces one replica after the other.",
+  ),
+  recording: group(
+    "What each decision was made from and what it was, for gpuasctl replay. `settings` bounds its size and age, and has names replaced.",
+    {
+      volume: objectOfKubernetes(
+        {},
+        "Where it is kept: a volume of Kubernetes without its name, such as `{persistentVolumeClaim: {claimName: recordings}}` or `{emptyDir: {sizeLimit: 3Gi}}`, which goes with the pod. Of several replicas only the one that leads writes; a claim has to be one that all may mount. Empty: nothing is recorded.",
+      ),
+    },
   ),
   rights: group(
     "Rights beside those that each coordinator has. Groups that `policies` and `autoscaling` name bring theirs by themselves; set these for policies that are applied by other means.",

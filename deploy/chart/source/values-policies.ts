@@ -3,6 +3,7 @@
 
 import { policySpecSchema } from "../../../shared/contract/policy.ts";
 import { nodePool } from "../../../shared/contract/policy/pool.ts";
+import { PREDICTIVE_MODES } from "../../../shared/contract/policy/predictive.ts";
 import { writtenSchema } from "../../crd/crd.ts";
 import { closed } from "./schema.ts";
 import { duration, flag, group, leaf, share, text } from "./value.ts";
@@ -65,10 +66,16 @@ export const AUTOSCALING_VALUES: Group = group(
     }),
     predictive: group("", {
       enabled: flag(undefined, "`enablePredictiveScaling`."),
-      lookbackDays: only(7, "The guide's value alone; a policy has no field for another."),
-      horizonMinutes: only(30, "The guide's value alone; a policy has no field for another."),
-      confidenceThreshold: only(0.7, "The guide's value alone; a policy has no field for another."),
-      preWarmThreshold: only(0.7, "The guide's value alone; a policy has no field for another."),
+      mode: leaf(
+        { type: "string", enum: [...PREDICTIVE_MODES] },
+        undefined,
+        "`predictive.mode`; not in the guide.",
+      ),
+      timeZone: text(undefined, "`predictive.timeZone`; not in the guide."),
+      lookbackDays: count("`predictive.lookbackDays`.", 1),
+      horizonMinutes: count("`predictive.horizonMinutes`.", 5),
+      confidenceThreshold: share("`predictive.confidenceThreshold`."),
+      preWarmThreshold: share("`predictive.preWarmThreshold`."),
     }),
     nodePools: leaf(
       { type: "array", items: closed(writtenSchema(nodePool) as JsonSchema) },

@@ -67,6 +67,9 @@ azure: vmScaleSets
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- /* What the guide says of its forecast has the same names in the policy. */ -}}
+{{- $predictive := omit ($guide.predictive | default dict) "enabled" -}}
+{{- if $predictive -}}{{- $_ := set $spec "predictive" $predictive -}}{{- end -}}
 {{- if hasKey ($guide.spot | default dict) "diversify" -}}
 {{- $_ := set $spec "spot" (dict "diversify" $guide.spot.diversify) -}}
 {{- end -}}

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 
 import { expect, test } from "vitest";
 
-import { AWS_CALLS } from "../../../coordinator/cloud/aws/calls.ts";
+import { AWS_CALLS, EC2_CALLS } from "../../../coordinator/cloud/aws/calls.ts";
 import { AWS_TAG } from "../../../shared/model/names.ts";
 
 interface Statement {
@@ -19,10 +19,14 @@ const { Statement: statements } = JSON.parse(
   readFileSync(new URL("policy.json", import.meta.url), "utf8"),
 ) as { readonly Statement: readonly Statement[] };
 
+const CALLS: readonly (readonly [string, { readonly writes: boolean }])[] = [
+  ...Object.entries(AWS_CALLS).map(([name, call]) => [`autoscaling:${name}`, call] as const),
+  ...Object.entries(EC2_CALLS).map(([name, call]) => [`ec2:${name}`, call] as const),
+];
+
 const actionsOf = (writes: boolean): readonly string[] =>
-  Object.entries(AWS_CALLS)
-    .filter(([, call]) => call.writes === writes)
-    .map(([name]) => `autoscaling:${name}`)
+  CALLS.filter(([, call]) => call.writes === writes)
+    .map(([name]) => name)
     .toSorted();
 
 test("allows the calls of the code and no other", () => {

@@ -24,7 +24,8 @@ export type PolicyRule =
   | "window-in-order"
   | "schedule-pools-exist"
   | "headroom-names-differ"
-  | "budget-window-whole";
+  | "budget-window-whole"
+  | "calendar-dates-differ";
 
 export interface Problem {
   readonly rule: PolicyRule;
@@ -51,6 +52,7 @@ export interface RuledSpec {
     readonly pools: readonly string[];
   }[];
   readonly headroom: readonly { readonly name: string }[];
+  readonly predictive: { readonly calendar: readonly { readonly date: string }[] };
   readonly disruption: {
     readonly budgets: readonly {
       readonly schedule?: string | undefined;
@@ -62,7 +64,14 @@ export interface RuledSpec {
 const SHARES_MAY_MISS = 0.001;
 
 export function problemsOf(spec: RuledSpec): readonly Problem[] {
-  return [...thresholds(spec), ...shares(spec), ...pools(spec), ...schedules(spec), ...budgets(spec)];
+  return [
+    ...thresholds(spec),
+    ...shares(spec),
+    ...pools(spec),
+    ...schedules(spec),
+    ...budgets(spec),
+    ...calendar(spec),
+  ];
 }
 
 function* thresholds(spec: RuledSpec): Generator<Problem> {
@@ -240,4 +249,17 @@ function* budgets(spec: RuledSpec): Generator<Problem> {
         path: ["disruption", "budgets", index, "schedule"],
         message: "schedule and durationSeconds belong together; give both or neither",
       };
+}
+
+function* calendar(spec: RuledSpec): Generator<Problem> {
+  const seen = new Set<string>();
+  for (const [index, { date }] of spec.predictive.calendar.entries()) {
+    if (seen.has(date))
+      yield {
+        rule: "calendar-dates-differ",
+        path: ["predictive", "calendar", index, "date"],
+        message: `${date} is there twice; put what holds for that day into one entry`,
+      };
+    seen.add(date);
+  }
 }

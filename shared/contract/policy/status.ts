@@ -100,6 +100,30 @@ const offeringState = z.object({
   detail: z.string().optional(),
 });
 
+/** What is expected when a node that is ordered now would be there, how good such forecasts were, and why it stands down. */
+const forecastState = z.object({
+  gpuType: z.string().optional(),
+  mode: z.string(),
+  /** Whether it may add nodes and delay removals now. */
+  acts: z.boolean(),
+  at: z.string().optional(),
+  /** GPUs. */
+  p10: z.number().optional(),
+  p50: z.number().optional(),
+  p90: z.number().optional(),
+  floorGpus: z.number().optional(),
+  /** The chance that more is wanted than the nodes serve that are there. */
+  confidence: z.number().optional(),
+  startSeconds: z.number(),
+  coverage: z.number().optional(),
+  pinballRatio: z.number().optional(),
+  /** The five that weigh most. */
+  experts: z.array(z.object({ name: z.string(), weight: z.number() })),
+  standsDown: z.array(z.string()),
+  usefulNodes: z.number(),
+  wastedNodes: z.number(),
+});
+
 const condition = z.object({
   type: z.string(),
   status: z.enum(["True", "False", "Unknown"]),
@@ -149,10 +173,16 @@ export const policyStatusSchema = z.object({
         .optional(),
     }),
   ),
+  /** Of all its nodes that are here. Absent: nobody has counted; without numbers: the price of one is not known. */
+  cost: z
+    .object({ usdPerHour: z.number().optional(), usdPerMonthOf720Hours: z.number().optional() })
+    .optional(),
   /** What failed to launch and has not been forgotten; at most 100, the latest. */
   offerings: z.array(offeringState).optional(),
   /** Windows of schedules that are open or open in the next 14 days; at most 20, the next. */
   schedules: z.array(z.object({ name: z.string(), opens: z.string(), closes: z.string() })).optional(),
+  /** One entry for each kind of GPU, at most 20. Absent: the policy wants no forecast. */
+  forecast: z.array(forecastState).optional(),
 });
 export type PolicyStatus = z.infer<typeof policyStatusSchema>;
 

@@ -9,7 +9,12 @@ import { AwsRefusal } from "./aws-query.ts";
 const LIFETIME_MS = 5 * 60_000;
 
 /** @throws AwsRefusal for a request that the service would not even look at. */
-export function refuseStranger(headers: IncomingHttpHeaders, region: string, serviceNowMs: number): void {
+export function refuseStranger(
+  headers: IncomingHttpHeaders,
+  region: string,
+  serviceNowMs: number,
+  own: "autoscaling" | "ec2" = "autoscaling",
+): void {
   const { authorization = "" } = headers;
   if (authorization === "")
     throw new AwsRefusal("MissingAuthenticationToken", "Request is missing Authentication Token");
@@ -21,10 +26,10 @@ export function refuseStranger(headers: IncomingHttpHeaders, region: string, ser
       "SignatureDoesNotMatch",
       `Credential should be scoped to a valid region, not '${scopedRegion}'.`,
     );
-  if (service !== "autoscaling")
+  if (service !== own)
     throw new AwsRefusal(
       "SignatureDoesNotMatch",
-      `Credential should be scoped to correct service: 'autoscaling'.`,
+      `Credential should be scoped to correct service: '${own}'.`,
     );
   const stamp = String(headers["x-amz-date"] ?? "");
   const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(stamp)?.slice(1).map(Number);

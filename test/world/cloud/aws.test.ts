@@ -4,6 +4,7 @@ import { createWorld } from "../../../coordinator/replay/world.ts";
 import type { World } from "../../../coordinator/replay/world.ts";
 import { after, millis } from "../../../shared/model/units.ts";
 import { systemClock } from "../../../shared/runtime/clock.ts";
+import { awsAccountAt } from "../../contract/aws-account.ts";
 import { faultsIn, judge, pythonOrWhyNot } from "../../contract/aws-referee.ts";
 import { START, aCloudGroup } from "../build.ts";
 import { EMPTY_PAGE } from "./aws-troubles.ts";
@@ -83,6 +84,21 @@ function members(group = "a"): readonly string[] {
 function sizeOf(group = "a"): number | undefined {
   return world.clouds.group(group)?.desired;
 }
+
+test("tells what spot machines cost, as EC2 and to credentials for EC2 alone", async () => {
+  cloud.setSpotPrices([
+    { instanceType: "p3.2xlarge", zone: "us-west-2a", usdPerHour: 1.2 },
+    { instanceType: "g5.xlarge", zone: "us-west-2a", usdPerHour: 0.4 },
+  ]);
+  const account = await awsAccountAt(cloud.url);
+  const limits = { signal: AbortSignal.timeout(10_000), deadlineMs: millis(10_000) };
+  await account.look(["a"], limits);
+  const prices = await account.spotPrices?.(["p3.2xlarge"], systemClock.now(), limits);
+  expect(prices).toMatchObject([{ instanceType: "p3.2xlarge", zone: "us-west-2a", usdPerHour: 1.2 }]);
+  account[Symbol.dispose]();
+  const stranger = await ask("DescribeSpotPriceHistory", { Version: "2016-11-15" });
+  expect(stranger.refusal).toMatch(/^403 SignatureDoesNotMatch: .*'ec2'/);
+});
 
 describe("what the service refuses, and nothing changes", () => {
   const NAMED = { AutoScalingGroupName: "a" };

@@ -13,6 +13,8 @@ import { plainSettings } from "./aws-groups.ts";
 import type { AwsGroupSettings } from "./aws-groups.ts";
 import { AwsRefusal, parseQuery, statusOf } from "./aws-query.ts";
 import type { AwsQuery } from "./aws-query.ts";
+import { SPOT_PRICES_CALL, spotPricesXml, spotPriceTypes } from "./aws-spot-prices.ts";
+import type { SpotPriceRow } from "./aws-spot-prices.ts";
 import { BALANCER_PAGE, messageOf } from "./aws-troubles.ts";
 import { answerXml, errorXml } from "./aws-xml.ts";
 import { startFace } from "./face.ts";
@@ -44,6 +46,8 @@ export interface AwsCloud extends Face<Readonly<Record<string, string>>> {
   readonly region: string;
   /** What the simulation does not know of a group. */
   configure(group: string, settings: Partial<AwsGroupSettings>): void;
+  /** What spot machines cost from now on; until then of none a price is known. */
+  setSpotPrices(rows: readonly SpotPriceRow[]): void;
 }
 
 type Form = Readonly<Record<string, string>>;
@@ -57,6 +61,7 @@ export async function startAwsCloud(options: AwsCloudOptions): Promise<AwsCloud>
   const detaching = new Map<string, readonly Detached[]>();
   const createdAt = change(({ now }) => now);
   let skewMs = 0;
+  let spotPrices: readonly SpotPriceRow[] = [];
 
   const settings = (group: string): AwsGroupSettings => ({
     ...plainSettings(account, region),
@@ -64,7 +69,8 @@ export async function startAwsCloud(options: AwsCloudOptions): Promise<AwsCloud>
   });
 
   function said(action: string, status: number, body: string): Answer {
-    onAnswer({ action, status, body });
+    // EC2's are no answers of the service that this one is judged as.
+    if (action !== SPOT_PRICES_CALL) onAnswer({ action, status, body });
     const headers = { "x-amzn-requestid": randomUUID() };
     return { status, contentType: "text/xml", text: body, headers, isRefusal: status >= 300 };
   }
@@ -95,6 +101,12 @@ export async function startAwsCloud(options: AwsCloudOptions): Promise<AwsCloud>
 
   function understand({ body, headers }: Incoming): Understood<Form> {
     try {
+      const types = spotPriceTypes({ body, headers }, { region, nowMs: clock.now() + skewMs });
+      if (types !== undefined) {
+        const rows = spotPrices.filter(({ instanceType }) => types.includes(instanceType));
+        const answer = (): Answer => said(SPOT_PRICES_CALL, 200, spotPricesXml(rows, randomUUID()));
+        return { action: SPOT_PRICES_CALL, groups: [], write: false, parameters: {}, run: answer };
+      }
       const query = parseQuery(body);
       refuseStranger(headers, region, clock.now() + skewMs);
       const { action, parameters } = query;
@@ -132,6 +144,9 @@ export async function startAwsCloud(options: AwsCloudOptions): Promise<AwsCloud>
     region,
     configure: (group, changed) => {
       configured.set(group, { ...configured.get(group), ...changed });
+    },
+    setSpotPrices: (rows) => {
+      spotPrices = rows;
     },
   };
 }

@@ -81,6 +81,12 @@ export interface FaceOptions<P> {
   /** 0 lets the system choose. */
   readonly port?: number;
   readonly skewed?: (ms: number) => void;
+  /** Told each answer whose text a trouble has changed, as it goes out. */
+  readonly edited?: (
+    call: Understood<P>,
+    text: string,
+    trouble: Extract<Trouble, { readonly kind: "edit" }>,
+  ) => void;
 }
 
 export async function startFace<P>(options: FaceOptions<P>): Promise<Face<P>> {
@@ -129,7 +135,14 @@ export async function startFace<P>(options: FaceOptions<P>): Promise<Face<P>> {
     record(understood, effect, isUnanswered ? 0 : answer.status, trouble?.kind ?? slow?.kind ?? null);
     await tell("decided", understood);
     if (trouble?.kind === "lost") response.destroy();
-    if (!isUnanswered) send(response, answer, trouble);
+    if (isUnanswered) return;
+    if (trouble?.kind !== "edit") {
+      send(response, answer, trouble);
+      return;
+    }
+    const text = trouble.edit(answer.text);
+    if (!answer.isRefusal) options.edited?.(understood, text, trouble);
+    send(response, { ...answer, text }, trouble);
   }
 
   function send(response: ServerResponse, answer: Answer, trouble: Trouble | null): void {
@@ -138,7 +151,7 @@ export async function startFace<P>(options: FaceOptions<P>): Promise<Face<P>> {
     const date = new Date(clock.now() + skewMs).toUTCString();
     response.writeHead(status, { "content-type": contentType, date, ...headers });
     if (trouble?.kind === "half-body") response.end(text.slice(0, Math.ceil(text.length / 2)));
-    else response.end(trouble?.kind === "edit" ? trouble.edit(text) : text);
+    else response.end(text);
   }
 
   const server = createServer((request, response) => {

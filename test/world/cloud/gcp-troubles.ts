@@ -13,12 +13,14 @@ export function withoutSize(group: string): Trouble {
 
 /** The group's size in another type, as Google's own clients let it through. */
 export function withSize(group: string, size: unknown): Trouble {
-  return editGroup(group, (fields) => ({ ...fields, targetSize: size }));
+  const changed = editGroup(group, (fields) => ({ ...fields, targetSize: size }));
+  return { ...changed, breaks: "the size is of another type" };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
+type Edit = Extract<Trouble, { readonly kind: "edit" }>;
 
-function editGroup(group: string, change: (fields: Fields) => Fields): Trouble {
+function editGroup(group: string, change: (fields: Fields) => Fields): Edit {
   return edited((body) => {
     const { items } = body;
     if (Array.isArray(items))
@@ -30,8 +32,10 @@ function editGroup(group: string, change: (fields: Fields) => Fields): Trouble {
   });
 }
 
-export function edited(change: (body: Fields) => unknown): Trouble {
-  return { kind: "edit", edit: (text) => JSON.stringify(change(JSON.parse(text) as Fields)) };
+/** `breaks`: what of it Google would never write; without it the answer has to fit Google's own description. */
+export function edited(change: (body: Fields) => unknown, breaks?: string): Edit {
+  const edit = (text: string): string => JSON.stringify(change(JSON.parse(text) as Fields));
+  return { kind: "edit", edit, ...(breaks === undefined ? {} : { breaks }) };
 }
 
 /** The first page has nothing on it and promises a next one, which is the page itself. */
@@ -41,9 +45,10 @@ export const EMPTY_PAGE: Trouble = edited(({ items: _items, managedInstances: _m
 }));
 
 /** An error in an answer with status 200. The call takes effect. */
-export const ERROR_IN_200: Trouble = edited(() => ({
-  error: { code: 400, message: "not so", errors: [{ reason: "invalid", message: "not so" }] },
-}));
+export const ERROR_IN_200: Trouble = edited(
+  () => ({ error: { code: 400, message: "not so", errors: [{ reason: "invalid", message: "not so" }] } }),
+  "an error under status 200",
+);
 
 /** For `refuse`: no answer of the service, but the page of a balancer before it, with status 502. */
 export const BALANCER_PAGE = "a balancer's page";

@@ -1,6 +1,7 @@
 // Google's Compute API over the groups of a simulated cloud, with the little of GKE and of the Resource Manager that an
 // autoscaler asks for, on the server that face.ts is. It is as strict as the service's own description: a path, parameter
-// or field that the description does not have is refused. It wants a token, which its own metadata server gives.
+// or field that the description does not have is refused, and each answer is held to it when the stand-in closes. It wants
+// a token, which its own metadata server gives.
 
 import { GCP_PROJECT } from "../../../coordinator/replay/world-cloud.ts";
 import type { CloudGroup } from "../../../coordinator/replay/world-cloud.ts";
@@ -12,6 +13,8 @@ import { GcpRefusal, perform, WRITES } from "./gcp-actions.ts";
 import type { GcpOperation, GcpOperationError, GcpRequest } from "./gcp-actions.ts";
 import { numberOf, PLAIN_SETTINGS } from "./gcp-groups.ts";
 import type { GcpGroupSettings } from "./gcp-groups.ts";
+import { createGcpJudge } from "./gcp-judge.ts";
+import type { GcpJudge } from "./gcp-judge.ts";
 import { metadataAnswer } from "./gcp-metadata.ts";
 import { bodyOf, refuseStranger, ROUTES, SERVICES } from "./gcp-routes.ts";
 import { BALANCER_PAGE, reasonOf } from "./gcp-troubles.ts";
@@ -59,6 +62,8 @@ export interface GcpCloud extends Face<GcpCallParameters> {
   forgetOperations(): void;
   /** Null: everything. */
   allow(rights: readonly string[] | null): void;
+  /** A field that the test has wrong on purpose; any other that is wrong is an error of `close`. */
+  exempt: GcpJudge["exempt"];
 }
 
 const TOKEN = "token-of-the-stand-in";
@@ -67,6 +72,7 @@ export async function startGcpCloud(options: GcpCloudOptions): Promise<GcpCloud>
   const { change, clock, port = 0, pageMax = 500, onAnswer = () => {} } = options;
   const configured = new Map<string, Partial<GcpGroupSettings>>();
   const operations = new Map<string, GcpOperation>();
+  const judge = createGcpJudge();
   /** Group → place → the first machine that it was seen with. */
   const firstIn = new Map<string, Map<string, string>>();
   const createdAt = change(({ now }) => now);
@@ -106,6 +112,7 @@ export async function startGcpCloud(options: GcpCloudOptions): Promise<GcpCloud>
           },
         }),
       );
+      judge.hear(method, JSON.parse(JSON.stringify(body)));
       onAnswer({ method, body });
       return said(200, body);
     } catch (error) {
@@ -159,6 +166,9 @@ export async function startGcpCloud(options: GcpCloudOptions): Promise<GcpCloud>
     skewed: (ms) => {
       skewMs = ms;
     },
+    edited: ({ action }, text, { breaks }) => {
+      if (breaks === undefined) judge.hearText(action, text);
+    },
     protocol: {
       understand,
       refuse: ({ code, message, retryAfterSeconds }) => {
@@ -201,6 +211,11 @@ export async function startGcpCloud(options: GcpCloudOptions): Promise<GcpCloud>
     forgetOperations: () => operations.clear(),
     allow: (allowed) => {
       rights = allowed;
+    },
+    exempt: judge.exempt,
+    close: async () => {
+      await face.close();
+      judge.verdict();
     },
   };
 }

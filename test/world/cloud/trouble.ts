@@ -22,7 +22,12 @@ export type Trouble =
   /** The first half of the answer and then the end of the connection, in order. */
   | { readonly kind: "half-body" }
   /** Another text than the answer, under the answer's status. */
-  | { readonly kind: "edit"; readonly edit: (text: string) => string };
+  | {
+      readonly kind: "edit";
+      readonly edit: (text: string) => string;
+      /** What of it no service would write. Without it a face that judges its answers judges this one as well. */
+      readonly breaks?: string;
+    };
 
 export interface TroubleMatch {
   readonly action?: string;

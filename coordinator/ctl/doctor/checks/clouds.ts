@@ -5,7 +5,7 @@ import type { AccountRights } from "../../../cloud/rights.ts";
 import { targetOf } from "../../../cloud/target.ts";
 import { shortened } from "../../../report/sentences/words.ts";
 import type { Facts } from "../facts.ts";
-import { fail, judge, named, ok, orElse, unknown } from "../finding.ts";
+import { fail, judge, named, ok, orElse, unknown, warn } from "../finding.ts";
 import type { Judgement } from "../finding.ts";
 
 const LONGEST = 300;
@@ -25,7 +25,7 @@ export function cloudRights({ cloudRights: read, policies }: Facts): Judgement {
   return judge(
     read,
     ({ accounts }) => {
-      const denied = accounts.flatMap(deniedOf);
+      const denied = accounts.flatMap((account) => deniedOf(account, false));
       if (denied.length > 0)
         return fail(
           `the cloud refuses the coordinator: ${denied.slice(0, 3).join("; ")}`,
@@ -39,6 +39,12 @@ export function cloudRights({ cloudRights: read, policies }: Facts): Judgement {
             "account",
           )} cannot be found out: ${shortened(whyOf(silent[0]), LONGEST)}`,
           "the check scaling names what a cloud has refused so far; the coordinator's log says more",
+        );
+      const missing = accounts.flatMap((account) => deniedOf(account, true));
+      if (missing.length > 0)
+        return warn(
+          `the cloud refuses what the coordinator can do without: ${missing.slice(0, 3).join("; ")}`,
+          "with the rights in deploy/clouds prices are the cloud's own; without, those of the catalogue or the policy",
         );
       const open = accounts.flatMap(({ answers }) =>
         (answers ?? []).flatMap(({ call, outcome }) => (outcome === "unknown" ? [call] : [])),
@@ -60,9 +66,11 @@ export function cloudRights({ cloudRights: read, policies }: Facts): Judgement {
 
 const isAllowed = ({ outcome }: { readonly outcome: string }): boolean => outcome === "allowed";
 
-function deniedOf({ account, answers }: AccountRights): readonly string[] {
-  return (answers ?? []).flatMap(({ call, outcome, detail = "" }) =>
-    outcome === "denied" ? [`${account}: ${call}: ${shortened(detail, LONGEST)}`] : [],
+function deniedOf({ account, answers }: AccountRights, isOptional: boolean): readonly string[] {
+  return (answers ?? []).flatMap(({ call, outcome, detail = "", optional = false }) =>
+    outcome === "denied" && optional === isOptional
+      ? [`${account}: ${call}: ${shortened(detail, LONGEST)}`]
+      : [],
   );
 }
 

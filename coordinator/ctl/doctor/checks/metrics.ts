@@ -2,8 +2,9 @@
 // and alerts of this version ask for. Whether a Prometheus reads them is seen there. Each is pure.
 
 import type { AgentPage, Facts } from "../facts.ts";
-import { fail, judge, named, ok, unknown, warn } from "../finding.ts";
+import { fail, judge, named, ok, orElse, unknown, warn } from "../finding.ts";
 import type { Judgement } from "../finding.ts";
+import { environmentOf } from "../kinds.ts";
 import { SHIPPED } from "../shipped.ts";
 import { hasGpus } from "./agents.ts";
 
@@ -28,7 +29,7 @@ export function coordinatorMetrics({ coordinatorMetrics: read }: Facts): Judgeme
   );
 }
 
-export function agentMetrics({ agentMetrics: read, nodes: all, namespace }: Facts): Judgement {
+export function agentMetrics({ agentMetrics: read, nodes: all, namespace, agents }: Facts): Judgement {
   return judge(
     read,
     (pages) => {
@@ -39,7 +40,8 @@ export function agentMetrics({ agentMetrics: read, nodes: all, namespace }: Fact
       const heard = pages.flatMap(({ node, text }) =>
         text.kind === "read" ? [{ node, served: seriesIn(text.value), text: text.value }] : [],
       );
-      if (heard.length === 0) return unheard(pages, namespace);
+      const asksWho = environmentOf(orElse(agents, null))["GPUAS_METRICS_TOKENS"] === "true";
+      if (heard.length === 0) return asksWho ? guarded(pages, namespace) : unheard(pages, namespace);
       const nodes = heard.map(({ node }) => node);
       const everywhere = (name: string): boolean => heard.every(({ served }) => served.has(name));
       const lacking = Object.keys(SHIPPED.queried.agent).filter((name) => !everywhere(name));
@@ -70,6 +72,18 @@ export function agentMetrics({ agentMetrics: read, nodes: all, namespace }: Fact
 /** The first that every GPU has, and that a person looks for. */
 const USE = "gpu_autoscaler_gpu_utilization_ratio";
 const GPU_SERIES = /^gpu_autoscaler_(?:gpu|mig)_/;
+
+/** The API server's proxy keeps the token of whoever types to itself, so that no right of his lets him read the page. */
+function guarded(pages: readonly AgentPage[], namespace: string): Judgement {
+  const [first] = pages;
+  return unknown(
+    `agents ask who reads their metrics (agent.webConfig.tokens), and the API server's proxy shows them no token, so that ${named(
+      pages.map(({ node }) => node),
+      "page",
+    )} cannot be read from here`,
+    `look at Prometheus's page of targets, or as it does: kubectl -n ${namespace} port-forward POD 9402 of the agent on ${first?.node ?? "a node"}, then curl --insecure https://localhost:9402/metrics with "Authorization: Bearer TOKEN", TOKEN by kubectl create token of an account that may get it (ClusterRole gpu-autoscaler-metrics-reader)`,
+  );
+}
 
 function unheard(pages: readonly AgentPage[], namespace: string): Judgement {
   const whys = pages.flatMap(({ text }) => (text.kind === "read" ? [] : [text.why]));

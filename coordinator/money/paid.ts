@@ -1,0 +1,79 @@
+// What the nodes of all policies cost at one moment: one charge for each machine, or for each share of one that somebody
+// holds. Machines that were launched and are no node yet are paid for too. Nodes that no policy has, and those that two
+// policies claim, are nobody's here. Pure: the fleet as the decision saw it, and the prices that it had.
+
+import { capacityTypeOf } from "../../shared/model/node.ts";
+import type { Fleet, PoolState } from "../decide/fleet/fleet.ts";
+import type { NodeState } from "../decide/fleet/standing.ts";
+import type { Price } from "../decide/market/market.ts";
+import type { Machine, PriceBook } from "../decide/market/price.ts";
+import type { Charge, PaidState } from "./charge.ts";
+import { createHolders, heldOf } from "./held.ts";
+import type { HolderOf } from "./held.ts";
+
+export type PaidFleet = Pick<Fleet, "pools" | "nodesByName">;
+
+export function chargesOf(fleet: PaidFleet, book: PriceBook, labels: readonly string[] = []): Charge[] {
+  const holderOf = createHolders(labels);
+  return fleet.pools.flatMap((pool) => [
+    ...pool.nodes.flatMap((state) => chargesOfNode(state, pool, book, holderOf)),
+    ...chargesOfMachines(pool, fleet, book),
+  ]);
+}
+
+function chargesOfNode(state: NodeState, pool: PoolState, book: PriceBook, holderOf: HolderOf): Charge[] {
+  const { node, instance, pods } = state;
+  const machine = { labels: node.labels, instance };
+  const whole = wholeOf(machine, pool, book);
+  const as = stateOf(state);
+  if (as === "booting") return [{ ...whole, state: as, nodes: 1 }];
+  const held = heldOf(node.allocatable, pods, holderOf);
+  const free = 1 - held.reduce((sum, { share }) => sum + share, 0);
+  return [
+    ...held.map(({ holder, share }) => ({
+      ...whole,
+      state: as ?? ("allocated" as const),
+      nodes: share,
+      holder,
+    })),
+    // Thirds and sevenths add up to one but for the last digit.
+    ...(free > TINY ? [{ ...whole, state: as ?? ("idle" as const), nodes: free }] : []),
+  ];
+}
+
+const TINY = 1e-9;
+
+/** Null: it is there to be held, and each share of it is held or not. */
+function stateOf({
+  standing,
+  draining,
+  notice,
+}: NodeState): Extract<PaidState, "booting" | "draining"> | null {
+  if (draining || notice !== null || standing === "leaving") return "draining";
+  return standing === "booting" ? "booting" : null;
+}
+
+/** Members of the group that are machines by now and no node; a place that nothing fills costs nothing. */
+function chargesOfMachines(pool: PoolState, { nodesByName }: PaidFleet, book: PriceBook): Charge[] {
+  return pool.input.instances.flatMap((instance) => {
+    const { state, node, placeholder } = instance;
+    if (state === "failed" || placeholder === true || (node !== null && nodesByName.has(node))) return [];
+    const as = state === "leaving" ? "draining" : "booting";
+    return [{ ...wholeOf({ labels: {}, instance }, pool, book), state: as, nodes: 1 }];
+  });
+}
+
+type Whole = Omit<Charge, "state" | "nodes" | "holder">;
+
+function wholeOf(machine: Machine, pool: PoolState, book: PriceBook): Whole {
+  return {
+    pool: pool.id,
+    tier: capacityTypeOf(machine.labels) ?? pool.pool.capacityType,
+    usdPerHour: usdOf(book.priceOfMachine(machine, pool)),
+    onDemandUsdPerHour: usdOf(book.onDemandPriceOf(machine, pool)),
+  };
+}
+
+function usdOf(price: Price): number | null {
+  return price.kind === "known" ? price.usdPerHour : null;
+}
