@@ -5,6 +5,7 @@ import { HOUR, NOW } from "../../test/build/now.ts";
 import { pricedFleet, spendingBy } from "../../test/build/priced-fleet.ts";
 import type { PricedFleetOptions } from "../../test/build/priced-fleet.ts";
 import { COST_PAGE, createCostPage } from "../report/cost-page.ts";
+import type { CostAnswer } from "../report/cost-page.ts";
 import { readCommand } from "./arguments.ts";
 import { cost } from "./cost.ts";
 import type { CostOptions } from "./cost.ts";
@@ -79,6 +80,20 @@ describe("gpuasctl cost", () => {
         name       nodes now  USD/h now  spent USD  node-hours  of unknown price  saved USD
         demo/spot  2          unknown    unknown    2           2"
     `);
+  });
+
+  test("a moment of unknown price is not shown as none", async () => {
+    const { body } = pageOf({});
+    const answer = JSON.parse(body as string) as CostAnswer;
+    const months = Object.fromEntries(
+      Object.entries(answer.months).map(([month, ledger]) => {
+        const total = { ...ledger.total, unknownNodeHours: 0.001 };
+        return [month, { ...ledger, total }];
+      }),
+    );
+    const read = async (): Promise<unknown> => await Promise.resolve({ ...answer, months });
+    const text = await cost({ by: "tier", month: undefined, form: "text" }, read);
+    expect(text).toMatch(/Spent in 2026-01 \(UTC\): 1\.20 USD, and under 0\.01 node-hours of unknown price;/);
   });
 
   test("CSV has a line for each cell, and leaves empty what is not known", async () => {

@@ -73,7 +73,9 @@ function learnedOf({ policy, gpuType, bins }: PastSeries) {
   const lines = [
     `${policy}${gpuType === null ? "" : `, ${gpuType}`}: ${bins.length} bins of five minutes from ${toInstantText(first)} to ${toInstantText(now)}`,
     `  expected after it: ${expected}`,
-    ...(doubts.length === 0 ? ["  it may move nodes at once"] : ["  it would move nothing yet:", ...doubts.map((why) => `    ${why}`)]),
+    ...(doubts.length === 0
+      ? ["  it may move nodes at once"]
+      : ["  it would move nothing yet:", ...doubts.map((why) => `    ${why}`)]),
   ];
   return { policy, gpuType, bins: bins.length, lines };
 }

@@ -5,7 +5,7 @@ import { readFile, writeFile } from "node:fs/promises";
 
 import { BUILD } from "../../shared/runtime/build-info.ts";
 import { AppError, describe } from "../../shared/runtime/errors.ts";
-import { againText } from "../record/again-text.ts";
+import { againText, lackingText } from "../record/again-text.ts";
 import { decideAgainOver } from "../record/again.ts";
 import { anonymiseRecording } from "../record/anonymised-copy.ts";
 import { newTally, readRecording } from "../record/read.ts";
@@ -74,14 +74,24 @@ async function policiesOf(file: string) {
 }
 
 async function asWork(recording: readonly string[], file: string, json: boolean): Promise<string> {
-  const work = await recordedWork(readRecording(recording, newTally()));
-  if (file === "-") return jobsCsv(work).trimEnd();
+  const tally = newTally();
+  const seen = await recordedWork(readRecording(recording, tally));
+  const work = { ...seen, notes: [...seen.notes, ...lackingText(tally)] };
+  const serving = work.work.services.length;
+  if (file === "-") {
+    const left = `${serving} services are no jobs and not in here; --as-jobs with a file writes them beside it`;
+    return jobsCsv(serving === 0 ? work : { ...work, notes: [...work.notes, left] }).trimEnd();
+  }
   await writeNew(file, jobsCsv(work));
   const services = file.replace(/(\.csv)?$/, ".services.csv");
-  const serves = work.work.services.length > 0;
+  const serves = serving > 0;
   if (serves) await writeNew(services, servicesCsv(work));
   if (json)
-    return JSON.stringify({ jobs: file, services: serves ? services : null, counts: work.counts }, null, 2);
+    return JSON.stringify(
+      { jobs: file, services: serves ? services : null, counts: work.counts, tally },
+      null,
+      2,
+    );
   return [
     `${work.counts.jobs} jobs in ${file}`,
     ...(serves ? [`${work.counts.services} services in ${services}`] : []),

@@ -100,5 +100,12 @@ describe("precedence", () => {
     expect(idle({ schedules })).toBe(0);
     expect(idle({ headroom: [{ name: "h", gpus: 8 }] })).toBe(0);
     expect(idle({ enablePredictiveScaling: true, forecast })).toBe(0);
+    // Wanted again so soon that another one would come too late (F30): it waits, and nothing is bought.
+    const soon = { ...forecast, gpus: 0, keepGpus: 8 };
+    expect(idle({ enablePredictiveScaling: true, forecast: soon })).toBe(0);
+    expect(idle({ predictive: { mode: "ForecastOnly" }, forecast: soon })).toBe(1);
+    expect(idle({ enablePredictiveScaling: true, forecast: { ...soon, earned: false } })).toBe(1);
+    const elsewhere = { ...soon, parts: [{ ...soon, pools: [] }] };
+    expect(idle({ enablePredictiveScaling: true, forecast: elsewhere })).toBe(1);
   });
 });

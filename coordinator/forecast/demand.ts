@@ -87,9 +87,7 @@ export function demandOf(snapshot: Snapshot): readonly Demand[] {
     const sum = (of: (pool: Pool) => number): number => own.reduce((total, pool) => total + of(pool), 0);
     const queued = sum((pool) => waiting.get(pool) ?? 0);
     const perNode = own.flatMap(({ shape }) => (shape === null ? [] : [gpusIn(shape.allocatable)]));
-    const starts = own.flatMap(({ policy, input }) =>
-      startOf(snapshot, poolId(policy.name, input.name)),
-    );
+    const starts = own.flatMap(({ policy, input }) => startOf(snapshot, poolId(policy.name, input.name)));
     return [
       {
         policy: first.policy,
@@ -111,7 +109,8 @@ function* poolsOf(policy: ValidPolicy, { memory, at }: Snapshot): Generator<Pool
     (journal.offerings ?? []).filter(({ until }) => until > at).map(({ offering }) => offering),
   );
   const isAtMost =
-    policy.pools.reduce((sum, { group }) => sum + (group.kind === "known" ? group.size : 0), 0) >= spec.maxNodes;
+    policy.pools.reduce((sum, { group }) => sum + (group.kind === "known" ? group.size : 0), 0) >=
+    spec.maxNodes;
   for (const pool of spec.nodePools) {
     const input = policy.pools.find(({ name }) => name === pool.name);
     if (input === undefined) continue;

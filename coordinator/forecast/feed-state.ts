@@ -14,7 +14,10 @@ const NULLS: readonly (keyof Guard)[] = ["shareAt", "restsUntil"];
 const PRE_WARM = ["askedAt", "at", "from", "to", "peak", "reached"] as const;
 const BIN = ["start", "at", "area", "knownMs", "cutMs"] as const;
 
-export function encodeSeries({ policy, gpuType }: SeriesName, { guard, bin, forecaster }: SeriesState): string {
+export function encodeSeries(
+  { policy, gpuType }: SeriesName,
+  { guard, bin, forecaster }: SeriesState,
+): string {
   return JSON.stringify({ v: VERSION, policy, gpuType, guard, bin, forecaster: encodeState(forecaster) });
 }
 
@@ -24,7 +27,9 @@ export function decodeSeries(text: string): { readonly name: SeriesName; readonl
   try {
     read = JSON.parse(text) as unknown;
   } catch {
-    throw new RangeError(`the series is no JSON (${text.length} characters): it was cut off or is something else`);
+    throw new RangeError(
+      `the series is no JSON (${text.length} characters): it was cut off or is something else`,
+    );
   }
   const { v, policy, gpuType, guard, bin, forecaster } = recordOf(read, "series");
   if (v !== VERSION) throw new RangeError(`v must be ${VERSION}, got ${JSON.stringify(v)}`);
@@ -40,7 +45,8 @@ export function decodeSeries(text: string): { readonly name: SeriesName; readonl
 function guardOf(read: unknown): Guard {
   const guard = recordOf(read, "guard");
   for (const name of Object.keys(NEW_GUARD) as (keyof Guard)[])
-    if (name !== "open" && !(guard[name] === null && NULLS.includes(name))) amountOf(guard[name], `guard.${name}`);
+    if (name !== "open" && !(guard[name] === null && NULLS.includes(name)))
+      amountOf(guard[name], `guard.${name}`);
   if (guard["open"] !== null) {
     const open = recordOf(guard["open"], "guard.open");
     for (const name of PRE_WARM) amountOf(open[name], `guard.open.${name}`);

@@ -52,7 +52,6 @@ describe("training on weekdays at 09:00 (B19), played to decide", () => {
     const early = shrinks.filter(({ atMs }) => localTime(VIENNA, MONDAY + atMs).hour < 9);
     expect(early).toEqual([]);
   });
-
 });
 
 describe("a restart", () => {
@@ -118,4 +117,3 @@ describe("a restart", () => {
     expect(given).toBe(true);
   });
 });
-

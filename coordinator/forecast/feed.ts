@@ -60,7 +60,8 @@ export function createForecastFeed(): ForecastFeed {
       const [orphan, second] = [...known].filter(
         ([key, { name }]) => name.policy === policy && !keys.has(key),
       );
-      if (fresh === undefined || another !== undefined || orphan === undefined || second !== undefined) continue;
+      if (fresh === undefined || another !== undefined || orphan === undefined || second !== undefined)
+        continue;
       const [key, { series }] = orphan;
       known.delete(key);
       known.set(keyOf(fresh), { name: fresh, series });
@@ -114,7 +115,9 @@ function keyOf({ policy, gpuType }: SeriesName): string {
 }
 
 function inputOf(views: readonly ForecastView[]): ForecastInput | undefined {
-  const made = views.flatMap(({ input, demand }) => (input === null ? [] : [{ ...input, pools: demand.pools }]));
+  const made = views.flatMap(({ input, demand }) =>
+    input === null ? [] : [{ ...input, pools: demand.pools }],
+  );
   const [first] = made;
   if (first === undefined) return undefined;
   if (views.length === 1) return partOf(first);

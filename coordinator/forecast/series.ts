@@ -110,7 +110,10 @@ export function createSeries(): Series {
       const ms = before === null || before.level === null ? 0 : now - before.at;
       if (demand.gpus !== null && demand.gpusPerNode !== null)
         guard = followed(guard, {
-          ...{ now, ms, floor, ttlMs: TTL_MS },
+          now,
+          ms,
+          floor,
+          ttlMs: TTL_MS,
           day: localDay(demand, now),
           gpus: demand.gpus,
           gpusPerNode: demand.gpusPerNode,

@@ -128,6 +128,20 @@ describe("a machine that is not there to be held", () => {
     expect(charges({ pool: { instances, size: 2 } })).toEqual([]);
   });
 
+  test.each<readonly [string, readonly boolean[], readonly string[]]>([
+    ["a policy that was switched off and the one after it", [false, true], ["new/spot"]],
+    ["two that are both at work, as with their nodes", [true, true], []],
+    ["two that are switched off", [false, false], []],
+  ])("a machine on its way in a group of %s is paid for once at most", (_whose, enabled, pools) => {
+    const group = { aws: { autoScalingGroup: "gpu", region: "us-west-2" } };
+    const built = pool("spot", { fields: { ...P3, group }, instances: comingTo(1), size: 1 });
+    const policies = ["old", "new"].map((name, at) =>
+      policy({ name, provider: "aws", enabled: enabled[at] === true, pools: [built] }),
+    );
+    const all = chargesOf(assemble(snapshot({ policies })), priceBook(PRICES));
+    expect(all.map((one) => one.pool)).toEqual(pools);
+  });
+
   test("draining: whole, and its pods hold it to their end", () => {
     const pods = [held("x", { namespace: "ml", gpus: 2 })];
     const all = charges({ nodes: [p3("a")], pods, notices: [notice("a")] });
@@ -148,6 +162,17 @@ describe("prices", () => {
       unknownNodes: 1,
       usdPerHour: null,
       usdPerMonth: null,
+      savedUsdPerHour: null,
+      savedShare: null,
+    });
+  });
+
+  test("an estimate of the catalogue is no price of money, and nothing is saved by it", () => {
+    const all = charges({ nodes: [p3("a")], prices: [] });
+    expect(all).toMatchObject([{ tier: "spot", usdPerHour: null, onDemandUsdPerHour: 3.06 }]);
+    expect(rateOf(all)).toMatchObject({
+      unknownNodes: 1,
+      usdPerHour: null,
       savedUsdPerHour: null,
       savedShare: null,
     });

@@ -2,11 +2,14 @@
 // holds. Machines that were launched and are no node yet are paid for too. Nodes that no policy has, and those that two
 // policies claim, are nobody's here. Pure: the fleet as the decision saw it, and the prices that it had.
 
+import { isEstimate } from "../../shared/model/instance-types.ts";
 import { capacityTypeOf } from "../../shared/model/node.ts";
 import type { Fleet, PoolState } from "../decide/fleet/fleet.ts";
+import { accountOf, identityOf } from "../decide/fleet/group-identity.ts";
 import type { NodeState } from "../decide/fleet/standing.ts";
 import type { Price } from "../decide/market/market.ts";
 import type { Machine, PriceBook } from "../decide/market/price.ts";
+import type { InstanceInput } from "../decide/snapshot.ts";
 import type { Charge, PaidState } from "./charge.ts";
 import { createHolders, heldOf } from "./held.ts";
 import type { HolderOf } from "./held.ts";
@@ -15,10 +18,43 @@ export type PaidFleet = Pick<Fleet, "pools" | "nodesByName">;
 
 export function chargesOf(fleet: PaidFleet, book: PriceBook, labels: readonly string[] = []): Charge[] {
   const holderOf = createHolders(labels);
+  const isOf = listingOf(fleet.pools);
   return fleet.pools.flatMap((pool) => [
     ...pool.nodes.flatMap((state) => chargesOfNode(state, pool, book, holderOf)),
-    ...chargesOfMachines(pool, fleet, book),
+    ...chargesOfMachines(pool, { fleet, isOf, book }),
   ]);
+}
+
+type Listing = (instance: InstanceInput, pool: PoolState) => boolean;
+
+/**
+ * Whose a machine is that several pools list, as when two policies name one group: as with nodes, an enabled policy's
+ * before a disabled one's, and nobody's among equals. So no machine is paid for twice.
+ */
+function listingOf(pools: readonly PoolState[]): Listing {
+  const places = new Map(pools.map((pool) => [pool, placeOf(pool)]));
+  const keyOf = (instance: InstanceInput, pool: PoolState): string =>
+    `${places.get(pool) ?? pool.id}\n${instance.id}`;
+  const owners = new Map<string, PoolState | null>();
+  for (const enabled of [true, false]) {
+    const rank = new Map<string, PoolState | null>();
+    for (const pool of pools) {
+      if (pool.spec.enabled !== enabled) continue;
+      for (const instance of pool.input.instances) {
+        const key = keyOf(instance, pool);
+        const known = rank.get(key);
+        rank.set(key, known === undefined || known === pool ? pool : null);
+      }
+    }
+    for (const [key, pool] of rank) if (!owners.has(key)) owners.set(key, pool);
+  }
+  return (instance, pool) => owners.get(keyOf(instance, pool)) === pool;
+}
+
+/** In which a machine's name stands for one machine. */
+function placeOf({ id, pool: { group } }: PoolState): string {
+  if (group === undefined) return id;
+  return accountOf(group) ?? identityOf(group) ?? id;
 }
 
 function chargesOfNode(state: NodeState, pool: PoolState, book: PriceBook, holderOf: HolderOf): Charge[] {
@@ -54,10 +90,15 @@ function stateOf({
 }
 
 /** Members of the group that are machines by now and no node; a place that nothing fills costs nothing. */
-function chargesOfMachines(pool: PoolState, { nodesByName }: PaidFleet, book: PriceBook): Charge[] {
+function chargesOfMachines(
+  pool: PoolState,
+  { fleet, isOf, book }: { readonly fleet: PaidFleet; readonly isOf: Listing; readonly book: PriceBook },
+): Charge[] {
   return pool.input.instances.flatMap((instance) => {
     const { state, node, placeholder } = instance;
-    if (state === "failed" || placeholder === true || (node !== null && nodesByName.has(node))) return [];
+    if (state === "failed" || placeholder === true || (node !== null && fleet.nodesByName.has(node)))
+      return [];
+    if (!isOf(instance, pool)) return [];
     const as = state === "leaving" ? "draining" : "booting";
     return [{ ...wholeOf({ labels: {}, instance }, pool, book), state: as, nodes: 1 }];
   });
@@ -74,6 +115,7 @@ function wholeOf(machine: Machine, pool: PoolState, book: PriceBook): Whole {
   };
 }
 
+/** An estimate orders pools; as money it would make a saving of the very share that it was worked out by. */
 function usdOf(price: Price): number | null {
-  return price.kind === "known" ? price.usdPerHour : null;
+  return price.kind === "known" && !isEstimate(price.source) ? price.usdPerHour : null;
 }

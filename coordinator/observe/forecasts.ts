@@ -67,7 +67,10 @@ export function createForecasts(options: ForecastsOptions): Forecasts {
         feed.restore(name, state);
       } catch (error) {
         const reason = describe(error);
-        log.warn({ part: "forecast", name: key, reason }, "what was learned cannot be read; the forecast begins anew");
+        log.warn(
+          { part: "forecast", name: key, reason },
+          "what was learned cannot be read; the forecast begins anew",
+        );
         problems.set(policyIn(key), `what was learned before cannot be read and was put aside: ${reason}`);
         await bucket.put(`${ASIDE_PREFIX}${key.slice(SERIES_PREFIX.length)}`, entry.value);
       }

@@ -119,13 +119,34 @@ describe("prices that a cloud tells", () => {
     expect(at.logged.at(-1)).toMatch(/read again/);
   });
 
-  test("without the right nothing is known by it, it is said once, and asked for again in an hour", async () => {
+  test("a first question that comes before the first group was read is asked again at once, and nothing is said", async () => {
+    let isPlaced = false;
+    const good = answering(() => 1);
+    await using at = stage(async (...call) => {
+      if (!isPlaced) throw new AppError("unavailable", "no group has been read yet");
+      return await good(...call);
+    });
+    await at.pass(1_000);
+    isPlaced = true;
+    await at.pass(10_000);
+    expect(at.prices.points()).toHaveLength(1);
+    expect(at.logged).toEqual([]);
+  });
+
+  test("what stays away is said from the second time on", async () => {
+    await using at = stage(async () => await Promise.reject(new AppError("unavailable", "away")));
+    await at.pass(20 * MINUTE);
+    expect(at.logged).toEqual([expect.stringMatching(/cannot be read/)]);
+    expect(at.asked.length).toBeLessThanOrEqual(21);
+  });
+
+  test("without the right nothing is known by it, it is said once, and asked for again in ten minutes", async () => {
     await using at = stage(async () => await Promise.reject(new AppError("denied", "no")));
-    await at.pass(50 * MINUTE);
+    await at.pass(9 * MINUTE);
     expect(at.prices.points()).toEqual([]);
     expect(at.asked).toHaveLength(1);
     expect(at.logged).toEqual([expect.stringMatching(/may not be read.*deploy\/clouds/)]);
-    await at.pass(15 * MINUTE);
+    await at.pass(2 * MINUTE);
     expect(at.asked).toHaveLength(2);
     expect(at.logged).toHaveLength(1);
   });

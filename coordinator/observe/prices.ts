@@ -40,8 +40,10 @@ const BEAT_MS = millis(5_000);
 /** Spot prices of AWS change some times a day. */
 const READ_MS = 5 * 60_000;
 const FAILED_MS = 60_000;
-/** Whoever may not ask is not given the right within minutes. */
-const DENIED_MS = 60 * 60_000;
+/** Where AWS is asked is known when the first group has been read, which may be on its way. */
+const FIRST_FAILED_MS = 5_000;
+/** Whoever is given the right looks soon whether it has worked. */
+const DENIED_MS = 10 * 60_000;
 const DEADLINE_MS = millis(20_000);
 
 interface Entry {
@@ -49,6 +51,8 @@ interface Entry {
   types: string;
   dueMs: number;
   trouble: string | null;
+  /** Nothing came of the first question yet. */
+  isFirst: boolean;
 }
 
 export function createPrices(options: PricesOptions): Prices {
@@ -69,14 +73,20 @@ export function createPrices(options: PricesOptions): Prices {
       entry.dueMs = clock.monotonic() + READ_MS * (0.9 + 0.2 * random());
       if (entry.trouble !== null) log.info({ resource: name }, "spot prices are read again");
       entry.trouble = null;
+      entry.isFirst = false;
     } catch (error) {
       signal.throwIfAborted();
       const kind = kindOf(error);
+      if (entry.isFirst && kind === "unavailable") {
+        entry.isFirst = false;
+        entry.dueMs = clock.monotonic() + FIRST_FAILED_MS;
+        return;
+      }
       if (kind !== entry.trouble)
         log.warn(
           { resource: name, reason: describe(error) },
           kind === "denied"
-            ? "spot prices may not be read, so the catalogue's count; deploy/clouds says which right is missing"
+            ? "spot prices may not be read, so the catalogue's estimates order pools and what spot nodes cost is unknown; deploy/clouds says which right is missing"
             : "spot prices cannot be read; what was read before counts, else the catalogue",
         );
       entry.trouble = kind;
@@ -92,7 +102,8 @@ export function createPrices(options: PricesOptions): Prices {
     if (known?.types === types) return known;
     // Another list is another question; what was read of types that are still asked for stands until the answer.
     const kept = (known?.points ?? []).filter(({ instanceType }) => instanceTypes.includes(instanceType));
-    const entry = { points: kept, types, dueMs: 0, trouble: known?.trouble ?? null };
+    const { trouble = null, isFirst = true } = known ?? {};
+    const entry = { points: kept, types, dueMs: 0, trouble, isFirst };
     entries.set(key, entry);
     return entry;
   }

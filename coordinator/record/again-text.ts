@@ -21,6 +21,13 @@ function readText({ decisions, from, to }: DecidedAgain, tally: Tally): readonly
   const span = from === null || to === null ? "" : ` from ${instant(from)} to ${instant(to)}`;
   return [
     `${counted(decisions, "decision")}${span} in ${counted(tally.files, "file")}`,
+    ...lackingText(tally),
+  ];
+}
+
+/** What of a recording is not there, in sentences. */
+export function lackingText(tally: Tally): readonly string[] {
+  return [
     ...(tally.dropped === 0
       ? []
       : [`${counted(tally.dropped, "decision")} more were not recorded: the recorder dropped them`]),

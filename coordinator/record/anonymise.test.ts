@@ -11,7 +11,7 @@ import { policy, pool } from "../../test/build/policy.ts";
 import { snapshots } from "../../test/build/random-snapshot.ts";
 import { snapshot } from "../../test/build/snapshot.ts";
 import { decide } from "../decide/decide.ts";
-import { withoutWords } from "./anonymise.ts";
+import { anonymiseInTurns, withoutWords } from "./anonymise.ts";
 import { createAnonymiser } from "./anonymiser.ts";
 
 /** A public key with somebody's value. */
@@ -19,18 +19,18 @@ const JOB_LABEL = "batch.kubernetes.io/job-name";
 const KEY = new Uint8Array(32).fill(7);
 
 describe("an anonymised decision", () => {
-  test("is the decision on the anonymised snapshot", () => {
-    fc.assert(
-      fc.property(snapshots, (snapshot) => {
+  test("is the decision on the anonymised snapshot", async () => {
+    await fc.assert(
+      fc.asyncProperty(snapshots, async (snapshot) => {
         const { plan } = decide(snapshot);
-        const shown = createAnonymiser(KEY).shown({ snapshot, plan });
+        const shown = await createAnonymiser(KEY).shown({ snapshot, plan });
         expect(withoutWords(decide(shown.decided.snapshot).plan)).toEqual(withoutWords(shown.decided.plan));
       }),
       { numRuns: 80 },
     );
   });
 
-  test("names nothing that is somebody's", () => {
+  test("names nothing that is somebody's", async () => {
     const seen = snapshot({
       policies: [
         policy({ pools: [pool("spot", { gpus: 8, maxSize: 5, labels: { "secret.io/team": "secret-a" } })] }),
@@ -59,14 +59,37 @@ describe("an anonymised decision", () => {
     });
     const decision = decide(seen);
     const next = { ...seen, memory: decision.memory };
-    const { decided } = createAnonymiser(KEY).shown({ snapshot: next, plan: decide(next).plan });
+    const { decided } = await createAnonymiser(KEY).shown({ snapshot: next, plan: decide(next).plan });
     const text = JSON.stringify(decided);
     expect(text).not.toContain("secret");
     expect(text).toContain("us-1a");
     expect(JSON.stringify(next)).toContain("secret");
   });
 
-  test("keeps its stand-ins from one to the next, in the order of the names", () => {
+  test("is made with pauses, and what is as before is not made again", async () => {
+    const seen = snapshot({
+      policies: [],
+      nodes: Array.from({ length: 400 }, (_, index) => node(`n${index}`)),
+      pods: [],
+    });
+    const names = { name: (name: string) => name, namespace: (name: string) => name };
+    const { plan } = decide(seen);
+    expect([...anonymiseInTurns(seen, names)].length).toBeGreaterThan(8);
+
+    const { shown } = createAnonymiser(KEY);
+    const first = await shown({ snapshot: seen, plan });
+    const nodes = [node("n0", { gpus: 3 }), node("n0-new"), ...seen.nodes.slice(1)];
+    const second = await shown({ snapshot: { ...seen, nodes }, plan });
+    expect(second.names).toBe(first.names);
+    const [again, fresh, ...same] = second.decided.snapshot.nodes;
+    expect(again?.name).toBe(first.decided.snapshot.nodes[0]?.name);
+    expect(again).not.toEqual(first.decided.snapshot.nodes[0]);
+    expect(fresh?.name).not.toBe(again?.name);
+    expect(same).toHaveLength(399);
+    for (const [index, one] of same.entries()) expect(one).toBe(first.decided.snapshot.nodes[index + 1]);
+  });
+
+  test("keeps its stand-ins from one to the next, in the order of the names", async () => {
     const { shown } = createAnonymiser(KEY);
     const names = Array.from(
       { length: 300 },
@@ -74,7 +97,7 @@ describe("an anonymised decision", () => {
     );
     const standIns = new Map<string, string>();
     for (let at = 1; at <= names.length; at += 20) {
-      const { decided } = shown({
+      const { decided } = await shown({
         snapshot: snapshot({ policies: [], nodes: names.slice(0, at).map((name) => node(name)), pods: [] }),
         plan: { at: NOW, moves: [], holds: [], unplaced: [], figures: [] },
       });

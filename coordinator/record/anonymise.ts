@@ -30,9 +30,14 @@ import type { Fields } from "./patch.ts";
 export interface Names {
   name(name: string): string;
   namespace(name: string): string;
+  /** Parts that were the same object before, by the field that they are in; none by default. */
+  readonly known?: {
+    get(part: object, field: string): unknown;
+    keep(part: object, field: string, without: object): void;
+  };
 }
 
-/** The same with what anonymise() leaves out of words: of two plans without names, the ones that say the same are equal. */
+/** The same with what anonymiseInTurns() leaves out of words: of two plans without names, the ones that say the same are equal. */
 export function withoutWords<T extends object>(value: T): T {
   const text = JSON.stringify(value, (field, inner: unknown) =>
     typeof inner === "string" && inner !== "" && TEXT_FIELDS.has(field) ? NO_WORDS : inner,
@@ -74,20 +79,50 @@ const PLAIN_ANNOTATIONS: ReadonlySet<string> = new Set([
   NODE_ANNOTATION.terminationTime,
 ]);
 
-/** `value`: a snapshot or a plan. */
-export function anonymise<T extends object>(value: T, names: Names): T {
+/** `value`: a snapshot or a plan. With pauses, so that a large one keeps nobody waiting. */
+export function* anonymiseInTurns<T extends object>(value: T, names: Names): Generator<void, T> {
   // Field by field the same shape comes out.
-  return fieldsOf(fieldsIn(value), "", names) as T;
+  return (yield* fieldsInTurns(fieldsIn(value), "", names)) as T;
+}
+
+/** Parts between two pauses. */
+const PARTS_IN_TURN = 50;
+
+function* fieldsInTurns(value: Fields, list: string, names: Names): Generator<void, Fields> {
+  const without: (readonly [string, unknown])[] = [];
+  for (const [field, inner] of Object.entries(value)) {
+    if (field === "memory" && isFields(inner)) {
+      without.push([field, yield* fieldsInTurns(inner, field, names)]);
+    } else if (Array.isArray(inner)) {
+      const items: unknown[] = [];
+      for (const item of inner) {
+        items.push(valueOf(item, field, names));
+        if (items.length % PARTS_IN_TURN === 0) yield;
+      }
+      without.push([field, items]);
+    } else without.push([field, fieldOf(field, inner, value, list, names)]);
+    yield;
+  }
+  return Object.fromEntries(without);
 }
 
 function valueOf(value: unknown, field: string, names: Names): unknown {
   if (typeof value === "string") return textOf(value, field, names);
+  if (typeof value !== "object" || value === null) return value;
+  const known = names.known?.get(value, field);
+  if (known !== undefined) return known;
+  const without = partOf(value, field, names);
+  names.known?.keep(value, field, without);
+  return without;
+}
+
+function partOf(value: object, field: string, names: Names): object {
   if (Array.isArray(value)) return value.map((item) => valueOf(item, field, names));
   if (!isFields(value)) return value;
   if (isOfLabel(value, field)) return ofLabel(value, names);
   if (LABEL_FIELDS.has(field)) return labelsOf(value, names);
   if (field === "annotations") return mapped(value, (key, text) => [key, annotation(key, String(text))]);
-  if (field === "spec") return specOf(value, names);
+  if (field === "spec") return fieldsIn(specOf(value, names));
   // Namespace → its labels.
   if (field === "namespaces")
     return mapped(value, (key, inner) => [names.namespace(key), valueOf(inner, "labels", names)]);

@@ -5,6 +5,7 @@ import { mkdir, readdir } from "node:fs/promises";
 
 import { bytes, millis } from "../../shared/model/units.ts";
 import { AppError, describe } from "../../shared/runtime/errors.ts";
+import { lackingText } from "./again-text.ts";
 import { createAnonymiser } from "./anonymiser.ts";
 import { createFolder } from "./folder.ts";
 import { linePieces } from "./line.ts";
@@ -27,7 +28,7 @@ export async function anonymiseRecording(recording: readonly string[], dir: stri
   let head: Head | null = null;
   let before: Decided | null = null;
   for await (const moment of readRecording(recording, tally)) {
-    const { decided, names } = anonymiser.shown(moment);
+    const { decided, names } = await anonymiser.shown(moment);
     if (head?.session !== moment.head.session || head.names !== names) head = { ...moment.head, names };
     const { file, isNew } = await folder.fileFor(moment.at, head);
     await file.write(linePieces(isNew ? null : before, decided, moment.number));
@@ -37,7 +38,10 @@ export async function anonymiseRecording(recording: readonly string[], dir: stri
   return {
     decisions: tally.decisions,
     folder: dir,
-    text: `${tally.decisions} decisions without names in ${dir}; policies stand in it as they are, with names of pools and groups`,
+    text: [
+      `${tally.decisions} decisions without names in ${dir}; policies stand in it as they are, with names of pools and groups`,
+      ...lackingText(tally),
+    ].join("\n"),
   };
 }
 

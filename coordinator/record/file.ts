@@ -3,6 +3,7 @@
 
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
+import { rm } from "node:fs/promises";
 import { finished } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
 
@@ -27,7 +28,7 @@ export interface RecordingFile {
   /** Takes the line's end itself. @throws what the disk says. */
   write(pieces: Iterable<string> | AsyncIterable<string>): Promise<void>;
   close(): Promise<void>;
-  /** Without waiting for what is not written yet. */
+  /** Without waiting for what is not written yet. A file in which no decision is whole goes: a full disk would gather them. */
   abandon(): void;
 }
 
@@ -40,6 +41,11 @@ export async function createFile(path: string, head: Head): Promise<RecordingFil
   gzip.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
   });
+  let isOurs = false;
+  disk.once("open", () => {
+    isOurs = true;
+  });
+  let lines = 0;
   gzip.pipe(disk);
   // Whichever of the two fails, whoever waits for either learns it.
   disk.on("error", (error) => gzip.destroy(error));
@@ -65,6 +71,7 @@ export async function createFile(path: string, head: Head): Promise<RecordingFil
       for await (const piece of pieces) await put(piece);
       await put("\n");
       await flushed();
+      lines++;
     },
     close: async () => {
       gzip.end();
@@ -73,6 +80,8 @@ export async function createFile(path: string, head: Head): Promise<RecordingFil
     abandon: () => {
       gzip.destroy();
       disk.destroy();
+      // The first line is the head.
+      if (isOurs && lines < 2) rm(path, { force: true }).catch(() => {}); // its folder may be gone
     },
   };
   try {

@@ -42,14 +42,13 @@ export function createFolder(dir: string, bounds: Bounds): Folder {
   /** What a full file takes has to find room beside what stays. */
   async function makeRoom(now: EpochMs): Promise<void> {
     const names = (await readdir(dir)).filter(isRecordingName).toSorted();
-    const found = await Promise.all(
-      names.map(async (name) => {
-        // Another coordinator may have made room at the same moment.
-        const file = await stat(join(dir, name)).catch(() => null);
-        return file === null ? [] : [{ name, size: file.size, at: epochMs(file.mtimeMs) }];
-      }),
-    );
-    const files = found.flat();
+    const files: { readonly name: string; readonly size: number; readonly at: EpochMs }[] = [];
+    // One after the other: of a disk that hangs they would take all the threads that look up names of hosts as well.
+    for (const name of names) {
+      // Another coordinator may have made room at the same moment.
+      const file = await stat(join(dir, name)).catch(() => null);
+      if (file !== null) files.push({ name, size: file.size, at: epochMs(file.mtimeMs) });
+    }
     let total = files.reduce((sum, { size }) => sum + size, 0);
     for (const { name, size, at } of files) {
       if (total + fileBytes <= bounds.maxBytes && now - at <= bounds.maxAgeMs) continue;

@@ -5,7 +5,7 @@ import { epochMs } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Plan } from "../decide/plan.ts";
 import type { Snapshot } from "../decide/snapshot.ts";
-import { isFields, own, patched, patchOf, restOf, stepsOf } from "./patch.ts";
+import { isFields, own, patched, patchOf, restOf, stepsOf, wholePatch } from "./patch.ts";
 import type { Fields, Patch } from "./patch.ts";
 
 export const RECORDING_FORMAT = "gpu-autoscaler-recording";
@@ -56,7 +56,7 @@ function* fieldsPieces(before: Fields, after: Fields): Generator<string> {
       yield* listPieces(old ?? [], value);
       yield "]}";
     } else {
-      const patch = old === undefined ? { w: value } : patchOf(old, value);
+      const patch = old === undefined ? wholePatch(value) : patchOf(old, value);
       if (patch === null) continue;
       yield `${name}${JSON.stringify(patch)}`;
     }

@@ -15,6 +15,7 @@ const json = fc.letrec<{ value: unknown }>((tie) => ({
     fc.constantFrom(null, 0, 1, "x", "y", true),
     fc.array(tie("value"), { maxLength: 4 }),
     fc.array(fc.record({ name: fc.constantFrom("n1", "n2", "n3", "n4"), at: fc.nat(3) }), { maxLength: 5 }),
+    fc.array(fc.record({ at: fc.nat(3), __proto__: fc.constantFrom(null, "x") }), { maxLength: 4 }),
     fc.dictionary(key, tie("value"), { maxKeys: 5, noNullPrototype: true }),
   ),
 })).value;
@@ -36,11 +37,33 @@ describe("a patch", () => {
     const before = Array.from({ length: 1_000 }, (_, index) => ({ name: `n${index}`, labels: { a: "b" } }));
     const after = before.map((item, index) => (index === 500 ? { ...item, at: 7 } : item)).toSpliced(900, 1);
     expect(patchOf(before, [...before])).toBeNull();
-    expect(patchOf(before, after)).toEqual({ l: [500, { p: { o: { at: { w: 7 } } } }, 399, -1, 99] });
+    expect(patchOf(before, after)).toEqual({ l: [500, { o: { at: 7 } }, 399, -1, 99] });
+  });
+
+  test("names the fields of many items once", () => {
+    const seen = (at: number) => [
+      { uuid: "a", mean: at, coverage: 1 },
+      { uuid: "b", mean: at + 1, coverage: 1 },
+    ];
+    expect(patchOf(seen(1), seen(5))).toEqual({ c: { mean: [5, 6] } });
+    const digests = (at: number) => [
+      { at, peak: null },
+      { at: at + 1, peak: 0.5 },
+      { at: at + 2, peak: 1 },
+    ];
+    expect(patchOf(digests(1).slice(1), digests(5))).toEqual({
+      t: [
+        ["at", "peak"],
+        [5, null],
+        [6, 0.5],
+        [7, 1],
+      ],
+    });
   });
 
   test("that does not belong to its value is refused", () => {
     expect(() => patched([1], { l: [3] })).toThrow("too short");
+    expect(() => patched([{ a: 1 }], { c: { a: [1, 2] } })).toThrow("not as many items");
   });
 });
 

@@ -163,6 +163,22 @@ describe("a recording", () => {
     expect(figures.written).toBe(0);
   });
 
+  test("leaves no file behind in which no decision is whole", async () => {
+    const { recorder, figures, clock, stop } = recording(createFolder(dir, BOUNDS));
+    const { snapshot: seen, plan } = decided(0);
+    const unwritable: Decided = { snapshot: seen, plan: { ...plan, figures: 1n as never } };
+    recorder.take(unwritable);
+    await eventually(() => figures.dropped.disk === 1);
+    await eventually(async () => (await readdir(dir)).length === 0);
+    await clock.advance(30_000);
+    recorder.take(decided(1));
+    await eventually(() => figures.written === 1);
+    recorder.take(unwritable);
+    await eventually(() => figures.dropped.disk === 2);
+    await stop();
+    expect(await readdir(dir)).toHaveLength(1);
+  });
+
   test("drops what comes while a slow disk is behind, and the reader counts it", async () => {
     const real = createFolder(dir, BOUNDS);
     const gate = Promise.withResolvers<void>();

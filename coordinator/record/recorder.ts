@@ -19,7 +19,7 @@ export interface RecorderParts {
   /** Who writes: a new one for each time that this process leads. */
   readonly head: () => Head;
   /** What is written of a decision, as where names are to be replaced. Absent: all of it, as it is. */
-  readonly shown?: (decided: Decided) => { readonly decided: Decided; readonly names: string };
+  readonly shown?: (decided: Decided) => Promise<{ readonly decided: Decided; readonly names: string }>;
   readonly onWritten: (figures: { readonly bytes: number; readonly folderBytes: number }) => void;
   readonly onDropped: (why: Dropped, decisions: number) => void;
 }
@@ -60,7 +60,7 @@ export function createRecorder(parts: RecorderParts): Recorder {
   }
 
   async function write({ decided, number: of, head: by }: Waiting): Promise<void> {
-    const shown = parts.shown?.(decided) ?? { decided, names: null };
+    const shown = (await parts.shown?.(decided)) ?? { decided, names: null };
     const { file, isNew } = await folder.fileFor(decided.snapshot.at, headWith(by, shown.names));
     const had = isNew ? 0 : file.bytes();
     await file.write(inTurns(linePieces(isNew ? null : before, shown.decided, of)));

@@ -41,7 +41,7 @@ export function createRecording(options: RecordingOptions): Recorder {
       session: randomBytes(4).toString("hex"),
       names: null,
     }),
-    ...(anonymiser === null ? {} : { shown: (decided) => anonymiser.shown(decided) }),
+    ...(anonymiser === null ? {} : { shown: async (decided) => await anonymiser.shown(decided) }),
     onWritten: ({ bytes, folderBytes }) => {
       metrics.inc("gpu_autoscaler_recorded_decisions_total", {});
       metrics.inc("gpu_autoscaler_recorded_bytes_total", {}, bytes);

@@ -53,6 +53,25 @@ describe("recordedWork()", () => {
     expect(found).toMatchObject({ start: NOW, lengthMs: 5 * MINUTE, notes: [] });
   });
 
+  test("says where names began anew, so that nobody takes two halves of a job for two jobs", async () => {
+    async function* all(): AsyncGenerator<
+      Parameters<typeof recordedWork>[0] extends AsyncIterable<infer T> ? T : never
+    > {
+      for (const [minute, names] of ["a", "a", "b"].entries())
+        yield {
+          head: { names },
+          snapshot: {
+            ...snapshot({ policies: [], nodes: NODES, pods: [] }),
+            at: epochMs(NOW + minute * MINUTE),
+            pods: [made(names, 0, onNode)],
+          },
+        };
+    }
+    const { counts, notes } = await recordedWork(all());
+    expect(counts.namesAnew).toBe(1);
+    expect(notes.join("\n")).toMatch(/1 times names began anew/);
+  });
+
   test("counts what began before, runs on, or never ran", async () => {
     const before = made("before", -9, { ...onNode, startedAt: epochMs(NOW - 5 * MINUTE) });
     const on = made("on", 1, onNode);

@@ -11,6 +11,7 @@ import type { PodInput } from "../decide/snapshot-pod.ts";
 import type { PolicyInput, PricePoint, Snapshot } from "../decide/snapshot.ts";
 import type { JobModel, ServiceModel, Workload } from "../replay/scenario.ts";
 import { jobsOfLives } from "./jobs.ts";
+import type { Head } from "./line.ts";
 import { livesOf } from "./lives.ts";
 import type { Life } from "./lives.ts";
 import { numbered } from "./numbered.ts";
@@ -35,6 +36,8 @@ export interface WorkCounts {
   readonly gaps: number;
   /** Ended in one of them, so their end is the end of the gap. */
   readonly inGaps: number;
+  /** Recorded without names, which began anew: nobody knows who of before is who of after. */
+  readonly namesAnew: number;
 }
 
 export interface RecordedWork {
@@ -50,16 +53,22 @@ export interface RecordedWork {
   readonly notes: readonly string[];
 }
 
+interface Seen {
+  readonly snapshot: Snapshot;
+  /** Of its file: which set of stand-ins its names are from. */
+  readonly head?: Pick<Head, "names">;
+}
+
 /** Kinds of owners whose pods serve until somebody wants fewer of them. */
 const SERVING = new Set(["ReplicaSet", "StatefulSet", "LeaderWorkerSet", "ReplicationController"]);
 
 /** @throws AppError bad-input when nothing was recorded that can be read as work. */
-export async function recordedWork(
-  moments: AsyncIterable<{ readonly snapshot: Snapshot }>,
-): Promise<RecordedWork> {
+export async function recordedWork(moments: AsyncIterable<Seen>): Promise<RecordedWork> {
   const prices = createPrices();
   let policies: readonly PolicyInput[] = [];
-  const { lives, from, to, gaps } = await livesOf(moments, (snapshot) => {
+  let namesAnew = 0;
+  const noted = notingNames(moments, () => namesAnew++);
+  const { lives, from, to, gaps } = await livesOf(noted, (snapshot) => {
     prices.look(snapshot.prices ?? []);
     ({ policies } = snapshot);
   });
@@ -83,6 +92,7 @@ export async function recordedWork(
     daemons: lives.length - own.length,
     gaps,
     inGaps: withGpus.filter(({ inGap }) => inGap).length,
+    namesAnew,
     ...found,
   };
   return {
@@ -96,6 +106,16 @@ export async function recordedWork(
     counts,
     notes: notesOf(counts),
   };
+}
+
+async function* notingNames(moments: AsyncIterable<Seen>, onAnew: () => void): AsyncGenerator<Seen> {
+  let names: string | null | undefined;
+  for await (const moment of moments) {
+    const now = moment.head?.names ?? null;
+    if (names !== undefined && now !== names) onAnew();
+    names = now;
+    yield moment;
+  }
 }
 
 /** One for each owner: how many of its pods were there and not on their way out. */
@@ -179,6 +199,10 @@ function notesOf(counts: WorkCounts): readonly string[] {
     [counts.cutShort, "jobs were told to go and not begun again: their run time is what they had"],
     [counts.gaps, "times longer than two minutes were not recorded"],
     [counts.inGaps, "pods ended in such a time: their end is its end"],
+    [
+      counts.namesAnew,
+      "times names began anew (recorded without names, by a program that started): what ran then is two jobs here, each too short",
+    ],
   ];
   return said.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
 }

@@ -27,7 +27,8 @@ export function drawOffsets(room: Room, count: number, seed: number): readonly O
   const { market, work } = roomOf(room);
   const { fromMs } = room;
   const shifted = market > 0 ? market : work;
-  if (count > 1 && shifted < (count - 1) * GRAIN_MS)
+  // A draw lies below what is left to shift by, so that there are no more places than whole or begun minutes in it.
+  if (count > Math.max(1, Math.ceil(shifted / GRAIN_MS)))
     throw new AppError(
       "bad-input",
       `offsets: ${count} starts do not fit, since the window of ${(room.lengthMs + room.drainMs) / 1000} s leaves ${shifted / 1000} s to shift it by; set a shorter length, or 1 offset`,

@@ -328,6 +328,17 @@ function gangMarks({ name, slots }: Owner): Readonly<Record<string, string>> {
   return { [POD_ANNOTATION.gang]: name, [POD_ANNOTATION.gangSize]: String(size) };
 }
 
+/** What a pod with so many GPUs asks for beside them, where its shape does not say it. */
+export function requestsOf(
+  shape: { readonly cpu?: string; readonly memory?: string },
+  gpus: number,
+): { readonly cpu: string; readonly memory: string } {
+  return {
+    cpu: shape.cpu ?? String(Math.max(1, 2 * gpus)),
+    memory: shape.memory ?? `${Math.max(1, 8 * gpus)}Gi`,
+  };
+}
+
 /** The pod that a shape describes. */
 export function podFromShape(shape: PodShape, gpus: number, metadata: Pod["metadata"]): Pod {
   const annotations = {
@@ -337,8 +348,7 @@ export function podFromShape(shape: PodShape, gpus: number, metadata: Pod["metad
       ? {}
       : { [POD_ANNOTATION.evictionPriority]: shape.evictionPriority }),
   };
-  const cpu = shape.cpu ?? String(Math.max(1, 2 * gpus));
-  const memory = shape.memory ?? `${Math.max(1, 8 * gpus)}Gi`;
+  const { cpu, memory } = requestsOf(shape, gpus);
   const gpuAmount = gpus > 0 ? { [GPU_RESOURCE]: String(gpus) } : {};
   return {
     metadata: { ...metadata, ...(Object.keys(annotations).length > 0 ? { annotations } : {}) },

@@ -144,8 +144,9 @@ function usd(amount: number): string {
   return amount.toFixed(2);
 }
 
+/** What is there and small is not shown as none. */
 function number(amount: number): string {
-  return String(Math.round(amount * 100) / 100);
+  return amount > 0 && amount < 0.005 ? "under 0.01" : String(Math.round(amount * 100) / 100);
 }
 
 function shareText(share: number | null): string {

@@ -34,7 +34,11 @@ export interface ForecastAnswer {
     readonly pinballRatio: number | null;
     readonly mase: number | null;
   } | null;
-  readonly experts: readonly { readonly name: string; readonly gpus: number | null; readonly weight: number }[];
+  readonly experts: readonly {
+    readonly name: string;
+    readonly gpus: number | null;
+    readonly weight: number;
+  }[];
   readonly reliability: readonly { readonly given: number; readonly came: number; readonly count: number }[];
   readonly preWarmed: {
     readonly usefulNodes: number;
@@ -157,7 +161,11 @@ function seriesText(answer: ForecastAnswer): string {
     lines.push(
       table([
         ["    CHANCE GIVEN", "CAME", "TIMES"],
-        ...answer.reliability.map(({ given, came, count }) => [`    ${percent(given)}`, percent(came), String(count)]),
+        ...answer.reliability.map(({ given, came, count }) => [
+          `    ${percent(given)}`,
+          percent(came),
+          String(count),
+        ]),
       ]),
     );
   return lines.join("\n");

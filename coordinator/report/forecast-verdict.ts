@@ -49,7 +49,10 @@ export function forecastVerdict(forecast: PolicyForecast | null): Verdict | null
       type,
       status: "False",
       reason: first.mode,
-      message: shortened(`it forecasts and moves nothing${why.length === 0 ? "" : `; ${why.join("; ")}`}${told}`, LONGEST),
+      message: shortened(
+        `it forecasts and moves nothing${why.length === 0 ? "" : `; ${why.join("; ")}`}${told}`,
+        LONGEST,
+      ),
     };
   if (series.some(({ acts }) => acts))
     return {
@@ -77,8 +80,10 @@ export function forecastStatus(forecast: PolicyForecast | null): Pick<PolicyStat
       ...(one.gpuType === null ? {} : { gpuType: one.gpuType }),
       mode: one.mode,
       acts: one.acts,
-      ...(one.expected ?? {}),
-      ...(one.acts && one.floorGpus !== null ? { floorGpus: Math.max(one.floorGpus, one.keepGpus ?? 0) } : {}),
+      ...one.expected,
+      ...(one.acts && one.floorGpus !== null
+        ? { floorGpus: Math.max(one.floorGpus, one.keepGpus ?? 0) }
+        : {}),
       ...(one.confidence === null ? {} : { confidence: one.confidence }),
       startSeconds: one.startSeconds,
       ...skillOf(one),

@@ -153,6 +153,33 @@ describe("what was spent survives a change of leader", () => {
     await other.stop();
   });
 
+  test("the last write of who led before comes late: the next one goes on over it, and counts nothing twice", async () => {
+    const store = createStore();
+    const old = lead(store, "old");
+    await old.waits(RETRY_MS);
+    old.look(30);
+    await old.turn(RETRY_MS);
+    await old.waits();
+    const next = lead(store, "next", NOW + HOUR);
+    await next.waits(RETRY_MS);
+    old.look(30);
+    await old.turn();
+    await old.waits();
+    await old.stop();
+    next.look(60);
+    // The first of these meets the late write, the second reads it, the third writes.
+    await next.turn(RETRY_MS);
+    await next.waits(RETRY_MS);
+    await next.turn(RETRY_MS);
+    await next.waits(RETRY_MS);
+    await next.turn(RETRY_MS);
+    await next.waits();
+    expect(next.said).toEqual([]);
+    expect(store.kept()?.writer).toBe("next");
+    expect(usdIn(store)).toBeCloseTo(2.4, 9);
+    await next.stop();
+  });
+
   test("a write whose answer was lost was ours, and the next one goes over it", async () => {
     const store = createStore();
     const one = lead(store, "a");

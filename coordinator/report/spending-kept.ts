@@ -32,13 +32,15 @@ export interface SpendingKeeperOptions {
   readonly log: Log;
 }
 
-/** Reads once, then writes now and then, until the signal. Never rejects for NATS. */
+/** Reads first, then writes now and then, until the signal. Never rejects for NATS. */
 export async function keepSpending(options: SpendingKeeperOptions, signal: AbortSignal): Promise<void> {
   const { spending, bucket, identity, clock, log } = options;
   const quiet = createQuietLog(log, clock);
   let revision: number | null = null;
   /** Until the first write is through, each look is all that there is of the new leader. */
   let isKept = false;
+  /** Whether what another one writes may have read something of ours. */
+  let wasSent = false;
 
   async function read(): Promise<void> {
     await options.whenConnected(signal);
@@ -56,7 +58,7 @@ export async function keepSpending(options: SpendingKeeperOptions, signal: Abort
     return null;
   }
 
-  /** False: somebody else writes. */
+  /** False: somebody else leads and has ours. */
   async function write(over: number): Promise<boolean> {
     const state = spending.state();
     if (state === null) return true;
@@ -66,9 +68,17 @@ export async function keepSpending(options: SpendingKeeperOptions, signal: Abort
       isKept = true;
       return true;
     } catch (error) {
-      if (!(error instanceof AppError) || error.kind !== "conflict") throw error;
+      if (!(error instanceof AppError) || error.kind !== "conflict") {
+        wasSent = true;
+        throw error;
+      }
       const entry = await bucket.get(SPENDING_KEY);
-      if (entry !== null && (await writerOf(entry.value)) !== identity) return false;
+      if (entry !== null && (await writerOf(entry.value)) !== identity) {
+        if (isKept || wasSent) return false;
+        // The last write of who led before came after we had read: ours goes on over that one.
+        revision = null;
+        return true;
+      }
       // Our own write whose answer was lost, or a bucket that is new: what is in memory is all of it.
       revision = entry?.revision ?? 0;
       return true;

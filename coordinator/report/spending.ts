@@ -1,7 +1,7 @@
 // What the fleet has cost since somebody began to count: each cycle's fleet is paid for until the next one, month by
 // month, in the ledger of coordinator/money. It knows no price itself and keeps nothing on disk (spending-kept.ts does).
 
-import { elapsed, epochMs } from "../../shared/model/units.ts";
+import { elapsed } from "../../shared/model/units.ts";
 import type { EpochMs, Millis } from "../../shared/model/units.ts";
 import type { Fleet } from "../decide/fleet/fleet.ts";
 import type { PricePoint } from "../decide/snapshot.ts";
@@ -40,7 +40,7 @@ export interface Spending {
   look(fleet: Fleet, prices: readonly PricePoint[] | undefined): Step | null;
   /** What is there now, as the last look saw it; null: nobody has looked. */
   now(): { readonly at: EpochMs; readonly charges: readonly Charge[] } | null;
-  /** What was counted before, by this process or another. Once. */
+  /** What was counted before, by this process or another. Once more: instead of what was given before. */
   take(kept: SpendingState): void;
   /** Null: nothing was counted. */
   state(): SpendingState | null;
@@ -58,30 +58,34 @@ export type ChargesOf = (fleet: Fleet, prices: readonly PricePoint[] | undefined
 
 export function createSpending(labels: readonly string[], chargesOf: ChargesOf): Spending {
   const cuts = liveCuts(labels);
-  let months = new Map<string, Ledger<Cuts>>();
+  /** What this process has counted since it leads; what was kept stays apart, so that it can be read anew. */
+  const months = new Map<string, Ledger<Cuts>>();
+  let before: SpendingState | null = null;
   let last: Look | null = null;
-  /** Of this process since it leads. */
   let begun: EpochMs | null = null;
-  let since: EpochMs | null = null;
   let unobservedMs = 0;
-  /** Until when somebody else counted; null: nobody, or it is reckoned with. */
-  let countedUntil: EpochMs | null = null;
 
   function ledgerOf(month: string): Ledger<Cuts> {
     const known = months.get(month);
     if (known !== undefined) return known;
     const made = createLedger(cuts);
     months.set(month, made);
-    const kept = [...months].toSorted(([a], [b]) => (a < b ? 1 : -1)).slice(0, MAX_MONTHS);
-    months = new Map(kept);
+    const kept = newest(months.keys());
+    for (const name of months.keys()) if (!kept.includes(name)) months.delete(name);
     return made;
   }
 
-  /** From the end of what was counted before to our first look nobody looked. */
-  function joinUp(): void {
-    if (begun === null || countedUntil === null) return;
-    unobservedMs += elapsed(countedUntil, begun);
-    countedUntil = null;
+  /** Both together; a ledger for each month. */
+  function allMonths(): SpendingState["months"] {
+    const names = newest(new Set([...months.keys(), ...Object.keys(before?.months ?? {})]));
+    return Object.fromEntries(
+      names.map((name) => {
+        const ledger = createLedger(cuts);
+        for (const part of [before?.months[name], months.get(name)?.state()])
+          if (part !== undefined) ledger.take(part);
+        return [name, ledger.state()];
+      }),
+    );
   }
 
   return {
@@ -89,43 +93,48 @@ export function createSpending(labels: readonly string[], chargesOf: ChargesOf):
       if (fleet.sync.kind === "unsynced") return null;
       const { at } = fleet;
       begun ??= at;
-      since ??= at;
-      joinUp();
-      const before = last;
+      const was = last;
       last = { at, charges: merged(chargesOf(fleet, prices)) };
-      if (before === null) return null;
-      const allMs = elapsed(before.at, at);
+      if (was === null) return null;
+      const allMs = elapsed(was.at, at);
       const ms = Math.min(allMs, MAX_STEP_MS);
       unobservedMs += allMs - ms;
-      ledgerOf(monthOf(before.at)).charge(before.charges, ms);
-      return { charges: before.charges, ms: ms as Millis, unobservedMs: (allMs - ms) as Millis };
+      ledgerOf(monthOf(was.at)).charge(was.charges, ms);
+      return { charges: was.charges, ms: ms as Millis, unobservedMs: (allMs - ms) as Millis };
     },
     now: () => last,
     take: (kept) => {
-      for (const [month, state] of Object.entries(kept.months)) ledgerOf(month).take(state);
-      since = epochMs(Math.min(kept.since, since ?? kept.since));
-      unobservedMs += kept.unobservedMs;
-      countedUntil = kept.until;
-      joinUp();
+      before = kept;
     },
-    state: () =>
-      since === null
-        ? null
-        : {
-            since,
-            until: last?.at ?? countedUntil ?? since,
-            unobservedMs,
-            months: Object.fromEntries([...months].map(([month, ledger]) => [month, ledger.state()])),
-          },
+    state: () => {
+      const since = earlier(before?.since ?? null, begun);
+      if (since === null) return null;
+      // From the end of what was counted before to our first look nobody looked.
+      const between = before === null || begun === null ? 0 : elapsed(before.until, begun);
+      return {
+        since,
+        until: last?.at ?? before?.until ?? since,
+        unobservedMs: (before?.unobservedMs ?? 0) + between + unobservedMs,
+        months: allMonths(),
+      };
+    },
     forget: () => {
-      months = new Map();
+      months.clear();
+      before = null;
       last = null;
       begun = null;
-      since = null;
       unobservedMs = 0;
-      countedUntil = null;
     },
   };
+}
+
+function newest(months: Iterable<string>): readonly string[] {
+  return [...months].toSorted((a, b) => (a < b ? 1 : -1)).slice(0, MAX_MONTHS);
+}
+
+function earlier(a: EpochMs | null, b: EpochMs | null): EpochMs | null {
+  if (a === null || b === null) return a ?? b;
+  return a < b ? a : b;
 }
 
 /** A step belongs to the month in which it began; it is seconds long. */

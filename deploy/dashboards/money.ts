@@ -30,7 +30,7 @@ export const MONEY: Dashboard = {
       panels: [
         {
           title: "What do all nodes of a policy cost an hour?",
-          look: "Price of each node, here or on its way, added up. A gap: the price of one node is not known, and a sum without it would be a lie.",
+          look: "Price of each node of the cluster, Ready or not, added up; estimates of the catalogue included; machines that are no node yet are in the panels beside. A gap: the price of one node is not known, and a sum without it would be a lie.",
           unit: "currencyUSD",
           answers: ["E48"],
           queries: [

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 
 import { parsePolicy, policySpecSchema } from "./policy.ts";
+import { predictiveModeOf } from "./policy/predictive.ts";
 
 const FIXTURES = new URL("../../test/golden/policies/", import.meta.url);
 
@@ -81,6 +82,46 @@ describe("parsePolicy()", () => {
   test("takes a cautious start as it is written: earlier growth, less spot, no forecast (B126)", () => {
     const written = { scaleUpThreshold: 0.7, spotInstancePercentage: 0.4, enablePredictiveScaling: false };
     expect(parsePolicy(policyWith(written))).toMatchObject({ kind: "valid", spec: written });
+  });
+
+  test("takes the guide's words for prediction by their names, with its values where they are left out (B44 to B48)", () => {
+    const guide = {
+      timeZone: "UTC",
+      lookbackDays: 7,
+      horizonMinutes: 30,
+      confidenceThreshold: 0.7,
+      preWarmThreshold: 0.7,
+      calendar: [],
+    };
+    expect(parsePolicy(policyWith({}))).toMatchObject({ spec: { predictive: guide } });
+    const written = { confidenceThreshold: 0.8, lookbackDays: 14 };
+    expect(parsePolicy(policyWith({ predictive: written }))).toMatchObject({
+      spec: { predictive: { ...guide, ...written } },
+    });
+  });
+
+  test.each([
+    [{ lookbackDays: 57 }, "spec.predictive.lookbackDays: 57"],
+    [{ horizonMinutes: 721 }, "spec.predictive.horizonMinutes: 721"],
+    [{ confidenceThreshold: 70 }, "spec.predictive.confidenceThreshold: 70"],
+    [{ preWarmThreshold: 0 }, "spec.predictive.preWarmThreshold: 0"],
+    [{ mode: "Scale" }, 'spec.predictive.mode: "Scale"'],
+    [{ calendar: [{ date: "25.12.2026" }] }, 'spec.predictive.calendar.0.date: "25.12.2026"'],
+    [{ horizon: 30 }, "spec.predictive.horizon: unknown field"],
+  ])("refuses a forecast of %j by field and value", (written, problem) => {
+    const parsed = parsePolicy(policyWith({ predictive: written }));
+    expect(parsed.kind === "invalid" ? parsed.problems.join() : "valid").toContain(problem);
+  });
+
+  test.each([
+    [{}, false, "Off"],
+    [{}, true, "ForecastAndScale"],
+    [{ mode: "ForecastOnly" }, true, "ForecastOnly"],
+    [{ mode: "ForecastAndScale" }, false, "ForecastAndScale"],
+    [{ mode: "Off" }, true, "Off"],
+  ])("mode of %j with the older switch %j is %s", (predictive, enablePredictiveScaling, mode) => {
+    const parsed = parsePolicy(policyWith({ predictive, enablePredictiveScaling }));
+    expect(parsed.kind === "valid" ? predictiveModeOf(parsed.spec) : null).toBe(mode);
   });
 
   test("fills what is left out of a part that is written", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import { instanceTypesOf, listPriceOf, machineOf } from "./instance-types.ts";
+import { instanceTypesOf, isEstimate, listPriceOf, machineOf } from "./instance-types.ts";
+import type { CapacityType } from "./node.ts";
 
 const GIB = 2 ** 30;
 
@@ -89,6 +90,16 @@ describe("listPriceOf()", () => {
       source: "catalogue: estimate: on-demand less the mean saving of the AWS Spot Advisor",
       at: Date.UTC(2025, 5, 28),
     });
+  });
+
+  test("an estimate is told from what somebody asks for it", () => {
+    const sourceOf = (provider: string, region: string, type: string, tier: CapacityType): string => {
+      const price = listPriceOf(provider, region, type, tier);
+      return price.kind === "known" ? price.source : "unknown";
+    };
+    expect(isEstimate(sourceOf("aws", "us-east-1", "p3.2xlarge", "spot"))).toBe(true);
+    expect(isEstimate(sourceOf("aws", "us-east-1", "p3.2xlarge", "on-demand"))).toBe(false);
+    expect(isEstimate("aws spot price history")).toBe(false);
   });
 
   test.each([

@@ -71,6 +71,11 @@ export function listPriceOf(
   return { kind: "known", usdPerHour: found[0], source: `catalogue: ${source.text}`, at };
 }
 
+/** Whether a price by this source is worked out, of a saving that somebody names for one, and was asked of nobody. */
+export function isEstimate(source: string): boolean {
+  return source.startsWith("catalogue: estimate");
+}
+
 /** Names of all machines of a provider, sorted. */
 export function instanceTypesOf(provider: string): readonly string[] {
   return Object.keys(own(CATALOGUE.machines, provider) ?? {}).toSorted();

@@ -39,11 +39,11 @@ export function loadCapacity(folder: string, plan: CapacityPlan): LoadedCapacity
   const byTrace = Map.groupBy(steps, (row) => row.text("trace_id"));
   const notes: string[] = [];
   const priced = pricesOf(folder, plan, notes);
-  const read = (prefix: string): readonly ZoneTrace[] =>
+  const read = (prefix: string, prices: Priced): readonly ZoneTrace[] =>
     traces
       .filter((row) => row.text("trace_id").startsWith(prefix))
-      .map((row) => zoneOf(row, byTrace, priced));
-  const zones = read(plan.traces).filter(
+      .map((row) => zoneOf(row, byTrace, prices));
+  const zones = read(plan.traces, priced).filter(
     ({ instanceType }) => plan.instanceType === undefined || instanceType === plan.instanceType,
   );
   if (zones.length === 0) return null;
@@ -53,7 +53,7 @@ export function loadCapacity(folder: string, plan: CapacityPlan): LoadedCapacity
       "bad-input",
       `spot/capacity_traces.csv: ${plan.traces} names zone ${twice.zone} twice: name them more closely`,
     );
-  const depth = plan.depthTraces === undefined ? [] : read(plan.depthTraces);
+  const depth = plan.depthTraces === undefined ? [] : read(plan.depthTraces, () => null);
   return { zones, depth, lengthMs: Math.min(...zones.map(({ lengthMs }) => lengthMs)), notes };
 }
 

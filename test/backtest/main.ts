@@ -107,7 +107,7 @@ async function backtest(): Promise<void> {
   const page = pageOf(report);
   if (values.report === undefined) process.stdout.write(page);
   else writeFileSync(values.report, page);
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, rounded, 2)}\n`);
 }
 
 /** Pairs of which the folder has both parts; the others are named. */
@@ -161,4 +161,9 @@ function commandOf(): string {
     ...(values.quick ? ["--quick"] : []),
   ];
   return ["npm run backtest", ...(parts.length === 0 ? [] : ["--", ...parts])].join(" ");
+}
+
+/** Six digits say all that a mean over offsets knows. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === "number" ? Number(value.toPrecision(6)) : value;
 }

@@ -35,7 +35,8 @@ describe("training on weekdays at 09:00, and what the policy says of it", () => 
       ...WEEK,
       predictive: { mode: "ForecastOnly" },
       watch: (feed) => {
-        if (feed.views().some(({ input, standsDown }) => standsDown.length === 0 && (input?.gpus ?? 0) > 0)) shown += 1;
+        if (feed.views().some(({ input, standsDown }) => standsDown.length === 0 && (input?.gpus ?? 0) > 0))
+          shown += 1;
         expect(feed.inputOf(POLICY)?.earned ?? false).toBe(false);
       },
     });
@@ -80,9 +81,9 @@ describe("a pattern that breaks", () => {
 
   test("is followed twice at most, and then the forecast stands down and says why", () => {
     expect(new Set(ordered.map(({ when }) => when[0]))).toEqual(new Set(["1", "2"]));
-    expect([...(reasons.get(3) ?? [])].some((code) => ["no-skill", "drifted", "miscalibrated"].includes(code))).toBe(
-      true,
-    );
+    expect(
+      [...(reasons.get(3) ?? [])].some((code) => ["no-skill", "drifted", "miscalibrated"].includes(code)),
+    ).toBe(true);
   });
 
   test("its nodes go within an hour after the work should have come", () => {
@@ -115,15 +116,22 @@ describe("days on which the clocks change", () => {
     ["back", "Europe/Vienna", "2026-10-24T22:00:00Z"],
     ["forwards", "America/New_York", "2026-03-08T05:00:00Z"],
     ["back by half an hour", "Australia/Lord_Howe", "2026-04-04T13:00:00Z"],
-  ])("%s: nodes of %s are there at 08:30 of the wall clock on the day and the day after", (_way, zone, midnight) => {
-    // Every day, as the clocks change on Sundays.
-    const load = ({ hour }: LocalTime): number => (hour >= 9 && hour < 12 ? GPUS : 0);
-    const week = { zone, start: instant(midnight), days: 2, load };
-    const run = playWeek(week);
-    const first = new Map(growths(run, week).toReversed().map(({ when }) => [when[0], when.slice(2)]));
-    expect([...first.values()].toSorted().join(" ")).toMatch(/^8:00 8:2[0-4]$/);
-    expect(run.score.unmetGpuMinutes).toBeLessThan(1);
-  });
+  ])(
+    "%s: nodes of %s are there at 08:30 of the wall clock on the day and the day after",
+    (_way, zone, midnight) => {
+      // Every day, as the clocks change on Sundays.
+      const load = ({ hour }: LocalTime): number => (hour >= 9 && hour < 12 ? GPUS : 0);
+      const week = { zone, start: instant(midnight), days: 2, load };
+      const run = playWeek(week);
+      const first = new Map(
+        growths(run, week)
+          .toReversed()
+          .map(({ when }) => [when[0], when.slice(2)]),
+      );
+      expect([...first.values()].toSorted().join(" ")).toMatch(/^8:00 8:2[0-4]$/);
+      expect(run.score.unmetGpuMinutes).toBeLessThan(1);
+    },
+  );
 });
 
 /** Each half hour one GPU more or less, between 2 and 10: nothing knows better than "as now". */

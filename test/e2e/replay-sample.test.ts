@@ -84,7 +84,9 @@ describe("the sample", () => {
   });
 
   test("explains a moment in the words of decide", async () => {
-    const text = await type(`replay ${SAMPLE} --explain 5h3m`);
+    const json = join(folder, "e.json");
+    const text = await type(`replay ${SAMPLE} --explain 5h3m --json ${json}`);
+    expect(JSON.parse(await readFile(json, "utf8"))).toHaveProperty("moves");
     expect(text).toMatch(
       /^Replay of sample, 5h[\dms]* after its start: the last decision up to 2020-03-15T15:10:33/,
     );
@@ -103,6 +105,8 @@ describe("the sample", () => {
     expect(text).toMatch(/pool spot-c\n {4}spot-first grew, 0 → \d+ nodes\n.*\[pending-pods\]/);
     expect(text).toMatch(/on-demand-only has no such pool/);
     expect(text).toMatch(/pool on-demand\n {4}spot-first did nothing then\n.*\[/);
+    // Whoever did nothing has its reason too, from every start.
+    expect(text).not.toMatch(/did nothing then\n {0,4}\S/);
     expect(await readFile(html, "utf8")).toContain("on-demand-only");
   });
 

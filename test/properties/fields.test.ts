@@ -8,15 +8,23 @@ import * as z from "zod";
 import { decide } from "../../coordinator/decide/decide.ts";
 import type { Plan } from "../../coordinator/decide/plan.ts";
 import type { Snapshot } from "../../coordinator/decide/snapshot.ts";
+import { createForecastFeed } from "../../coordinator/forecast/feed.ts";
 import { parsePolicy, policySpecSchema } from "../../shared/contract/policy.ts";
+import { epochMs } from "../../shared/model/units.ts";
 import { policy } from "../build/policy.ts";
 import { freeze, snapshot } from "../build/snapshot.ts";
 import type { FieldCase } from "./fields/case.ts";
+import { FORECAST_CASES } from "./fields/forecasts.ts";
 import { POOL_CASES } from "./fields/pools.ts";
 import { RULE_CASES } from "./fields/rules.ts";
 import { WINDOW_CASES } from "./fields/windows.ts";
 
-const CASES: Readonly<Record<string, FieldCase>> = { ...RULE_CASES, ...WINDOW_CASES, ...POOL_CASES };
+const CASES: Readonly<Record<string, FieldCase>> = {
+  ...RULE_CASES,
+  ...WINDOW_CASES,
+  ...POOL_CASES,
+  ...FORECAST_CASES,
+};
 
 /** Every field that holds a value, as `schedules[].start`; records and unions are one value. */
 function leavesOf(schema: z.ZodType, path = ""): readonly string[] {
@@ -50,7 +58,7 @@ function withValue(at: unknown, [key, ...rest]: readonly (string | number)[], va
 
 function snapshotWith(
   field: string,
-  { policy: options = {}, fleet = {} }: FieldCase,
+  { policy: options = {}, fleet = {}, past }: FieldCase,
   value: unknown,
 ): Snapshot {
   const built = policy(options);
@@ -61,7 +69,26 @@ function snapshotWith(
     ...(built.pools[index] ?? { group: { kind: "none" as const }, instances: [] }),
     name,
   }));
-  return snapshot({ ...fleet, policies: [{ ...built, spec, pools }, ...(fleet.policies ?? [])] });
+  const seen = snapshot({ ...fleet, policies: [{ ...built, spec, pools }, ...(fleet.policies ?? [])] });
+  return past === undefined ? seen : forecasted(seen, built.name, past);
+}
+
+const BIN_MS = 300_000;
+const PAST_MS = 15 * 24 * 60 * 60_000;
+
+function forecasted(seen: Snapshot, name: string, past: (at: number) => number): Snapshot {
+  const feed = createForecastFeed();
+  const bins = Array.from({ length: PAST_MS / BIN_MS }, (_, index) => {
+    const at = epochMs(seen.at - PAST_MS + index * BIN_MS);
+    return { at, gpus: past(at) };
+  });
+  feed.teach(name, null, bins);
+  feed.look(seen);
+  const forecast = feed.inputOf(name);
+  const policies = seen.policies.map((one) =>
+    one.kind === "valid" && one.name === name && forecast !== undefined ? { ...one, forecast } : one,
+  );
+  return freeze({ ...seen, policies });
 }
 
 /** The plan after as many decisions as the case takes. */

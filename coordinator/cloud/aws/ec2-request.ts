@@ -75,7 +75,9 @@ function formOf({ instanceTypes, from, to, nextToken }: SpotPriceQuestion): stri
     "ProductDescription.1": "Linux/UNIX",
     MaxResults: String(PAGE_MAX),
     ...(nextToken === undefined ? {} : { NextToken: nextToken }),
-    ...Object.fromEntries(instanceTypes.map((type, at) => [`InstanceType.${at + 1}`, type])),
+    // A filter finds nothing of a type that is none or is not sold in the region; as a parameter it may fail the whole call.
+    "Filter.1.Name": "instance-type",
+    ...Object.fromEntries(instanceTypes.map((type, at) => [`Filter.1.Value.${at + 1}`, type])),
   }).toString();
 }
 

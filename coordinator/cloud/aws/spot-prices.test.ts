@@ -73,8 +73,9 @@ describe("prices by AWS's own history", () => {
       StartTime: now,
       EndTime: now,
       "ProductDescription.1": "Linux/UNIX",
-      "InstanceType.1": "g5.xlarge",
-      "InstanceType.2": "p3.2xlarge",
+      "Filter.1.Name": "instance-type",
+      "Filter.1.Value.1": "g5.xlarge",
+      "Filter.1.Value.2": "p3.2xlarge",
       MaxResults: "1000",
     });
     const request = aws.server.requests.find(({ form: sent }) => sent.get("Action") === CALL);
@@ -94,6 +95,17 @@ describe("prices by AWS's own history", () => {
       kind: "malformed",
       message: /no end after 20 pages/,
     });
+  });
+
+  test("asks for no more types in a call than AWS takes", async () => {
+    await using aws = await scripted((form) =>
+      page([row({ instanceType: form.get("Filter.1.Value.1") ?? "" })]),
+    );
+    const types = Array.from({ length: 201 }, (_, index) => `t${index}.large`);
+    const read = await pricesOf(aws, types);
+    expect(read.map(({ instanceType }) => instanceType)).toEqual(["t0.large", "t100.large", "t200.large"]);
+    const asked = aws.asked(CALL).map((form) => [...form.keys()].filter((key) => /Value/.test(key)).length);
+    expect(asked).toEqual([100, 100, 1]);
   });
 
   test("asks nothing for no types", async () => {

@@ -10,7 +10,8 @@ import type { Ec2Calls } from "./calls.ts";
 
 /** In status and metrics. */
 export const SPOT_PRICE_SOURCE = "aws spot price history";
-/** A hundred types in six zones are one page. */
+/** In six zones they are one page; AWS takes twice as many in a call. */
+const TYPES_MAX = 100;
 const PAGES_MAX = 20;
 
 /** @throws AppError of the call, or `malformed` when no row of an answer can be read or its pages have no end. */
@@ -19,8 +20,20 @@ export async function spotPricesOf(
   about: { readonly region: string; readonly instanceTypes: readonly string[]; readonly at: EpochMs },
   options: CallOptions,
 ): Promise<readonly PricePoint[]> {
-  const { region, instanceTypes, at } = about;
-  if (instanceTypes.length === 0) return [];
+  const { instanceTypes } = about;
+  const points: PricePoint[] = [];
+  for (let from = 0; from < instanceTypes.length; from += TYPES_MAX) {
+    const some = instanceTypes.slice(from, from + TYPES_MAX);
+    points.push(...(await pagesOf(calls, { ...about, instanceTypes: some }, options)));
+  }
+  return points;
+}
+
+async function pagesOf(
+  calls: Ec2Calls,
+  { region, instanceTypes, at }: Parameters<typeof spotPricesOf>[1],
+  options: CallOptions,
+): Promise<readonly PricePoint[]> {
   const now = new Date(at).toISOString();
   const newest = new Map<string, { readonly begun: EpochMs; readonly point: PricePoint }>();
   let rows = 0;

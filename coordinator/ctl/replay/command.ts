@@ -1,7 +1,8 @@
 // `gpuasctl replay` and `gpuasctl compare`: reads the files, plays every policy from every start, and writes what was asked
 // for. Files, threads and the terminal are handed in; nothing here asks a cluster.
 
-import { writeFile } from "node:fs/promises";
+import { access, constants, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 
 import { toInstantText } from "../../../shared/model/instant.ts";
 import { after } from "../../../shared/model/units.ts";
@@ -43,8 +44,8 @@ export interface ReplayContext {
 type FromFiles = Extract<ReplayCommand, { readonly from: "files" }>;
 type Compare = Extract<ReplayCommand, { readonly word: "compare" }>;
 
-/** How many moments are looked at once more for the reasons of who did nothing. */
-const PARTS_LOOKED_AT = 5;
+/** How many runs are played once more for the reasons of who did nothing. */
+const RUNS_LOOKED_AT = 5;
 
 /** The answer. @throws AppError bad-input that names file, line or field, value and way out. */
 export async function replay(command: FromFiles, context: ReplayContext): Promise<string> {
@@ -65,7 +66,9 @@ export async function replay(command: FromFiles, context: ReplayContext): Promis
     const { explain } = command;
     const at = explain.kind === "instant" ? explain.at : after(played.start, explain.ms);
     const { text, plan } = await explainAt(played, at);
-    return command.form === "json" ? JSON.stringify(plan, null, 2) : text;
+    const data = JSON.stringify(plan, null, 2);
+    await write(command.jsonFile, () => data);
+    return command.form === "json" ? data : text;
   }
   return await playAll([{ name: parts.title, parts }], inputs, command, context);
 }
@@ -100,6 +103,7 @@ async function playAll(
   options: PlayOptions,
   { workerUrl, processors, clock, say, isTerminal }: ReplayContext,
 ): Promise<string> {
+  for (const file of [options.csv, options.jsonFile, options.html]) await checkPlace(file);
   const offsets = drawOffsets(inputs, options.offsets, inputs.seed);
   const scenarios = new Map<string, readonly Scenario[]>(
     sides.map(({ name, parts }) => [name, offsets.map((offset) => scenarioAt(parts, offset))]),
@@ -127,12 +131,12 @@ async function playAll(
         label: labelOf(offset, inputs),
         start: starts?.[at]?.start ?? inputs.start,
       })),
-      notes: [...new Set(sides.flatMap(({ parts }) => parts.notes))],
+      notes: notesOf(sides),
     },
     seed: inputs.seed,
     dropped: first?.parts.dropped ?? [],
     groups,
-    parts: sides.length === 1 ? [] : await partsWithHolds(partsOf(groups), scenarios, PARTS_LOOKED_AT),
+    parts: sides.length === 1 ? [] : await partsWithHolds(partsOf(groups), scenarios, RUNS_LOOKED_AT),
   };
   await write(options.csv, () => playedCsv(played));
   await write(options.jsonFile, () => playedJson(played));
@@ -151,6 +155,15 @@ async function playAll(
   }
 }
 
+/** What holds for all sides once; what holds for some with their names. */
+function notesOf(sides: readonly Side[]): readonly string[] {
+  const all = [...new Set(sides.flatMap(({ parts }) => parts.notes))];
+  return all.map((note) => {
+    const of = sides.filter(({ parts }) => parts.notes.includes(note));
+    return of.length === sides.length ? note : `${of.map(({ name }) => name).join(", ")}: ${note}`;
+  });
+}
+
 function labelOf({ index, workMs, marketMs }: Offset, { start, marketMs: traced }: Inputs): string {
   const at = `start ${index + 1}`;
   return traced !== null && marketMs > 0
@@ -158,17 +171,29 @@ function labelOf({ index, workMs, marketMs }: Offset, { start, marketMs: traced 
     : `${at}, ${toInstantText((start + workMs) as typeof start).slice(0, 16)}Z`;
 }
 
+/** Before anything is played, since what could not be written would be lost. @throws AppError bad-input. */
+async function checkPlace(file: string | undefined): Promise<void> {
+  if (file === undefined) return;
+  try {
+    await access(dirname(file), constants.W_OK);
+  } catch (cause) {
+    throw notWritable(file, cause);
+  }
+}
+
+function notWritable(file: string, cause: unknown): AppError {
+  return new AppError(
+    "bad-input",
+    `cannot write ${file}: ${describe(cause)}; name a place that can be written`,
+    { cause },
+  );
+}
+
 async function write(file: string | undefined, content: () => string): Promise<void> {
   if (file === undefined) return;
   try {
     await writeFile(file, content());
   } catch (cause) {
-    throw cause instanceof AppError
-      ? cause
-      : new AppError(
-          "bad-input",
-          `cannot write ${file}: ${describe(cause)}; name a place that can be written`,
-          { cause },
-        );
+    throw cause instanceof AppError ? cause : notWritable(file, cause);
   }
 }

@@ -32,17 +32,10 @@ export async function explainAt(scenario: Scenario, at: EpochMs): Promise<Explai
       "bad-input",
       `--explain ${toInstantText(at)}: played is from ${toInstantText(scenario.start)} to ${toInstantText(after(scenario.start, millis(endMs)))}`,
     );
-  let last: Snapshot | null = null;
-  play(scenario, await sizerOf({ kind: "ours" }), {
-    forecast: createForecastFeed(),
-    stopAtMs: Math.min(endMs, atMs + 1),
-    onSnapshot: (snapshot) => {
-      if (snapshot.at <= at) last = snapshot;
-    },
-  });
+  const [last = null] = await snapshotsAt(scenario, [at]);
   if (last === null)
     throw new AppError("bad-input", `--explain ${toInstantText(at)}: nothing was decided up to then`);
-  const { decision, explain } = decideAndExplain(last as Snapshot);
+  const { decision, explain } = decideAndExplain(last);
   const waiting = explain.waiting();
   const text = [
     `Replay of ${scenario.name}, ${lengthText(decision.plan.at - scenario.start)} after its start: the last decision up to ${toInstantText(at)}`,
@@ -52,30 +45,66 @@ export async function explainAt(scenario: Scenario, at: EpochMs): Promise<Explai
   return { text, snapshot: last, plan: decision.plan };
 }
 
-/** Parts with the holds of those that did nothing then. `scenarios`: of each policy, for each start. */
+/** The last snapshot up to each instant, by one run; null: nothing had been asked yet. */
+async function snapshotsAt(
+  scenario: Scenario,
+  instants: readonly EpochMs[],
+): Promise<readonly (Snapshot | null)[]> {
+  const last: (Snapshot | null)[] = instants.map(() => null);
+  play(scenario, await sizerOf({ kind: "ours" }), {
+    forecast: createForecastFeed(),
+    stopAtMs: Math.min(scenario.lengthMs + scenario.drainMs, Math.max(...instants) - scenario.start + 1),
+    onSnapshot: (snapshot) => {
+      for (const [index, at] of instants.entries()) if (snapshot.at <= at) last[index] = snapshot;
+    },
+  });
+  return last;
+}
+
+/** A side of a part that did nothing, and whose reasons a run can tell. */
+interface Asked {
+  readonly part: number;
+  readonly side: number;
+  readonly pool: string;
+  readonly at: EpochMs;
+}
+
+/**
+ * Parts with the holds of those that did nothing then, or that they have no such pool. `scenarios`: of each policy, for each
+ * start. `most`: so many runs are played once more for it; parts of further ones stay without reasons.
+ */
 export async function partsWithHolds(
   parts: readonly Part[],
   scenarios: ReadonlyMap<string, readonly Scenario[]>,
   most: number,
 ): Promise<readonly Part[]> {
-  const told: Part[] = [];
-  for (const part of parts.slice(0, most)) {
-    const sides: Part["sides"][number][] = [];
-    for (const side of part.sides) {
-      const scenario = scenarios.get(side.policy)?.[part.offset];
-      if (side.because.length > 0 || scenario === undefined) {
-        sides.push(side);
+  const sides = parts.map((part) => [...part.sides]);
+  const asked = new Map<Scenario, Asked[]>();
+  for (const [index, { sides: told, offset, pool, atMs }] of parts.entries())
+    for (const [at, side] of told.entries()) {
+      const scenario = scenarios.get(side.policy)?.[offset];
+      if (side.because.length > 0 || scenario === undefined) continue;
+      if (!scenario.pools.some(({ name }) => name === pool)) {
+        sides[index]?.splice(at, 1, { ...side, said: "has no such pool" });
         continue;
       }
-      if (!scenario.pools.some(({ name }) => name === part.pool)) {
-        sides.push({ ...side, said: "has no such pool" });
-        continue;
-      }
-      const { plan } = await explainAt(scenario, after(scenario.start, millis(part.atMs)));
-      const held = plan.holds.find(({ pool }) => pool === part.pool);
-      sides.push({ ...side, because: held?.because ?? [] });
+      const moment = { part: index, side: at, pool, at: after(scenario.start, millis(atMs)) };
+      const known = asked.get(scenario);
+      if (known === undefined) asked.set(scenario, [moment]);
+      else known.push(moment);
     }
-    told.push({ ...part, sides });
+  for (const [scenario, moments] of [...asked].slice(0, most)) {
+    const snapshots = await snapshotsAt(
+      scenario,
+      moments.map(({ at }) => at),
+    );
+    for (const [index, { part, side, pool }] of moments.entries()) {
+      const snapshot = snapshots[index] ?? null;
+      const before = sides[part]?.[side];
+      if (snapshot === null || before === undefined) continue;
+      const held = decideAndExplain(snapshot).decision.plan.holds.find((hold) => hold.pool === pool);
+      sides[part]?.splice(side, 1, { ...before, because: held?.because ?? [] });
+    }
   }
-  return [...told, ...parts.slice(most)];
+  return parts.map((part, index) => ({ ...part, sides: sides[index] ?? part.sides }));
 }

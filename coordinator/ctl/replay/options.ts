@@ -21,7 +21,8 @@ words:
   compare  the same for several policies side by side, and where and why they part
 
 options:
-  --policy FILE              AutoscalingPolicy documents as they are applied (else what the scenario names)
+  --policy FILE              AutoscalingPolicy documents as they are applied (else what the scenario names);
+                             those of several files are in force together, as in one cluster
   --jobs FILE                CSV: job_id, arrival_s or arrival, duration_s, gpus, …
   --scenario FILE            YAML or JSON that ties the files together; what is given here goes before it
   --capacity FILE            CSV: t_s, available, and trace_id (a pool) or instance_type, zone and tier
@@ -110,10 +111,8 @@ export function readReplayCommand(argv: readonly string[]): ReplayCommand {
   }
   refuse("replay without --recording", values, ["as-jobs", "anonymise"]);
   const explain = values.explain === undefined ? null : momentOf(values.explain);
-  if (
-    explain !== null &&
-    (values.offsets !== undefined || values.html !== undefined || values.csv !== undefined)
-  )
+  const whole = ["offsets", "html", "csv"] as const;
+  if (explain !== null && whole.some((flag) => values[flag] !== undefined))
     throw wrong(
       "--explain plays the first start up to that moment, so it takes no --offsets, --html or --csv",
     );

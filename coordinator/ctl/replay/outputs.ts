@@ -9,6 +9,7 @@ import type { PageMeta, PolicyRuns } from "../../replay/page/meta.ts";
 import { shown } from "../../replay/page/numbers.ts";
 import type { Part } from "../../replay/page/parts.ts";
 import { SCORE_ROWS } from "../../replay/page/score-rows.ts";
+import { appliesTo, changed } from "../../replay/page/score-table.ts";
 import { differences, spread } from "../../replay/page/spread.ts";
 import { reasonText } from "../../report/explanation-text.ts";
 
@@ -44,15 +45,33 @@ function valuesOf({ runs }: PolicyRuns, row: ScoreRow): readonly (number | null)
   return runs.map(({ score }) => row.of(score));
 }
 
+/** Rows that no run has anything to count for are left out. */
+function rowsOf(groups: readonly PolicyRuns[]): readonly ScoreRow[] {
+  return SCORE_ROWS.filter((row) => groups.some(({ runs }) => runs.some((run) => appliesTo(row, run))));
+}
+
+/** Nothing to count is not unknown, and a mean over some of the starts says so. */
+function meanText(row: ScoreRow, group: PolicyRuns, withRange: boolean): string {
+  const { runs } = group;
+  const { count, unknown, mean, min, max } = spread(valuesOf(group, row));
+  if (mean === null && !runs.some((run) => appliesTo(row, run))) return "none";
+  const show = (value: number | null): string => shown(value, row.unit);
+  const range = !withRange || count < 2 || min === max ? "" : ` (${show(min)} to ${show(max)})`;
+  const known =
+    unknown === 0 || mean === null ? "" : `, known for ${runs.length - unknown} of ${runs.length}`;
+  return `${show(mean)}${range}${known}`;
+}
+
 function oneText(groups: readonly PolicyRuns[]): string {
   const [group] = groups;
   if (group === undefined) return "";
   const isOne = group.runs.length === 1;
-  const rows = SCORE_ROWS.map((row) => {
-    const { mean, min, max, low, high } = spread(valuesOf(group, row));
+  const rows = rowsOf(groups).map((row) => {
+    const { min, max, low, high } = spread(valuesOf(group, row));
     const show = (value: number | null): string => shown(value, row.unit);
-    if (isOne) return [row.label, show(mean)];
-    return [row.label, show(mean), show(min), show(max), low === null ? "" : `${show(low)} to ${show(high)}`];
+    const mean = meanText(row, group, false);
+    if (isOne) return [row.label, mean];
+    return [row.label, mean, show(min), show(max), low === null ? "" : `${show(low)} to ${show(high)}`];
   });
   const head = isOne ? ["", group.name] : [group.name, "mean", "least", "most", "95 % of the mean"];
   return table([head, ...rows], { indent: "" });
@@ -61,26 +80,25 @@ function oneText(groups: readonly PolicyRuns[]): string {
 function severalText(groups: readonly PolicyRuns[]): string {
   const [base, ...others] = groups;
   if (base === undefined) return "";
-  const rows = SCORE_ROWS.map((row) => {
-    const show = (value: number | null): string => shown(value, row.unit);
-    const cells = groups.map((group) => {
-      const { count, mean, min, max } = spread(valuesOf(group, row));
-      return count < 2 || min === max ? show(mean) : `${show(mean)} (${show(min)} to ${show(max)})`;
-    });
+  const rows = rowsOf(groups).map((row) => {
     const against = others.map((group) => {
       const { mean, low, high } = differences(valuesOf(base, row), valuesOf(group, row));
-      const signed = (value: number | null): string =>
-        `${(value ?? 0) > 0 ? "+" : ""}${show(value).replace("× ", "")}`;
-      return low === null ? signed(mean) : `${signed(mean)} (${signed(low)} to ${signed(high)})`;
+      if (mean === null) return "";
+      return low === null || high === null
+        ? changed(mean, row)
+        : `${changed(mean, row)} (${changed(low, row)} to ${changed(high, row)})`;
     });
-    return [row.label, ...cells, ...against];
+    return [row.label, ...groups.map((group) => meanText(row, group, true)), ...against];
   });
   const head = ["", ...groups.map(({ name }) => name), ...others.map(({ name }) => `${name} − ${base.name}`)];
   return `${table([head, ...rows], { indent: "" })}\n\nDifferences are start by start, with the 95 % interval of their mean from three starts on.`;
 }
 
-function partsText({ parts, meta }: Played): string {
-  if (parts.length === 0) return "Their moves are the same throughout.";
+function partsText({ parts, meta, groups }: Played): string {
+  if (parts.length === 0)
+    return groups.some(({ runs }) => runs.some(({ happeningsLeftOut }) => happeningsLeftOut > 0))
+      ? "Their moves are the same as far as they are listed; later ones were not compared."
+      : "Their moves are the same throughout.";
   const lines = parts.slice(0, PARTS_SHOWN).flatMap(({ offset, atMs, pool, sides }) => {
     const start = meta.offsets[offset];
     const at = start === undefined ? "" : ` (${toInstantText((start.start + atMs) as typeof start.start)})`;

@@ -27,12 +27,36 @@ describe("a forecast", () => {
 
   test.each([
     ["the policy does not let it", { enablePredictiveScaling: false }, {}],
+    ["its mode is to forecast only", { predictive: { mode: "ForecastOnly" as const } }, {}],
+    ["its mode is Off", { predictive: { mode: "Off" as const } }, {}],
     ["it has not earned it", { forecast: { ...forecast, earned: false } }, {}],
     ["it cannot be read", { forecast: { ...forecast, gpus: Number.NaN } }, {}],
+    [
+      "a part of it cannot be read",
+      { forecast: { ...forecast, parts: [{ ...forecast, pools: ["elsewhere"] }] } },
+      {},
+    ],
+    ["what is to be kept cannot be read", { forecast: { ...forecast, keepGpus: -1 } }, {}],
     ["the GPUs are there", {}, { nodes: [node("a"), node("b"), node("c")] }],
     ["they boot", { pools: [pool("spot", { size: 3 })] }, {}],
   ])("adds nothing when %s", (_case, spec, options) => {
     expect(grows(decided(spec, options))).toEqual([]);
+  });
+
+  test("acts by its mode, whatever the older switch says", () => {
+    const spec = { enablePredictiveScaling: false, predictive: { mode: "ForecastAndScale" } } as const;
+    expect(grows(decided(spec))).toHaveLength(1);
+  });
+
+  test("of one kind of GPU opens nodes of its pools alone", () => {
+    const pools = [pool("a100"), pool("t4", { gpus: 4, priority: 9 })];
+    const parts = [
+      { ...forecast, gpus: 12, pools: ["a100"] },
+      { ...forecast, gpus: 4, earned: false, pools: ["t4"] },
+    ];
+    expect(grows(decided({ pools, forecast: { ...forecast, parts } }))).toMatchObject([
+      { pool: "a100", from: 0, to: 2 },
+    ]);
   });
 
   test("counts no machine that failed", () => {

@@ -9,6 +9,7 @@ import { millis } from "../../../shared/model/units.ts";
 import type { Millis } from "../../../shared/model/units.ts";
 import { decide } from "../../decide/decide.ts";
 import { changesAfterMs } from "../../decide/next.ts";
+import type { Snapshot } from "../../decide/snapshot.ts";
 import type { MakeSizer } from "../sizer.ts";
 
 /** The live coordinator's. */
@@ -22,22 +23,28 @@ export function decideSizer({ beatMs = BEAT_MS }: { readonly beatMs?: Millis } =
     step: (snapshot) => {
       const { plan, memory } = decide(snapshot);
       const reasons = [...plan.holds, ...plan.unplaced].flatMap(({ because }) => because);
-      const beat = reasons.some(endsUntold) ? Math.min(beatMs, LIVE_BEAT_MS) : beatMs;
-      const soonest = Math.min(beat, changesAfterMs(plan) ?? beat, ...reasons.map(idleLeftMs));
+      const untold = reasons.map((reason) => untoldLeftMs(reason, snapshot));
+      const told = changesAfterMs(plan) ?? beatMs;
+      const soonest = Math.min(beatMs, told, ...untold);
       return { moves: plan.moves, againInMs: millis(soonest), plan, memory };
     },
   });
 }
 
-/**
- * A rate is free again when the oldest change leaves its window, a budget when a node that goes is gone; neither reason
- * says when that is.
- */
-function endsUntold(reason: Reason): boolean {
-  return "windowMs" in reason || reason.code === "disruption-budget";
+/** When a reason ends that does not say so itself, and that live the next look finds ended. */
+function untoldLeftMs(reason: Reason, snapshot: Snapshot): number {
+  // Live it is the reports that end an idle window; in a replay they come whenever somebody asks.
+  if (reason.code === "idle-too-short") return Math.max(0, reason.needMs - reason.forMs);
+  // A budget is free again when a node that goes is gone.
+  if (reason.code === "disruption-budget") return LIVE_BEAT_MS;
+  return "windowMs" in reason ? windowLeftMs(reason.windowMs, snapshot) : Infinity;
 }
 
-/** Live it is the reports that end an idle window; in a replay they come whenever somebody asks. */
-function idleLeftMs(reason: Reason): number {
-  return reason.code === "idle-too-short" ? Math.max(0, reason.needMs - reason.forMs) : Infinity;
+/** A rate is free again when a change leaves its window: the next one that does. */
+function windowLeftMs(windowMs: Millis, { at, policies }: Snapshot): number {
+  const changes = policies.flatMap((policy) =>
+    policy.kind === "valid" ? [...policy.journal.additions, ...(policy.journal.removals ?? [])] : [],
+  );
+  const left = changes.map((change) => change.at + windowMs + 1 - at).filter((ms) => ms > 0);
+  return Math.min(windowMs, ...left);
 }

@@ -19,6 +19,11 @@ describe("readJobs() refuses by file, line, field and way out", () => {
     ["unsorted rows", `${JOBS}\na,9,1,1\nb,8,1,1`, /line 3, arrival_s: 8 comes before .* sort the rows/],
     ["a negative duration", `${JOBS}\na,0,-5,1`, /line 2, duration_s: -5 is negative; correct or remove/],
     ["NaN", `${JOBS}\na,0,NaN,1`, /line 2, duration_s: "NaN" is not a number/],
+    [
+      "seconds since 1970",
+      `${JOBS}\na,1709251200,1,1`,
+      /line 2, arrival_s: 1709251200 s are .* not from 1970/,
+    ],
     ["half a GPU", `${JOBS}\na,0,1,0.5`, /line 2, gpus: 0\.5 is not a whole number; write 1/],
     ["a doubled name", `${JOBS}\na,0,1,1\na,0,1,1`, /line 3, job_id: a stands already on line 2/],
     ["a row too short", `${JOBS}\na,0,1`, /line 2, gpus: the row has 3 cells and the header 4/],
@@ -122,6 +127,7 @@ describe("scenario and policy files name what is wrong", () => {
     ["jbos: a.csv", /s\.yaml.*Unrecognized key: "jbos"; known fields stand in deploy\/docs\/replay\.md/],
     ["times:\n  nodeReady: 240", /s\.yaml, line 2, times\.nodeReady: 240/],
     ["times:\n  nodeReady: [5m, 1m]", /line 2, times\.nodeReady: .*the shorter one comes first/],
+    ["seed: 1\ncapacity:\n  - {file: a.csv}", /s\.yaml, line 3, capacity\.0\.trace: nothing/],
     ["a: [", /s\.yaml, line 1/],
   ])("%s", (text, message) => {
     expect(() => readScenarioFile(text, "s.yaml")).toThrow(message);

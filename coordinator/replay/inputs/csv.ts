@@ -21,10 +21,15 @@ export interface TableRow {
   number(column: string): number | null;
   /** @throws AppError bad-input for an empty cell and for a number below `least`. */
   atLeast(column: string, least: number): number;
+  /** As milliseconds. @throws AppError bad-input likewise, and for what can be no time since the start of the work. */
+  milliseconds(column: string): number;
   /** @throws AppError bad-input for anything but an instant with its time zone. */
   instant(column: string): EpochMs;
   refuse(column: string, why: string): never;
 }
+
+/** Some thirty years: what is more was counted from 1970, and a replay of it would never end. */
+const MOST_S = 1e9;
 
 /** A table whose header has all of `required`; of `oneOf` at least one of each list. @throws AppError bad-input. */
 export function readTable(
@@ -118,19 +123,29 @@ function rowOf(cells: readonly string[], columns: readonly string[], file: strin
       ? value
       : refuse(column, `${JSON.stringify(written)} is not a number; write one, or remove the row`);
   };
+  const atLeast = (column: string, least: number): number => {
+    const value = number(column) ?? refuse(column, "is empty; it needs a number");
+    return value < least
+      ? refuse(
+          column,
+          `${value} is ${least === 0 ? "negative" : `less than ${least}`}; correct or remove the row`,
+        )
+      : value;
+  };
   return {
     line,
     text,
     number,
     refuse,
-    atLeast: (column, least) => {
-      const value = number(column) ?? refuse(column, "is empty; it needs a number");
-      return value < least
-        ? refuse(
+    atLeast,
+    milliseconds: (column) => {
+      const value = atLeast(column, 0);
+      return value < MOST_S
+        ? value * 1000
+        : refuse(
             column,
-            `${value} is ${least === 0 ? "negative" : `less than ${least}`}; correct or remove the row`,
-          )
-        : value;
+            `${value} s are more than thirty years; count seconds from the start of the work, not from 1970`,
+          );
     },
     instant: (column) => {
       const written = text(column);

@@ -17,6 +17,7 @@ import { NO_SCENARIO, readScenarioFile } from "./scenario-file.ts";
 import type { CapacityWritten, ScenarioFile } from "./scenario-file.ts";
 import { readReplicas, readService, shiftedService } from "./services.ts";
 import type { ServiceRead, ServiceRow } from "./services.ts";
+import { lengthText } from "./times.ts";
 
 /** What a person asks for; each goes before what the scenario file says. */
 export interface InputRequest {
@@ -42,7 +43,7 @@ export interface Inputs {
   readonly lengthMs: Millis;
   readonly warmInMs: Millis;
   readonly drainMs: Millis;
-  /** How far the workload is known. */
+  /** How far all of the workload is known, so that a window may be shifted along it. */
   readonly workMs: Millis;
   readonly jobs: readonly JobRow[];
   readonly jobsFile: string | null;
@@ -66,6 +67,7 @@ export interface Inputs {
 /** The product's own list of prices. */
 export const CATALOGUE = "catalogue";
 const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
 const PRICES_HOLD_MS = millis(31 * DAY_MS);
 
 /** @throws AppError bad-input that names file, line or field, value and way out. */
@@ -115,12 +117,16 @@ export async function readInputs(request: InputRequest): Promise<Inputs> {
   // 2. The window.
   const fromMs = request.from ?? file.from ?? millis(0);
   const lengthMs = request.length ?? file.length ?? millis(Math.max(0, wholeMinutes(workMs - fromMs)));
+  if (request.length === 0 || file.length === 0)
+    throw new AppError("bad-input", "length: 0 s leave nothing to play; set a longer one, or leave it out");
   if (lengthMs === 0 || fromMs >= workMs + 1)
     throw new AppError(
       "bad-input",
       `from and length: the work ends ${workMs / 1000} s after its start, and nothing of it is left from ${fromMs / 1000} s on; choose an earlier from`,
     );
   const warmInMs = request.warmIn ?? file.warmIn ?? millis(lengthMs >= 7 * DAY_MS ? DAY_MS : 0);
+  for (const read of services)
+    checkSeries(read, shiftOf(read.start, read.services[0]?.where ?? ""), fromMs, fromMs + lengthMs);
   const drainMs = request.drain ?? file.drain ?? millis(Math.min(DAY_MS, lengthMs));
   if (warmInMs >= lengthMs)
     throw new AppError("bad-input", `warmIn: ${warmInMs / 1000} s leave nothing of length; shorten it`);
@@ -145,7 +151,14 @@ export async function readInputs(request: InputRequest): Promise<Inputs> {
     lengthMs,
     warmInMs,
     drainMs,
-    workMs: millis(workMs),
+    workMs: millis(
+      Math.min(
+        workMs,
+        ...services.flatMap(({ series, start: own, services: [first] }) =>
+          series === null ? [] : [series.toMs + shiftOf(own, first?.where ?? "")],
+        ),
+      ),
+    ),
     jobs: (jobs?.jobs ?? []).map((job) =>
       jobsBy === 0
         ? job
@@ -168,7 +181,13 @@ export async function readInputs(request: InputRequest): Promise<Inputs> {
     usesCatalogue: listed.length === 0 || listed.includes(CATALOGUE),
     pricesHoldMs: file.pricesHold ?? PRICES_HOLD_MS,
     dropped: jobs?.dropped ?? [],
-    notes: [...(jobs?.notes ?? []), ...services.flatMap(({ notes }) => notes)],
+    notes: [
+      ...(jobs?.notes ?? []),
+      ...services.flatMap(({ notes }) => notes),
+      ...(fromMs + lengthMs <= workMs + MINUTE_MS
+        ? []
+        : [`The files have work up to ${lengthText(workMs)} after its start; after that nothing new comes.`]),
+    ],
   };
 }
 
@@ -200,7 +219,26 @@ async function readTraces(
   return traces;
 }
 
+/** Load that a series does not say is unknown, not zero. @throws AppError bad-input. */
+function checkSeries(
+  { series, services }: ServiceRead,
+  shiftMs: number,
+  fromMs: number,
+  endMs: number,
+): void {
+  if (series === null) return;
+  const begins = series.fromMs + shiftMs;
+  const ends = series.toMs + shiftMs;
+  // A window that nobody set ends at the next whole minute.
+  if (begins <= fromMs && endMs <= ends + MINUTE_MS) return;
+  const [service] = services;
+  throw new AppError(
+    "bad-input",
+    `${service?.where ?? "services"}, ${service?.name ?? ""}: the series is known from ${lengthText(begins)} to ${lengthText(ends)} after the start of the work, and played is from ${lengthText(fromMs)} to ${lengthText(endMs)}; set from and length within it, or add rows`,
+  );
+}
+
 /** Up, so that the last arrival still lies within. */
 function wholeMinutes(ms: number): number {
-  return (Math.floor(ms / 60_000) + 1) * 60_000;
+  return (Math.floor(ms / MINUTE_MS) + 1) * MINUTE_MS;
 }

@@ -62,7 +62,7 @@ export function readJobs(text: string, file: string): JobsRead {
     if (earlier !== undefined) row.refuse("job_id", `${id} stands already on line ${earlier}; rename one`);
     seen.set(id, row.line);
     const column = start === null ? "arrival_s" : "arrival";
-    const arrivalMs = start === null ? row.atLeast(column, 0) * 1000 : row.instant(column) - start;
+    const arrivalMs = start === null ? row.milliseconds(column) : row.instant(column) - start;
     if (arrivalMs < before)
       row.refuse(column, `${row.text(column)} comes before the row above it; sort the rows by arrival`);
     before = arrivalMs;
@@ -70,7 +70,7 @@ export function readJobs(text: string, file: string): JobsRead {
       drops.drop(row.line, "no run time is known (duration_s is empty)");
       continue;
     }
-    const durationMs = row.atLeast("duration_s", 0) * 1000;
+    const durationMs = row.milliseconds("duration_s");
     const gpus = row.atLeast("gpus", 0);
     if (!Number.isInteger(gpus))
       row.refuse("gpus", `${gpus} is not a whole number; write 1 for a share of a GPU`);

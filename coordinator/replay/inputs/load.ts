@@ -26,7 +26,7 @@ export function readSeries(text: string, file: string, column: string, gaps: Gap
   const table = readTable(text, file, [column], [["t_s", "time"]]);
   const clock = table.columns.includes("t_s") ? "t_s" : "time";
   const instantOf = (row: TableRow): number =>
-    clock === "t_s" ? row.atLeast("t_s", 0) * 1000 : row.instant("time");
+    clock === "t_s" ? row.milliseconds("t_s") : row.instant("time");
   const [first, second] = table.rows;
   if (first === undefined || second === undefined)
     return table.rows[0]?.refuse(clock, "one row makes no series; it takes two to know the step") as never;
@@ -80,11 +80,11 @@ export function readRequests(text: string, file: string, column: string, stepMs:
   const busyMs: number[] = [];
   let before = 0;
   for (const row of table.rows) {
-    const from = row.atLeast("arrival_s", 0) * 1000;
+    const from = row.milliseconds("arrival_s");
     if (from < before)
       row.refuse("arrival_s", `${from / 1000} comes before the row above it; sort by arrival`);
     before = from;
-    const to = from + row.atLeast(column, 0) * 1000;
+    const to = from + row.milliseconds(column);
     for (let step = Math.floor(from / stepMs); step * stepMs < to; step += 1) {
       const overlap = Math.min(to, (step + 1) * stepMs) - Math.max(from, step * stepMs);
       busyMs[step] = (busyMs[step] ?? 0) + overlap;

@@ -35,7 +35,7 @@ export function readCapacity(text: string, file: string): readonly CapacityRead[
   return [...groups].map(([id, rows]) => {
     let before = -1;
     const steps = rows.map((row) => {
-      const atMs = row.atLeast("t_s", 0) * 1000;
+      const atMs = row.milliseconds("t_s");
       if (atMs <= before)
         row.refuse(
           "t_s",
@@ -95,7 +95,7 @@ export function readPrices(text: string, file: string, start: EpochMs): readonly
     const region = row.text("region");
     const instanceType = row.text("instance_type");
     const provider = row.text("provider");
-    const atMs = clock === "t_s" ? row.atLeast("t_s", 0) * 1000 : row.instant("from") - start;
+    const atMs = clock === "t_s" ? row.milliseconds("t_s") : row.instant("from") - start;
     const key = [provider, region, zone, instanceType, tier].join(" ");
     const before = last.get(key);
     if (before !== undefined && atMs <= before)

@@ -139,6 +139,53 @@ describe("policy, files and catalogue together", () => {
     expect(named.stocks).toMatchObject([{ instanceType: "g4dn.xlarge", zone: "us-east-1a", tier: "spot" }]);
   });
 
+  test("two traces of one place are refused", async () => {
+    const capacity = "trace_id,instance_type,zone,tier,t_s,available\n".concat(
+      ...["a", "b"].map((id) => `${id},g4dn.xlarge,us-east-1a,spot,0,1\n`),
+    );
+    await expect(parts({ capacity })).rejects.toThrow(
+      /capacity\.csv, line 3, b g4dn.*: a g4dn.* line 2\) is of spot machines of g4dn\.xlarge in us-east-1a too; leave one/,
+    );
+  });
+
+  test("work of which every row is left out is refused, and jobs that are split are counted", async () => {
+    const jobs = "job_id,arrival_s,duration_s,gpus\n";
+    await expect(parts({ jobs: `${jobs}a,0,,1\n` })).rejects.toThrow(
+      /jobs\.csv: every row is left out, so there is nothing to play: .* no run time is known/,
+    );
+    const { notes } = await parts({ jobs: `${jobs}a,0,60,1\nb,1,60,4\n` });
+    expect(notes.join(" ")).toMatch(
+      /jobs\.csv: 1 jobs want more GPUs than a node has and run as several pods/,
+    );
+    expect(notes.join(" ")).toMatch(
+      /2 jobs do not say their cpu or memory; a pod then asks for 2 cores and 8Gi/,
+    );
+    expect(notes.join(" ")).not.toMatch(/fit no node/);
+    const large = await parts({
+      jobs: "job_id,arrival_s,duration_s,gpus,cpu,memory\na,0,60,1,1,1Gi\nb,1,60,1,64,1Gi\nc,2,60,1,1,900Gi\n",
+    });
+    expect(large.notes.join(" ")).toMatch(/2 jobs fit no node of the pools, .* \(the first is b; --explain/);
+    expect(large.notes.join(" ")).not.toMatch(/do not say/);
+  });
+
+  test("a window beyond a series is refused, and one beyond the jobs is said", async () => {
+    await file("load.csv", "t_s,rate\n600,5\n1200,5\n");
+    const scenario =
+      "services: [{name: chat, kind: Series, file: load.csv, column: rate, perReplica: 1, minReplicas: 1, maxReplicas: 9, gpusPerReplica: 1}]";
+    await expect(parts({ scenario, from: millis(600_000), length: millis(1_800_000) })).rejects.toThrow(
+      /load\.csv, chat: the series is known from 10m to 30m .* played is from 10m to 40m; set from and length within it/,
+    );
+    await expect(parts({ scenario, length: millis(1_200_000) })).rejects.toThrow(/played is from 0s to 20m/);
+    const within = { from: millis(600_000), length: millis(1_200_000) };
+    const made = await parts({ scenario, ...within });
+    expect(made.services).toHaveLength(1);
+    // The jobs go on for longer; a window is shifted no further than the series is known.
+    expect(() => drawOffsets(made.inputs, 2, 1)).toThrow(/2 starts do not fit/);
+    expect((await parts({ length: millis(10_800_000) })).notes.join(" ")).toMatch(
+      /work up to 2h after its start; after that nothing new comes/,
+    );
+  });
+
   test("a price list without a needed type is refused", async () => {
     await expect(parts({ prices: `${PRICES}0,us-east-1,,g5.xlarge,spot,1\n` })).rejects.toThrow(
       /prices\.csv: there is no spot price of g4dn\.xlarge in us-east-1, which p\.yaml, policy p, spec\.nodePools\[0\] \(spot\) needs/,
@@ -198,7 +245,7 @@ describe("scenarioAt()", () => {
     );
     const short = await parts({ capacity: "trace_id,t_s,available\nspot,0,1\nspot,3600,1\n" });
     expect(() => scenarioAt(short, { index: 0, workMs: 0, marketMs: 0 })).toThrow(
-      /capacity\.csv: it is known for 3600 s, and length and drain take 7260 s/,
+      /capacity\.csv, t_s: it is known for 3600 s, and length and drain take 7260 s/,
     );
   });
 });
@@ -228,5 +275,16 @@ describe("drawOffsets()", () => {
     expect(() => drawOffsets(numbers({ ...room, marketMs: 4_260_000, workMs: 3_600_000 }), 5, 1)).toThrow(
       /offsets: 5 starts do not fit, .* leaves 60 s to shift it by; set a shorter length/,
     );
+  });
+
+  test.each([
+    [60, 1],
+    [61, 2],
+    [120, 2],
+    [121, 3],
+  ])("in %d s there is room for %d starts and no more", (seconds, most) => {
+    const tight = { ...room, marketMs: room.lengthMs + room.drainMs + seconds * 1000 };
+    expect(drawOffsets(numbers(tight), most, 1)).toHaveLength(most);
+    expect(() => drawOffsets(numbers(tight), most + 1, 1)).toThrow(/starts do not fit/);
   });
 });

@@ -7,6 +7,7 @@ import { AppError } from "../../../shared/runtime/errors.ts";
 import type { JobModel, PoolModel, ServiceModel, StockTrace, TimeModel } from "../scenario.ts";
 import { droppedText } from "./dropped.ts";
 import type { Dropped } from "./dropped.ts";
+import { fitNotes } from "./fit-notes.ts";
 import type { Inputs } from "./inputs.ts";
 import { createKinds } from "./kinds.ts";
 import { unplaced } from "./market.ts";
@@ -70,9 +71,14 @@ export function partsFor(
       );
     return [answer.labels === null ? service : { ...service, gpuTypes: answer.labels }];
   });
-  const stocks = inputs.traces
-    .map(({ read, written }) => stockOf(read, written, known))
-    .filter((stock) => models.some((pool) => isOf(pool, stock)));
+  if (jobs.length === 0 && services.length === 0)
+    throw new AppError(
+      "bad-input",
+      `${inputs.jobsFile ?? "the work"}: every row is left out, so there is nothing to play: ${[...inputs.dropped, ...drops.values()].map(droppedText).join(" ")} Correct the rows or the scenario`,
+    );
+  const all = inputs.traces.map(({ read, written }) => ({ read, stock: stockOf(read, written, known) }));
+  for (const [at, { read, stock }] of all.entries()) checkAlone(read, stock, all.slice(0, at));
+  const stocks = all.map(({ stock }) => stock).filter((stock) => models.some((pool) => isOf(pool, stock)));
   const listed = catalogueAdded(inputs, pools);
   const times = timesOf(inputs.file.times, models);
   const dropped = [...inputs.dropped, ...drops.values()];
@@ -91,6 +97,7 @@ export function partsFor(
     notes: [
       ...dropped.map(droppedText),
       ...inputs.notes,
+      ...fitNotes(inputs.jobsFile ?? "", jobs, models),
       ...notes,
       ...(unlimited.length === 0
         ? []
@@ -122,6 +129,22 @@ function stockOf(
       `${read.file}, line ${read.firstLine}, ${read.id}: no pool has ${tier} machines of ${instanceType} in ${zone}; the policy has ${pools.map((pool) => `${pool.tier} ${pool.instanceType} in ${pool.zones.join(" ")}`).join("; ")}. Correct the place or remove the trace`,
     );
   return { instanceType, zone, tier, steps };
+}
+
+/** @throws AppError bad-input where two traces say different things of one place. */
+function checkAlone(
+  read: CapacityRead,
+  { instanceType, zone, tier }: StockTrace,
+  before: readonly { readonly read: CapacityRead; readonly stock: StockTrace }[],
+): void {
+  const other = before.find(
+    ({ stock }) => stock.instanceType === instanceType && stock.zone === zone && stock.tier === tier,
+  );
+  if (other !== undefined)
+    throw new AppError(
+      "bad-input",
+      `${read.file}, line ${read.firstLine}, ${read.id}: ${other.read.id} (${other.read.file}, line ${other.read.firstLine}) is of ${tier} machines of ${instanceType} in ${zone} too; leave one`,
+    );
 }
 
 function placeOfPool(read: CapacityRead, pools: readonly PoolModel[]) {

@@ -3,6 +3,7 @@
 // relative to the file itself.
 
 import { parseDocument } from "yaml";
+import type { Document } from "yaml";
 import * as z from "zod";
 
 import { behavior } from "../../../shared/contract/policy/growth.ts";
@@ -141,9 +142,7 @@ export function readScenarioFile(text: string, file: string): ScenarioFile {
   const parsed = scenarioFile.safeParse(value);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => {
-    const range = (document.getIn(issue.path, true) as { readonly range?: readonly number[] } | undefined)
-      ?.range;
-    const line = range?.[0] === undefined ? null : text.slice(0, range[0]).split("\n").length;
+    const line = lineOf(document, issue.path, text);
     const written = issue.path.reduce<unknown>(
       (at, key) => (at as Readonly<Record<PropertyKey, unknown>> | null | undefined)?.[key],
       value,
@@ -152,4 +151,14 @@ export function readScenarioFile(text: string, file: string): ScenarioFile {
     return `${file}${line === null ? "" : `, line ${line}`}, ${issue.path.join(".") || "scenario"}: ${JSON.stringify(written)?.slice(0, 80) ?? "nothing"}: ${issue.message}${known}`;
   });
   throw new AppError("bad-input", problems.join("\n"));
+}
+
+/** Of the field, or of what it is missing in; null: it is missing in the whole. */
+function lineOf(document: Document, path: readonly PropertyKey[], text: string): number | null {
+  for (let length = path.length; length > 0; length -= 1) {
+    const node = document.getIn(path.slice(0, length), true);
+    const range = (node as { readonly range?: readonly number[] } | undefined)?.range;
+    if (range?.[0] !== undefined) return text.slice(0, range[0]).split("\n").length;
+  }
+  return null;
 }

@@ -22,6 +22,8 @@ export interface ServiceRead {
   readonly start: EpochMs | null;
   /** How far the load is known. */
   readonly spanMs: number;
+  /** Of a series: outside of it nobody knows the load. Null: what the file does not list did not come. */
+  readonly series: { readonly fromMs: number; readonly toMs: number } | null;
   readonly notes: readonly string[];
 }
 
@@ -32,10 +34,12 @@ export async function readService(written: ServiceWritten, path: string): Promis
   const load =
     kind === "Series" ? readSeries(text, path, column, gaps) : readRequests(text, path, column, BEAT_MS);
   const steps = replicasOf(load, { ...written, behavior });
+  const toMs = load.fromMs + load.values.length * load.stepMs;
   return {
     services: [{ name, gpusPerReplica, steps, kinds: gpuTypes, where: path }],
     start: load.start,
-    spanMs: load.fromMs + load.values.length * load.stepMs,
+    spanMs: toMs,
+    series: kind === "Series" ? { fromMs: load.fromMs, toMs } : null,
     notes: [
       ...load.notes,
       `${name}: one replica for each ${written.perReplica} of ${column} (${kind === "Series" ? "as the series says" : "mean number in progress"}), from ${written.minReplicas} to ${written.maxReplicas}, changed each 15 s as a pod autoscaler may.`,
@@ -53,7 +57,7 @@ export function readReplicas(text: string, file: string): ServiceRead {
     let before = -1;
     const steps = rows.map((row) => {
       if (name === "") row.refuse("name", "is empty; name the service");
-      const atMs = row.atLeast("at_s", 0) * 1000;
+      const atMs = row.milliseconds("at_s");
       if (atMs <= before)
         row.refuse(
           "at_s",
@@ -73,7 +77,7 @@ export function readReplicas(text: string, file: string): ServiceRead {
     const kinds = first === undefined ? [] : kindsOf(first);
     return { name, gpusPerReplica, steps, kinds, where: `${file}, line ${first?.line ?? table.line}` };
   });
-  return { services, start: null, spanMs, notes: [] };
+  return { services, start: null, spanMs, series: null, notes: [] };
 }
 
 export function shiftedService(service: ServiceRow, byMs: Millis | number): ServiceRow {

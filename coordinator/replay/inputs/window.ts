@@ -30,7 +30,7 @@ export function scenarioAt(parts: ScenarioParts, offset: Offset): Scenario {
   if (inputs.marketMs !== null && offset.marketMs + endMs > inputs.marketMs)
     throw new AppError(
       "bad-input",
-      `${inputs.traces[0]?.read.file ?? "capacity"}: it is known for ${inputs.marketMs / 1000} s, and length and drain take ${endMs / 1000} s from ${offset.marketMs / 1000} s on; shorten length or drain, add a last row where it is still known, or write capacityLength in the scenario`,
+      `${inputs.traces[0]?.read.file ?? "capacity"}, t_s: it is known for ${inputs.marketMs / 1000} s, and length and drain take ${endMs / 1000} s from ${offset.marketMs / 1000} s on; shorten length or drain, add a last row where it is still known, or write capacityLength in the scenario`,
     );
   return {
     name: inputs.name,
@@ -62,6 +62,11 @@ export function scenarioAt(parts: ScenarioParts, offset: Offset): Scenario {
   };
 }
 
+/** Prices that stand in no file have no line. */
+function rowOf({ file, line }: { readonly file: string; readonly line: number }): string {
+  return line === 0 ? file : `${file}, line ${line}`;
+}
+
 /** The last step before the cut moves to its start. */
 function cut<Step extends { readonly atMs: number }>(
   steps: readonly Step[],
@@ -86,7 +91,7 @@ function pricesOf(parts: ScenarioParts, offset: Offset, endMs: Millis): readonly
   const points = [...series.values()].flatMap((all) =>
     cut(all, offset.marketMs, endMs).flatMap(({ atMs, file, line, ...price }): readonly PricePoint[] => {
       const { usdPerHour } = price;
-      const source = line === 0 ? file : `${file}, line ${line}`;
+      const source = rowOf({ file, line });
       return usdPerHour === null ? [] : [{ ...price, usdPerHour, source, at: after(start, millis(atMs)) }];
     }),
   );
@@ -110,18 +115,14 @@ function pricesOf(parts: ScenarioParts, offset: Offset, endMs: Millis): readonly
     const files = inputs.priceFiles.join(", ");
     const [first] = cut(all, offset.marketMs, endMs);
     if (first === undefined || first.atMs > 0)
-      return bad(first?.file ?? files, offset.marketMs, `there is no ${what} yet`);
+      return bad(first === undefined ? files : rowOf(first), offset.marketMs, `there is no ${what} yet`);
     const unknown = cut(all, offset.marketMs, endMs).find(({ usdPerHour }) => usdPerHour === null);
     if (unknown !== undefined)
-      return bad(
-        `${unknown.file}, line ${unknown.line}`,
-        offset.marketMs + unknown.atMs,
-        `the ${what} is empty`,
-      );
+      return bad(rowOf(unknown), offset.marketMs + unknown.atMs, `the ${what} is empty`);
     const last = all.at(-1);
     if (tier !== "spot" || all.length < HISTORY || last === undefined) return;
     const known = last.atMs + inputs.pricesHoldMs;
     if (offset.marketMs + endMs > known)
-      bad(`${last.file}, line ${last.line}`, known, `the history of the ${what} has ended (pricesHold)`);
+      bad(rowOf(last), known, `the history of the ${what} has ended (pricesHold)`);
   }
 }

@@ -2,6 +2,7 @@
 // without it; the engine's README has the reasons.
 
 export const NOT_MODELLED: readonly string[] = [
+  "Only work that arrived in the window is played. What was under way as it began is not in it; the warm-in fills the fleet.",
   "Your work would have come at the same time under every policy. People who wait longer and ask for less, or retry, are not in it.",
   "A job runs as long as the trace says, on any GPU that it takes. Faster or slower kinds, shared GPUs and the speed of the network between nodes are not in it.",
   "Machines are to be had as the capacity trace says, whoever asks. That our own asking changes what is left for us later, or what spot costs, is not in it.",

@@ -142,7 +142,7 @@ function figureOf(row: ScoreRow, runs: readonly Run[], value: number | null): Ht
   return none ? html`<span class="unknown">none</span>` : figure(value, row.unit);
 }
 
-function appliesTo({ applies }: ScoreRow, { score }: Run): boolean {
+export function appliesTo({ applies }: ScoreRow, { score }: Run): boolean {
   return applies === undefined || applies(score);
 }
 
@@ -192,7 +192,7 @@ function unknownNote(unknown: number, starts: number, value: number | null): Htm
 }
 
 /** A change of a share is counted in points, since a percentage of a percentage is read wrongly. */
-function changed(value: number, { unit }: ScoreRow): string {
+export function changed(value: number, { unit }: ScoreRow): string {
   if (unit === "share") return signed(value, (size) => `${grouped(size * 100, 1)} points`);
   return signed(value, (size) => (unit === "factor" ? grouped(size, 2) : shown(size, unit)));
 }

@@ -57,15 +57,26 @@ export function fitted(
   return { grow, homeless };
 }
 
-/** Whether all pods of the node have a place on other nodes that are here. */
-export function fitsElsewhere(node: SeenNode, pools: readonly SeenPool[]): boolean {
-  const others = pools.map((pool) => ({
-    ...pool,
-    coming: 0,
-    nodes: pool.nodes.filter(({ name }) => name !== node.name),
-  }));
-  const { homeless } = fitted(node.pods, others, () => []);
-  return homeless.length === 0;
+/** Whether all pods of a node have a place on other nodes that are here; what is free is counted once for all questions. */
+export function elsewhere(pools: readonly SeenPool[]): (node: SeenNode) => boolean {
+  const rooms = pools.flatMap(({ nodes }) =>
+    nodes.flatMap((node) => {
+      const free = node.open ? freeOn(node) : 0;
+      return free > 0 ? [{ name: node.name, labels: node.labels, free }] : [];
+    }),
+  );
+  return (node) => {
+    const taken = new Map<string, number>();
+    return node.pods.every((pod) => {
+      const gpus = gpusOfPod(pod);
+      const room = rooms.find(
+        ({ name, labels, free }) =>
+          name !== node.name && free - (taken.get(name) ?? 0) >= gpus && takes(pod, labels),
+      );
+      if (room !== undefined) taken.set(room.name, (taken.get(room.name) ?? 0) + gpus);
+      return room !== undefined;
+    });
+  };
 }
 
 function emptyNode({ name, labels, gpusPerNode }: SeenPool): Room {

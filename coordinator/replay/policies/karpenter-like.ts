@@ -6,7 +6,7 @@ import { millis } from "../../../shared/model/units.ts";
 import type { Move } from "../../decide/plan.ts";
 import type { MakeSizer } from "../sizer.ts";
 import { createBackOff } from "./back-off.ts";
-import { fitsElsewhere, fitted } from "./fit.ts";
+import { elsewhere, fitted } from "./fit.ts";
 import { giveBack, growth, removal } from "./moves.ts";
 import { least } from "./reactive.ts";
 import { seen } from "./seen.ts";
@@ -54,15 +54,12 @@ export function karpenterLikeSizer(name = "karpenter-like"): MakeSizer {
     function shrunk(view: Seen): { readonly moves: readonly Move[]; readonly inMs: number | null } {
       const { at, pools } = view;
       // What is empty goes first, and is no place to move pods to.
-      const inUse = pools.map((pool) => ({
-        ...pool,
-        nodes: pool.nodes.filter((node) => node.pods.length > 0),
-      }));
+      const fits = elsewhere(
+        pools.map((pool) => ({ ...pool, nodes: pool.nodes.filter((node) => node.pods.length > 0) })),
+      );
       const candidates = pools.flatMap((pool) =>
         pool.nodes
-          .filter(
-            (node) => node.open && node.gpus > 0 && (node.pods.length === 0 || fitsElsewhere(node, inUse)),
-          )
+          .filter((node) => node.open && node.gpus > 0 && (node.pods.length === 0 || fits(node)))
           .map((node) => ({ pool, node })),
       );
       unneeded.look(new Set(candidates.map(({ node }) => node.name)), at);

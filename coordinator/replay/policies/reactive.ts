@@ -7,7 +7,7 @@ import { millis } from "../../../shared/model/units.ts";
 import type { Move } from "../../decide/plan.ts";
 import type { MakeSizer } from "../sizer.ts";
 import { createBackOff } from "./back-off.ts";
-import { fitsElsewhere, fitted, freeOn } from "./fit.ts";
+import { elsewhere, fitted, freeOn } from "./fit.ts";
 import { giveBack, growth, removal } from "./moves.ts";
 import { scanning } from "./scans.ts";
 import type { Looked } from "./scans.ts";
@@ -57,9 +57,10 @@ export function reactiveSizer({ name = "reactive", keep = [] }: ReactiveOptions 
 
     function shrunk(view: Seen): { readonly moves: readonly Move[]; readonly inMs: number | null } {
       const { at, pools } = view;
+      const fits = elsewhere(pools);
       const candidates = pools
         .filter((pool) => !keep.includes(pool.name))
-        .flatMap((pool) => pool.nodes.filter((node) => mayGo(node, pools)).map((node) => ({ pool, node })));
+        .flatMap((pool) => pool.nodes.filter((node) => mayGo(node, fits)).map((node) => ({ pool, node })));
       unneeded.look(new Set(candidates.map(({ node }) => node.name)), at);
       if (candidates.length === 0) return { moves: [], inMs: null };
       const quietAt = Math.max(addedAt + AFTER_ADD_MS, failedAt + AFTER_FAILURE_MS);
@@ -92,10 +93,10 @@ interface Candidate {
   readonly node: SeenNode;
 }
 
-function mayGo(node: SeenNode, pools: readonly SeenPool[]): boolean {
+function mayGo(node: SeenNode, fits: (node: SeenNode) => boolean): boolean {
   if (!node.open || node.gpus === 0) return false;
   if (node.pods.length === 0) return true;
-  return (node.gpus - freeOn(node)) / node.gpus < USED_ENOUGH && fitsElsewhere(node, pools);
+  return (node.gpus - freeOn(node)) / node.gpus < USED_ENOUGH && fits(node);
 }
 
 export function least(a: number | null, b: number | null): number | null {

@@ -76,8 +76,13 @@ export function settingsGroup(table: SettingsTable, ours: readonly string[], sen
 
 function ofSetting(row: SettingRow): Leaf {
   const form = `${expectedForm(row)}${boundsOf(row)}`;
-  const unset = row.default === undefined || row.default === null ? "not set" : row.default;
+  const unset = row.default === undefined || row.default === null ? "not set" : asValue(row, row.default);
   return leaf(schemaOf(row), undefined, `${row.sentence} \`${row.env}\`: ${form}.`, { unset });
+}
+
+/** As it is written in YAML: a list of the environment has commas, one of the chart is a list. */
+function asValue({ kind }: SettingRow, value: string): string {
+  return kind === "list" ? `[${value.split(",").join(", ")}]` : value;
 }
 
 function schemaOf(row: SettingRow): JsonSchema {

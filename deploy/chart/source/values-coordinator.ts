@@ -36,6 +36,7 @@ export const COORDINATOR_SETTINGS_OF_THE_CHART = {
   subjectRoot: "`nats.subjectRoot`",
   nodePools: "`coordinator.rights.karpenter`, or a NodePool in a policy among the values",
   recordDir: "`coordinator.recording.volume`",
+  forecastHistory: "`coordinator.forecastHistory`",
   metricsPort: "`coordinator.port`",
 } as const satisfies Partial<Record<keyof typeof COORDINATOR_SETTINGS, string>>;
 
@@ -55,6 +56,13 @@ export const COORDINATOR_VALUES: Group = group("The coordinators: one leads, the
         {},
         "Where it is kept: a volume of Kubernetes without its name, such as `{persistentVolumeClaim: {claimName: recordings}}` or `{emptyDir: {sizeLimit: 3Gi}}`, which goes with the pod. Of several replicas only the one that leads writes; a claim has to be one that all may mount. Empty: nothing is recorded.",
       ),
+    },
+  ),
+  forecastHistory: group(
+    "The demand of the past, for forecasts that have none of their own: deploy/docs/forecast.md has the columns, and `gpuasctl forecast --history FILE` checks them.",
+    {
+      configMap: text("", "Name of a ConfigMap in the release's namespace; empty: there is none."),
+      key: text("past.csv", "Its key with the CSV file."),
     },
   ),
   rights: group(

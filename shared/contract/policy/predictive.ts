@@ -24,7 +24,7 @@ export const predictive = z
   .object({
     mode: z.enum(PREDICTIVE_MODES).optional().meta({
       description:
-        "ForecastOnly forecasts, shows and moves nothing; unset: ForecastAndScale with enablePredictiveScaling, else Off",
+        'ForecastOnly forecasts, shows and moves nothing; unset: ForecastAndScale with enablePredictiveScaling, else Off. In YAML write "Off" with its quotes: without them it is false',
     }),
     timeZone: z
       .string()

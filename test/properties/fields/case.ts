@@ -19,6 +19,8 @@ export interface FieldCase {
   readonly fleet?: SnapshotOptions;
   /** Left out: what is done differs. `reasons`: the same is done, and another reason is given. */
   readonly changes?: "reasons";
+  /** GPUs that were wanted in the two weeks before: a forecast has seen them. Left out: there is none. */
+  readonly past?: (at: number) => number;
   /** Left out: 1. More: each decision has the memory of the one before. */
   readonly decisions?: number;
 }

@@ -27,7 +27,8 @@ export function spotPriceTypes(
       `The action ${SPOT_PRICES_CALL} is not valid for this web service.`,
     );
   refuseStranger(headers, about.region, about.nowMs, "ec2");
-  return [...form].flatMap(([name, value]) => (/^InstanceType\.\d+$/.test(name) ? [value] : []));
+  if (form.get("Filter.1.Name") !== "instance-type") return [];
+  return [...form].flatMap(([name, value]) => (/^Filter\.1\.Value\.\d+$/.test(name) ? [value] : []));
 }
 
 export function spotPricesXml(rows: readonly SpotPriceRow[], requestId: string): string {
