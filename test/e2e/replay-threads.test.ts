@@ -1,11 +1,14 @@
+// Replays on worker threads. Apart from the unit tests, since those share a process in which the agent's sampler has made the
+// heaps of threads small.
+
 import { expect, test } from "vitest";
 
+import { playMany } from "../../coordinator/replay/many.ts";
+import type { PlayTask } from "../../coordinator/replay/task.ts";
 import { millis } from "../../shared/model/units.ts";
-import { aJob, aPool, aPrice, aScenario, HOUR_MS, MINUTE_MS } from "../../test/build/scenario.ts";
-import { playMany } from "./many.ts";
-import type { PlayTask } from "./task.ts";
+import { aJob, aPool, aPrice, aScenario, HOUR_MS, MINUTE_MS } from "../build/scenario.ts";
 
-const workerUrl = new URL("worker.ts", import.meta.url);
+const workerUrl = new URL("../../coordinator/replay/worker.ts", import.meta.url);
 
 function task(seed: number): PlayTask {
   return {
@@ -49,7 +52,7 @@ test("a scenario that cannot be played is its reader's error, from a thread as w
 });
 
 test("a module gives other sizers, and one without such a function is named", async () => {
-  const url = new URL("engine/decide-sizer.ts", import.meta.url).href;
+  const url = new URL("../../coordinator/replay/engine/decide-sizer.ts", import.meta.url).href;
   const given: PlayTask = { ...task(1), sizer: { kind: "module", url, name: "decideSizer", args: {} } };
   expect((await playMany([given], { workers: 0, workerUrl }))[0]?.sizer).toBe("ours");
   const none: PlayTask = { ...task(1), sizer: { kind: "module", url, name: "nobody" } };
