@@ -244,6 +244,10 @@ function smallest<T>(value: T): T {
     gpuReadyTimeoutSeconds: 60,
     expireAfterSeconds: 600,
     targetUtilization: 0.5,
+    lookbackDays: 1,
+    horizonMinutes: 5,
+    confidenceThreshold: 0.1,
+    preWarmThreshold: 0.1,
   };
   const shrunk: unknown = JSON.parse(JSON.stringify(value), (key, inner: unknown) => {
     if (typeof inner === "boolean") return false;
