@@ -1,49 +1,44 @@
 import { describe, expect, test } from "vitest";
 
-import { growths, playWeek, taughtFeed } from "../../test/build/forecast-week.ts";
-import type { Week } from "../../test/build/forecast-week.ts";
-import { HOUR_MS, instant, localTime } from "../../test/build/load.ts";
-import type { LocalTime } from "../../test/build/load.ts";
+import {
+  growths,
+  MONDAY,
+  playWeek,
+  taughtFeed,
+  TRAINING_GPUS,
+  TRAINING_WEEK,
+  VIENNA,
+} from "../../test/build/forecast-week.ts";
+import { HOUR_MS, localTime } from "../../test/build/load.ts";
 import { decodeSeries, encodeSeries } from "./feed-state.ts";
 import { createForecastFeed } from "./feed.ts";
 
-const VIENNA = "Europe/Vienna";
-// A Monday, local midnight.
-const MONDAY = instant("2026-02-01T23:00:00Z");
-const GPUS = 4;
-
-function training({ weekday, hour }: LocalTime): number {
-  return weekday >= 1 && weekday <= 5 && hour >= 9 && hour < 12 ? GPUS : 0;
-}
-
-const WEEK: Week = { zone: VIENNA, start: MONDAY, days: 2, load: training };
-
 describe("training on weekdays at 09:00 (B19), played to decide", () => {
-  const reactive = playWeek({ ...WEEK, forecasts: false });
-  const run = playWeek(WEEK);
+  const reactive = playWeek({ ...TRAINING_WEEK, forecasts: false });
+  const run = playWeek(TRAINING_WEEK);
 
   test("without a forecast the nodes are ordered when the pods wait", () => {
-    expect(growths(reactive, WEEK).map(({ when, code }) => [when, code])).toEqual([
+    expect(growths(reactive, TRAINING_WEEK).map(({ when, code }) => [when, code])).toEqual([
       ["1 9:00", "pending-pods"],
       ["2 9:00", "pending-pods"],
     ]);
-    expect(reactive.score.unmetGpuMinutes).toBeGreaterThan(2 * GPUS * 10 - 1);
+    expect(reactive.score.unmetGpuMinutes).toBeGreaterThan(2 * TRAINING_GPUS * 10 - 1);
   });
 
   test("they are ordered so that they are there at 08:30: half an hour before that while nobody knows a start", () => {
-    const [monday] = growths(run, WEEK);
+    const [monday] = growths(run, TRAINING_WEEK);
     expect(monday).toMatchObject({ when: "1 8:00", code: "forecast" });
   });
 
   test("and by the time of a start before 08:30 once it was measured", () => {
-    const tuesday = growths(run, WEEK).filter(({ when }) => when.startsWith("2 "));
+    const tuesday = growths(run, TRAINING_WEEK).filter(({ when }) => when.startsWith("2 "));
     expect(tuesday[0]).toMatchObject({ code: "forecast" });
     // A replay asks every five minutes.
     expect(tuesday[0]?.when).toMatch(/^2 8:2[0-4]$/);
   });
 
   test("so that no pod waits", () => {
-    expect(growths(run, WEEK).every(({ code }) => code === "forecast")).toBe(true);
+    expect(growths(run, TRAINING_WEEK).every(({ code }) => code === "forecast")).toBe(true);
     expect(run.score.unmetGpuMinutes).toBeLessThan(1);
   });
 
@@ -56,7 +51,7 @@ describe("training on weekdays at 09:00 (B19), played to decide", () => {
 
 describe("a restart", () => {
   test("in the middle goes on with what was put by", () => {
-    let feed = taughtFeed(WEEK);
+    let feed = taughtFeed(TRAINING_WEEK);
     let restarts = 0;
     const restarted = () => {
       const next = createForecastFeed();
@@ -68,7 +63,7 @@ describe("a restart", () => {
       feed = next;
     };
     let due = MONDAY + 5 * HOUR_MS;
-    const run = playWeek(WEEK, {
+    const run = playWeek(TRAINING_WEEK, {
       ...feed,
       look: (snapshot) => {
         if (snapshot.at >= due) {
@@ -82,17 +77,17 @@ describe("a restart", () => {
       shown: () => feed.shown(),
     });
     expect(restarts).toBeGreaterThan(4);
-    expect(growths(run, WEEK)[0]).toMatchObject({ when: "1 8:00", code: "forecast" });
+    expect(growths(run, TRAINING_WEEK)[0]).toMatchObject({ when: "1 8:00", code: "forecast" });
     expect(run.score.unmetGpuMinutes).toBeLessThan(1);
   });
 
   test("whose past comes hours late forecasts as if it had been there, with what was seen meanwhile", () => {
-    const whole = taughtFeed(WEEK);
+    const whole = taughtFeed(TRAINING_WEEK);
     const late = createForecastFeed();
-    const kept = taughtFeed(WEEK);
+    const kept = taughtFeed(TRAINING_WEEK);
     let given = false;
     playWeek(
-      { ...WEEK, days: 1 },
+      { ...TRAINING_WEEK, days: 1 },
       {
         ...whole,
         look: (snapshot) => {

@@ -8,7 +8,7 @@ import { play } from "../../coordinator/replay/engine/play.ts";
 import type { Run } from "../../coordinator/replay/run.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
-import { DAY_MS, localTime } from "./load.ts";
+import { DAY_MS, instant, localTime } from "./load.ts";
 import type { LocalTime } from "./load.ts";
 import { aPool, aPrice, aScenario, aSpec } from "./scenario.ts";
 
@@ -33,6 +33,18 @@ export interface Week {
   readonly forecasts?: boolean;
   readonly watch?: (feed: ForecastFeed, at: EpochMs) => void;
 }
+
+export const VIENNA = "Europe/Vienna";
+/** Local midnight there. */
+export const MONDAY = instant("2026-02-01T23:00:00Z");
+export const TRAINING_GPUS = 4;
+
+/** On weekdays from 09:00 to noon. */
+export function training({ weekday, hour }: LocalTime): number {
+  return weekday >= 1 && weekday <= 5 && hour >= 9 && hour < 12 ? TRAINING_GPUS : 0;
+}
+
+export const TRAINING_WEEK: Week = { zone: VIENNA, start: MONDAY, days: 2, load: training };
 
 /** A feed that has seen the days before the week. */
 export function taughtFeed({

@@ -4,27 +4,26 @@
 import { describe, expect, test } from "vitest";
 
 import { seededRandom } from "../../shared/model/random.ts";
-import { growths, nodeHours, playWeek, POLICY } from "../build/forecast-week.ts";
+import {
+  growths,
+  MONDAY,
+  nodeHours,
+  playWeek,
+  POLICY,
+  training,
+  TRAINING_GPUS,
+  TRAINING_WEEK,
+  VIENNA,
+} from "../build/forecast-week.ts";
 import type { Week } from "../build/forecast-week.ts";
 import { DAY_MS, HOUR_MS, instant, localTime } from "../build/load.ts";
 import type { LocalTime } from "../build/load.ts";
 
-const VIENNA = "Europe/Vienna";
-// A Monday, local midnight.
-const MONDAY = instant("2026-02-01T23:00:00Z");
-const GPUS = 4;
-
-function training({ weekday, hour }: LocalTime): number {
-  return weekday >= 1 && weekday <= 5 && hour >= 9 && hour < 12 ? GPUS : 0;
-}
-
-const WEEK: Week = { zone: VIENNA, start: MONDAY, days: 2, load: training };
-
 describe("training on weekdays at 09:00, and what the policy says of it", () => {
-  const reactive = playWeek({ ...WEEK, forecasts: false });
+  const reactive = playWeek({ ...TRAINING_WEEK, forecasts: false });
 
   test("with a policy that asks for no room beside what is expected, no more is bought than is used", () => {
-    const exact = playWeek({ ...WEEK, predictive: { preWarmThreshold: 1 } });
+    const exact = playWeek({ ...TRAINING_WEEK, predictive: { preWarmThreshold: 1 } });
     expect(exact.score.unmetGpuMinutes).toBeLessThan(1);
     expect(exact.score.nodesAdded).toBe(reactive.score.nodesAdded);
   });
@@ -32,7 +31,7 @@ describe("training on weekdays at 09:00, and what the policy says of it", () => 
   test("ForecastOnly shows the same and moves nothing", () => {
     let shown = 0;
     const watched = playWeek({
-      ...WEEK,
+      ...TRAINING_WEEK,
       predictive: { mode: "ForecastOnly" },
       watch: (feed) => {
         if (feed.views().some(({ input, standsDown }) => standsDown.length === 0 && (input?.gpus ?? 0) > 0))
@@ -42,7 +41,7 @@ describe("training on weekdays at 09:00, and what the policy says of it", () => 
     });
     expect(shown).toBeGreaterThan(0);
     expect(nodeHours(watched)).toBe(nodeHours(reactive));
-    expect(growths(watched, WEEK)).toEqual(growths(reactive, WEEK));
+    expect(growths(watched, TRAINING_WEEK)).toEqual(growths(reactive, TRAINING_WEEK));
   });
 
   test.each([
@@ -51,8 +50,8 @@ describe("training on weekdays at 09:00, and what the policy says of it", () => 
     // Of 10 minutes; the second day has a measured start, and less time to ask again.
     ["the rate", { spec: { maxPercentOrNodesAdded: { nodes: 1, percent: 0 } } }, 1],
   ])("never passes %s (F29)", (_limit, more, most) => {
-    const limited = playWeek({ ...WEEK, days: 1, ...more });
-    const forecasts = growths(limited, WEEK).filter(({ code }) => code === "forecast");
+    const limited = playWeek({ ...TRAINING_WEEK, days: 1, ...more });
+    const forecasts = growths(limited, TRAINING_WEEK).filter(({ code }) => code === "forecast");
     expect(forecasts.length).toBeGreaterThan(0);
     expect(Math.max(...forecasts.map(({ nodes }) => nodes))).toBeLessThanOrEqual(most);
     const before = limited.timeline.filter(({ atMs }) => atMs < 9 * HOUR_MS);
@@ -63,7 +62,7 @@ describe("training on weekdays at 09:00, and what the policy says of it", () => 
 
 describe("a pattern that breaks", () => {
   const broken: Week = {
-    ...WEEK,
+    ...TRAINING_WEEK,
     days: 5,
     load: () => 0,
     before: training,
@@ -103,7 +102,7 @@ describe("a load without a pattern", () => {
     ["nothing", () => 0],
     ["a random walk", walk(20261127)],
   ])("%s costs at most 1 % more than without a forecast", (_name, load) => {
-    const week = { ...WEEK, days: 3, load, taughtDays: 21 };
+    const week = { ...TRAINING_WEEK, days: 3, load, taughtDays: 21 };
     const reactive = playWeek({ ...week, forecasts: false });
     const run = playWeek(week);
     expect(nodeHours(run)).toBeLessThanOrEqual(1.01 * nodeHours(reactive));
@@ -120,7 +119,7 @@ describe("days on which the clocks change", () => {
     "%s: nodes of %s are there at 08:30 of the wall clock on the day and the day after",
     (_way, zone, midnight) => {
       // Every day, as the clocks change on Sundays.
-      const load = ({ hour }: LocalTime): number => (hour >= 9 && hour < 12 ? GPUS : 0);
+      const load = ({ hour }: LocalTime): number => (hour >= 9 && hour < 12 ? TRAINING_GPUS : 0);
       const week = { zone, start: instant(midnight), days: 2, load };
       const run = playWeek(week);
       const first = new Map(
