@@ -22,6 +22,7 @@ export const REQUIREMENT_IDS: Readonly<Partial<Record<ReasonCode, readonly strin
   expired: ["A27"],
   "gpu-unhealthy": ["C39"],
   "return-to-spot": ["B05"],
+  "return-waits": ["B05"],
 
   // Limits and clocks.
   cooldown: ["B64", "B65", "B121", "C24", "F11"],

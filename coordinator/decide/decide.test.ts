@@ -32,7 +32,6 @@ describe("decide()", () => {
             price: null,
           },
         ],
-        usdPerHour: 0,
         utilization: null,
         pendingPods: 0,
         underutilizedNodes: 0,

@@ -28,6 +28,9 @@ import type { Packing } from "./pack/packing.ts";
 import { keepPromises, rememberPromises } from "./pack/promises.ts";
 import { rememberLeftOut, reportOf } from "./pack/report.ts";
 import type { Decision, Move } from "./plan.ts";
+import { contextOf } from "./shrink/context.ts";
+import { exchangeForSpot, mayExchange, NO_EXCHANGES } from "./shrink/exchange.ts";
+import type { Exchanges } from "./shrink/exchange.ts";
 import { withMovable } from "./shrink/movable.ts";
 import { shrink } from "./shrink/shrink.ts";
 import { EMPTY_MEMORY } from "./snapshot-memory.ts";
@@ -81,12 +84,12 @@ export function* decideInTurns(input: Snapshot): Generator<void, WorkedDecision>
   yield;
 
   // 3. What is added, in the order of precedence.
-  const additions = add(packing, memory, steps);
+  const { moves: additions, exchanged } = add(packing, memory, steps, snapshot.budgets);
   yield;
 
   // 4. Machines that are lost leave their groups; then nodes that nobody needs.
   const releases = releaseMoves(fleet, steps);
-  const shrinking = shrink(packing, snapshot.budgets, memory, steps, { health });
+  const shrinking = shrink(packing, snapshot.budgets, memory, steps, { health, exchanged });
   yield;
 
   // 5. Every pool and every pod is answered.
@@ -105,7 +108,7 @@ export function* decideInTurns(input: Snapshot): Generator<void, WorkedDecision>
       moves,
       holds,
       unplaced,
-      figures: figuresOf(packing, snapshot.pods, memory, { prices: snapshot.prices, finished }),
+      figures: figuresOf(packing, snapshot.pods, memory, { finished }),
       ...(shrinking.recalls.length === 0 ? {} : { recalls: shrinking.recalls }),
       ...(caps.length === 0 ? {} : { caps }),
       ...(stocks.length === 0 ? {} : { stocks }),
@@ -120,22 +123,33 @@ export function* decideInTurns(input: Snapshot): Generator<void, WorkedDecision>
       ...rememberPromises(packing),
       ...rememberAsked(memory, moves, snapshot.at),
     }),
-    work: { snapshot, packing, steps, condemned: health.condemned },
+    work: { snapshot, packing, steps, condemned: health.condemned, exchanged },
   };
 }
 
+interface Additions {
+  readonly moves: readonly Move[];
+  /** Nodes whose pods have a place on spot. */
+  readonly exchanged: Exchanges["nodes"];
+}
+
 /**
- * What was promised is kept; then notices, then pods that wait, then floors, then use; nothing while a list may lack
- * nodes or pods.
+ * What was promised is kept; then notices, then pods that wait, then floors, then use, then what goes back to spot; nothing
+ * while a list may lack nodes or pods.
  */
-function add(packing: Packing, memory: Memory, steps: Steps): readonly Move[] {
-  if (packing.fleet.sync.kind === "unsynced") return [];
+function add(packing: Packing, memory: Memory, steps: Steps, budgets: Snapshot["budgets"]): Additions {
+  if (packing.fleet.sync.kind === "unsynced") return { moves: [], exchanged: NO_EXCHANGES.nodes };
   keepPromises(packing);
   reservePlaces(packing);
   growForPods(packing);
   const floors = holdFloors(packing);
   const heat = growForUtilization(packing, memory.hotSince);
-  return [...replaceMoves(packing, steps), ...growMoves(packing, { floors, heat }, steps)];
+  const exchanges = mayExchange(packing)
+    ? exchangeForSpot(packing, memory, contextOf(packing, budgets, steps))
+    : NO_EXCHANGES;
+  const returning = exchanges.pods;
+  const moves = [...replaceMoves(packing, steps), ...growMoves(packing, { floors, heat, returning }, steps)];
+  return { moves, exchanged: exchanges.nodes };
 }
 
 function withoutTime(input: Snapshot): WorkedDecision {

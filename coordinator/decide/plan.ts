@@ -143,8 +143,6 @@ export interface PolicyFigures {
     /** Of its spot nodes, fading; absent: too little was seen, or it is no spot. */
     readonly interruptions?: MeasuredRate;
   }[];
-  /** What all nodes that are here cost an hour; null: a price is not known. */
-  readonly usdPerHour?: number | null;
   /** What failed to launch and is not forgotten: written to the status, read back in the journal. */
   readonly offerings?: readonly OfferingMemory[];
   /** Windows of schedules, the next first. */

@@ -22,6 +22,8 @@ export type Cause =
   | { readonly kind: "empty" }
   /** Empty, and paid on demand although spot could do its work again: it goes sooner. */
   | { readonly kind: "return"; readonly share: Ratio; readonly target: Ratio }
+  /** Paid on demand, with pods for which this decision has a place on spot, here or on its way. */
+  | { readonly kind: "exchange"; readonly share: Ratio; readonly target: Ratio }
   | { readonly kind: "idle" }
   | { readonly kind: "over-cap"; readonly cap: OverCap }
   | { readonly kind: "movable" };
@@ -33,6 +35,7 @@ export const DISRUPTION_OF = {
   expired: "Expired",
   empty: "Empty",
   return: "Return",
+  exchange: "Return",
   idle: "Idle",
   "over-cap": "Movable",
   movable: "Movable",
@@ -40,7 +43,7 @@ export const DISRUPTION_OF = {
 
 /** Another node comes first, bought for its pods, so that what a removal costs the rest is no question. */
 export function isReplaced({ kind }: Cause): boolean {
-  return kind === "unhealthy" || kind === "rebalance";
+  return kind === "unhealthy" || kind === "rebalance" || kind === "exchange";
 }
 
 export interface Candidate {

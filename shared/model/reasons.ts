@@ -297,6 +297,7 @@ export type Reason =
       readonly budgets: readonly string[];
     }
   | { readonly code: "fits-nowhere-else"; readonly node: string; readonly pod: string }
+  | { readonly code: "return-waits"; readonly node: string; readonly pod: string }
   | {
       readonly code: "needed-for-utilization";
       readonly node: string;
@@ -496,6 +497,7 @@ export const REASON_SEVERITY = {
   budget: "normal",
   "several-budgets": "attention",
   "fits-nowhere-else": "normal",
+  "return-waits": "normal",
   "needed-for-utilization": "normal",
   "needed-for-pending": "normal",
   "agent-refused": "normal",

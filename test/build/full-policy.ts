@@ -61,6 +61,7 @@ export const FULL_POLICY = {
     rebalance: "Replace",
     maxInterruptionsPerNodeDay: 0.5,
     returnAfterSeconds: 3600,
+    returnPolicy: "Replace",
   },
   drills: "Disabled",
   headroom: [

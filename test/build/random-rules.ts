@@ -65,6 +65,7 @@ const spot = fc.constantFrom<Written<"spot">>(
   { rebalance: "Replace" },
   { rebalance: "Ignore", maxInterruptionsPerNodeDay: 0.01 },
   { returnAfterSeconds: 600 },
+  { returnAfterSeconds: 60, returnPolicy: "Replace" },
 );
 
 export const ruleOptions: fc.Arbitrary<PolicyOptions> = fc

@@ -39,7 +39,7 @@ const NOBODY: Explainer = { pod: () => null, node: () => null, pool: () => null,
 
 export function createExplainer({ plan, memory, work }: WorkedDecision): Explainer {
   if (work === null) return NOBODY;
-  const { packing, snapshot, steps, condemned } = work;
+  const { packing, snapshot, steps, condemned, exchanged } = work;
   const { fleet } = packing;
   const pods = new Map(snapshot.pods.map((pod) => [pod.key, pod]));
   const refusedFor = new Map(plan.unplaced.map(({ pod, because }) => [pod, because]));
@@ -47,7 +47,7 @@ export function createExplainer({ plan, memory, work }: WorkedDecision): Explain
     plan.moves.flatMap((move) => ("pods" in move ? move.pods : []).map((pod) => [pod, move])),
   );
   const verdicts = createVerdicts(work, refusedFor);
-  const context = contextOf(packing, snapshot.budgets, steps, condemned);
+  const context = contextOf(packing, snapshot.budgets, steps, { condemned, exchanged });
 
   const explainNode = (state: NodeState): NodeExplanation => {
     const pool = fleet.poolsById.get(state.poolId ?? "") ?? null;

@@ -11,6 +11,7 @@ import type { Steps } from "../limits/steps.ts";
 import type { Price } from "../market/market.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Decision, MoveKind } from "../plan.ts";
+import type { Exchanges } from "../shrink/exchange.ts";
 import type { NodeShape } from "../snapshot-memory.ts";
 import type { NoticeInput, Snapshot } from "../snapshot.ts";
 
@@ -21,6 +22,8 @@ export interface Work {
   readonly steps: Steps;
   /** Node → why it is to be replaced. */
   readonly condemned: ReadonlyMap<string, Reason>;
+  /** Nodes whose pods have a place on spot. */
+  readonly exchanged: Exchanges["nodes"];
 }
 
 export interface WorkedDecision extends Decision {

@@ -15,12 +15,10 @@ import type { NodeState } from "../fleet/standing.ts";
 import { budgetsChangeAt } from "../limits/budgets.ts";
 import { downCooldownLeft, upCooldownLeft } from "../limits/cooldown.ts";
 import { scheduledWindows } from "../limits/upcoming.ts";
-import { priceBook } from "../market/price.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { PolicyFigures, PoolNodeState } from "../plan.ts";
 import type { LaunchLedger, Memory } from "../snapshot-memory.ts";
 import type { PodInput } from "../snapshot-pod.ts";
-import type { PricePoint } from "../snapshot.ts";
 
 const NOTHING_FINISHED: ReadonlyMap<string, readonly FinishedStage[]> = new Map();
 
@@ -29,14 +27,12 @@ export function figuresOf(
   pods: readonly PodInput[],
   memory: Memory,
   about: {
-    readonly prices?: readonly PricePoint[] | undefined;
     /** Pool id → stages of launches that ended since the last decision. */
     readonly finished?: ReadonlyMap<string, readonly FinishedStage[]>;
   } = {},
 ): PolicyFigures[] {
   const { fleet } = packing;
-  const { prices = [], finished = NOTHING_FINISHED } = about;
-  const book = priceBook(prices);
+  const { finished = NOTHING_FINISHED } = about;
   const pending = pendingByPolicy(packing, pods);
   return [...Map.groupBy(fleet.pools, (pool) => pool.policy)].map(([policy, pools]) => {
     const nodes = pools.flatMap((pool) => pool.nodes);
@@ -48,7 +44,6 @@ export function figuresOf(
         price: priceOf(packing, pool),
         ...interruptionsOf(pool, memory, fleet.at),
       })),
-      usdPerHour: book.usdPerHourOf(pools),
       utilization: policyLoad(fleet, policy).mean,
       pendingPods: pending.get(policy) ?? 0,
       underutilizedNodes: pools.flatMap((pool) =>

@@ -85,9 +85,17 @@ export interface Causes {
   readonly floors: ReadonlyMap<string, readonly Reason[]>;
   /** Policy → what its GPUs do. */
   readonly heat: ReadonlyMap<string, Reason>;
+  /** Key of a pod that has a node and gets another → why its node goes. */
+  readonly returning?: ReadonlyMap<string, Reason>;
 }
 
-export function growMoves(packing: Packing, { floors, heat }: Causes, steps: Steps): Grow[] {
+const NOBODY: ReadonlyMap<string, Reason> = new Map();
+
+export function growMoves(
+  packing: Packing,
+  { floors, heat, returning = NOBODY }: Causes,
+  steps: Steps,
+): Grow[] {
   const { fleet, board, ledger, market } = packing;
   const moves: Grow[] = [];
   const opened = Map.groupBy(
@@ -101,14 +109,18 @@ export function growMoves(packing: Packing, { floors, heat }: Causes, steps: Ste
     if (nodes === 0) continue;
     const pods = bins.flatMap((bin) => bin.placed);
     const hot = heat.get(pool.policy);
+    const waiting = pods.filter(({ key }) => !returning.has(key));
     const because: Reason[] = [
-      ...(bins.length > 0 ? [pendingReason(pods, packing), ...hintReasons(pods, packing)] : []),
+      ...(bins.length > 0 && (waiting.length > 0 || pods.length === 0)
+        ? [pendingReason(waiting, packing), ...hintReasons(waiting, packing)]
+        : []),
+      ...pods.flatMap(({ key }) => returning.get(key) ?? []),
       ...(floors.get(pool.id) ?? []),
       ...(added.utilization > 0 && hot !== undefined ? [hot] : []),
     ];
     const { from, to } = steps.next(pool, nodes);
     // Without a time in it, the key of a growth long done would be the key of the next one between the same sizes.
-    const cause = `${because.map(({ code }) => code).join("+")}-${from}-${to}-after-${pool.journal.lastUpAt[pool.name] ?? 0}`;
+    const cause = `${[...new Set(because.map(({ code }) => code))].join("+")}-${from}-${to}-after-${pool.journal.lastUpAt[pool.name] ?? 0}`;
     moves.push({
       kind: "grow",
       key: `${pool.id}/grow/${cause}`,

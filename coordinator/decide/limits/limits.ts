@@ -54,9 +54,9 @@ export interface Ledger {
   keptBack(pool: PoolState): number;
   /**
    * Why not even one more node of the pool may go for this reason; null when one may. Asked last, when nothing
-   * else stands against the node, and again for each node.
+   * else stands against the node, and again for each node. `besides`: nodes of the pool that are to go as well.
    */
-  removalRefusal(pool: PoolState, disruption: Disruption): Reason | null;
+  removalRefusal(pool: PoolState, disruption: Disruption, besides?: number): Reason | null;
   takeRemoval(pool: PoolState, disruption: Disruption): void;
   /** The floor of a schedule or of a forecast that one node less would break. `going`: as `Steps.removals`. */
   floorBroken(pool: PoolState, going: Going): BrokenFloor | null;
@@ -175,12 +175,16 @@ export function createLedger(fleet: Fleet, inputs: LedgerInputs = {}): Ledger {
       countOf(pool).keptBack += nodes;
     },
     keptBack: (pool) => countOf(pool).keptBack,
-    removalRefusal: (pool, disruption) => {
+    removalRefusal: (pool, disruption, besides = 0) => {
       const problem = schedulesOf(pool).problemOf(pool.name);
       if (problem !== null) return problem;
       const policy = policyOf(pool);
       const count = countOf(pool);
-      const removals = { pool: count.going, removed: policy.removed, before: policy.before };
+      const removals = {
+        pool: count.going + besides,
+        removed: policy.removed + besides,
+        before: policy.before,
+      };
       const refused = refuseRemoval(pool, disruption, removals, at);
       if (refused !== null) return refused;
       const allowed = waitsForBehavior(disruption) ? pace(pool) : null;

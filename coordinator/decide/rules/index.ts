@@ -74,6 +74,16 @@ export const RECALL_RULES: readonly Rule[] = [
   elsewhere,
 ];
 
+/** Asked before a spot node is bought for the pods of one that goes back: what would keep it once that is there. */
+export const EXCHANGE_RULES: readonly Rule[] = [
+  neededForPending,
+  budget,
+  minimum,
+  neededForFloor,
+  tierFloor,
+  inFlight,
+];
+
 /** Asked of those that could go, best first, each after those before it: about its pool and the rest of the fleet. */
 export const LAST_RULES: readonly Rule[] = [
   neededForPending,

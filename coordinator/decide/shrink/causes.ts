@@ -21,7 +21,11 @@ export function causesOf(
   pool: PoolState,
   state: NodeState,
   packing: Packing,
-  about: { readonly condemned: ReadonlyMap<string, Reason>; readonly going: ReadonlyMap<string, number> },
+  about: {
+    readonly condemned: ReadonlyMap<string, Reason>;
+    readonly exchanged: ReadonlyMap<string, Cause>;
+    readonly going: ReadonlyMap<string, number>;
+  },
 ): readonly Cause[] {
   const { fleet, ledger } = packing;
   const because = about.condemned.get(state.name);
@@ -39,6 +43,8 @@ export function causesOf(
   causes.push({ kind: "idle" });
   const cap = ledger.overCap(pool, about.going);
   if (cap?.allowDisruption === true) causes.push({ kind: "over-cap", cap });
+  const exchange = about.exchanged.get(state.name);
+  if (exchange !== undefined) causes.push(exchange);
   if (pool.spec.consolidation.enabled) causes.push({ kind: "movable" });
   return causes;
 }
@@ -70,6 +76,7 @@ export function becauseOf(
     case "expired":
       return { code: "expired", node, ageMs: cause.ageMs, limitMs: cause.limitMs };
     case "return":
+    case "exchange":
       return { code: "return-to-spot", node, share: cause.share, target: cause.target };
     case "empty":
       return { code: "empty", node, forMs: elapsed(timers.emptySince ?? at, at) };

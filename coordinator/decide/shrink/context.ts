@@ -9,6 +9,8 @@ import type { Steps } from "../limits/steps.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Candidate, RuleContext } from "../rule.ts";
 import type { BudgetInput } from "../snapshot.ts";
+import { NO_EXCHANGES } from "./exchange.ts";
+import type { Exchanges } from "./exchange.ts";
 import { createMovables, spareNodes } from "./movable.ts";
 import type { Movables } from "./movable.ts";
 import { createRehouse } from "./rehouse.ts";
@@ -16,6 +18,8 @@ import type { Rehouse } from "./rehouse.ts";
 
 export interface ShrinkContext extends RuleContext {
   readonly condemned: ReadonlyMap<string, Reason>;
+  /** Node → that spot takes its place. */
+  readonly exchanged: Exchanges["nodes"];
   readonly movables: Movables;
   readonly rehouse: Rehouse;
   /** The node goes: what it held of budgets, load and room is gone for the next one. */
@@ -28,7 +32,10 @@ export function contextOf(
   packing: Packing,
   budgets: readonly BudgetInput[],
   steps: Steps,
-  condemned: ReadonlyMap<string, Reason> = new Map(),
+  {
+    condemned = new Map(),
+    exchanged = NO_EXCHANGES.nodes,
+  }: { readonly condemned?: ReadonlyMap<string, Reason>; readonly exchanged?: Exchanges["nodes"] } = {},
 ): ShrinkContext {
   const { fleet, market } = packing;
   const budgetsOf = budgetLookup(budgets);
@@ -50,6 +57,7 @@ export function contextOf(
     packing,
     steps,
     condemned,
+    exchanged,
     movables,
     rehouse,
     budgetsOf,

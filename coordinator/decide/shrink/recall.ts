@@ -64,7 +64,12 @@ function againOf(
 
 /** It went with its pods; any other was to go because nobody needed it. */
 function isMoved(disruption: Disruption | undefined): boolean {
-  return disruption === "Movable" || disruption === "Expired" || disruption === "Rebalance";
+  return (
+    disruption === "Movable" ||
+    disruption === "Expired" ||
+    disruption === "Rebalance" ||
+    disruption === "Return"
+  );
 }
 
 function vetoOf(candidate: Candidate, context: RuleContext): Recall["because"] | null {

@@ -19,7 +19,8 @@ const RANK: Readonly<Record<Cause["kind"], number>> = {
   expired: 4,
   idle: 5,
   "over-cap": 6,
-  movable: 7,
+  exchange: 7,
+  movable: 8,
 };
 
 const WEIGHT: Readonly<Record<PodInput["class"], number>> = { low: 1, medium: 2, high: 4, system: 2 };

@@ -18,6 +18,8 @@ import type { BudgetInput } from "../snapshot.ts";
 import { becauseOf, candidateFor, causesOf, howOf } from "./causes.ts";
 import { contextOf } from "./context.ts";
 import type { ShrinkContext } from "./context.ts";
+import { NO_EXCHANGES } from "./exchange.ts";
+import type { Exchanges } from "./exchange.ts";
 import { recallsOf } from "./recall.ts";
 import { firstToGo, scoreOf } from "./score.ts";
 import { releaseUnregistered } from "./unregistered.ts";
@@ -45,6 +47,8 @@ const ALL_RULES: Rules = { node: NODE_RULES, last: LAST_RULES };
 export interface ShrinkOptions {
   /** Nodes and members that are to be replaced. */
   readonly health?: Health;
+  /** Nodes whose pods have a place on spot. */
+  readonly exchanged?: Exchanges["nodes"];
   readonly rules?: Rules;
 }
 
@@ -56,8 +60,8 @@ export function shrink(
   options: ShrinkOptions = {},
 ): Shrinking {
   const { fleet, market } = packing;
-  const { health = NOBODY_ILL, rules = ALL_RULES } = options;
-  const context = contextOf(packing, budgets, steps, health.condemned);
+  const { health = NOBODY_ILL, exchanged = NO_EXCHANGES.nodes, rules = ALL_RULES } = options;
+  const context = contextOf(packing, budgets, steps, { condemned: health.condemned, exchanged });
   const stays = new Map<string, Reason[]>();
   const able: Candidate[] = [];
   const recalls = recallsOf(context);
@@ -105,10 +109,10 @@ function judge(
   { pool, timers, rules }: { readonly pool: PoolState; readonly timers: NodeMemory; readonly rules: Rules },
   context: ShrinkContext,
 ): Judgement {
-  const { packing, condemned } = context;
+  const { packing, condemned, exchanged } = context;
   const { at } = packing.fleet;
   let because: Reason = { code: "nothing-to-do" };
-  for (const cause of causesOf(pool, state, packing, { condemned, going: NOTHING_GOES })) {
+  for (const cause of causesOf(pool, state, packing, { condemned, exchanged, going: NOTHING_GOES })) {
     const candidate = candidateFor(pool, state, timers, { cause, at });
     const veto = firstVeto(rules.node, candidate, context);
     if (veto === null) return { kind: "able", candidate };
@@ -142,10 +146,10 @@ function causeEnded(
   context: ShrinkContext,
   rules: Rules,
 ): Reason | null {
-  const { packing, steps, condemned } = context;
+  const { packing, steps, condemned, exchanged } = context;
   if (cause.kind !== "over-cap" && cause.kind !== "return") return null;
   const { at } = packing.fleet;
-  const left = causesOf(pool, state, packing, { condemned, going: steps.removals });
+  const left = causesOf(pool, state, packing, { condemned, exchanged, going: steps.removals });
   if (left.some(({ kind }) => kind === cause.kind)) return null;
   const otherwise = candidateFor(pool, state, timers, {
     cause: { kind: cause.kind === "return" ? "empty" : "idle" },

@@ -73,5 +73,5 @@ export const CHANGE: Sentences<
   "place-unfilled": ({ instance, forMs, limitMs }) =>
     `no machine has come for ${instance} in ${duration(forMs)}, over the ${duration(limitMs)} of provisioning.launchTimeoutSeconds: its place is given back, so that it can be asked for elsewhere`,
   "return-to-spot": ({ node, share, target }) =>
-    `on-demand node ${node} has done its work, and spot has ${percent(share)} of the GPUs where its target is ${percent(target)}`,
+    `on-demand node ${node} goes back to spot: ${percent(share)} of the GPUs are on demand where ${percent(target)} should be`,
 };

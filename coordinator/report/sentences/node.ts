@@ -23,6 +23,7 @@ export const NODE: Sentences<
   | "budget"
   | "several-budgets"
   | "fits-nowhere-else"
+  | "return-waits"
   | "needed-for-utilization"
   | "needed-for-pending"
   | "agent-refused"
@@ -63,6 +64,8 @@ export const NODE: Sentences<
   "several-budgets": ({ node, pod, budgets }) =>
     `pod ${pod} on node ${node} has ${count(budgets.length, "PodDisruptionBudget")} (${listed(budgets)}), and the API evicts no such pod: leave it one`,
   "fits-nowhere-else": ({ node, pod }) => `pod ${pod} on node ${node} fits on no other node`,
+  "return-waits": ({ node, pod }) =>
+    `on-demand node ${node} is emptied once the spot node for pod ${pod} is there`,
   "needed-for-utilization": ({ node, meanAfter, threshold }) =>
     `without node ${node} the others would be ${percent(meanAfter)} busy, over ${percent(threshold)}`,
   "needed-for-pending": ({ node, pod }) => `pod ${pod} is about to use node ${node}`,

@@ -116,10 +116,14 @@ export const spot = z
     }),
     returnAfterSeconds: z.int32().min(60).optional().meta({
       description:
-        "after so long without a spot shortage, on-demand nodes above their share go when their work ends",
+        "after so long without a spot shortage, on-demand nodes above their share go back to spot; without it none does",
+    }),
+    returnPolicy: z.enum(["WhenEmpty", "Replace"]).default("WhenEmpty").meta({
+      description:
+        "how a node goes back to spot: WhenEmpty waits until its work has ended; Replace also buys a cheaper spot node for pods that may be moved, and empties the on-demand one once that is there",
     }),
   })
-  .default({ diversify: true, onDemandFloorGpus: 0, rebalance: "Report" });
+  .default({ diversify: true, onDemandFloorGpus: 0, rebalance: "Report", returnPolicy: "WhenEmpty" });
 
 export const provisioning = z
   .object({

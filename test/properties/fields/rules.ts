@@ -192,6 +192,22 @@ export const RULE_CASES: FieldCases = {
     },
   },
 
+  "spot.returnPolicy": {
+    values: ["WhenEmpty", "Replace"],
+    policy: {
+      disruption: OPEN,
+      spot: { returnAfterSeconds: 1800 },
+      pools: [
+        pool("spot", { fields: { price: { usdPerHour: 1 } } }),
+        pool("od", { capacityType: "on-demand", fields: { price: { usdPerHour: 3 } } }),
+      ],
+    },
+    fleet: {
+      nodes: ["o1", "o2"].map((name) => node(name, { pool: "od" })),
+      pods: ["o1", "o2"].map((name) => pod(`on-${name}`, { node: name, gpus: 8 })),
+    },
+  },
+
   "provisioning.launchTimeoutSeconds": {
     values: [300, 1200],
     policy: coming({ size: 1 }),

@@ -250,6 +250,27 @@ export const CAPACITY_GOLDEN: readonly GoldenCase[] = [
     moves: ["shrink demo/od 2 to 1 (n1)"],
     codes: ["return-to-spot"],
   },
+  {
+    name: "back-to-spot-first",
+    rows: ["kubernetes/autoscaler#3042", "aws/karpenter-provider-aws#3480", "aws/karpenter-provider-aws#8224"],
+    title: "where the policy replaces, a spot node is bought for what runs on demand; the on-demand node goes once that is there",
+    input: {
+      policies: [
+        policy({
+          spotInstancePercentage: 1,
+          spot: { returnAfterSeconds: 1800, returnPolicy: "Replace" },
+          pools: [
+            pool("spot", { fields: { price: { usdPerHour: 1 } } }),
+            pool("od", { capacityType: "on-demand", fields: { price: { usdPerHour: 3 } } }),
+          ],
+        }),
+      ],
+      nodes: [node("n1", { pool: "od" }), node("n2", { pool: "od" })],
+      pods: [pod("web", { node: "n1", gpus: 8 }), pod("alone", { node: "n2", gpus: 8, owner: null })],
+    },
+    moves: ["grow demo/spot 0 to 1"],
+    codes: ["return-to-spot", "return-waits"],
+  },
 
   {
     name: "shares",
