@@ -203,7 +203,7 @@ async function run(program: Program): Promise<void> {
   });
   const prices = createPrices({
     accounts: backEnds.accounts,
-    wanted: () => wantedPrices(policies.list(), (group) => backEnds.groups.reading(group)),
+    wanted: () => wantedPrices(policies.list(), (group) => backEnds.groups.reading(group), cluster.nodes()),
     clock,
     random,
     log,
@@ -312,6 +312,7 @@ async function run(program: Program): Promise<void> {
     log,
     changeStatus: async (policy, change, call) => await journal.change(policy, change, call),
     identityOf: identityOfPolicy,
+    rateOf: (policy, at) => money.rateOf(policy, at),
     forecastOf: (policy) => ({
       series: forecasts
         .views()

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { seededRandom } from "../../shared/model/random.ts";
-import { millis } from "../../shared/model/units.ts";
+import { epochMs, millis } from "../../shared/model/units.ts";
 import { AppError, describe as describeError } from "../../shared/runtime/errors.ts";
 import { createFakeClock, settle } from "../../test/build/clock.ts";
 import type { CloudAccount } from "./account.ts";
@@ -80,6 +80,32 @@ function anAccount(target: CloudTarget, { limiter }: MakerParts, log: string[] =
 }
 
 describe("accounts", () => {
+  test("have a pace of their own for prices: a refusal of those rests no group", async () => {
+    const { accounts, calls } = scene(
+      async (target, parts) =>
+        await Promise.resolve({
+          ...anAccount(target, parts),
+          spotPrices: async (_types, _at, limits) =>
+            await parts.priceLimiter.run("DescribeSpotPriceHistory", limits, async () => {
+              await Promise.resolve();
+              throw new AppError("throttled", "too many requests", { retryAfterMs: 60_000 });
+            }),
+        }),
+    );
+    const account = await accounts.account(WEST);
+    const ask = async () => await account.spotPrices?.(["p3.2xlarge"], epochMs(0), LIMITS);
+    await expect(ask()).rejects.toMatchObject({ kind: "throttled" });
+    // The rest is the prices' own: they are not even sent, and the group is written to at once.
+    await expect(ask()).rejects.toMatchObject({ message: /aws us-west-2 prices: .* was not sent/ });
+    await accounts.groupOf(WEST).resize(4, STATE, LIMITS);
+    expect(calls.map(({ call, result }) => `${call} ${result}`)).toEqual([
+      "DescribeSpotPriceHistory throttled",
+      "DescribeSpotPriceHistory not-sent",
+      "Resize4 ok",
+    ]);
+    expect(accounts.rests()).toEqual([{ account: "aws us-west-2", ms: 0 }]);
+  });
+
   test("are one for each region or address, whatever the group, and made when first asked for", async () => {
     const { accounts, made, closed } = scene(async (target, parts) => {
       await Promise.resolve();

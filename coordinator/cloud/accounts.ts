@@ -1,5 +1,5 @@
 // The accounts at clouds that policies name: one for each, made when it is first asked for, with one limiter that all
-// its calls go through. A back end's code, and an SDK with it, is loaded only then. An account that cannot be made is
+// its calls about groups go through, and one for prices. A back end's code, and an SDK with it, is loaded only then. An account that cannot be made is
 // tried again at the next call.
 
 import type { Random } from "../../shared/model/random.ts";
@@ -43,6 +43,8 @@ export interface AccountsOptions {
 export interface MakerParts {
   readonly clock: Clock;
   readonly limiter: Limiter;
+  /** Of questions about prices: however slowly those are answered, or refused, no group waits for them. */
+  readonly priceLimiter: Limiter;
 }
 
 export interface MadeAccount {
@@ -94,9 +96,13 @@ const NATURE = {
 /** Groups that make a machine which another hand ends anew at once: their `releaseLeaving` is worth its call. */
 const REMAKES: readonly CloudTarget["kind"][] = ["gcp"];
 
+/** A few pages each five minutes: enough for twenty at once, and no burst at an API that others of the account use. */
+const PRICE_PACE = { burst: 20, perSecond: 2, maxInFlight: 4 };
+
 interface Entry {
   readonly name: string;
   readonly limiter: Limiter;
+  readonly priceLimiter: Limiter;
   making: Promise<MadeAccount> | null;
   made: MadeAccount | null;
 }
@@ -110,20 +116,22 @@ export function createAccounts(options: AccountsOptions): Accounts {
     const known = entries.get(key);
     if (known !== undefined) return known;
     const name = accountName(target);
-    const limiter = createLimiter({
+    const about = {
       clock,
       random,
-      name,
-      onCall: (note) => onCall({ ...note, account: name, backEnd: target.kind }),
-    });
-    const entry: Entry = { name, limiter, making: null, made: null };
+      onCall: (note: CallNote) => onCall({ ...note, account: name, backEnd: target.kind }),
+    };
+    const limiter = createLimiter({ ...about, name });
+    const priceLimiter = createLimiter({ ...about, ...PRICE_PACE, name: `${name} prices` });
+    const entry: Entry = { name, limiter, priceLimiter, making: null, made: null };
     entries.set(key, entry);
     return entry;
   }
 
   async function accountOf(target: CloudTarget): Promise<CloudAccount> {
     const entry = entryOf(target);
-    const making = (entry.making ??= make(target, { clock, limiter: entry.limiter }));
+    const { limiter, priceLimiter } = entry;
+    const making = (entry.making ??= make(target, { clock, limiter, priceLimiter }));
     try {
       entry.made ??= await making;
       return entry.made.account;

@@ -1,14 +1,13 @@
 // What people type after `gpuasctl`, as a value of its own for each word. It reads and checks the form; whether the
 // things that are named exist is found out by whoever looks for them.
 
-import { parseArgs } from "node:util";
-
 import { COORDINATOR_SERVICE, SERVICE_ACCOUNT } from "../../shared/model/names.ts";
 import type { Millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { parseDuration } from "../../shared/runtime/settings-values.ts";
 import { TOPICS } from "./doctor/topics.ts";
 import type { Topic } from "./doctor/topics.ts";
+import { readFlags } from "./flags.ts";
 import { isReplayWord, readReplayCommand } from "./replay/options.ts";
 import type { ReplayCommand } from "./replay/options.ts";
 
@@ -242,45 +241,39 @@ export function readCommand(argv: readonly string[]): Command {
   }
 }
 
+const FLAGS = {
+  json: { type: "boolean" },
+  output: { type: "string", short: "o" },
+  kubeconfig: { type: "string" },
+  context: { type: "string" },
+  service: { type: "string" },
+  namespace: { type: "string", short: "n" },
+  values: { type: "string", short: "f", multiple: true },
+  set: { type: "string", multiple: true },
+  chart: { type: "string" },
+  release: { type: "string" },
+  timeout: { type: "string" },
+  "pre-flight": { type: "boolean" },
+  render: { type: "boolean" },
+  by: { type: "string" },
+  month: { type: "string" },
+  history: { type: "string" },
+  snapshot: { type: "string" },
+  live: { type: "boolean" },
+  explain: { type: "boolean" },
+  in: { type: "string" },
+  follow: { type: "boolean" },
+  cancel: { type: "boolean" },
+  "dry-run": { type: "boolean" },
+  replace: { type: "boolean" },
+  unmanaged: { type: "boolean" },
+  yes: { type: "boolean" },
+  policies: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
 function parsed(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        json: { type: "boolean" },
-        output: { type: "string", short: "o" },
-        kubeconfig: { type: "string" },
-        context: { type: "string" },
-        service: { type: "string" },
-        namespace: { type: "string", short: "n" },
-        values: { type: "string", short: "f", multiple: true },
-        set: { type: "string", multiple: true },
-        chart: { type: "string" },
-        release: { type: "string" },
-        timeout: { type: "string" },
-        "pre-flight": { type: "boolean" },
-        render: { type: "boolean" },
-        by: { type: "string" },
-        month: { type: "string" },
-        history: { type: "string" },
-        snapshot: { type: "string" },
-        live: { type: "boolean" },
-        explain: { type: "boolean" },
-        in: { type: "string" },
-        follow: { type: "boolean" },
-        cancel: { type: "boolean" },
-        "dry-run": { type: "boolean" },
-        replace: { type: "boolean" },
-        unmanaged: { type: "boolean" },
-        yes: { type: "boolean" },
-        policies: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    throw wrong(error instanceof Error ? error.message : String(error));
-  }
+  return readFlags(argv, FLAGS, wrong);
 }
 
 function readSubject(words: readonly string[]): {

@@ -82,6 +82,22 @@ describe("gpuasctl cost", () => {
     `);
   });
 
+  test("an estimate stands apart from every sum, and the oldest price has its date", async () => {
+    const { body } = pageOf({ usdPerHour: null });
+    const answer = JSON.parse(body as string) as CostAnswer;
+    const rate = { ...answer.rate, estimatedUsdPerHour: 0.9, priceAt: "2026-01-15T12:55:00.000Z" };
+    const textOf = async (of: unknown): Promise<string> =>
+      await cost(
+        { by: "tier", month: undefined, form: "text" },
+        async () => await Promise.resolve({ ...answer, rate: of }),
+      );
+    expect(await textOf(rate)).toMatch(
+      /unknown: nobody knows.*\nWith the catalogue's estimates it would be 0\.90 USD an hour; no sum here counts them\nOldest price that counts: of 2026-01-15T12:55:00\.000Z\nSaved/,
+    );
+    const { estimatedUsdPerHour: _none, priceAt: _age, ...older } = rate;
+    expect(await textOf(older)).not.toMatch(/estimates|Oldest|undefined/);
+  });
+
   test("a moment of unknown price is not shown as none", async () => {
     const { body } = pageOf({});
     const answer = JSON.parse(body as string) as CostAnswer;

@@ -2,6 +2,7 @@
 // from these alone (ledger.ts), live and in replay. It does not say where a price comes from, nor whether it is a good one.
 
 import type { CapacityType } from "../../shared/model/node.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
 
 /**
  * What a machine is paid for. `allocated`: a workload holds it. `idle`: it could be held and nobody does. `booting`: it
@@ -19,6 +20,10 @@ export interface Charge {
   readonly nodes: number;
   /** Of one whole machine. Null: nobody knows, and it stays so in every sum. */
   readonly usdPerHour: number | null;
+  /** When the source of that price said so. Absent: the price is the policy's own, or not known. */
+  readonly pricedAt?: EpochMs;
+  /** Where nobody knows the price: what the catalogue takes it to be. No sum of money has it in it. */
+  readonly estimatedUsdPerHour?: number;
   /** What the same machine costs on demand in the same hour. Null: nobody knows. */
   readonly onDemandUsdPerHour: number | null;
   /** Whose pods hold it. Absent: nobody's, or nobody asked. */
@@ -37,10 +42,11 @@ export function merged(charges: readonly Charge[]): readonly Charge[] {
   const kinds = new Map<string, { readonly charge: Charge; nodes: number }>();
   for (const charge of charges) {
     const { pool, tier, state, usdPerHour, onDemandUsdPerHour, holder, nodes } = charge;
+    const { pricedAt = "", estimatedUsdPerHour = "" } = charge;
     let whose = holders.get(holder);
     if (whose === undefined) holders.set(holder, (whose = JSON.stringify(holder) ?? ""));
     // Names of Kubernetes have no line break.
-    const kind = `${pool}\n${tier}\n${state}\n${usdPerHour}\n${onDemandUsdPerHour}\n${whose}`;
+    const kind = `${pool}\n${tier}\n${state}\n${usdPerHour}\n${pricedAt}\n${estimatedUsdPerHour}\n${onDemandUsdPerHour}\n${whose}`;
     const known = kinds.get(kind);
     if (known === undefined) kinds.set(kind, { charge, nodes });
     else known.nodes += nodes;

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import type { CapacityType } from "../../shared/model/node.ts";
+import { epochMs } from "../../shared/model/units.ts";
 import { merged, PAID_STATES } from "./charge.ts";
 import type { Charge } from "./charge.ts";
 import { createLedger, NODE_CUTS, OTHERS } from "./ledger.ts";
@@ -86,6 +87,9 @@ describe("charges that are alike", () => {
       charge({ tier: "reserved" }),
       charge({ state: "idle" }),
       charge({ usdPerHour: null }),
+      charge({ usdPerHour: null, estimatedUsdPerHour: 1 }),
+      charge({ pricedAt: epochMs(1) }),
+      charge({ pricedAt: epochMs(2) }),
       charge({ onDemandUsdPerHour: 4 }),
       charge({ holder }),
       charge({ holder: { ...holder, namespace: "web" } }),

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 
 import type { NodePoolSpec } from "../../shared/contract/policy/pool.ts";
+import { listPriceOf } from "../../shared/model/instance-types.ts";
 import { NODE_LABEL } from "../../shared/model/names.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import { node } from "../../test/build/node.ts";
 import type { NodeOptions } from "../../test/build/node.ts";
-import { NOW } from "../../test/build/now.ts";
+import { HOUR, NOW } from "../../test/build/now.ts";
 import { pod } from "../../test/build/pod.ts";
 import { comingTo, policy, pool } from "../../test/build/policy.ts";
 import type { PoolOptions } from "../../test/build/policy.ts";
@@ -41,6 +42,12 @@ const p3 = (name: string, options: NodeOptions = {}) =>
     ...options,
     labels: { [NODE_LABEL.instanceType]: TYPE, [NODE_LABEL.zone]: "us-west-2a", ...options.labels },
   });
+
+function priceOfEstimate(): number {
+  const price = listPriceOf("aws", "us-west-2", TYPE, "spot");
+  if (price.kind === "unknown") throw new Error(price.because);
+  return price.usdPerHour;
+}
 
 interface Scene extends Omit<SnapshotOptions, "policies"> {
   readonly pool?: PoolOptions;
@@ -164,15 +171,22 @@ describe("prices", () => {
       usdPerMonth: null,
       savedUsdPerHour: null,
       savedShare: null,
+      estimatedUsdPerHour: null,
+      priceAt: null,
     });
   });
 
   test("an estimate of the catalogue is no price of money, and nothing is saved by it", () => {
     const all = charges({ nodes: [p3("a")], prices: [] });
     expect(all).toMatchObject([{ tier: "spot", usdPerHour: null, onDemandUsdPerHour: 3.06 }]);
+    const estimatedUsdPerHour = priceOfEstimate();
+    expect(all).toMatchObject([{ estimatedUsdPerHour }]);
     expect(rateOf(all)).toMatchObject({
       unknownNodes: 1,
       usdPerHour: null,
+      knownUsdPerHour: 0,
+      estimatedUsdPerHour,
+      priceAt: null,
       savedUsdPerHour: null,
       savedShare: null,
     });
@@ -195,6 +209,32 @@ describe("prices", () => {
     const fields = { ...P3, instanceTypes: [TYPE, "p3.8xlarge"], price: { usdPerHour: 1 } };
     const all = charges({ pool: { fields, instances: comingTo(1), size: 1 } });
     expect(all).toMatchObject([{ usdPerHour: 1, onDemandUsdPerHour: null }]);
+  });
+
+  test("have the age of the oldest reading; what the policy says has none", () => {
+    const prices = [
+      point("spot", 1.2, { zone: "us-west-2a", at: epochMs(NOW - HOUR) }),
+      point("spot", 1.3, { zone: "us-west-2b", at: epochMs(NOW - 2 * HOUR) }),
+      // Nobody pays by it.
+      point("spot", 9, { zone: "us-west-2c", at: epochMs(0) }),
+    ];
+    const nodes = [p3("a"), p3("b", { labels: { [NODE_LABEL.zone]: "us-west-2b" } })];
+    expect(rateOf(charges({ nodes, prices }))).toMatchObject({
+      usdPerHour: 2.5,
+      priceAt: new Date(NOW - 2 * HOUR).toISOString(),
+    });
+    const fields = { ...P3, price: { usdPerHour: 1 } };
+    expect(rateOf(charges({ nodes, prices, pool: { fields } }))).toMatchObject({
+      usdPerHour: 2,
+      priceAt: null,
+    });
+  });
+
+  test("of a spot machine in a pool that is declared on-demand are those of spot", () => {
+    const spot = p3("a", { labels: { "karpenter.sh/capacity-type": "spot" } });
+    expect(charges({ nodes: [spot], pool: { capacityType: "on-demand" } })).toMatchObject([
+      { tier: "spot", usdPerHour: 1.2, onDemandUsdPerHour: 3.06 },
+    ]);
   });
 
   test("follow the machine's own zone", () => {

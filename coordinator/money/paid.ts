@@ -110,12 +110,15 @@ function wholeOf(machine: Machine, pool: PoolState, book: PriceBook): Whole {
   return {
     pool: pool.id,
     tier: capacityTypeOf(machine.labels) ?? pool.pool.capacityType,
-    usdPerHour: usdOf(book.priceOfMachine(machine, pool)),
-    onDemandUsdPerHour: usdOf(book.onDemandPriceOf(machine, pool)),
+    ...paidBy(book.priceOfMachine(machine, pool)),
+    onDemandUsdPerHour: paidBy(book.onDemandPriceOf(machine, pool)).usdPerHour,
   };
 }
 
 /** An estimate orders pools; as money it would make a saving of the very share that it was worked out by. */
-function usdOf(price: Price): number | null {
-  return price.kind === "known" && !isEstimate(price.source) ? price.usdPerHour : null;
+function paidBy(price: Price): Pick<Charge, "usdPerHour" | "pricedAt" | "estimatedUsdPerHour"> {
+  if (price.kind === "unknown") return { usdPerHour: null };
+  const { usdPerHour, source, at } = price;
+  if (isEstimate(source)) return { usdPerHour: null, estimatedUsdPerHour: usdPerHour };
+  return { usdPerHour, ...(at === null ? {} : { pricedAt: at }) };
 }

@@ -1,6 +1,8 @@
 // What is spent an hour at this moment, and what a month of it would cost, from charges. A sum over a price that nobody
 // knows is null, with the number of machines behind it: a rate that leaves them out would be a lie.
 
+import { toInstantText } from "../../shared/model/instant.ts";
+import type { EpochMs } from "../../shared/model/units.ts";
 import type { Charge } from "./charge.ts";
 import { perMonth } from "./month.ts";
 
@@ -12,6 +14,13 @@ export interface Rate {
   readonly usdPerHour: number | null;
   /** Of those with a price. */
   readonly knownUsdPerHour: number;
+  /** RFC 3339: the oldest reading among their prices. Null: none is dated, since the policy says them all, or there is none. */
+  readonly priceAt: string | null;
+  /**
+   * Of all machines, those of unknown price by the catalogue's estimate: what limits count with, and no money. Null: of one
+   * there is no estimate either.
+   */
+  readonly estimatedUsdPerHour: number | null;
   readonly usdPerMonth: number | null;
   /** Against the on-demand price of the same machines; null where one of both prices is not known. */
   readonly savedUsdPerHour: number | null;
@@ -27,6 +36,9 @@ export function rateOf(charges: readonly Charge[]): Rate {
   const unknownNodes = sum(({ usdPerHour }) => (usdPerHour === null ? 1 : 0));
   const knownUsdPerHour = sum(({ usdPerHour }) => usdPerHour ?? 0);
   const usdPerHour = unknownNodes > 0 ? null : knownUsdPerHour;
+  const guesses = charges.filter((charge) => charge.usdPerHour === null);
+  const isGuessed = guesses.every((charge) => charge.estimatedUsdPerHour !== undefined);
+  const guessed = sum((charge) => (charge.usdPerHour === null ? (charge.estimatedUsdPerHour ?? 0) : 0));
 
   const compared = charges.filter(
     (charge): charge is Charge & { readonly usdPerHour: number; readonly onDemandUsdPerHour: number } =>
@@ -40,9 +52,18 @@ export function rateOf(charges: readonly Charge[]): Rate {
     unknownNodes,
     usdPerHour,
     knownUsdPerHour,
+    priceAt: oldestOf(charges),
+    estimatedUsdPerHour: isGuessed ? knownUsdPerHour + guessed : null,
     usdPerMonth: usdPerHour === null ? null : perMonth(usdPerHour),
     savedUsdPerHour,
     savedUsdPerMonth: savedUsdPerHour === null ? null : perMonth(savedUsdPerHour),
     savedShare: onDemand > 0 ? saved / onDemand : null,
   };
+}
+
+function oldestOf(charges: readonly Charge[]): string | null {
+  let oldest: EpochMs | null = null;
+  for (const { pricedAt } of charges)
+    if (pricedAt !== undefined && (oldest === null || pricedAt < oldest)) oldest = pricedAt;
+  return oldest === null ? null : toInstantText(oldest);
 }

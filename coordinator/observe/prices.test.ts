@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { parsePolicy } from "../../shared/contract/policy.ts";
+import { NODE_LABEL } from "../../shared/model/names.ts";
 import { seededRandom } from "../../shared/model/random.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { createFakeClock } from "../../test/build/clock.ts";
@@ -178,10 +179,10 @@ describe("what is asked for", () => {
       nodePools: [{ name: "spot", minSize: 0, maxSize: 10, capacityType: "spot", ...pool }],
     }),
   });
-  const typesOf = (pool: object, seen = reading()) => {
+  const typesOf = (pool: object, seen = reading(), nodes: Parameters<typeof wantedPrices>[2] = []) => {
     const policy = policyOf(pool);
     expect(policy.parsed.kind).toBe("valid");
-    return wantedPrices([policy], () => seen).flatMap(({ instanceTypes }) => instanceTypes);
+    return wantedPrices([policy], () => seen, nodes).flatMap(({ instanceTypes }) => instanceTypes);
   };
 
   test("types of spot pools by the policy, the group's template and its machines", () => {
@@ -194,6 +195,33 @@ describe("what is asked for", () => {
       "g6.xlarge",
       "p3.2xlarge",
     ]);
+  });
+
+  test("types of machines in other pools whose nodes say that they are spot, and of those alone", () => {
+    const machine = (name: string, instanceType?: string): PoolReading["instances"][number] => ({
+      id: `i-${name}`,
+      node: name,
+      state: "ready",
+      ...(instanceType === undefined ? {} : { instanceType }),
+    });
+    const seen = reading({
+      instances: [
+        machine("a"),
+        machine("b", "g6.xlarge"),
+        machine("c", "g5.xlarge"),
+        machine("gone", "p5.48xlarge"),
+      ],
+    });
+    const spot = { "eks.amazonaws.com/capacityType": "SPOT" };
+    const nodes = [
+      { name: "a", labels: { ...spot, [NODE_LABEL.instanceType]: "p3.2xlarge" } },
+      { name: "b", labels: spot },
+      { name: "c", labels: { "eks.amazonaws.com/capacityType": "ON_DEMAND" } },
+      { name: "elsewhere", labels: { ...spot, [NODE_LABEL.instanceType]: "p4d.24xlarge" } },
+    ];
+    const pool = { capacityType: "on-demand", instanceTypes: ["p4d.24xlarge"], group: aws };
+    expect(typesOf(pool, seen, nodes)).toEqual(["g6.xlarge", "p3.2xlarge"]);
+    expect(typesOf({ ...pool, price: { usdPerHour: 1 } }, seen, nodes)).toEqual([]);
   });
 
   test.each<readonly [string, object]>([

@@ -2,6 +2,8 @@
 // zone. It only reads; which price counts is for the decision. Where a cloud does not let us ask, or does not answer, the
 // last reading stands with its age, and before the first the catalogue does.
 
+import { NODE_LABEL } from "../../shared/model/names.ts";
+import { capacityTypeOf } from "../../shared/model/node.ts";
 import type { Random } from "../../shared/model/random.ts";
 import { millis } from "../../shared/model/units.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
@@ -12,6 +14,7 @@ import { accountKey, accountName, targetOf } from "../cloud/target.ts";
 import type { CloudTarget } from "../cloud/target.ts";
 import type { PricePoint } from "../decide/snapshot.ts";
 import type { Groups } from "./groups.ts";
+import type { BareNode } from "./inputs.ts";
 import type { Policy } from "./policies.ts";
 
 /** One account, and the types of which it is asked the price. */
@@ -133,18 +136,37 @@ export function createPrices(options: PricesOptions): Prices {
   };
 }
 
-/** Types of spot pools whose price the policy does not say, by account; only of clouds that tell prices. */
-export function wantedPrices(policies: readonly Policy[], reading: Groups["reading"]): readonly Wanted[] {
+/**
+ * Types of spot pools whose price the policy does not say, by account; only of clouds that tell prices. Of other pools those
+ * of their machines whose `nodes` say that they are spot: a group may mix both.
+ */
+export function wantedPrices(
+  policies: readonly Policy[],
+  reading: Groups["reading"],
+  nodes: readonly Pick<BareNode, "name" | "labels">[] = [],
+): readonly Wanted[] {
+  const spotNodes = new Map(
+    nodes.filter(({ labels }) => capacityTypeOf(labels) === "spot").map(({ name, labels }) => [name, labels]),
+  );
   const types = new Map<string, { readonly target: CloudTarget; readonly types: Set<string> }>();
   for (const { parsed } of policies) {
     if (parsed.kind !== "valid") continue;
     for (const { capacityType, price, group, instanceTypes } of parsed.spec.nodePools) {
       const target = targetOf(group);
-      if (target?.kind !== "aws" || capacityType !== "spot" || price?.usdPerHour !== undefined) continue;
+      if (target?.kind !== "aws" || price?.usdPerHour !== undefined) continue;
       const key = accountKey(target);
       const entry = types.get(key) ?? { target, types: new Set<string>() };
       types.set(key, entry);
       const seen = reading(group);
+      if (capacityType !== "spot") {
+        for (const { node, instanceType } of seen.instances) {
+          const labels = spotNodes.get(node ?? "");
+          // Its price is asked by the same name (decide/market/price.ts).
+          const type = labels === undefined ? undefined : (labels[NODE_LABEL.instanceType] ?? instanceType);
+          if (type !== undefined) entry.types.add(type);
+        }
+        continue;
+      }
       for (const type of instanceTypes) entry.types.add(type);
       for (const type of seen.template?.instanceTypes ?? []) entry.types.add(type);
       for (const { instanceType } of seen.instances)

@@ -33,6 +33,13 @@ function summaryText(answer: CostAnswer, month: string | null, ledger: LedgerSta
     ...(rate.usdPerMonth === null
       ? []
       : [`A month of ${hoursPerMonth} h at this rate: ${usd(rate.usdPerMonth)} USD`]),
+    // A coordinator of an older version does not send either.
+    ...(rate.usdPerHour === null && typeof rate.estimatedUsdPerHour === "number"
+      ? [
+          `With the catalogue's estimates it would be ${usd(rate.estimatedUsdPerHour)} USD an hour; no sum here counts them`,
+        ]
+      : []),
+    ...(typeof rate.priceAt === "string" ? [`Oldest price that counts: of ${rate.priceAt}`] : []),
     rate.savedUsdPerHour === null
       ? "Saved against on demand: unknown, since a price of some nodes is not known"
       : `Saved against the on-demand price of the same nodes: ${usd(rate.savedUsdPerHour)} USD an hour${shareText(rate.savedShare)}`,

@@ -1,5 +1,5 @@
-// What nodes cost, what cannot be had, and how the packing went, as metrics of one cycle. A price that nobody knows has
-// no sample, and counts where it is missing.
+// What a node of each pool costs, what cannot be had, and how the packing went, as metrics of one cycle. A price that nobody
+// knows has no sample, and counts where it is missing. What is spent is metrics-money.ts's.
 
 import type { Plan, PolicyFigures } from "../decide/plan.ts";
 import type { CoordinatorMetrics } from "./metrics.ts";
@@ -32,12 +32,6 @@ export function recordMarket(metrics: CoordinatorMetrics, { at, figures, packing
     "gpu_autoscaler_price_unknown_nodes",
     pools.flatMap(({ labels, price, ready, booting }) =>
       price === undefined ? [] : [{ labels, value: price === null ? ready + booting : 0 }],
-    ),
-  );
-  metrics.setAll(
-    "gpu_autoscaler_fleet_cost_usd_per_hour",
-    figures.flatMap(({ policy, usdPerHour }) =>
-      usdPerHour === undefined || usdPerHour === null ? [] : [{ labels: { policy }, value: usdPerHour }],
     ),
   );
   metrics.setAll(

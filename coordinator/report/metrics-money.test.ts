@@ -27,7 +27,7 @@ async function samples(looks: readonly PricedFleetOptions[]): Promise<readonly s
 async function moneyOn(metrics: ReturnType<typeof createMetrics<typeof COORDINATOR_METRICS>>) {
   return (await metrics.text())
     .split("\n")
-    .filter((line) => /^gpu_autoscaler_(spend|cost_|estimated|spot_savings)/.test(line))
+    .filter((line) => /^gpu_autoscaler_(spend|cost_|fleet_cost|estimated|spot_savings)/.test(line))
     .map((line) => line.replace("gpu_autoscaler_", "").replace('policy="demo",pool="spot",', ""));
 }
 
@@ -36,6 +36,8 @@ describe("money as metrics", () => {
     expect(await samples([{ held: 2, usdPerHour: 1.2 }])).toEqual([
       // A counter without labels is there from the start.
       "spend_unobserved_seconds_total 0",
+      'fleet_cost_usd_per_hour{policy="demo"} 1.2',
+      'fleet_cost_estimate_usd_per_hour{policy="demo"} 1.2',
       'cost_rate_usd_per_hour{capacity_type="spot",state="allocated"} 0.3',
       'cost_rate_usd_per_hour{capacity_type="spot",state="idle"} 0.8999999999999999',
       'cost_unknown_nodes{capacity_type="spot"} 0',
@@ -71,6 +73,27 @@ describe("money as metrics", () => {
     ]);
   });
 
+  test("an estimate is no cost of the fleet and stands apart from it; a policy without a machine costs nothing", async () => {
+    const metrics = createMetrics(COORDINATOR_METRICS);
+    const one: Charge = {
+      pool: "gpus/spot",
+      tier: "spot",
+      state: "idle",
+      nodes: 2,
+      usdPerHour: 1.5,
+      onDemandUsdPerHour: null,
+    };
+    const guess: Charge = { ...one, nodes: 1, usdPerHour: null, estimatedUsdPerHour: 0.9 };
+    const unknown: Charge = { ...one, pool: "odd/spot", usdPerHour: null };
+    const policies = new Set(["gpus", "odd", "none"]);
+    createMoneyRecorder(metrics, []).record(null, { at: NOW, charges: [one, guess, unknown], policies });
+    expect((await moneyOn(metrics)).filter((line) => line.startsWith("fleet_cost"))).toEqual([
+      'fleet_cost_usd_per_hour{policy="none"} 0',
+      'fleet_cost_estimate_usd_per_hour{policy="gpus"} 3.9',
+      'fleet_cost_estimate_usd_per_hour{policy="none"} 0',
+    ]);
+  });
+
   test("labels of pods, and names beyond two hundred under one", async () => {
     const metrics = createMetrics(COORDINATOR_METRICS);
     const recorder = createMoneyRecorder(metrics, ["team"]);
@@ -83,7 +106,10 @@ describe("money as metrics", () => {
       onDemandUsdPerHour: null,
       holder: { namespace: `ns-${index}`, labels: index === 0 ? {} : { team: `t-${index % 2}` } },
     }));
-    recorder.record({ charges, ms: millis(HOUR), unobservedMs: millis(0) }, { at: NOW, charges });
+    recorder.record(
+      { charges, ms: millis(HOUR), unobservedMs: millis(0) },
+      { at: NOW, charges, policies: new Set() },
+    );
     const seen = await moneyOn(metrics);
     expect(seen).toContain('spend_namespace_usd_total{namespace="(others)"} 3');
     expect(seen.filter((line) => line.startsWith("spend_namespace"))).toHaveLength(201);

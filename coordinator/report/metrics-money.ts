@@ -7,13 +7,14 @@ import { byLabel, NOBODY } from "../money/cuts.ts";
 import { OTHERS } from "../money/ledger.ts";
 import { MS_PER_HOUR } from "../money/month.ts";
 import { rateOf } from "../money/rate.ts";
+import type { Rate } from "../money/rate.ts";
 import type { CoordinatorMetrics } from "./metrics.ts";
-import type { Spending, Step } from "./spending.ts";
+import type { Look, Step } from "./spending.ts";
 
 const MAX_NAMES = 200;
 
 export interface MoneyRecorder {
-  record(step: Step | null, now: ReturnType<Spending["now"]>): void;
+  record(step: Step | null, now: Look | null): void;
 }
 
 export function createMoneyRecorder(metrics: CoordinatorMetrics, labels: readonly string[]): MoneyRecorder {
@@ -52,9 +53,33 @@ export function createMoneyRecorder(metrics: CoordinatorMetrics, labels: readonl
         for (const charge of step.charges) count(charge, step.ms);
         metrics.inc("gpu_autoscaler_spend_unobserved_seconds_total", {}, step.unobservedMs / 1000);
       }
-      if (now !== null) recordRates(metrics, now.charges);
+      if (now === null) return;
+      recordRates(metrics, now.charges);
+      recordPolicies(metrics, now);
     },
   };
+}
+
+/** A policy without a machine costs nothing, which is known. */
+export function ratesByPolicy({ charges, policies }: Look): ReadonlyMap<string, Rate> {
+  const own = Map.groupBy(charges, (charge) => poolOf(charge).policy);
+  return new Map([...policies].map((policy) => [policy, rateOf(own.get(policy) ?? [])]));
+}
+
+function recordPolicies(metrics: CoordinatorMetrics, now: Look): void {
+  const rates = [...ratesByPolicy(now)];
+  metrics.setAll(
+    "gpu_autoscaler_fleet_cost_usd_per_hour",
+    rates.flatMap(([policy, { usdPerHour }]) =>
+      usdPerHour === null ? [] : [{ labels: { policy }, value: usdPerHour }],
+    ),
+  );
+  metrics.setAll(
+    "gpu_autoscaler_fleet_cost_estimate_usd_per_hour",
+    rates.flatMap(([policy, { estimatedUsdPerHour }]) =>
+      estimatedUsdPerHour === null ? [] : [{ labels: { policy }, value: estimatedUsdPerHour }],
+    ),
+  );
 }
 
 function recordRates(metrics: CoordinatorMetrics, charges: readonly Charge[]): void {

@@ -230,11 +230,6 @@ export const COORDINATOR_METRICS = defineMetrics({
     help: "Nodes of the pool, here or on the way, of which nobody knows the price.",
     labels: POOL,
   },
-  gpu_autoscaler_fleet_cost_usd_per_hour: {
-    type: "gauge",
-    help: "What all nodes of the policy cost an hour; absent when one price is not known.",
-    labels: { policy: POOL.policy },
-  },
   ...MONEY_ROWS,
   ...RECORD_ROWS,
   ...FORECAST_ROWS,

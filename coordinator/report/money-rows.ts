@@ -55,6 +55,16 @@ export const MONEY_ROWS = {
     help: "Time since the first look in which nobody looked at the fleet, so that nothing of it is in the sums.",
     labels: {},
   },
+  gpu_autoscaler_fleet_cost_usd_per_hour: {
+    type: "gauge",
+    help: "What all machines of the policy cost an hour now, those on their way included; absent where the price of one is not known.",
+    labels: { policy: POOL.policy },
+  },
+  gpu_autoscaler_fleet_cost_estimate_usd_per_hour: {
+    type: "gauge",
+    help: "The same with the catalogue's estimates for machines of unknown price, as limits count; no money. Absent where one has no estimate either.",
+    labels: { policy: POOL.policy },
+  },
   gpu_autoscaler_cost_rate_usd_per_hour: {
     type: "gauge",
     help: "What is spent an hour now; absent where the price of a node in it is not known.",

@@ -9,6 +9,7 @@ import type { EventRecord, EventRecorder } from "../../shared/runtime/kube/event
 import type { Log } from "../../shared/runtime/log.ts";
 import type { Plan } from "../decide/plan.ts";
 import type { Snapshot } from "../decide/snapshot.ts";
+import type { Rate } from "../money/rate.ts";
 import { reportMoves } from "./events.ts";
 import type { ReportCall } from "./events.ts";
 import type { PolicyForecast } from "./forecast-verdict.ts";
@@ -47,6 +48,8 @@ export interface ReporterOptions {
   };
   /** What is expected of a policy's demand. Absent: nobody forecasts. */
   readonly forecastOf?: (policy: string) => PolicyForecast | null;
+  /** What its machines cost, as it was counted at that moment; null: it was not. Absent: nobody counts. */
+  readonly rateOf?: (policy: string, at: EpochMs) => Rate | null;
 }
 
 /** Notices whose count is remembered; one that comes again after so many others counts again. */
@@ -59,6 +62,7 @@ export function createReporter({
   changeStatus,
   identityOf,
   forecastOf = () => null,
+  rateOf = () => null,
 }: ReporterOptions): Reporter {
   const writtenAt = new Map<string, EpochMs>();
   const counted = new Set<string>();
@@ -104,6 +108,7 @@ export function createReporter({
         generation,
         writtenAt: writtenAt.get(policy.name) ?? null,
         forecast: forecastOf(policy.name),
+        rate: rateOf(policy.name, cycle.plan.at),
       });
       wrote = next !== status;
       conditions.set(policy.name, next.conditions);

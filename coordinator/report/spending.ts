@@ -35,22 +35,24 @@ export interface Step {
   readonly unobservedMs: Millis;
 }
 
+export interface Look {
+  readonly at: EpochMs;
+  readonly charges: readonly Charge[];
+  /** All that there were, those without a machine too. */
+  readonly policies: ReadonlySet<string>;
+}
+
 export interface Spending {
   /** The fleet of a cycle, whose lists are complete. What was there at the look before is paid until now; null: no look was. */
   look(fleet: Fleet, prices: readonly PricePoint[] | undefined): Step | null;
   /** What is there now, as the last look saw it; null: nobody has looked. */
-  now(): { readonly at: EpochMs; readonly charges: readonly Charge[] } | null;
+  now(): Look | null;
   /** What was counted before, by this process or another. Once more: instead of what was given before. */
   take(kept: SpendingState): void;
   /** Null: nothing was counted. */
   state(): SpendingState | null;
   /** Leadership has ended: somebody else counts from now on. */
   forget(): void;
-}
-
-interface Look {
-  readonly at: EpochMs;
-  readonly charges: readonly Charge[];
 }
 
 /** What a fleet costs at its moment, by the prices that the decision had. */
@@ -94,7 +96,8 @@ export function createSpending(labels: readonly string[], chargesOf: ChargesOf):
       const { at } = fleet;
       begun ??= at;
       const was = last;
-      last = { at, charges: merged(chargesOf(fleet, prices)) };
+      const policies = new Set(fleet.pools.map(({ policy }) => policy));
+      last = { at, charges: merged(chargesOf(fleet, prices)), policies };
       if (was === null) return null;
       const allMs = elapsed(was.at, at);
       const ms = Math.min(allMs, MAX_STEP_MS);

@@ -4,7 +4,7 @@
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { PolicyFigures } from "../decide/plan.ts";
-import { perMonth } from "../money/month.ts";
+import type { Rate } from "../money/rate.ts";
 
 const MAX_OFFERINGS = 100;
 const MAX_WINDOWS = 20;
@@ -19,11 +19,19 @@ export function priceOf(figure: PolicyFigures["pools"][number] | undefined): Pri
 }
 
 /** To the cent: what is smaller changes with every price and nobody reads it. */
-export function costOf(figures: PolicyFigures | undefined): Pick<PolicyStatus, "cost"> {
-  const usdPerHour = figures?.usdPerHour;
-  if (usdPerHour === undefined) return {};
-  if (usdPerHour === null) return { cost: {} };
-  return { cost: { usdPerHour: cents(usdPerHour), usdPerMonthOf720Hours: cents(perMonth(usdPerHour)) } };
+export function costOf(rate: Rate | null): Pick<PolicyStatus, "cost"> {
+  if (rate === null) return {};
+  const { usdPerHour, usdPerMonth, estimatedUsdPerHour, priceAt } = rate;
+  return {
+    cost: {
+      ...(usdPerHour === null ? {} : { usdPerHour: cents(usdPerHour) }),
+      ...(usdPerMonth === null ? {} : { usdPerMonthOf720Hours: cents(usdPerMonth) }),
+      ...(usdPerHour !== null || estimatedUsdPerHour === null
+        ? {}
+        : { estimatedUsdPerHour: cents(estimatedUsdPerHour) }),
+      ...(priceAt === null ? {} : { priceAt }),
+    },
+  };
 }
 
 function cents(usd: number): number {

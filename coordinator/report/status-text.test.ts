@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
+import { listPriceOf } from "../../shared/model/instance-types.ts";
 import { epochMs } from "../../shared/model/units.ts";
 import { MINUTE, NOW } from "../../test/build/now.ts";
 import { EMPTY_STATUS } from "../act/moves.ts";
@@ -87,8 +88,30 @@ describe("statusText()", () => {
     expect(textOf({ usdPerHour: 4.2, usdPerMonthOf720Hours: 3024 })).toContain(
       "its nodes cost 4.20 USD an hour, 3024.00 in a month of 720 h",
     );
-    expect(textOf({})).toContain("its nodes cost: unknown");
+    expect(textOf({})).toMatch(/its nodes cost: unknown, .* says of which$/m);
+    const priceAt = new Date(NOW - 3 * MINUTE).toISOString();
+    expect(textOf({ usdPerHour: 4.2, usdPerMonthOf720Hours: 3024, priceAt })).toContain(
+      "in a month of 720 h; the oldest price is from 3 min ago",
+    );
+    expect(textOf({ estimatedUsdPerHour: 3.5, priceAt })).toMatch(
+      /its nodes cost: unknown, .*; with the catalogue's estimates it would be 3\.50 USD an hour; the oldest price is from 3 min ago$/m,
+    );
+    // A status is an object that others may write.
+    expect(textOf({ usdPerHour: 4.2, usdPerMonthOf720Hours: 3024, priceAt: "once" })).toMatch(/720 h$/m);
     expect(textOf(undefined)).not.toContain("its nodes cost");
+  });
+
+  test("marks what a node costs by an estimate, and nothing else", () => {
+    const pool = { ready: 1, booting: 0, usdPerHour: 0.9 };
+    const textOf = (priceSource: string) => {
+      const status = { ...EMPTY_STATUS, pools: [{ ...pool, name: "spot", priceSource }] };
+      return statusText([{ name: "gpus", generation: 1, pools: [], status }], [], NOW);
+    };
+    const price = listPriceOf("aws", "us-west-2", "p3.2xlarge", "spot");
+    expect(price.kind === "known" && textOf(price.source)).toMatch(
+      / ~0\.9 [^]*~: an estimate of the catalogue/,
+    );
+    expect(textOf("aws spot price history")).not.toContain("~");
   });
 
   test("says that a cluster has no policy, and that a policy has no status", () => {

@@ -2,11 +2,14 @@
 // Pure; what is not known is shown as a dash, never as 0.
 
 import type { PolicyStatus } from "../../shared/contract/policy/status.ts";
+import { isEstimate } from "../../shared/model/instance-types.ts";
+import { parseInstant } from "../../shared/model/instant.ts";
 import { CONDITION } from "../../shared/model/names.ts";
+import { millis } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import { table } from "../../shared/runtime/table.ts";
 import { savedText } from "./saved.ts";
-import { count, offering } from "./sentences/words.ts";
+import { count, duration, offering } from "./sentences/words.ts";
 
 /** The next windows of schedules; all of them stand in the status itself. */
 const SHOWN_WINDOWS = 3;
@@ -59,7 +62,7 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
     generation !== null && status.observedGeneration !== undefined && status.observedGeneration < generation;
   const parts = [
     `Policy ${name}  ${conditionsText(status)}${lag ? "  (a newer spec has not been looked at yet)" : ""}`,
-    ...costText(status.cost),
+    ...costText(status.cost, now),
     `  GPU pods that wait ${status.pendingPods}, utilisation ${percent(status.averageGPUUtilization)}, nodes ${status.currentNodes} of ${status.desiredNodes}`,
     table([
       [
@@ -86,7 +89,7 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
           number(pool.booting),
           number(limits?.minSize),
           number(limits?.maxSize),
-          number(pool.usdPerHour),
+          priceText(pool),
           number(pool.interruptionsPerNodeDay),
           leftText(pool.upCooldownEndsAt, now),
           leftText(pool.downCooldownEndsAt, now),
@@ -94,6 +97,7 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
         ];
       }),
     ]),
+    ...(status.pools.some(isGuessed) ? ["  ~: an estimate of the catalogue, which counts as no money"] : []),
     ...status.pools.flatMap((pool) =>
       (pool.because ?? []).map(({ code, sentence }) => `  ${pool.name}: ${sentence} [${code}]`),
     ),
@@ -121,14 +125,33 @@ function policyText({ name, generation, pools, status }: PolicyLines, now: Epoch
   return parts.join("\n");
 }
 
-function costText(cost: PolicyStatus["cost"]): readonly string[] {
+type Pool = PolicyStatus["pools"][number];
+
+function isGuessed({ usdPerHour, priceSource = "" }: Pool): boolean {
+  return usdPerHour !== undefined && isEstimate(priceSource);
+}
+
+function priceText(pool: Pool): string {
+  return `${isGuessed(pool) ? "~" : ""}${number(pool.usdPerHour)}`;
+}
+
+function costText(cost: PolicyStatus["cost"], now: EpochMs): readonly string[] {
   if (cost === undefined) return [];
-  const { usdPerHour, usdPerMonthOf720Hours } = cost;
-  return usdPerHour === undefined || usdPerMonthOf720Hours === undefined
-    ? ["  its nodes cost: unknown, since the price of one of them is not known; gpuasctl cost says of which"]
-    : [
-        `  its nodes cost ${usdPerHour.toFixed(2)} USD an hour, ${usdPerMonthOf720Hours.toFixed(2)} in a month of 720 h`,
-      ];
+  const { usdPerHour, usdPerMonthOf720Hours, estimatedUsdPerHour, priceAt } = cost;
+  const readAt = priceAt === undefined ? null : parseInstant(priceAt);
+  const age =
+    readAt === null ? "" : `; the oldest price is from ${duration(millis(Math.max(0, now - readAt)))} ago`;
+  if (usdPerHour !== undefined && usdPerMonthOf720Hours !== undefined)
+    return [
+      `  its nodes cost ${usdPerHour.toFixed(2)} USD an hour, ${usdPerMonthOf720Hours.toFixed(2)} in a month of 720 h${age}`,
+    ];
+  const estimate =
+    estimatedUsdPerHour === undefined
+      ? ""
+      : `; with the catalogue's estimates it would be ${estimatedUsdPerHour.toFixed(2)} USD an hour`;
+  return [
+    `  its nodes cost: unknown, since the price of one of them is not known; gpuasctl cost says of which${estimate}${age}`,
+  ];
 }
 
 /** Where pods stood when they lost their node, the latest last. */
@@ -164,7 +187,7 @@ function stageText(stage: Stage | undefined): string {
   return stage === undefined ? "-" : `${stage.medianSeconds} / ${stage.p90Seconds}`;
 }
 
-type Stage = NonNullable<PolicyStatus["pools"][number]["stages"]>[number];
+type Stage = NonNullable<Pool["stages"]>[number];
 
 const STAGE_WORDS: Readonly<Record<string, string>> = {
   accepted: "accepted",

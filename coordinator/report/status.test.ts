@@ -10,6 +10,9 @@ import { notice, snapshot } from "../../test/build/snapshot.ts";
 import { EMPTY_STATUS } from "../act/moves.ts";
 import type { Hold, Plan, PolicyFigures } from "../decide/plan.ts";
 import type { NoticeInput, PolicyInput } from "../decide/snapshot.ts";
+import type { Charge } from "../money/charge.ts";
+import { rateOf } from "../money/rate.ts";
+import type { Rate } from "../money/rate.ts";
 import type { MoveReport } from "./move-report.ts";
 import { nextStatus } from "./status.ts";
 
@@ -22,6 +25,15 @@ const FIGURES: PolicyFigures = {
   unknownNodes: 0,
   upCooldownMs: { spot: 90 * SECOND },
   downCooldownMs: { spot: 0 },
+};
+
+const PAID: Charge = {
+  pool: "demo/spot",
+  tier: "spot",
+  state: "idle",
+  nodes: 1,
+  usdPerHour: 1,
+  onDemandUsdPerHour: null,
 };
 
 function hold(because: Hold["because"]): Hold {
@@ -47,6 +59,7 @@ function next(
     readonly writtenAt?: number | null;
     readonly done?: readonly MoveReport[];
     readonly notices?: readonly NoticeInput[];
+    readonly rate?: Rate;
   } = {},
 ): PolicyStatus {
   const { writtenAt = plan.at } = options;
@@ -64,6 +77,7 @@ function next(
       ],
     }),
     writtenAt: writtenAt === null ? null : epochMs(writtenAt),
+    ...(options.rate === undefined ? {} : { rate: options.rate }),
   });
 }
 
@@ -369,14 +383,37 @@ describe("nextStatus()", () => {
   });
 
   test("says what all nodes cost, to the cent; without numbers where a price is not known, nothing where nobody counted", () => {
-    const costOf = (usdPerHour: number | null | undefined) =>
-      next(
-        EMPTY_STATUS,
-        aPlan({ figures: [{ ...FIGURES, ...(usdPerHour === undefined ? {} : { usdPerHour }) }] }),
-      ).cost;
-    expect(costOf(4.2449)).toEqual({ usdPerHour: 4.24, usdPerMonthOf720Hours: 3056.33 });
-    expect(costOf(null)).toEqual({});
-    expect(costOf(undefined)).toBeUndefined();
+    const costOf = (...charges: readonly Partial<Charge>[]) =>
+      next(EMPTY_STATUS, aPlan(), { rate: rateOf(charges.map((charge) => ({ ...PAID, ...charge }))) }).cost;
+    expect(costOf({ usdPerHour: 4.2449 })).toEqual({ usdPerHour: 4.24, usdPerMonthOf720Hours: 3056.33 });
+    expect(costOf({}, { usdPerHour: null })).toEqual({});
+    expect(costOf()).toEqual({ usdPerHour: 0, usdPerMonthOf720Hours: 0 });
+    expect(next(EMPTY_STATUS).cost).toBeUndefined();
+    expect(next({ ...EMPTY_STATUS, cost: { usdPerHour: 7 } }).cost).toBeUndefined();
+  });
+
+  test("says an estimate apart from a cost, and how old the oldest price is", () => {
+    const [older, newer] = [epochMs(NOW - MINUTE), epochMs(NOW)];
+    const known = rateOf([
+      { ...PAID, pricedAt: newer },
+      { ...PAID, pricedAt: older },
+    ]);
+    const priceAt = new Date(older).toISOString();
+    const told = next(EMPTY_STATUS, aPlan(), { rate: known });
+    expect(told.cost).toEqual({ usdPerHour: 2, usdPerMonthOf720Hours: 1440, priceAt });
+    const guess = { ...PAID, usdPerHour: null, estimatedUsdPerHour: 0.5 };
+    const partly = rateOf([{ ...PAID, pricedAt: older }, guess]);
+    expect(next(EMPTY_STATUS, aPlan(), { rate: partly }).cost).toEqual({ estimatedUsdPerHour: 1.5, priceAt });
+    // A price that was only read again is no news at once.
+    const again = rateOf([
+      { ...PAID, pricedAt: newer },
+      { ...PAID, pricedAt: newer },
+    ]);
+    expect(next(told, aPlan(), { rate: again })).toBe(told);
+    expect(next(told, aPlan(), { rate: again, writtenAt: NOW - MINUTE }).cost?.priceAt).toBe(
+      new Date(newer).toISOString(),
+    );
+    expect(policyStatusSchema.parse(told)).toEqual(told);
   });
 
   test("leaves failures that stand where the decision says nothing of them, and no price that is not known", () => {

@@ -8,6 +8,7 @@ import type { Reason } from "../../shared/model/reasons.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
 import type { Hold, Move, Plan, PolicyFigures } from "../decide/plan.ts";
 import type { NoticeInput, PolicyInput, Snapshot } from "../decide/snapshot.ts";
+import type { Rate } from "../money/rate.ts";
 import { verdictsOf, withVerdicts } from "./conditions.ts";
 import { sentence } from "./explain.ts";
 import { forecastStatus, forecastVerdict } from "./forecast-verdict.ts";
@@ -44,6 +45,8 @@ export interface StatusInput {
   readonly writtenAt: EpochMs | null;
   /** Absent, or null: the policy has no forecast. */
   readonly forecast?: PolicyForecast | null;
+  /** What its machines cost now. Absent, or null: nobody has counted at this moment. */
+  readonly rate?: Rate | null;
 }
 
 /** The next status; `status` itself when it says the same already. */
@@ -102,7 +105,7 @@ function validStatus(
     spotInterruptions: interruptions.length,
     interruptions: [...interruptions],
     pools,
-    ...costOf(figures),
+    ...costOf(input.rate ?? null),
     ...marketOf(figures),
     ...forecastStatus(input.forecast ?? null),
     conditions: withVerdicts(
@@ -304,9 +307,10 @@ function withSaved(
 
 /** The status less what moves in each cycle of a busy cluster: each write is a revision in etcd. */
 function withoutDrift(status: PolicyStatus): unknown {
-  const { averageGPUUtilization, pendingPods, lastScalingReason: _, forecast = [], ...rest } = status;
+  const { averageGPUUtilization, pendingPods, lastScalingReason: _, forecast = [], cost, ...rest } = status;
   return {
     ...rest,
+    ...(cost === undefined ? {} : { cost: { ...cost, priceAt: cost.priceAt !== undefined } }),
     acts: forecast.map(({ acts, standsDown }) => ({ acts, standsDown })),
     utilizationKnown: averageGPUUtilization !== undefined,
     podsWait: pendingPods > 0,

@@ -5,6 +5,8 @@ import { counted, leading } from "../promql/words.ts";
 import type { AlertGroup, AlertOptions } from "./alert.ts";
 
 const MOVES = "gpu_autoscaler_scaling_actions_total";
+const PREWARMED = "gpu_autoscaler_prewarmed_nodes_total";
+const WASTED = `${PREWARMED}{result="wasted"}`;
 
 export function capacityAlerts({ highCostUsdPerHour }: AlertOptions): AlertGroup {
   return {
@@ -84,7 +86,7 @@ export function capacityAlerts({ highCostUsdPerHour }: AlertOptions): AlertGroup
         summary:
           "Nodes of {{ $labels.policy }}/{{ $labels.pool }} of which nobody knows the price: {{ $value }}",
         means:
-          "The cost of the whole policy is not shown and GpuAutoscalerHighCost cannot fire for it. Under maxHourlyCostUsd the pool does not grow.",
+          "The cost of the whole policy is not shown, not even by estimates, and GpuAutoscalerHighCost cannot fire for it. Under maxHourlyCostUsd the pool does not grow.",
         todo: [
           "Write nodePools[].price into the policy.",
           "Or see why the type is not known: gpuasctl explain pool POLICY/POOL. The catalogue's types are in deploy/reference/instances.md.",
@@ -92,16 +94,33 @@ export function capacityAlerts({ highCostUsdPerHour }: AlertOptions): AlertGroup
       },
       {
         name: "GpuAutoscalerHighCost",
-        query: `sum by (policy) (${leading("gpu_autoscaler_fleet_cost_usd_per_hour")}) > ${highCostUsdPerHour}`,
+        query: `sum by (policy) (${leading("gpu_autoscaler_fleet_cost_estimate_usd_per_hour")}) > ${highCostUsdPerHour}`,
         for: "1h",
         severity: "warning",
         summary: `Policy {{ $labels.policy }} has cost {{ $value | printf "%.2f" }} USD an hour for an hour, more than ${highCostUsdPerHour}`,
-        means: "The price of all its nodes, each by its own, added up.",
+        means:
+          "The price of all its machines, each by its own, added up; of those without one the catalogue's estimate, as maxHourlyCostUsd counts.",
         todo: [
           "See the dashboard of money: which capacity type, and how many GPUs nobody holds.",
           "It is what you want: set the limit of this alert higher. It is not: maxHourlyCostUsd in the policy stops growth.",
         ],
         answers: ["E48"],
+      },
+      {
+        name: "GpuAutoscalerPrewarmsWasted",
+        // increase() tells no whole numbers: five are 4.99 or 5.01.
+        query: `sum by (policy, gpu_type) (increase(${WASTED}[1d])) > 4.5 and sum by (policy, gpu_type) (increase(${WASTED}[1d])) > 0.5 * sum by (policy, gpu_type) (increase(${PREWARMED}[1d]))`,
+        for: "10m",
+        severity: "warning",
+        summary:
+          'Nodes ordered for the forecast of policy {{ $labels.policy }} ({{ $labels.gpu_type }}) that nobody needed in a day: {{ $value | printf "%.0f" }}, more than half',
+        means:
+          "Of the nodes that the forecast ordered in the last day at least five stood unused half an hour after demand was expected, and they are more than half of all.",
+        todo: [
+          "gpuasctl forecast POLICY says how good it was, and whether it stands down by itself by now.",
+          "The load has changed: set predictive.mode to ForecastOnly until the skill is back; an excluded day is better named beforehand.",
+          "It goes on: raise predictive.preWarmThreshold, or lower predictive.maxPreWarmNodes.",
+        ],
       },
     ],
   };

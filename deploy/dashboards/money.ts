@@ -30,13 +30,17 @@ export const MONEY: Dashboard = {
       panels: [
         {
           title: "What do all nodes of a policy cost an hour?",
-          look: "Price of each node of the cluster, Ready or not, added up; estimates of the catalogue included; machines that are no node yet are in the panels beside. A gap: the price of one node is not known, and a sum without it would be a lie.",
+          look: "Price of each machine, Ready or not, those on their way included, added up. Where the price of one is not known there is only a line with the catalogue's estimates, if it has one: it is no money. A gap: of one there is no estimate either.",
           unit: "currencyUSD",
           answers: ["E48"],
           queries: [
             {
               query: `sum by (policy) (${leading("gpu_autoscaler_fleet_cost_usd_per_hour")})`,
               legend: "{{policy}}",
+            },
+            {
+              query: `sum by (policy) (${leading("gpu_autoscaler_fleet_cost_estimate_usd_per_hour")}) unless on (policy) sum by (policy) (${leading("gpu_autoscaler_fleet_cost_usd_per_hour")})`,
+              legend: "{{policy}} with estimates",
             },
           ],
         },

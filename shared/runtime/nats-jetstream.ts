@@ -2,7 +2,6 @@
 // break, and starts over when the stream was made anew. Writing to a stream is publishEvent() of nats.ts.
 
 import {
-  AckPolicy,
   DeliverPolicy,
   DiscardPolicy,
   jetstream,
@@ -77,21 +76,16 @@ export interface StreamEvent {
   readonly seq: number;
   /** When the stream stored it, by the server's clock. */
   readonly at: EpochMs;
-  /** Durable consumers: done with it. Without it the event comes again. */
-  ack(): void;
 }
 
 export interface ConsumeOptions {
   readonly stream: string;
   readonly subjects: readonly string[];
   /**
-   * durable: the server remembers what was acknowledged under the name. since: everything stored after an
-   * instant, again after each start. last: the newest of each subject, then what comes.
+   * since: everything stored after an instant, again after each start. last: the newest of each subject, then what comes.
+   * The server remembers nothing of a reader, so nothing that one had fetched ahead is kept from the next.
    */
-  readonly start:
-    | { readonly kind: "durable"; readonly name: string }
-    | { readonly kind: "since"; readonly at: EpochMs }
-    | { readonly kind: "last" };
+  readonly start: { readonly kind: "since"; readonly at: EpochMs } | { readonly kind: "last" };
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Log;
@@ -110,11 +104,8 @@ export async function* consumeEvents(nats: Nats, options: ConsumeOptions): Async
       place = opened.place;
       const stop = AbortSignal.any([signal, ended]);
       for await (const message of await readConsumer(opened.consumer, stop)) {
-        if (signal.aborted) {
-          // Fetched ahead and not wanted any more: the next reader of a durable name should not wait for it.
-          if (options.start.kind === "durable") message.nak();
-          continue;
-        }
+        // Fetched ahead, and not wanted any more.
+        if (signal.aborted) return;
         place = { ...place, nextSeq: message.seq + 1 };
         yield eventOf(message);
       }
@@ -142,16 +133,6 @@ async function openConsumer(
   const manager = await managerOf(connection);
   const { created } = await manager.streams.info(stream);
   const filter = { filter_subjects: [...subjects] };
-  if (start.kind === "durable") {
-    const config = {
-      ...filter,
-      durable_name: start.name,
-      ack_policy: AckPolicy.Explicit,
-      deliver_policy: DeliverPolicy.All,
-    };
-    await manager.consumers.add(stream, config);
-    return { consumer: await client.consumers.get(stream, start.name), place: { created, nextSeq: null } };
-  }
   // Sequence numbers begin again in a stream that was made anew: what we had read says nothing there.
   const nextSeq = place.created === created ? place.nextSeq : null;
   const from =
@@ -186,9 +167,6 @@ function eventOf(message: JsMsg): StreamEvent {
     data: message.data,
     seq: message.seq,
     at: epochMs(Math.floor(message.info.timestampNanos / NANOS_PER_MS)),
-    ack: () => {
-      message.ack();
-    },
   };
 }
 

@@ -75,6 +75,8 @@ function ofCoordinator(at: (typeof REPLICAS)[number], index: number): Series {
     ["policy_condition", { policy: "gpus", type: "Active", status: "False" }, steady(index)],
     ["offerings_paused", { policy: "gpus", kind: "no-capacity" }, steady(2 + index)],
     ["fleet_cost_usd_per_hour", { policy: "gpus" }, steady(78 + index)],
+    ["fleet_cost_estimate_usd_per_hour", { policy: "gpus" }, steady(78 + index)],
+    ["fleet_cost_estimate_usd_per_hour", { policy: "unpriced" }, steady(12 + index)],
     ["spend_namespace_usd_total", { namespace: "team-a" }, index === 0 ? growing(0.4) : steady(5)],
     ["spend_label_usd_total", { label: "team", value: "vision" }, index === 0 ? growing(0.4) : steady(5)],
     ["demand_gpus", { policy: "gpus", gpu_type: "H200" }, steady(40 + index)],

@@ -10,9 +10,10 @@ import type { Scenario } from "../../coordinator/replay/scenario.ts";
 import type { MakeSizer } from "../../coordinator/replay/sizer.ts";
 import { seededRandom } from "../../shared/model/random.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
+import { playedBy } from "../backtest/deciders.ts";
+import type { Played } from "../backtest/deciders.ts";
 import { readPattern } from "../backtest/policies.ts";
 import { ROWS } from "../backtest/rows.ts";
-import type { Played } from "../backtest/rows.ts";
 import type { Setting } from "../backtest/setting.ts";
 
 const HOUR_MS = 3_600_000;
@@ -142,17 +143,16 @@ function decisions(scenario: Scenario, make: MakeSizer, options: Played["options
 }
 
 describe("no look ahead", () => {
-  test.each(ROWS)("$id decides the same whatever comes after", (row) => {
-    const { scenario, make, options } = row.play(setting, PATTERN);
+  test.each(ROWS)("$id decides the same whatever comes after", ({ decider }) => {
+    const { scenario, make, options } = playedBy(decider, setting, PATTERN);
     const before = decisions(scenario, make, options);
     // A forecast remembers: the second run has its own.
-    const again = row.play(setting, PATTERN);
+    const again = playedBy(decider, setting, PATTERN);
     expect(decisions(otherFuture(scenario), again.make, again.options), `seed ${SEED}`).toEqual(before);
   });
 
   test("one that knows what comes is found out", () => {
-    const { scenario } = ROWS.find(({ id }) => id === "reactive")?.play(setting, PATTERN) ?? {};
-    if (scenario === undefined) throw new Error("there is no row reactive");
+    const { scenario } = playedBy({ kind: "reactive" }, setting, PATTERN);
     const peeking =
       (of: Scenario): MakeSizer =>
       () => ({

@@ -106,6 +106,9 @@ test("money is counted as time passes, what is unknown is said so, and the next 
   );
   expect(text).toMatch(/^ {2}gpus\/od-b +1 +unknown +unknown /m);
   expect(text).toMatch(/^ {2}gpus\/spot-a +1 +3600\.00 +\d+\.\d\d /m);
+  // The status counts the same machines at the same prices, so it knows no more.
+  expect(await scene.until(() => scene.status()?.cost)).toEqual({});
+  expect(await first.metric("gpu_autoscaler_fleet_cost_usd_per_hour")).toBeNull();
   expect(await costOf(scene, "-o", "csv", "--by", "pool")).toMatch(/^\d{4}-\d\d,pool,gpus\/od-b,,/m);
 
   // 3. The one who counted is gone; what was kept is not.

@@ -37,6 +37,8 @@ export interface AwsAccountOptions {
   readonly clock: Clock;
   /** Of this account alone. */
   readonly limiter: Pick<Limiter, "run">;
+  /** Of its questions to EC2, which counts calls apart from Auto Scaling. Absent: the same. */
+  readonly priceLimiter?: Pick<Limiter, "run">;
   /** After every write, done or not: what was seen of the group before is old. */
   readonly onWritten?: (key: string) => void;
 }
@@ -51,11 +53,11 @@ const SILENT_CALL = 0.75;
 const STUCK_MS = 10 * 60_000;
 
 export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsAccount> {
-  const { region, clock, limiter, onWritten } = options;
+  const { region, clock, limiter, priceLimiter = limiter, onWritten } = options;
   const { createSdk } = await import("./sdk.ts");
   const sdk = createSdk(options);
   const calls = createAwsCalls(sdk, limiter, region);
-  const ec2 = createEc2Calls(sdk, limiter, region);
+  const ec2 = createEc2Calls(sdk, priceLimiter, region);
   const watch = createLaunchWatch(calls, clock);
   const rivals = createRivalWatch(calls, clock);
   /** Group → instance → since when it is seen to wait in a lifecycle hook. */
@@ -172,7 +174,7 @@ export async function createAwsAccount(options: AwsAccountOptions): Promise<AwsA
       const names = [...found.values()].flatMap((entry) =>
         entry.kind === "found" ? [entry.reading.name] : [],
       );
-      const prices = createEc2Calls(sdk, probingLimiter(limiter), region);
+      const prices = createEc2Calls(sdk, probingLimiter(priceLimiter), region);
       return await probeAws({ ...asking, ...prices }, names, limits);
     },
     [Symbol.dispose]: () => sdk[Symbol.dispose](),

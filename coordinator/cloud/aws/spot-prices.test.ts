@@ -4,6 +4,7 @@ import { epochMs } from "../../../shared/model/units.ts";
 import { ANY_CALL, awsGroup, AWS_REGION, describing, startScriptedAws } from "../../../test/build/aws.ts";
 import type { AwsReply, AwsScript, ScriptedAws } from "../../../test/build/aws.ts";
 import { NOW } from "../../../test/build/now.ts";
+import type { AwsAccountOptions } from "./account.ts";
 
 const GROUPS: AwsScript = { DescribeAutoScalingGroups: describing(awsGroup("gpu")) };
 const AT = epochMs(NOW);
@@ -106,6 +107,26 @@ describe("prices by AWS's own history", () => {
     expect(read.map(({ instanceType }) => instanceType)).toEqual(["t0.large", "t100.large", "t200.large"]);
     const asked = aws.asked(CALL).map((form) => [...form.keys()].filter((key) => /Value/.test(key)).length);
     expect(asked).toEqual([100, 100, 1]);
+  });
+
+  test("asks at its own pace, and groups at theirs", async () => {
+    const limiterInto = (calls: string[]): NonNullable<AwsAccountOptions["priceLimiter"]> => ({
+      run: async (call, { signal }, send) => {
+        calls.push(call);
+        return await send(signal);
+      },
+    });
+    const ofGroups: string[] = [];
+    const ofPrices: string[] = [];
+    await using aws = await startScriptedAws(
+      { ...GROUPS, [CALL]: () => page([row()]) },
+      { limiter: limiterInto(ofGroups), priceLimiter: limiterInto(ofPrices) },
+    );
+    await pricesOf(aws);
+    await aws.account.probe?.(["gpu"], ANY_CALL);
+    expect(ofPrices).toEqual([CALL, `ReadRight:${CALL}`]);
+    expect(ofGroups).toContain("DescribeAutoScalingGroups");
+    expect(ofGroups.filter((call) => call.endsWith(CALL))).toEqual([]);
   });
 
   test("asks nothing for no types", async () => {

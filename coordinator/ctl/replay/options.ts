@@ -1,13 +1,12 @@
 // What people type after `gpuasctl replay` and `gpuasctl compare`, as a value. These words take files and write files, so
 // their flags are their own. It checks the form alone; files are opened by whoever reads them.
 
-import { parseArgs } from "node:util";
-
 import { parseInstant } from "../../../shared/model/instant.ts";
 import type { EpochMs, Millis } from "../../../shared/model/units.ts";
 import { AppError } from "../../../shared/runtime/errors.ts";
 import { parseDuration } from "../../../shared/runtime/settings-values.ts";
 import type { InputRequest } from "../../replay/inputs/inputs.ts";
+import { readFlags } from "../flags.ts";
 
 export const REPLAY_USAGE = `usage:
   gpuasctl replay [--policy FILE]... (--jobs FILE | --scenario FILE) [--capacity FILE] [--prices FILE | catalogue]...
@@ -140,39 +139,33 @@ const FILE_FLAGS = [
   "json",
 ];
 
+const FLAGS = {
+  policy: { type: "string", multiple: true },
+  jobs: { type: "string" },
+  scenario: { type: "string" },
+  capacity: { type: "string" },
+  prices: { type: "string", multiple: true },
+  start: { type: "string" },
+  from: { type: "string" },
+  length: { type: "string" },
+  "warm-in": { type: "string" },
+  drain: { type: "string" },
+  offsets: { type: "string" },
+  seed: { type: "string" },
+  workers: { type: "string" },
+  explain: { type: "string" },
+  html: { type: "string" },
+  csv: { type: "string" },
+  json: { type: "string" },
+  output: { type: "string", short: "o" },
+  recording: { type: "string", multiple: true },
+  "as-jobs": { type: "string" },
+  anonymise: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
 function parsed(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        policy: { type: "string", multiple: true },
-        jobs: { type: "string" },
-        scenario: { type: "string" },
-        capacity: { type: "string" },
-        prices: { type: "string", multiple: true },
-        start: { type: "string" },
-        from: { type: "string" },
-        length: { type: "string" },
-        "warm-in": { type: "string" },
-        drain: { type: "string" },
-        offsets: { type: "string" },
-        seed: { type: "string" },
-        workers: { type: "string" },
-        explain: { type: "string" },
-        html: { type: "string" },
-        csv: { type: "string" },
-        json: { type: "string" },
-        output: { type: "string", short: "o" },
-        recording: { type: "string", multiple: true },
-        "as-jobs": { type: "string" },
-        anonymise: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    throw wrong(error instanceof Error ? error.message : String(error));
-  }
+  return readFlags(argv, FLAGS, wrong);
 }
 
 function playOptions(values: Values): PlayOptions {

@@ -23,8 +23,6 @@ export interface PriceBook {
   priceOfMachine(machine: Machine, pool: PoolState): Price;
   /** What the same machine costs on demand; of one that is on demand, what it costs. Never an override of another tier. */
   onDemandPriceOf(machine: Machine, pool: PoolState): Price;
-  /** Of all nodes of these pools that are here; null: a price is not known. */
-  usdPerHourOf(pools: readonly PoolState[]): number | null;
 }
 
 /** What is known of one machine of a pool: labels of its node, and its entry in the group. */
@@ -94,20 +92,7 @@ export function priceBook(prices: readonly PricePoint[] = []): PriceBook {
   const priceOfNode = ({ node: { labels }, instance }: NodeState, pool: PoolState): Price =>
     priceOfMachine({ labels, instance }, pool);
 
-  const usdPerHourOf = (pools: readonly PoolState[]): number | null => {
-    let micros = 0;
-    for (const pool of pools) {
-      for (const state of pool.nodes) {
-        const price = priceOfNode(state, pool);
-        if (price.kind === "unknown") return null;
-        // Whole millionths add up to the same in any order.
-        micros += Math.round(price.usdPerHour * MICROS);
-      }
-    }
-    return micros / MICROS;
-  };
-
-  return { priceOf, priceOfNode, priceOfMachine, onDemandPriceOf, usdPerHourOf };
+  return { priceOf, priceOfNode, priceOfMachine, onDemandPriceOf };
 }
 
 /** Of one more node of a pool, for those who count; null: not known. */
@@ -118,8 +103,6 @@ export function priceLookup(prices: readonly PricePoint[] = []): (pool: PoolStat
     return price.kind === "known" ? price.usdPerHour : null;
   };
 }
-
-const MICROS = 1_000_000;
 
 function overrideOf({ pool }: PoolState): Price | null {
   const usdPerHour = pool.price?.usdPerHour;

@@ -8,6 +8,7 @@ import { readPolicies } from "./policies.ts";
 import { readScenarioFile } from "./scenario-file.ts";
 import { readReplicas } from "./services.ts";
 
+const POLICY_HEAD = "apiVersion: gpu-autoscaler.io/v1alpha1\nkind: AutoscalingPolicy\n";
 const JOBS = "job_id,arrival_s,duration_s,gpus";
 
 describe("readJobs() refuses by file, line, field and way out", () => {
@@ -134,15 +135,32 @@ describe("scenario and policy files name what is wrong", () => {
   });
 
   test.each([
-    ["kind: ConfigMap\napiVersion: v1", /p\.yaml, kind: "v1" "ConfigMap" is no policy; write apiVersion/],
+    [
+      "kind: ConfigMap\napiVersion: v1",
+      /p\.yaml, line 1, kind: "v1" "ConfigMap" is no policy; write apiVersion/,
+    ],
     ["", /p\.yaml has no policy/],
     [
       "apiVersion: gpu-autoscaler.io/v1alpha1\nkind: AutoscalingPolicy\nmetadata: {name: a}\nspec: {provider: aws, maxNods: 3}",
-      /p\.yaml, policy a:\n {2}spec\.maxNods: unknown field/,
+      /p\.yaml, policy a:\n {2}line 4, spec\.maxNods: unknown field/,
     ],
     [
+      // Both documents count lines of the one file, and each problem has its own.
+      `${POLICY_HEAD}metadata: {name: a}\nspec: {provider: aws}\n---\n${POLICY_HEAD}metadata: {name: b}\nspec:\n  provider: aws\n  nodePools:\n    # a comment\n    - name: spot\n      maxSize:\n        -4\n    - maxSize: 1\n      maxSise: 3`,
+      /p\.yaml, policy b:\n(?=[^]*  line 14, spec\.nodePools\.0\.maxSize: -4 )(?=[^]*  line 16, spec\.nodePools\.1\.name: is required)(?=[^]*  line 17, spec\.nodePools\.1\.maxSise: unknown)/,
+    ],
+    [
+      `${POLICY_HEAD}metadata: {name: a}\nspec:\n  provider: aws\n  schedules:\n    - {name: day, timeZone: Mars/Base, start: "0 8 * * *", end: "0 18 * * *", minNodes: 1}`,
+      /policy a:\n {2}line 7, spec\.schedules\.0\.timeZone: /,
+    ],
+    [
+      `${POLICY_HEAD}metadata: {name: a}\nspec: {provider: aws}\n---\n${POLICY_HEAD}metadata:\n  name: a\nspec: {provider: aws}`,
+      /p\.yaml, line 9, metadata\.name: a is there twice; rename one/,
+    ],
+    ["# nothing\nhello", /p\.yaml, line 2, kind: nothing nothing is no policy/],
+    [
       "apiVersion: gpu-autoscaler.io/v1alpha1\nkind: AutoscalingPolicy\nspec: {provider: aws}",
-      /metadata\.name/,
+      /p\.yaml, line 1, metadata\.name: nothing is no name/,
     ],
   ])("policy %#", (text, message) => {
     expect(() => readPolicies(text, "p.yaml")).toThrow(message);

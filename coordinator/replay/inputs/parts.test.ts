@@ -188,7 +188,7 @@ describe("policy, files and catalogue together", () => {
 
   test("a price list without a needed type is refused", async () => {
     await expect(parts({ prices: `${PRICES}0,us-east-1,,g5.xlarge,spot,1\n` })).rejects.toThrow(
-      /prices\.csv: there is no spot price of g4dn\.xlarge in us-east-1, which p\.yaml, policy p, spec\.nodePools\[0\] \(spot\) needs/,
+      /prices\.csv: there is no spot price of g4dn\.xlarge in us-east-1, which p\.yaml, line 7, policy p, spec\.nodePools\[0\] \(spot\) needs/,
     );
   });
 

@@ -79,7 +79,7 @@ export function poolsOf(
       const name = isAlone ? spec.name : `${policy.name}-${spec.name}`;
       own.set(spec.name, name);
       if (target !== "simulated") stoodIn.push(`${spec.name} (${target})`);
-      const field = `${policy.file}, policy ${policy.name}, spec.nodePools[${at}] (${spec.name})`;
+      const field = `${policy.file}, line ${policy.poolLines[at]}, policy ${policy.name}, spec.nodePools[${at}] (${spec.name})`;
       const { model, gpu } = modelOf(policy.spec, spec, facts[spec.name] ?? {}, name, field);
       pools.push({ model, gpu, spec, policy: policy.name, field });
     }

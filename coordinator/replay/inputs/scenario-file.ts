@@ -3,7 +3,6 @@
 // relative to the file itself.
 
 import { parseDocument } from "yaml";
-import type { Document } from "yaml";
 import * as z from "zod";
 
 import { behavior } from "../../../shared/contract/policy/growth.ts";
@@ -12,6 +11,7 @@ import { CAPACITY_TYPES } from "../../../shared/model/node.ts";
 import type { EpochMs } from "../../../shared/model/units.ts";
 import { AppError } from "../../../shared/runtime/errors.ts";
 import { parseDuration } from "../../../shared/runtime/settings-values.ts";
+import { lineOf } from "./yaml-line.ts";
 
 const duration = z.string().transform((text, context) => {
   const ms = parseDuration(text);
@@ -151,14 +151,4 @@ export function readScenarioFile(text: string, file: string): ScenarioFile {
     return `${file}${line === null ? "" : `, line ${line}`}, ${issue.path.join(".") || "scenario"}: ${JSON.stringify(written)?.slice(0, 80) ?? "nothing"}: ${issue.message}${known}`;
   });
   throw new AppError("bad-input", problems.join("\n"));
-}
-
-/** Of the field, or of what it is missing in; null: it is missing in the whole. */
-function lineOf(document: Document, path: readonly PropertyKey[], text: string): number | null {
-  for (let length = path.length; length > 0; length -= 1) {
-    const node = document.getIn(path.slice(0, length), true);
-    const range = (node as { readonly range?: readonly number[] } | undefined)?.range;
-    if (range?.[0] !== undefined) return text.slice(0, range[0]).split("\n").length;
-  }
-  return null;
 }

@@ -173,9 +173,19 @@ export const policyStatusSchema = z.object({
         .optional(),
     }),
   ),
-  /** Of all its nodes that are here. Absent: nobody has counted; without numbers: the price of one is not known. */
+  /**
+   * Of all its machines that are paid for, those on their way included, as `gpuasctl cost` counts. Absent: nobody has counted.
+   */
   cost: z
-    .object({ usdPerHour: z.number().optional(), usdPerMonthOf720Hours: z.number().optional() })
+    .object({
+      /** Absent: the price of one is not known. */
+      usdPerHour: z.number().optional(),
+      usdPerMonthOf720Hours: z.number().optional(),
+      /** Only where prices are not known: with the catalogue's estimates for those. No money, but what limits count with. */
+      estimatedUsdPerHour: z.number().optional(),
+      /** The oldest reading among the prices that are known. Absent: none is dated. */
+      priceAt: z.string().optional(),
+    })
     .optional(),
   /** What failed to launch and has not been forgotten; at most 100, the latest. */
   offerings: z.array(offeringState).optional(),

@@ -10,6 +10,13 @@ const moves = (success: boolean, values: string): Series => ({
 const OF_MOVE = { action: "grow", capacity_type: "spot" };
 const PAUSED = "gpu_autoscaler_offerings_paused";
 const POOL = 'policy="gpus", pool="spot-a"';
+const prewarmed = (values: { readonly wasted: string; readonly useful: string }, instance = "a"): Series =>
+  Object.fromEntries(
+    Object.entries(values).map(([result, own]) => [
+      `gpu_autoscaler_prewarmed_nodes_total{instance="${instance}", policy="gpus", gpu_type="H200", result="${result}"}`,
+      own,
+    ]),
+  );
 
 export const CAPACITY_CASES: Readonly<Record<string, AlertCase>> = {
   GpuAutoscalerPodsPending: {
@@ -152,7 +159,7 @@ export const CAPACITY_CASES: Readonly<Record<string, AlertCase>> = {
     fires: [
       {
         at: 70,
-        series: led("gpu_autoscaler_fleet_cost_usd_per_hour", always(1200), 'policy="gpus"'),
+        series: led("gpu_autoscaler_fleet_cost_estimate_usd_per_hour", always(1200), 'policy="gpus"'),
         labels: { policy: "gpus" },
         summary: "Policy gpus has cost 1200.00 USD an hour for an hour, more than 1000",
       },
@@ -161,17 +168,61 @@ export const CAPACITY_CASES: Readonly<Record<string, AlertCase>> = {
       {
         why: "it is just below",
         at: 90,
-        series: led("gpu_autoscaler_fleet_cost_usd_per_hour", always(999.9), 'policy="gpus"'),
+        series: led("gpu_autoscaler_fleet_cost_estimate_usd_per_hour", always(999.9), 'policy="gpus"'),
       },
       {
         why: "it has been so for fifty minutes",
         at: 50,
-        series: led("gpu_autoscaler_fleet_cost_usd_per_hour", always(1200), 'policy="gpus"'),
+        series: led("gpu_autoscaler_fleet_cost_estimate_usd_per_hour", always(1200), 'policy="gpus"'),
       },
       {
         why: "it was so when the other led",
         at: 90,
-        series: kept("gpu_autoscaler_fleet_cost_usd_per_hour", 1200, 'policy="gpus"'),
+        series: kept("gpu_autoscaler_fleet_cost_estimate_usd_per_hour", 1200, 'policy="gpus"'),
+      },
+    ],
+  },
+  GpuAutoscalerPrewarmsWasted: {
+    fires: [
+      {
+        at: 120,
+        series: prewarmed({ wasted: "0+0x30 6+0x100", useful: "0+0x30 3+0x100" }),
+        labels: { policy: "gpus", gpu_type: "H200" },
+        summary:
+          "Nodes ordered for the forecast of policy gpus (H200) that nobody needed in a day: 6, more than half",
+      },
+      {
+        at: 180,
+        // Whoever leads counts on from zero.
+        series: {
+          ...prewarmed({ wasted: "0+0x30 3+0x150", useful: "0+0x180" }),
+          ...prewarmed({ wasted: "_x60 0+0x30 3+0x100", useful: "_x60 0+0x130" }, "b"),
+        },
+        labels: { policy: "gpus", gpu_type: "H200" },
+        summary:
+          "Nodes ordered for the forecast of policy gpus (H200) that nobody needed in a day: 6, more than half",
+      },
+    ],
+    silent: [
+      {
+        why: "one alone is no sign of anything",
+        at: 120,
+        series: prewarmed({ wasted: "0+0x30 1+0x100", useful: "0+0x130" }),
+      },
+      {
+        why: "four are one too few",
+        at: 120,
+        series: prewarmed({ wasted: "0+0x30 4+0x100", useful: "0+0x130" }),
+      },
+      {
+        why: "as many were of use",
+        at: 120,
+        series: prewarmed({ wasted: "0+0x30 6+0x100", useful: "0+0x30 7+0x100" }),
+      },
+      {
+        why: "they were those of the day before",
+        at: 1_560,
+        series: prewarmed({ wasted: "0+0x30 6+0x1600", useful: "0+0x1630" }),
       },
     ],
   },
