@@ -29,6 +29,7 @@ import { keepPromises, rememberPromises } from "./pack/promises.ts";
 import { rememberLeftOut, reportOf } from "./pack/report.ts";
 import type { Decision, Move } from "./plan.ts";
 import { contextOf } from "./shrink/context.ts";
+import { reserveForMoving } from "./shrink/exchange-places.ts";
 import { exchangeForSpot, mayExchange, NO_EXCHANGES } from "./shrink/exchange.ts";
 import type { Exchanges } from "./shrink/exchange.ts";
 import { withMovable } from "./shrink/movable.ts";
@@ -141,6 +142,7 @@ function add(packing: Packing, memory: Memory, steps: Steps, budgets: Snapshot["
   if (packing.fleet.sync.kind === "unsynced") return { moves: [], exchanged: NO_EXCHANGES.nodes };
   keepPromises(packing);
   reservePlaces(packing);
+  reserveForMoving(packing);
   growForPods(packing);
   const floors = holdFloors(packing);
   const heat = growForUtilization(packing, memory.hotSince);

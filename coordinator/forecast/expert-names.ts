@@ -20,8 +20,18 @@ export const EXPERTS: readonly string[] = [
   "last-week",
   "profile",
   "profile-level",
+  "followed",
   ...LAGS.map((lag) => `moved-${lag}`),
   ...SEASONS.map(({ days, levelMinutes }) => `smoothed-${days === 1 ? "daily" : "weekly"}-${levelMinutes}m`),
 ];
 
-export const EXPERT = { last: 0, yesterday: 1, week: 2, profile: 3, level: 4, lags: 5, seasons: 8 } as const;
+export const EXPERT = {
+  last: 0,
+  yesterday: 1,
+  week: 2,
+  profile: 3,
+  level: 4,
+  followed: 5,
+  lags: 6,
+  seasons: 9,
+} as const;

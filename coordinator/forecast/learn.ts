@@ -8,6 +8,7 @@ import { addDistance, fillSkipped, putValue } from "./days.ts";
 import { isHasty, watchDrift } from "./drift.ts";
 import { EXPERTS } from "./expert-names.ts";
 import { teachExperts } from "./experts.ts";
+import { teachFollow } from "./follow.ts";
 import { lookAhead } from "./look-ahead.ts";
 import { HEAD, PENDING_FIELDS } from "./model.ts";
 import type { Model } from "./model.ts";
@@ -29,6 +30,7 @@ const OURS = 0;
 const TRACK_FIELDS = 3;
 const FIRST_TRACK = 1 + EXPERTS.length;
 const CHANCE = FIRST_TRACK + 3 * TRACK_FIELDS;
+const USUAL = CHANCE + 2;
 const said = new Float64Array(EXPERTS.length);
 
 /** `value`: NaN when the bin is not known. `floor`: it was cut off there, so demand was at least so much. */
@@ -124,6 +126,7 @@ function predict(model: Model, setup: Setup, at: number, bin: LocalBin & { reado
   pending[start + CHANCE] =
     ours === undefined ? Number.NaN : shareAbove(ours, (threshold - ahead.point) / scale);
   pending[start + CHANCE + 1] = threshold;
+  pending[start + USUAL] = ahead.usual;
 }
 
 function mature(
@@ -144,6 +147,7 @@ function mature(
   for (let expert = 0; expert < said.length; expert++)
     said[expert] = pending[start + 1 + expert] ?? Number.NaN;
   judge(horizon, said, value, lossKeep(perDay, hasty));
+  teachFollow(horizon, said, pending[start + USUAL] ?? Number.NaN, { value, binsPerDay: perDay });
   const field = (track: number, offset: number): number =>
     pending[start + FIRST_TRACK + track * TRACK_FIELDS + offset] ?? Number.NaN;
   const chance = pending[start + CHANCE] ?? Number.NaN;

@@ -12,7 +12,7 @@ export const TALLY_DAYS = 8;
 /** See skill.ts. */
 export const TALLY_FIELDS = 9;
 export const RELIABILITY_BINS = 10;
-export const PENDING_FIELDS = 1 + EXPERTS.length + TRACKS * 3 + 2;
+export const PENDING_FIELDS = 1 + EXPERTS.length + TRACKS * 3 + 3;
 
 export interface Track {
   readonly histogram: Float64Array;
@@ -37,6 +37,8 @@ export interface Horizon {
   readonly recent: Float64Array;
   /** See drift.ts. */
   readonly drift: Float64Array;
+  /** See follow.ts. */
+  readonly follow: Float64Array;
 }
 
 export interface Model {
@@ -91,6 +93,7 @@ export function emptyModel({ slots, steps, lookbackDays }: Setup): Model {
       reliability: new Float64Array(RELIABILITY_BINS * 3),
       recent: new Float64Array(6),
       drift: new Float64Array(7),
+      follow: new Float64Array(2),
     })),
   };
 }

@@ -8,6 +8,8 @@ const HALF = BUCKETS / 2;
 /** Buckets are narrow around no error and widen outwards: the bucket of r is asinh(FINE r) PER. */
 const FINE = 4;
 const PER = 5;
+/** An error that is none. */
+const HIT = 0.01;
 const ALL = 0;
 const LEVEL = 1;
 const LEVEL_MIN = 0.5;
@@ -78,7 +80,8 @@ export function quantileOf({ histogram }: Track, share: number): number {
   let left = total * share;
   for (let at = 0; at < BUCKETS; at++) {
     const here = histogram[at] ?? 0;
-    if (left <= here && here > 0) return edge(at) + (left / here) * (edge(at + 1) - edge(at));
+    if (left <= here && here > 0)
+      return at === HALF - 1 ? 0 : edge(at) + (left / here) * (edge(at + 1) - edge(at));
     left -= here;
   }
   return edge(BUCKETS);
@@ -104,7 +107,8 @@ function placeOf(residual: number): number {
 }
 
 function bucketOf(residual: number): number {
-  return Math.min(BUCKETS - 1, Math.max(0, Math.floor(placeOf(residual))));
+  // What came exactly is no rise.
+  return Math.min(BUCKETS - 1, Math.max(0, Math.floor(placeOf(residual - HIT))));
 }
 
 const EDGES = Float64Array.from({ length: BUCKETS + 1 }, (_, at) => Math.sinh((at - HALF) / PER) / FINE);

@@ -65,8 +65,6 @@ export interface Series {
 
 /** Bins that are learned again on top of a past that comes late: two days. */
 const MAX_FRESH = 576;
-/** What an unused node may take after the time at which it was expected to be needed. */
-const TTL_MS = 30 * MINUTE_MS;
 
 export function createSeries(): Series {
   let forecaster: Forecaster | null = null;
@@ -113,7 +111,8 @@ export function createSeries(): Series {
           now,
           ms,
           floor,
-          ttlMs: TTL_MS,
+          // What is ready so early may stay for as long after the expected time.
+          ttlMs: horizonOf(demand.policy.spec.predictive),
           day: localDay(demand, now),
           gpus: demand.gpus,
           gpusPerNode: demand.gpusPerNode,
@@ -227,10 +226,16 @@ function viewOf(demand: Demand, { leadMs, forecast, soon }: Ahead, now: EpochMs,
   const most = { nodes: needed, ...(maxPreWarmNodes === undefined ? {} : { maxPreWarmNodes }) };
   const ask = { ...most, gpusPerNode, confidenceThreshold: ratio(confidenceThreshold) };
   // Room beside what is expected is for a rise: where none comes, whole GPUs are taken and given back one by one.
-  const isRise = nodesFor(forecast.p50, gpusPerNode) > needed;
-  const found = floorOf(forecast, { ...ask, preWarmThreshold: ratio(isRise ? preWarmThreshold : 1) });
+  const fallen = fallenBy(forecast, gpus);
+  const isRise = nodesFor(Math.max(0, forecast.p50 - fallen), gpusPerNode) > needed;
+  const found = floorOf(lowered(forecast, fallen), {
+    ...ask,
+    preWarmThreshold: ratio(isRise ? preWarmThreshold : 1),
+  });
   const kept =
-    soon.kind === "forecast" && soon.earned ? floorOf(soon, { ...ask, preWarmThreshold: ratio(1) }) : null;
+    soon.kind === "forecast" && soon.earned
+      ? floorOf(lowered(soon, fallen), { ...ask, preWarmThreshold: ratio(1) })
+      : null;
   const held = (floor: number): number => needed + Math.floor(Math.max(0, floor - needed) * guard.share);
   const wanted = found === null ? 0 : Math.min(found.nodes, held(found.nodes));
   // What was ordered stays until it is clear that nobody comes, also where the forecast wavers meanwhile.
@@ -248,6 +253,18 @@ function viewOf(demand: Demand, { leadMs, forecast, soon }: Ahead, now: EpochMs,
     },
     confidence: forecast.exceeds(nodes * preWarmThreshold * gpusPerNode),
   };
+}
+
+type Made = Forecast & { readonly kind: "forecast" };
+
+/** GPUs that are wanted no more since the bin that the forecast was made after: it does not know of them yet. */
+function fallenBy({ experts }: Made, gpus: number): number {
+  const last = experts.find(({ name }) => name === "last-value")?.gpus ?? null;
+  return last === null ? 0 : Math.max(0, last - gpus);
+}
+
+function lowered(forecast: Made, by: number): Made {
+  return by === 0 ? forecast : { ...forecast, exceeds: (gpus) => forecast.exceeds(gpus + by) };
 }
 
 function acts({ input }: ForecastView): boolean {

@@ -54,7 +54,7 @@ describe("a state", () => {
   test.each([
     ["", /no JSON/],
     ["{}", /state has no shape/],
-    ['{"shape":{"version":9}}', /shape\.version must be 1, got 9/],
+    ['{"shape":{"version":9}}', /shape\.version must be 2, got 9/],
     [encodeState(taught().state()).slice(0, -9), /no JSON/],
     [
       encodeState(taught().state()).replace('"rowDay":[', '"rowDay":[1,'),

@@ -10,7 +10,7 @@ import type { Model } from "./model.ts";
 import { DAY_MS, MINUTE_MS, setupOf } from "./options.ts";
 import type { Setup } from "./options.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** What the numbers were made for. */
 export interface StateShape {

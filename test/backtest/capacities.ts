@@ -1,11 +1,11 @@
 // Capacity as the plan names it: the zones of a provider, when a spot machine could be had in each, and what it cost. Windows
 // of them are what a scenario plays. 1 means that one could be had; nothing wraps around at a trace's end.
 
+import type { TableRow } from "../../coordinator/replay/inputs/csv.ts";
 import { regionOfZone } from "../../shared/model/zones.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
+import { rowsIn } from "./folder.ts";
 import type { CapacityPlan } from "./plan.ts";
-import { readTable } from "./table.ts";
-import type { Row } from "./table.ts";
 
 export interface ZoneTrace {
   readonly id: string;
@@ -31,10 +31,22 @@ export interface LoadedCapacity {
   readonly notes: readonly string[];
 }
 
+const TRACE_COLUMNS = [
+  "trace_id",
+  "provider",
+  "zone",
+  "instance_type",
+  "start",
+  "duration_s",
+  "gpus_per_instance",
+  "max_instances_probed",
+] as const;
+const HISTORY_COLUMNS = ["zone", "instance_type", "timestamp", "spot_usd_per_h"] as const;
+
 /** Null: the folder has none of its traces. @throws AppError bad-input for a row that cannot be read. */
 export function loadCapacity(folder: string, plan: CapacityPlan): LoadedCapacity | null {
-  const traces = readTable(folder, "spot/capacity_traces.csv");
-  const steps = readTable(folder, "spot/capacity_steps.csv");
+  const traces = rowsIn(folder, "spot/capacity_traces.csv", TRACE_COLUMNS);
+  const steps = rowsIn(folder, "spot/capacity_steps.csv", ["trace_id", "t_s", "available"]);
   if (traces === null || steps === null) return null;
   const byTrace = Map.groupBy(steps, (row) => row.text("trace_id"));
   const notes: string[] = [];
@@ -57,12 +69,12 @@ export function loadCapacity(folder: string, plan: CapacityPlan): LoadedCapacity
   return { zones, depth, lengthMs: Math.min(...zones.map(({ lengthMs }) => lengthMs)), notes };
 }
 
-function zoneOf(row: Row, steps: ReadonlyMap<string, readonly Row[]>, priced: Priced): ZoneTrace {
+function zoneOf(row: TableRow, steps: ReadonlyMap<string, readonly TableRow[]>, priced: Priced): ZoneTrace {
   const id = row.text("trace_id");
   const provider = row.text("provider");
   const zone = row.text("zone");
   if (provider !== "aws" && provider !== "gcp" && provider !== "azure")
-    return row.fail("provider", `${JSON.stringify(provider)} is none of aws, gcp, azure`);
+    return row.refuse("provider", `${JSON.stringify(provider)} is none of aws, gcp, azure`);
   const taken = Date.parse(row.text("start"));
   const own = {
     id,
@@ -74,13 +86,13 @@ function zoneOf(row: Row, steps: ReadonlyMap<string, readonly Row[]>, priced: Pr
     ...own,
     provider,
     region:
-      regionOfZone(provider, zone) ?? row.fail("zone", `${JSON.stringify(zone)} is no zone of ${provider}`),
-    gpus: row.amount("gpus_per_instance"),
-    most: row.amount("max_instances_probed"),
-    lengthMs: row.amount("duration_s") * 1000,
+      regionOfZone(provider, zone) ?? row.refuse("zone", `${JSON.stringify(zone)} is no zone of ${provider}`),
+    gpus: row.atLeast("gpus_per_instance", 1),
+    most: row.atLeast("max_instances_probed", 1),
+    lengthMs: row.milliseconds("duration_s"),
     steps: (steps.get(id) ?? []).map((step) => ({
-      atMs: step.amount("t_s") * 1000,
-      available: step.amount("available"),
+      atMs: step.milliseconds("t_s"),
+      available: step.atLeast("available", 0),
     })),
     prices: priced(own),
   };
@@ -89,15 +101,18 @@ function zoneOf(row: Row, steps: ReadonlyMap<string, readonly Row[]>, priced: Pr
 type Priced = (trace: Pick<ZoneTrace, "id" | "zone" | "instanceType" | "taken">) => ZoneTrace["prices"];
 
 function pricesOf(folder: string, plan: CapacityPlan, notes: string[]): Priced {
-  const own = plan.spotPrices === undefined ? null : readTable(folder, plan.spotPrices);
-  const history = plan.spotHistory === undefined ? null : readTable(folder, plan.spotHistory);
+  const own =
+    plan.spotPrices === undefined
+      ? null
+      : rowsIn(folder, plan.spotPrices, ["trace_id", "t_s", "spot_usd_per_h"]);
+  const history = plan.spotHistory === undefined ? null : rowsIn(folder, plan.spotHistory, HISTORY_COLUMNS);
   const byTrace = Map.groupBy(own ?? [], (row) => row.text("trace_id"));
   const byPlace = Map.groupBy(history ?? [], (row) => `${row.text("zone")} ${row.text("instance_type")}`);
   return ({ id, zone, instanceType, taken }) => {
     const rows = byTrace.get(id);
     if (rows !== undefined)
       return rows.map((row) => ({
-        atMs: row.amount("t_s") * 1000,
+        atMs: row.milliseconds("t_s"),
         usdPerHour: row.number("spot_usd_per_h"),
       }));
     const dated = byPlace.get(`${zone} ${instanceType}`);
@@ -106,8 +121,8 @@ function pricesOf(folder: string, plan: CapacityPlan, notes: string[]): Priced {
         .map((row) => {
           const at = Date.parse(row.text("timestamp"));
           if (Number.isNaN(at))
-            row.fail("timestamp", `${JSON.stringify(row.text("timestamp"))} is no instant`);
-          return { atMs: at - taken, usdPerHour: row.amount("spot_usd_per_h") };
+            row.refuse("timestamp", `${JSON.stringify(row.text("timestamp"))} is no instant`);
+          return { atMs: at - taken, usdPerHour: row.atLeast("spot_usd_per_h", 0) };
         })
         .toSorted((a, b) => a.atMs - b.atMs);
     notes.push(`${id}: the folder has no spot price; the catalogue's list price holds throughout`);

@@ -47,6 +47,7 @@ const METRICS = [
   { id: "removed", head: "nodes removed /h", digits: 2 },
   { id: "gpuHours", head: "GPU-h provisioned", digits: 0 },
   { id: "unfinished", head: "unfinished jobs", digits: 1 },
+  { id: "trusted", head: "forecast trusted", digits: 1, percent: true },
   { id: "under", head: "time under-provisioned", digits: 2, percent: true },
   { id: "missed", head: "replica-minutes missed", digits: 2, percent: true },
 ] as const satisfies readonly Metric[];
@@ -96,6 +97,7 @@ export function metricsOf(
     removed: score.nodesRemoved / hours,
     gpuHours: score.provisionedGpuHours,
     unfinished: score.jobs.arrived === 0 ? null : score.jobs.unfinished,
+    trusted: result.trusted,
     under: services?.underProvisionedShare ?? null,
     missed: services?.missedShare ?? null,
   };

@@ -8,22 +8,50 @@ import type { Forecasting } from "../../coordinator/replay/engine/play.ts";
 import { gpusIn } from "../../shared/model/resources.ts";
 import { epochMs, ratio } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
-import type { ForecastKind } from "./rows.ts";
+import { BIN_MS, binsOf } from "./bins.ts";
+import type { Bin } from "./bins.ts";
 import type { Setting } from "./setting.ts";
 
-const BIN_MS = 300_000;
 const DAY_BINS = 86_400_000 / BIN_MS;
 const HOLD_MS = 1_800_000;
 
-interface Bin {
-  readonly at: EpochMs;
-  readonly gpus: number;
-}
+export type ForecastKind = "ours" | "seasonal-naive";
 
 export function forecasting(kind: ForecastKind, setting: Setting, policy: string): Forecasting {
-  const past = binsOf(setting);
+  const { start } = setting;
+  const past = binsOf(
+    setting.past.map(({ atMs, gpus }) => ({ atMs: start + atMs, gpus })),
+    start,
+  );
   const leadMs = longest(setting.times.nodeReadyMs);
   return kind === "ours" ? ourForecast(past, policy) : yesterday(past, leadMs, policy);
+}
+
+export interface Watched {
+  readonly forecast: Forecasting;
+  /** Of the bins in which a decision asked, those in which the forecast might move a node; null: none asked. */
+  trusted(): number | null;
+}
+
+/** Looks on from `fromMs`, in ms since 1970: what a forecast says while all warms in is not judged. */
+export function watched(forecast: Forecasting, fromMs: number): Watched {
+  const bins = new Map<number, boolean>();
+  let bin: number | null = null;
+  return {
+    forecast: {
+      ...forecast,
+      look: (snapshot) => {
+        bin = snapshot.at < fromMs ? null : Math.floor(snapshot.at / BIN_MS);
+        forecast.look(snapshot);
+      },
+      inputOf: (policy) => {
+        const input = forecast.inputOf(policy);
+        if (bin !== null) bins.set(bin, bins.get(bin) === true || input?.earned === true);
+        return input;
+      },
+    },
+    trusted: () => (bins.size === 0 ? null : [...bins.values()].filter(Boolean).length / bins.size),
+  };
 }
 
 /** The shipped feed, as the live coordinator has it, taught the past of the one kind of GPU that there is. */
@@ -101,28 +129,6 @@ function measuring(onBin: (bin: Bin, now: EpochMs) => void, { policy, input, sho
 
 function endOf(at: number): number {
   return (Math.floor(at / BIN_MS) + 1) * BIN_MS;
-}
-
-/** Means of the demand before the window, if nothing had waited, on the window's clock. */
-function binsOf({ past, start }: Setting): readonly Bin[] {
-  const [first] = past;
-  if (first === undefined) return [];
-  const bins: Bin[] = [];
-  let at = 0;
-  for (let bin = Math.ceil((start + first.atMs) / BIN_MS); (bin + 1) * BIN_MS <= start; bin++) {
-    const from = bin * BIN_MS - start;
-    let area = 0;
-    while (at + 1 < past.length && (past[at + 1]?.atMs ?? 0) <= from) at += 1;
-    for (let step = at; step < past.length; step++) {
-      const { atMs, gpus } = past[step] ?? first;
-      const begins = Math.max(from, atMs);
-      const ends = Math.min(from + BIN_MS, past[step + 1]?.atMs ?? Infinity);
-      if (begins >= from + BIN_MS) break;
-      area += gpus * Math.max(0, ends - begins);
-    }
-    bins.push({ at: epochMs(bin * BIN_MS), gpus: area / BIN_MS });
-  }
-  return bins;
 }
 
 function longest(span: Setting["times"]["nodeReadyMs"]): number {

@@ -1,11 +1,14 @@
 // Figures of tasks that were played before, so that a back-test that was broken off goes on where it stood. They lie outside of
-// the repository, under a name that follows from the code, the plan, the policy and the traces: with any of them changed, all
-// is played anew.
+// the repository, in a file whose name follows from what every result follows from; the rest is in each task's own name. The
+// packages that the code stands on are left out of it: after an update of one, take another --cache.
 
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
+import { codeBehind } from "./closure.ts";
+import type { ReadFile } from "./closure.ts";
+import type { PolicyPattern } from "./policies.ts";
 import type { Result, Task } from "./tasks.ts";
 import { nameOf } from "./tasks.ts";
 
@@ -43,17 +46,21 @@ function readEntry(line: string): { readonly task: string; readonly result: Resu
   }
 }
 
-/** Of the text of all TypeScript and JSON below these folders, of these files, and of the sizes of what lies in `data`. */
-export function fingerprintOf(code: readonly string[], files: readonly string[], data: string): string {
-  const hash = createHash("sha256");
-  for (const path of [...code.flatMap(filesBelow).filter(isCode), ...files].toSorted())
-    hash.update(path).update(readFileSync(path));
-  for (const path of filesBelow(data).toSorted()) hash.update(`${path} ${statSync(path).size}`);
-  return hash.digest("hex").slice(0, 16);
+export interface Sources {
+  /** The file that the threads begin with; what it imports is part of it. */
+  readonly entry: string;
+  readonly pattern: PolicyPattern;
+  /** A folder of traces, by the names and sizes of its files: to read them all would take longer than it is worth. */
+  readonly data: string;
 }
 
-function isCode(path: string): boolean {
-  return /\.(ts|json)$/.test(path) && !path.endsWith(".test.ts");
+/** Of the code that a result follows from, the policy and the traces. */
+export function fingerprintOf({ entry, pattern, data }: Sources, read?: ReadFile): string {
+  const hash = createHash("sha256").update(JSON.stringify(pattern));
+  for (const [path, text] of codeBehind(entry, read)) hash.update(`${path}\n${text}\n`);
+  for (const path of filesBelow(data).toSorted())
+    hash.update(`${relative(data, path)} ${statSync(path).size}\n`);
+  return hash.digest("hex").slice(0, 16);
 }
 
 function filesBelow(folder: string): readonly string[] {

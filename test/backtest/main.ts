@@ -1,7 +1,7 @@
 // `npm run backtest -- [--traces DIR] [--plan FILE] [--json FILE]`: every row of the protocol, on a folder of traces. Without
 // --traces the slices in test/traces are played, by a plan of their own. --offsets N plays at most N offsets of each row,
 // --quick three, --pairs A,B only these; --report FILE writes the page. What was played before is kept in --cache DIR and not
-// played again while code, plan, policy and traces are the same.
+// played again while the code behind it, what the plan says to it, policy and traces are the same.
 
 import { writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -11,14 +11,17 @@ import { parseArgs } from "node:util";
 
 import { AppError, describe } from "../../shared/runtime/errors.ts";
 import { aimsOf } from "./aims.ts";
+import { aloneLines, gpuTypeTables } from "./beside.ts";
 import { playAll } from "./crew.ts";
 import { fingerprintOf, openKept } from "./kept.ts";
 import { loadMaterial } from "./material.ts";
 import { readPlan } from "./plan.ts";
 import type { Plan } from "./plan.ts";
+import { readPattern } from "./policies.ts";
 import { createProgress } from "./progress.ts";
 import { pageOf } from "./report.ts";
 import { readExpected, selfChecks } from "./self-checks.ts";
+import type { Material } from "./setting.ts";
 import { tablesOf } from "./tables.ts";
 import { groupsOf, nameOf, tasksOf } from "./tasks.ts";
 import type { Result, Task } from "./tasks.ts";
@@ -53,13 +56,19 @@ async function backtest(): Promise<void> {
   const folder = values.traces ?? OWN_TRACES;
   const planFile = values.plan ?? here(values.traces === undefined ? "plan-slices.json" : "plan.json");
   const whole = readPlan(planFile);
-  const { plan, notes } = playable(folder, chosen(whole, values.pairs));
+  const { plan, materials, notes } = playable(folder, chosen(whole, values.pairs));
   if (Object.keys(plan.pairs).length === 0)
     throw new AppError("bad-input", `${folder}: nothing of ${planFile} can be played: ${notes.join("; ")}`);
   const offsets = values.quick ? QUICK_OFFSETS : positive("offsets", values.offsets ?? String(Infinity));
   const groups = groupsOf(plan, { offsets });
-  const code = ["../../coordinator", "../../shared", "."].map(here);
-  const kept = openKept(values.cache, fingerprintOf(code, [planFile, values.policy], folder));
+  const alone = aloneLines(plan, materials, offsets);
+  const gpuTypes = gpuTypeTables(folder, plan, materials);
+  const checks =
+    plan.expected === undefined
+      ? []
+      : selfChecks(folder, readExpected(join(dirname(planFile), plan.expected)));
+  const pattern = readPattern(values.policy);
+  const kept = openKept(values.cache, fingerprintOf({ entry: here("worker.ts"), pattern, data: folder }));
 
   const tasks = [...new Map(groups.flatMap(tasksOf).map((task) => [nameOf(task), task])).values()];
   const open = tasks.filter((task) => kept.of(task) === null);
@@ -70,7 +79,7 @@ async function backtest(): Promise<void> {
   progress.begin(`${tasks.length} runs, ${tasks.length - open.length} of them kept in ${kept.path}`);
   await playAll(open, {
     threads: positive("threads", values.threads),
-    input: { folder, plan: planFile, policy: values.policy },
+    input: { folder, plan: whole, pattern },
     onResult: (task, result) => {
       kept.put(task, result);
       progress.played(nameOf(task));
@@ -96,12 +105,11 @@ async function backtest(): Promise<void> {
         `${days} days, the first ${plan.warmInDays} to warm in`,
       ]),
     ),
-    aims: aimsOf(tables),
-    selfChecks:
-      plan.expected === undefined
-        ? []
-        : selfChecks(folder, readExpected(join(dirname(planFile), plan.expected))),
+    aims: aimsOf(tables, alone),
+    selfChecks: checks,
     tables,
+    alone,
+    gpuTypes,
     notes: [...new Set([...notes, ...tasks.flatMap((task) => resultOf(task).notes)])],
   };
   const page = pageOf(report);
@@ -111,14 +119,16 @@ async function backtest(): Promise<void> {
 }
 
 /** Pairs of which the folder has both parts; the others are named. */
-function playable(folder: string, plan: Plan): { readonly plan: Plan; readonly notes: readonly string[] } {
+function playable(folder: string, plan: Plan) {
   const notes: string[] = [];
-  const pairs = Object.entries(plan.pairs).filter(([name]) => {
+  const materials = new Map<string, Material>();
+  for (const name of Object.keys(plan.pairs)) {
     const loaded = loadMaterial(folder, plan, name);
     notes.push(...loaded.notes);
-    return loaded.material !== null;
-  });
-  return { plan: withPairs(plan, pairs), notes };
+    if (loaded.material !== null) materials.set(name, loaded.material);
+  }
+  const pairs = Object.entries(plan.pairs).filter(([name]) => materials.has(name));
+  return { plan: withPairs(plan, pairs), materials, notes };
 }
 
 function chosen(plan: Plan, names: string | undefined): Plan {

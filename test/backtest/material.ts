@@ -7,9 +7,9 @@ import { millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { loadCapacity } from "./capacities.ts";
 import type { ZoneTrace } from "./capacities.ts";
+import { rowsIn } from "./folder.ts";
 import type { Plan } from "./plan.ts";
 import type { Material, OnDemand } from "./setting.ts";
-import { readTable } from "./table.ts";
 import { loadWorkload } from "./workloads.ts";
 
 /** What a service takes to load its model where the folder has no measurement. */
@@ -59,9 +59,11 @@ export function loadMaterial(folder: string, plan: Plan, name: string): Loaded {
 }
 
 function startOf(folder: string, { times: { serviceStart } }: Plan) {
-  const rows = readTable(folder, serviceStart.file);
+  const rows = rowsIn(folder, serviceStart.file, [serviceStart.column]);
   const seconds =
-    rows === null ? [] : rows.map((row) => row.amount(serviceStart.column) / 1000).toSorted((a, b) => a - b);
+    rows === null
+      ? []
+      : rows.map((row) => row.atLeast(serviceStart.column, 0) / 1000).toSorted((a, b) => a - b);
   const [shortest, longest] = SERVICE_START_S;
   if (seconds.length === 0)
     return {
@@ -78,12 +80,15 @@ function startOf(folder: string, { times: { serviceStart } }: Plan) {
 
 /** The newest price that was seen before the capacity was traced. */
 function onDemandOf(folder: string, file: string | undefined): OnDemand {
-  const rows = file === undefined ? null : readTable(folder, file);
+  const rows =
+    file === undefined
+      ? null
+      : rowsIn(folder, file, ["observed", "region", "instance_type", "on_demand_usd_per_h"]);
   const changes = (rows ?? []).map((row) => ({
     seen: Date.parse(row.text("observed")),
     region: row.text("region"),
     instanceType: row.text("instance_type"),
-    usdPerHour: row.amount("on_demand_usd_per_h"),
+    usdPerHour: row.atLeast("on_demand_usd_per_h", 0),
   }));
   const newest = ({ instanceType, taken }: ZoneTrace, region: string | null): number | null =>
     changes

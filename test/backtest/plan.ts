@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 
 import * as z from "zod";
 
+import { GPU_MODELS } from "../../shared/model/gpu-models.ts";
 import { AppError, describe } from "../../shared/runtime/errors.ts";
 
 const jobs = z.strictObject({
@@ -16,6 +17,14 @@ const jobs = z.strictObject({
   toDay: z.number().positive(),
   /** All workers of a job at once or none. */
   gang: z.boolean().default(false),
+  /** What kinds of GPU the source names, and which kind of a cloud would be bought for each; no run reads it. */
+  gpuTypes: z
+    .strictObject({
+      /** Names that a job accepts, `|` between; empty: any. */
+      column: z.string(),
+      kinds: z.record(z.string(), z.strictObject({ gpu: z.enum(GPU_MODELS), note: z.string().optional() })),
+    })
+    .optional(),
 });
 
 /** Load over time: replicas are the value ÷ `perReplica`, rounded up. */

@@ -6,11 +6,12 @@ import { play } from "../../coordinator/replay/engine/play.ts";
 import type { Score } from "../../coordinator/replay/run.ts";
 import { listPriceOf } from "../../shared/model/instance-types.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
+import { playedBy } from "./deciders.ts";
+import { watched } from "./forecasting.ts";
 import { loadMaterial } from "./material.ts";
 import type { Loaded } from "./material.ts";
 import type { Plan } from "./plan.ts";
 import type { PolicyPattern } from "./policies.ts";
-import { rowOf } from "./rows.ts";
 import { settingOf } from "./setting.ts";
 import type { Material, Setting } from "./setting.ts";
 import type { Result, Task } from "./tasks.ts";
@@ -39,7 +40,7 @@ export function createPlayer({ folder, plan, pattern, now }: Given): (task: Task
     const key = JSON.stringify([pair, depth, offset]);
     const known = bounds.get(key);
     if (known !== undefined) return known;
-    const { scenario } = rowOf("spot-greedy").play(setting, pattern);
+    const { scenario } = playedBy({ kind: "spot-greedy" }, setting, pattern);
     const made = boundOf(scenario, setting.lengthMs);
     bounds.set(key, made);
     return made;
@@ -49,12 +50,19 @@ export function createPlayer({ folder, plan, pattern, now }: Given): (task: Task
     const begun = now();
     const material = materialOf(task.pair);
     const setting = settingOf(material, task.offset, task.depth, task.variant);
-    const { scenario, make, options } = rowOf(task.row).play(setting, pattern);
-    const { score, decisions } = play(scenario, make, { ...options, maxHappenings: 0 });
+    const { scenario, make, options } = playedBy(task.decider, setting, pattern);
+    const watch =
+      options.forecast === undefined ? null : watched(options.forecast, setting.start + setting.warmInMs);
+    const { score, decisions } = play(scenario, make, {
+      ...options,
+      ...(watch === null ? {} : { forecast: watch.forecast }),
+      maxHappenings: 0,
+    });
     return {
       score,
       boundUsd: boundUsd(setting, task),
       decisions,
+      trusted: watch?.trusted() ?? null,
       seconds: (now() - begun) / 1000,
       notes: [...(loaded.get(task.pair)?.notes ?? []), ...setting.notes],
       usdToday: usdToday(score, setting),

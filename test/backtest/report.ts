@@ -2,8 +2,11 @@
 // and what was left out or taken from elsewhere. Figures are mean [least, most] over offsets; nothing is left out for being bad.
 
 import type { Aim } from "./aims.ts";
+import type { AloneLine } from "./beside.ts";
 import { TABLE_METRICS } from "./figures.ts";
 import type { Metric, Spread } from "./figures.ts";
+import { METHODS } from "./forecast-alone.ts";
+import type { GpuTypes } from "./gpu-types.ts";
 import type { SelfCheck } from "./self-checks.ts";
 import type { Table, TableRow } from "./tables.ts";
 
@@ -15,11 +18,13 @@ export interface Report {
   readonly aims: readonly Aim[];
   readonly selfChecks: readonly SelfCheck[];
   readonly tables: readonly Table[];
+  readonly alone: readonly AloneLine[];
+  readonly gpuTypes: readonly GpuTypes[];
   readonly notes: readonly string[];
 }
 
 export function pageOf(report: Report): string {
-  const { command, traces, policy, aims, tables, selfChecks, notes, days } = report;
+  const { command, traces, policy, aims, tables, alone, gpuTypes, selfChecks, notes, days } = report;
   return [
     "# Back-test: what came out",
     `Made by \`${command}\` on ${traces}, with \`${policy}\`. What each row is, the clocks and the prices: [README.md](README.md).`,
@@ -27,12 +32,7 @@ export function pageOf(report: Report): string {
     "## Aims",
     table(
       ["what", "aim", "found", ""],
-      aims.map(({ what, aim, found, met }) => [
-        what,
-        aim,
-        found,
-        met === null ? "not known" : met ? "met" : "missed",
-      ]),
+      aims.map(({ what, aim, found, met }) => [what, aim, found, VERDICTS[met]]),
     ),
     ...(selfChecks.length === 0 ? [] : ["## Checks on the simulator itself", checksOf(selfChecks)]),
     ...tables.flatMap((one) => [
@@ -40,6 +40,14 @@ export function pageOf(report: Report): string {
       `${one.title}; ${days[one.pair] ?? ""}. Bound: ${one.bound === null ? "not known" : `${cell(one.bound, { digits: 0 })} USD`}.`,
       figuresOf(one),
     ]),
+    "## Forecast by itself",
+    'Half an hour ahead, in bins of five minutes, over the windows that were played, on what would run if nothing waited. Cells are the weighted quantile loss (p10, p50 and p90) and, of bins with demand, the mean absolute error of the p50. The bounds of the others are made of their own errors of two weeks. Skill: it loses less than the same time a day and a week ago; its own gate asks for more, that it also loses less than "as now".',
+    aloneOf(alone),
+    "## GPU types of the source",
+    "What jobs asked for, and what would be bought for them in the capacity's region, the cheapest on demand with enough GPUs. Every run plays all of them on the one machine of its capacity.",
+    ...(gpuTypes.length === 0
+      ? ["The plan names none: its sources do not say what jobs asked for."]
+      : gpuTypes.map(typesOf)),
     "## Extrapolation: the same decisions against catalogue prices of 2026",
     "No policy saw these prices, and with them it would have decided otherwise. Node-hours are those of the tables above; spot is the mean of the zones' list prices.",
     ...tables.filter(({ rows }) => rows.some(({ today }) => today.usd !== null)).map(todayOf),
@@ -47,6 +55,47 @@ export function pageOf(report: Report): string {
     notes.length === 0 ? "Nothing." : notes.map((note) => `- ${note}`).join("\n"),
     "",
   ].join("\n\n");
+}
+
+const VERDICTS = { met: "met", missed: "missed", unknown: "not known", "not-judged": "not judged" } as const;
+
+function aloneOf(lines: readonly AloneLine[]): string {
+  const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
+  return table(
+    ["pairs", "workload", "bins", ...METHODS.map((method) => ALONE_HEADS[method]), "skill"],
+    lines.map(({ pairs, title, alone }) => [
+      pairs.join(", "),
+      title,
+      ...(alone === null
+        ? ["too little before the windows", ...METHODS.map(() => "–"), "–"]
+        : [
+            String(alone.judged),
+            ...METHODS.map((method) => {
+              const { weightedQuantile, mape } = alone.losses[method];
+              return `${percent(weightedQuantile)} / ${percent(mape)}`;
+            }),
+            alone.skill ? "yes" : "no",
+          ]),
+    ]),
+  );
+}
+
+const ALONE_HEADS = {
+  ours: "ours",
+  "day-ago": "24 h ago",
+  "week-ago": "168 h ago",
+  "as-now": "as now",
+} as const satisfies Readonly<Record<(typeof METHODS)[number], string>>;
+
+function typesOf({ title, playedOn, lines }: GpuTypes): string {
+  const cells = lines.map(({ asks, jobs, gpuHours, machines, notes }) => [
+    asks,
+    String(jobs),
+    gpuHours.toFixed(0),
+    machines.length === 0 ? "none of the catalogue" : machines.join(", "),
+    notes.join("; "),
+  ]);
+  return `**${title}**; played on ${playedOn}\n\n${table(["asks for", "jobs", "GPU-hours", "would be", ""], cells)}`;
 }
 
 function headOf({ name, depth, variant }: Table): string {

@@ -9,7 +9,7 @@ import * as z from "zod";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { loadCapacity } from "./capacities.ts";
 import type { ZoneTrace } from "./capacities.ts";
-import { readTable } from "./table.ts";
+import { rowsIn } from "./folder.ts";
 import { demandFigures } from "./workloads.ts";
 
 const expectedShape = z.strictObject({
@@ -131,17 +131,17 @@ function createReader<T extends { readonly atMs: number }>(
 }
 
 function demandOf(folder: string, { file, columns, fromDay, toDay }: Expected["demands"][number]) {
-  const rows = readTable(folder, file);
+  const rows = rowsIn(folder, file, namesOf(columns));
   if (rows === null) return null;
   const DAY_MS = 86_400_000;
   const fromMs = fromDay * DAY_MS;
   let endMs = toDay === undefined ? 0 : toDay * DAY_MS;
   const changes = rows.flatMap((row) => {
     const durationS = row.number(columns.duration);
-    const gpus = row.amount(columns.gpus);
+    const gpus = row.atLeast(columns.gpus, 0);
     if (durationS === null || gpus === 0) return [];
-    const milli = columns.milli === undefined || gpus !== 1 ? 1000 : row.amount(columns.milli);
-    const atMs = row.amount(columns.arrival) * 1000;
+    const milli = columns.milli === undefined || gpus !== 1 ? 1000 : row.atLeast(columns.milli, 0);
+    const atMs = row.milliseconds(columns.arrival);
     if (toDay === undefined) endMs = Math.max(endMs, atMs);
     const by = (gpus * milli) / 1000;
     return [
@@ -160,4 +160,8 @@ function demandOf(folder: string, { file, columns, fromDay, toDay }: Expected["d
     else steps.push({ atMs, gpus });
   }
   return demandFigures(steps, endMs);
+}
+
+function namesOf(columns: Expected["demands"][number]["columns"]): readonly string[] {
+  return Object.values(columns).filter((name) => name !== undefined);
 }

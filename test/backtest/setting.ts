@@ -5,14 +5,15 @@
 import type { PricePoint } from "../../coordinator/decide/snapshot.ts";
 import type { PoolModel, StockTrace, TimeModel, Workload } from "../../coordinator/replay/scenario.ts";
 import type { Span } from "../../coordinator/replay/world-options.ts";
-import { listPriceOf, machineOf } from "../../shared/model/instance-types.ts";
+import { machineOf } from "../../shared/model/instance-types.ts";
 import { GPU_RESOURCE } from "../../shared/model/names.ts";
 import { seededRandom } from "../../shared/model/random.ts";
-import { epochMs, millis } from "../../shared/model/units.ts";
+import { millis } from "../../shared/model/units.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { windowOf } from "./capacities.ts";
 import type { LoadedCapacity, ZoneTrace } from "./capacities.ts";
 import type { CapacityPlan, DepthRule, PairPlan, Plan } from "./plan.ts";
+import { pricesOf } from "./setting-prices.ts";
 import { demandFigures } from "./workloads.ts";
 import type { LoadedWorkload } from "./workloads.ts";
 
@@ -64,14 +65,19 @@ export interface Material {
 
 export type OnDemand = (trace: ZoneTrace) => { readonly usdPerHour: number; readonly note?: string };
 
+/** Which part of the workload meets which part of the capacity, in ms on the clock of each. */
+interface Windows {
+  readonly lengthMs: number;
+  readonly drainMs: number;
+  readonly tuneEndMs: number;
+  readonly workFrom: number;
+  readonly capacityFrom: number;
+  /** For each zone where in a trace of depths it begins, from 0 to 1. */
+  readonly shifts: readonly number[];
+}
+
 /** @throws AppError bad-input when the windows do not fit into the traces. */
-export function settingOf(
-  material: Material,
-  offset: number,
-  depth: DepthRule,
-  variant: Variant = {},
-): Setting {
-  const { plan, pair, workload, capacity } = material;
+export function windowsAt({ plan, pair, workload, capacity }: Material, offset: number): Windows {
   const drainMs = plan.drainHours * 3_600_000;
   const lengthMs = pair.days * DAY_MS;
   const tuneEndMs = workload.fromMs + pair.tuneDays * DAY_MS;
@@ -88,14 +94,26 @@ export function settingOf(
   const random = seededRandom(plan.seed + offset * 7919);
   const workFrom = tuneEndMs + Math.floor((random() * room.work) / 60_000) * 60_000;
   const capacityFrom = Math.floor((random() * room.capacity) / 1000) * 1000;
-  const start = WALL_START + workFrom;
   const shifts = capacity.zones.map(() => random());
+  return { lengthMs, drainMs, tuneEndMs, workFrom, capacityFrom, shifts };
+}
+
+/** @throws AppError bad-input when the windows do not fit into the traces. */
+export function settingOf(
+  material: Material,
+  offset: number,
+  depth: DepthRule,
+  variant: Variant = {},
+): Setting {
+  const { plan, workload, capacity } = material;
+  const { lengthMs, drainMs, tuneEndMs, workFrom, capacityFrom, shifts } = windowsAt(material, offset);
+  const start = WALL_START + workFrom;
   const notes: string[] = [];
   return {
     offset,
     start,
     lengthMs,
-    warmInMs: Math.min(plan.warmInDays * DAY_MS, lengthMs / 2),
+    warmInMs: warmInOf(plan, lengthMs),
     drainMs,
     seed: plan.seed + offset,
     work: workload.window(workFrom, lengthMs),
@@ -124,6 +142,10 @@ export function settingOf(
       .map(({ atMs, gpus }) => ({ atMs: atMs - workFrom, gpus })),
     notes: [...new Set([...capacity.notes, ...workload.dropped, ...notes])],
   };
+}
+
+export function warmInOf({ warmInDays }: Plan, lengthMs: number): number {
+  return Math.min(warmInDays * DAY_MS, lengthMs / 2);
 }
 
 function timesOf({ plan: { times }, capacity, serviceStart }: Material, variant: Variant): TimeModel {
@@ -178,68 +200,6 @@ function stepsOf(zone: ZoneTrace, depths: readonly ZoneTrace[], cut: Cut): Stock
   return times
     .map((atMs) => ({ atMs, available: holds(own, atMs) > 0 ? holds(counts, atMs) : 0 }))
     .filter(({ available }, at, all) => at === 0 || all[at - 1]?.available !== available);
-}
-
-/** Of each zone's spot as it changes; on demand and reserved by region, as they were when the capacity was traced. */
-function pricesOf(
-  material: Material,
-  { start, fromMs, toMs }: PriceWindow,
-  notes: string[],
-): readonly PricePoint[] {
-  const { onDemand, plan, capacity, capacityPlan } = material;
-  const points: PricePoint[] = [];
-  for (const trace of capacity.zones) {
-    const { provider, region, zone, instanceType, id } = trace;
-    const place = { provider, region, instanceType };
-    const { usdPerHour, note } = onDemand(trace);
-    if (note !== undefined) notes.push(note);
-    const always = { ...place, source: "backtest", at: epochMs(start) };
-    points.push({ ...always, tier: "on-demand", usdPerHour });
-    const reserved = listPriceOf(provider, region, instanceType, "reserved");
-    if (reserved.kind === "unknown")
-      notes.push(
-        `${instanceType}: the catalogue has no one-year price; ${plan.reservedShare} of on-demand is taken`,
-      );
-    points.push({ ...always, tier: "reserved", usdPerHour: usdPerHour * plan.reservedShare });
-    for (const { atMs, usdPerHour: usd } of spotOf(trace, fromMs, toMs)) {
-      const known = usd ?? capacityPlan.unknownSpotUsd ?? null;
-      if (known === null)
-        throw new AppError(
-          "bad-input",
-          `${id}: its spot price is not known at ${atMs / 1000} s of the window: set capacities[].unknownSpotUsd`,
-        );
-      if (usd === null) notes.push(`${id}: while the price file has none, ${known} USD an hour are taken`);
-      points.push({
-        ...place,
-        zone,
-        tier: "spot",
-        usdPerHour: known,
-        source: "backtest",
-        at: epochMs(start + atMs),
-      });
-    }
-  }
-  return points.toSorted((a, b) => a.at - b.at);
-}
-
-interface PriceWindow {
-  readonly start: number;
-  readonly fromMs: number;
-  readonly toMs: number;
-}
-
-function spotOf({ prices, provider, region, instanceType, id }: ZoneTrace, fromMs: number, toMs: number) {
-  if (prices !== null) {
-    const own = windowOf(prices, fromMs, toMs);
-    return own[0]?.atMs === 0 ? own : [{ atMs: 0, usdPerHour: null }, ...own];
-  }
-  const list = listPriceOf(provider, region, instanceType, "spot");
-  if (list.kind === "unknown")
-    throw new AppError(
-      "bad-input",
-      `${id}: neither the folder nor the catalogue has a spot price: ${list.because}`,
-    );
-  return [{ atMs: 0, usdPerHour: list.usdPerHour }];
 }
 
 /** The machines of a zone as a pool; `zones`: where its nodes may stand. */

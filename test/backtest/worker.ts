@@ -4,28 +4,23 @@
 import { parentPort, workerData } from "node:worker_threads";
 
 import { describe } from "../../shared/runtime/errors.ts";
-import { readPlan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { createPlayer } from "./playing.ts";
-import { readPattern } from "./policies.ts";
+import type { PolicyPattern } from "./policies.ts";
 import type { Result, Task } from "./tasks.ts";
 
 export interface WorkerInput {
   readonly folder: string;
-  readonly plan: string;
-  readonly policy: string;
+  readonly plan: Plan;
+  readonly pattern: PolicyPattern;
 }
 
 export type Answer =
   | { readonly kind: "played"; readonly result: Result }
   | { readonly kind: "failed"; readonly detail: string };
 
-const { folder, plan, policy } = workerData as WorkerInput;
-const player = createPlayer({
-  folder,
-  plan: readPlan(plan),
-  pattern: readPattern(policy),
-  now: () => performance.now(),
-});
+const input = workerData as WorkerInput;
+const player = createPlayer({ ...input, now: () => performance.now() });
 
 parentPort?.on("message", (task: Task) => {
   let answer: Answer;

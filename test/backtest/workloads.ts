@@ -4,8 +4,8 @@
 
 import type { JobModel, Workload } from "../../coordinator/replay/scenario.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
+import { rowsIn } from "./folder.ts";
 import type { WorkloadPlan } from "./plan.ts";
-import { readTable } from "./table.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -51,22 +51,23 @@ export function loadWorkload(folder: string, plan: WorkloadPlan): LoadedWorkload
 }
 
 function jobsOf(folder: string, plan: Extract<WorkloadPlan, { kind: "jobs" }>): LoadedWorkload | null {
-  const rows = readTable(folder, plan.file);
-  if (rows === null) return null;
   const { columns, gang } = plan;
+  const rows = rowsIn(folder, plan.file, Object.values(columns));
+  if (rows === null) return null;
   const left = { noGpu: 0, noRunTime: 0 };
   const jobs = rows
     .flatMap((row): readonly JobRow[] => {
-      const gpus = row.amount(columns.gpus);
+      const gpus = row.atLeast(columns.gpus, 0);
       const durationS = row.number(columns.duration);
       if (gpus === 0) left.noGpu += 1;
       else if (durationS === null) left.noRunTime += 1;
-      else if (durationS < 0) row.fail(columns.duration, `${durationS} is negative`);
+      else if (durationS < 0)
+        row.refuse(columns.duration, `${durationS} is negative; correct or remove the row`);
       else
         return [
           {
             id: row.text(columns.id),
-            arrivalMs: row.amount(columns.arrival) * 1000,
+            arrivalMs: row.milliseconds(columns.arrival),
             durationMs: Math.round(durationS * 1000),
             gpus: Math.ceil(gpus),
           },
@@ -114,16 +115,16 @@ function jobsIn(
 }
 
 function seriesOf(folder: string, plan: Extract<WorkloadPlan, { kind: "series" }>): LoadedWorkload | null {
-  const rows = readTable(folder, plan.file);
+  const rows = rowsIn(folder, plan.file, [plan.time, plan.value]);
   if (rows === null) return null;
   let gaps = 0;
   const steps = rows.flatMap((row): readonly Step[] => {
-    const value = row.amount(plan.value);
+    const value = row.atLeast(plan.value, 0);
     if (value === 0 && plan.zeroIsGap) {
       gaps += 1;
       return [];
     }
-    return [{ atMs: row.amount(plan.time) * 1000, replicas: Math.ceil(value / plan.perReplica) }];
+    return [{ atMs: row.milliseconds(plan.time), replicas: Math.ceil(value / plan.perReplica) }];
   });
   const last = steps.at(-1)?.atMs ?? 0;
   const dropped = gaps === 0 ? [] : [`${plan.file}: ${gaps} rows that are gaps; the value before them holds`];
@@ -134,11 +135,11 @@ function requestsOf(
   folder: string,
   plan: Extract<WorkloadPlan, { kind: "requests" }>,
 ): LoadedWorkload | null {
-  const rows = readTable(folder, plan.file);
+  const rows = rowsIn(folder, plan.file, [plan.arrival]);
   if (rows === null) return null;
   const bins = new Map<number, number>();
   for (const row of rows) {
-    const bin = Math.floor(row.amount(plan.arrival) / plan.binS);
+    const bin = Math.floor(row.atLeast(plan.arrival, 0) / plan.binS);
     bins.set(bin, (bins.get(bin) ?? 0) + 1);
   }
   const steps = Array.from({ length: Math.max(...bins.keys()) + 1 }, (_, at) => ({

@@ -78,7 +78,7 @@ export function scoreSeries({ name, binMinutes, bins, firstIndex }: Series): Ser
     earnedAt.set(at + steps, forecast.kind === "forecast" && forecast.earned);
     if (forecast.kind === "forecast") said.ours = { middle: forecast.p50, bound: forecast.p90 };
     const put = (method: keyof typeof simple, middle: number | null): void => {
-      if (middle !== null) said[method] = { middle, bound: middle + simple[method].rank() };
+      if (middle !== null) said[method] = { middle, bound: middle + simple[method].rank(SHARE) };
     };
     put("last-value", value);
     put("last-week", bins[at + steps - 7 * perDay] ?? null);
@@ -112,8 +112,8 @@ function weekdayHour(
   return found.length === 0 ? null : found.reduce((sum, value) => sum + value, 0) / found.length;
 }
 
-/** The last errors in order of time and of size. */
-function errorsOf(max: number): { add(error: number): void; rank(): number } {
+/** The last errors in order of time and of size; `rank`: the one that so large a share of them does not exceed. */
+export function errorsOf(max: number): { add(error: number): void; rank(share: number): number } {
   const byTime: number[] = [];
   const bySize: number[] = [];
   const placeOf = (error: number): number => {
@@ -134,7 +134,7 @@ function errorsOf(max: number): { add(error: number): void; rank(): number } {
       const oldest = byTime.shift() ?? 0;
       bySize.splice(placeOf(oldest), 1);
     },
-    rank: () => bySize[Math.max(0, Math.ceil(SHARE * bySize.length) - 1)] ?? 0,
+    rank: (share) => bySize[Math.max(0, Math.ceil(share * bySize.length) - 1)] ?? 0,
   };
 }
 

@@ -13,7 +13,7 @@ import type { BehaviorMemory, Memory } from "../snapshot-memory.ts";
 import { countPolicy, priceOfPolicy } from "./counts.ts";
 import type { PolicyCount, PriceLookup } from "./counts.ts";
 import { groupMaximumOf, selfGrowthOf } from "./group-bounds.ts";
-import { allowedGrowth } from "./growth.ts";
+import { allowedGrowth, allowedRate } from "./growth.ts";
 import { leadsOf } from "./lead.ts";
 import { memoised } from "./memoised.ts";
 import { floorBroken, overCap } from "./minima.ts";
@@ -43,6 +43,8 @@ export type Cause = "minimum" | "forecast" | "utilization" | "replacement";
 export interface Ledger {
   /** Why not even one more node may be added to the pool; null when one may. */
   refusal(pool: PoolState): Reason | null;
+  /** How many nodes the policy may add in ten minutes, and how many it has added, with this decision's. */
+  rateOf(pool: PoolState): { readonly allowed: number; readonly added: number };
   /** Why `behavior` lets demand add no node now; null when it does. Floors and replacements do not ask. */
   pause(pool: PoolState): Reason | null;
   take(pool: PoolState, why?: Cause): void;
@@ -158,6 +160,10 @@ export function createLedger(fleet: Fleet, inputs: LedgerInputs = {}): Ledger {
         policyCap: schedules.capOf(null),
       });
       return allowed.nodes >= 1 ? null : allowed.because;
+    },
+    rateOf: (pool) => {
+      const { nodes, added } = policyOf(pool);
+      return { allowed: allowedRate(pool.spec.maxPercentOrNodesAdded, nodes - added), added };
     },
     pause: (pool) => {
       const allowed = pace(pool);

@@ -12,6 +12,7 @@ import type { PricePoint } from "../snapshot.ts";
 import { createOffers } from "./offers.ts";
 import { createOpened } from "./opened.ts";
 import { createRank } from "./rank.ts";
+import type { ByTier } from "./shares.ts";
 import { createTiers } from "./tiers.ts";
 import { createTrials } from "./trials.ts";
 
@@ -62,6 +63,8 @@ export interface Market {
    * it is empty. What was opened before in this decision is counted by `opened`.
    */
   tiers(policy: string, wanted: number, among?: readonly PoolState[]): readonly TierStep[];
+  /** The shares that the policy of the pool aims at now, of all tiers that it has. */
+  targets(pool: PoolState): ByTier;
   /** A node of the pool was opened in this decision. */
   opened(pool: PoolState): void;
   /** Takes back the last `opened` of the pool: its gang did not fit. */
@@ -85,6 +88,7 @@ export function createMarket(fleet: Fleet, memory: Memory, prices: readonly Pric
     offerOf: offers.of,
     rank: createRank(fleet, { opened, offers, tiers }),
     tiers: tiers.steps,
+    targets: tiers.targets,
     opened: opened.add,
     withdrawn: opened.remove,
     because: (pool) => [...offers.because(pool), ...tiers.because(pool)],

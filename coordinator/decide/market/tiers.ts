@@ -20,6 +20,8 @@ export interface Tiers {
   steps(policy: string, wanted: number, among?: readonly PoolState[]): readonly TierStep[];
   /** All tiers in which a pool of `among` can be bought, by the shares alone; `floor`: nodes that stay come first. */
   order(policy: string, wanted: number, among: readonly PoolState[]): TierOrder;
+  /** What the policy of the pool aims at, of all tiers that it has. */
+  targets(pool: PoolState): ByTier;
   because(pool: PoolState): readonly Reason[];
   notes(pool: PoolState): readonly Reason[];
 }
@@ -75,6 +77,7 @@ export function createTiers(
         belowFloor: first !== undefined && missing(first) > 0,
       };
     },
+    targets: (pool) => aims(pool, tiersOf(policies.get(pool.policy) ?? [])),
     because: (pool) => {
       const tiers = tiersOf((policies.get(pool.policy) ?? []).filter(countsForShares));
       const had = before.get(pool.policy);

@@ -75,14 +75,10 @@ export const RECALL_RULES: readonly Rule[] = [
 ];
 
 /** Asked before a spot node is bought for the pods of one that goes back: what would keep it once that is there. */
-export const EXCHANGE_RULES: readonly Rule[] = [
-  neededForPending,
-  budget,
-  minimum,
-  neededForFloor,
-  tierFloor,
-  inFlight,
-];
+export const EXCHANGE_RULES: readonly Rule[] = [neededForPending, budget, tierFloor, inFlight];
+
+/** Asked once it is chosen: what is bought counts, so that a policy at its minimum can go back as well. */
+export const EXCHANGED_RULES: readonly Rule[] = [minimum, neededForFloor];
 
 /** Asked of those that could go, best first, each after those before it: about its pool and the rest of the fleet. */
 export const LAST_RULES: readonly Rule[] = [

@@ -1,74 +1,24 @@
 import { describe, expect, test } from "vitest";
 
 import { epochMs, ratio } from "../../../shared/model/units.ts";
+import {
+  bought,
+  failedLately,
+  given,
+  gone,
+  onDemand,
+  OPEN,
+  REPLACES,
+  spotPool,
+} from "../../../test/build/back-to-spot.ts";
 import { node } from "../../../test/build/node.ts";
 import { HOUR, MINUTE, NOW, SECOND } from "../../../test/build/now.ts";
 import { pod, pods } from "../../../test/build/pod.ts";
 import type { PodOptions } from "../../../test/build/pod.ts";
-import { policy, pool } from "../../../test/build/policy.ts";
-import type { PolicyOptions } from "../../../test/build/policy.ts";
-import { grows, holdCodes, memory, shrinks, snapshot } from "../../../test/build/snapshot.ts";
+import { pool } from "../../../test/build/policy.ts";
+import { grows, holdCodes, memory, shrinks } from "../../../test/build/snapshot.ts";
 import { decide } from "../decide.ts";
-import type { NodeInput, Snapshot } from "../snapshot.ts";
-
-const OPEN = { budgets: [], freeze: false, keepLocalStorage: false, keepSystemPods: false };
-const spotPool = (options: Parameters<typeof pool>[1] = {}) =>
-  pool("spot", { ...options, fields: { price: { usdPerHour: 1 }, ...options.fields } });
-const onDemand = (usdPerHour = 3) =>
-  pool("od", { capacityType: "on-demand", fields: { price: { usdPerHour } } });
-const REPLACES = {
-  diversify: true,
-  onDemandFloorGpus: 0,
-  rebalance: "Report",
-  returnAfterSeconds: 1800,
-  returnPolicy: "Replace",
-} as const;
-
-interface Given {
-  readonly policy?: PolicyOptions;
-  readonly nodes?: readonly NodeInput[];
-  readonly pods?: Snapshot["pods"];
-  readonly rest?: Partial<Snapshot>;
-}
-
-/** One on-demand node with a pod that may be moved; a spot node costs a third. */
-function given({ policy: options = {}, nodes, pods: own, rest = {} }: Given = {}): Snapshot {
-  return snapshot({
-    nodes: nodes ?? [node("o1", { pool: "od" })],
-    pods: own ?? [pod("web", { node: "o1" })],
-    policies: [
-      policy({
-        pools: [spotPool(), onDemand()],
-        spotInstancePercentage: 1,
-        spot: REPLACES,
-        disruption: OPEN,
-        ...options,
-      }),
-    ],
-    memory: memory({}),
-    ...rest,
-  });
-}
-
-const bought = (input: Snapshot) =>
-  grows(decide(input)).map(({ pool: name, from, to, because }) => [
-    name,
-    to - from,
-    [...new Set(because.map(({ code }) => code))],
-  ]);
-const gone = (input: Snapshot) =>
-  shrinks(decide(input)).map(({ node: name, how, disruption }) => [name, how, disruption]);
-
-const failedLately = [
-  {
-    offering: "pool/spot",
-    kind: "no-capacity" as const,
-    failures: 1,
-    lastAt: epochMs(NOW - 20 * MINUTE),
-    until: epochMs(NOW - 19 * MINUTE),
-    detail: "",
-  },
-];
+import type { Snapshot } from "../snapshot.ts";
 
 describe("a node that works on demand", () => {
   test("has a spot node bought for its pods, which says why, and stays until that is there", () => {

@@ -230,8 +230,9 @@ export function play(scenario: Scenario, make: MakeSizer, options: PlayOptions =
     memory = step.memory ?? EMPTY_MEMORY;
     options.onSnapshot?.(snapshot, step);
     agents.fleet.decided(world.now);
-    againAt =
-      world.now + Math.min(step.againInMs ?? Infinity, options.forecast === undefined ? Infinity : BIN_MS);
+    // At the end of each bin, as a coordinator that looks every few seconds sees it.
+    const binEndsInMs = options.forecast === undefined ? Infinity : BIN_MS - (world.now % BIN_MS);
+    againAt = world.now + Math.min(step.againInMs ?? Infinity, binEndsInMs);
     acting = true;
     door.act(step, snapshot);
     absorb();

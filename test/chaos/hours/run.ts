@@ -236,7 +236,7 @@ export async function runHours(
   };
 }
 
-/** Windows short enough that nodes come and go within an hour; some policies also move pods to save. */
+/** Windows short enough that nodes come and go within an hour; some policies also move pods to save, or back to spot. */
 function policyFields(random: () => number): Readonly<Record<string, unknown>> {
   return {
     pendingPodTimeoutSeconds: random() < 0.5 ? 0 : 30,
@@ -248,5 +248,6 @@ function policyFields(random: () => number): Readonly<Record<string, unknown>> {
     reclaimIdleHolders: random() < 0.5,
     ...(random() < 0.5 ? { consolidation: { enabled: true, afterSeconds: 120 } } : {}),
     disruption: { budgets: [{ nodes: "50%" }] },
+    ...(random() < 0.5 ? { spot: { returnAfterSeconds: 120, returnPolicy: "Replace" } } : {}),
   };
 }
