@@ -1,6 +1,6 @@
 // One coordinator in virtual time: the shipped loop, observer, decision, journal and act layer, wired as main.ts wires them,
 // over the world instead of sockets. What reports to people is left out, and the idle timers are kept in a variable that
-// stands for the NATS bucket.
+// stands for the NATS bucket, with what failed to launch, which a report would have written into the status.
 
 import { createActuator } from "../../../coordinator/act/actuator.ts";
 import { createJournal } from "../../../coordinator/act/journal.ts";
@@ -11,7 +11,7 @@ import { decideInTurns } from "../../../coordinator/decide/decide.ts";
 import { scheduleProblems } from "../../../coordinator/decide/limits/schedule-check.ts";
 import type { Decision } from "../../../coordinator/decide/plan.ts";
 import { allowedNow, removalRefusedNow } from "../../../coordinator/decide/recheck.ts";
-import type { Memory } from "../../../coordinator/decide/snapshot-memory.ts";
+import type { Memory, OfferingMemory } from "../../../coordinator/decide/snapshot-memory.ts";
 import type { Snapshot } from "../../../coordinator/decide/snapshot.ts";
 import { runCycles } from "../../../coordinator/loop.ts";
 import { createClouds } from "../../../coordinator/observe/clouds.ts";
@@ -42,6 +42,8 @@ import { createWatches } from "./watches.ts";
 /** What stands for the NATS bucket. */
 export interface Bucket {
   memory: Memory | null;
+  /** Policy → what failed to launch, as the last decision knew it. */
+  readonly offerings: Map<string, readonly OfferingMemory[]>;
 }
 
 export interface Replica {
@@ -167,7 +169,10 @@ export function startReplica(options: ReplicaOptions): Replica {
       scale: { reading: () => ({ group: { kind: "missing", detail: "none is here" }, instances: [] }) },
       clouds,
     }),
-    journalOf: (policy) => journalOf(journal.status(policy)),
+    journalOf: (policy) => {
+      const offerings = bucket.offerings.get(policy);
+      return { ...journalOf(journal.status(policy)), ...(offerings === undefined ? {} : { offerings }) };
+    },
   });
   const watches = createWatches({ world, cluster, policies, troubles, now: () => clock.now() });
 
@@ -184,6 +189,8 @@ export function startReplica(options: ReplicaOptions): Replica {
     observer,
     decide: function* (snapshot: Snapshot): Generator<void, Decision> {
       const decision = yield* decideInTurns(snapshot);
+      for (const { policy, offerings } of decision.plan.figures)
+        if (offerings !== undefined) bucket.offerings.set(policy, offerings);
       options.onCycle(snapshot, decision);
       return decision;
     },

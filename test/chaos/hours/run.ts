@@ -87,7 +87,7 @@ export async function runHours(
   const troubles = noTroubles();
   const agents = createAgents({ world, time, troubles });
   const book = createBook();
-  const bucket: Bucket = { memory: null };
+  const bucket: Bucket = { memory: null, offerings: new Map() };
   let replica: Replica | null = null;
   let made = 0;
   let cycles = 0;

@@ -3,7 +3,7 @@
 
 import { epochMs, ratio } from "../../../shared/model/units.ts";
 import { localTime } from "../../build/load.ts";
-import { HOUR, NOW } from "../../build/now.ts";
+import { HOUR, MINUTE, NOW } from "../../build/now.ts";
 import type { PolicyOptions } from "../../build/policy.ts";
 import type { FieldCases } from "./case.ts";
 
@@ -17,8 +17,9 @@ const daily = (at: number): number => {
   return hour >= 12.75 && hour < 16 ? 32 : 0;
 };
 const notYesterday = (at: number): number => (localTime("UTC", at).weekday === 3 ? 0 : daily(at));
-/** More on one day of two. */
-const unsure = (at: number): number => (Math.floor(at / (24 * HOUR)) % 2 === 0 ? daily(at) : daily(at) / 2);
+/** Up to 16 GPUs more from bin to bin, at all hours and in no order. */
+const unsure = (at: number): number =>
+  daily(at) + ((Math.floor(at / (5 * MINUTE)) * 2_654_435_761) >>> 0) / 2 ** 28;
 
 const today = (more: object = {}) => scaling({ calendar: [{ date: "2026-01-15", ...more }] });
 
