@@ -85,10 +85,10 @@ describe("the sample", () => {
 
   test("explains a moment in the words of decide", async () => {
     const json = join(folder, "e.json");
-    const text = await type(`replay ${SAMPLE} --explain 5h3m --json ${json}`);
+    const text = await type(`replay ${SAMPLE} --explain 5h2m20s --json ${json}`);
     expect(JSON.parse(await readFile(json, "utf8"))).toHaveProperty("moves");
     expect(text).toMatch(
-      /^Replay of sample, 5h[\dms]* after its start: the last decision up to 2020-03-15T15:10:33/,
+      /^Replay of sample, 5h[\dms]* after its start: the last decision up to 2020-03-15T15:09:53/,
     );
     expect(text).toMatch(/Decision of 2020-03-15 15:\d\d UTC: \d+ moves?, \d+ holds?/);
     expect(text).toMatch(/spot-first: grow pool spot-b from 0 to 1 to replace node spot-c-/);
