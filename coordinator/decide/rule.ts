@@ -97,3 +97,12 @@ export interface Rule {
   readonly name: string;
   veto(candidate: Candidate, context: RuleContext): Reason | null;
 }
+
+/** Why the candidate stays, by the first rule that says so; null: none does. */
+export function firstVeto(rules: readonly Rule[], candidate: Candidate, context: RuleContext): Reason | null {
+  for (const rule of rules) {
+    const reason = rule.veto(candidate, context);
+    if (reason !== null) return reason;
+  }
+  return null;
+}

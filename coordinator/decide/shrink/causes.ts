@@ -16,6 +16,9 @@ import { returnToSpot } from "./return.ts";
 /** An agent that has said nothing for so long will not answer a request in time. */
 const AGENT_ALIVE_MS = 60_000;
 
+/** Of a node that nobody has watched yet. */
+export const NO_TIMERS: NodeMemory = { idleSince: null, lastReportAt: null, emptySince: null };
+
 /** In the order in which they are tried; the last one's reason is shown when none lets it go. */
 export function causesOf(
   pool: PoolState,

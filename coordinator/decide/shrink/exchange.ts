@@ -8,17 +8,17 @@ import type { NodeState } from "../fleet/standing.ts";
 import { isUsable } from "../fleet/standing.ts";
 import { hasTenants } from "../fleet/tenants.ts";
 import type { Packing } from "../pack/packing.ts";
-import type { Candidate, Cause, Rule, RuleContext } from "../rule.ts";
+import { firstVeto } from "../rule.ts";
+import type { Cause, RuleContext } from "../rule.ts";
 import { EXCHANGE_RULES, EXCHANGED_RULES, NODE_RULES } from "../rules/index.ts";
 import type { Memory } from "../snapshot-memory.ts";
-import { becauseOf, candidateFor } from "./causes.ts";
+import { becauseOf, candidateFor, NO_TIMERS } from "./causes.ts";
 import { mayGoBack, rehouse, spotToBuy } from "./exchange-places.ts";
 import { workOnDemand } from "./return.ts";
 import { firstToGo, scoreOf } from "./score.ts";
 
 /** Shares are binary fractions. */
 const EXACT = 1e-6;
-const NO_TIMERS = { idleSince: null, lastReportAt: null, emptySince: null };
 
 export type Exchange = Extract<Cause, { readonly kind: "exchange" }>;
 
@@ -108,14 +108,6 @@ function mayLeave(state: NodeState, pool: PoolState, { fleet, condemned }: Packi
     hasTenants(state, fleet.at) &&
     fleet.at - state.node.createdAt >= (pool.spec.spot.returnAfterSeconds ?? 0) * 1000
   );
-}
-
-function firstVeto(rules: readonly Rule[], candidate: Candidate, context: RuleContext): Reason | null {
-  for (const rule of rules) {
-    const reason = rule.veto(candidate, context);
-    if (reason !== null) return reason;
-  }
-  return null;
 }
 
 function count(counts: Map<string, number>, key: string, by: number): void {

@@ -12,10 +12,7 @@ import { workloads } from "../fleet/standing.ts";
 import type { Recall } from "../plan.ts";
 import type { Candidate, Cause, RuleContext } from "../rule.ts";
 import { RECALL_RULES } from "../rules/index.ts";
-import type { NodeMemory } from "../snapshot-memory.ts";
-import { candidateFor } from "./causes.ts";
-
-const NO_TIMERS: NodeMemory = { idleSince: null, lastReportAt: null, emptySince: null };
+import { candidateFor, NO_TIMERS } from "./causes.ts";
 
 /** Asked before this decision takes anything away, of the board with what was added. */
 export function recallsOf(context: RuleContext): readonly Recall[] {

@@ -10,12 +10,12 @@ import type { NodeState } from "../fleet/standing.ts";
 import type { Steps } from "../limits/steps.ts";
 import type { Packing } from "../pack/packing.ts";
 import type { Recall, Release, Shrink } from "../plan.ts";
-import { DISRUPTION_OF } from "../rule.ts";
-import type { Candidate, Rule, RuleContext } from "../rule.ts";
+import { DISRUPTION_OF, firstVeto } from "../rule.ts";
+import type { Candidate, Rule } from "../rule.ts";
 import { LAST_RULES, NODE_RULES } from "../rules/index.ts";
 import type { Memory, NodeMemory } from "../snapshot-memory.ts";
 import type { BudgetInput } from "../snapshot.ts";
-import { becauseOf, candidateFor, causesOf, howOf } from "./causes.ts";
+import { becauseOf, candidateFor, causesOf, howOf, NO_TIMERS } from "./causes.ts";
 import { contextOf } from "./context.ts";
 import type { ShrinkContext } from "./context.ts";
 import { NO_EXCHANGES } from "./exchange.ts";
@@ -24,7 +24,6 @@ import { recallsOf } from "./recall.ts";
 import { firstToGo, scoreOf } from "./score.ts";
 import { releaseUnregistered } from "./unregistered.ts";
 
-const NO_TIMERS: NodeMemory = { idleSince: null, lastReportAt: null, emptySince: null };
 const NOBODY_ILL: Health = { condemned: new Map(), instances: new Map(), notes: new Map() };
 const NOTHING_GOES: ReadonlyMap<string, number> = new Map();
 
@@ -130,14 +129,6 @@ export function stayOf(
 ): Reason | null {
   const verdict = judge(state, { pool, timers, rules: ALL_RULES }, context);
   return verdict.kind === "stays" ? verdict.because : firstVeto(LAST_RULES, verdict.candidate, context);
-}
-
-function firstVeto(rules: readonly Rule[], candidate: Candidate, context: RuleContext): Reason | null {
-  for (const rule of rules) {
-    const reason = rule.veto(candidate, context);
-    if (reason !== null) return reason;
-  }
-  return null;
 }
 
 /** Some causes hold for only so many nodes, and those before this one may have been enough. */
