@@ -96,7 +96,8 @@ export function shareAbove({ histogram }: Track, residual: number): number {
   for (let at = 0; at < BUCKETS; at++) {
     const here = histogram[at] ?? 0;
     total += here;
-    if (at > bucket) above += here;
+    // What came exactly is not spread over its bucket: it is no fall.
+    if (at > bucket || (at === bucket && at === HALF - 1)) above += here;
     else if (at === bucket) above += here * (1 - (residual - edge(at)) / (edge(at + 1) - edge(at)));
   }
   return total === 0 ? Number.NaN : Math.min(1, Math.max(0, above / total));

@@ -158,16 +158,34 @@ describe("a load that is always at six GPUs", () => {
     expect(view.forecast).toMatchObject({ p10: 6, p50: 6, p90: 6 });
   });
 
-  test.each([1, 2])("but for rare leaps that nobody can foresee: six, not seven (seed %d)", (seed) => {
+  /** Rare leaps make the usual error large. */
+  function leaping(seed: number, isLeap: (at: number) => boolean | null): Load {
     const random = seededRandom(seed);
-    // They make the usual error large. The last one lies an hour back.
-    const leaps: Load = (at) => (random() < 1 / 16 && at < START - HOUR_MS ? 200 : 6);
-    const series = taught(leaps, START);
+    return (at) => ((isLeap(at) ?? random() < 1 / 16) ? 200 : 6);
+  }
+
+  test.each([1, 2])("but for leaps that nobody can foresee: six, not seven (seed %d)", (seed) => {
+    // The last one lies an hour back.
+    const series = taught(
+      leaping(seed, (at) => (at < START - HOUR_MS ? null : false)),
+      START,
+    );
     const asked = Array.from({ length: 72 }, (_, bin) => {
       const at = epochMs(START + bin * BIN_MS);
       return look(series, { at, gpus: 6, nodes: 6 }).input?.gpus ?? Number.NaN;
     });
     expect(Math.max(...asked)).toBe(6);
+  });
+
+  test.each([1, 2])("is asked for six after a leap in the last bin, too (seed %d)", (seed) => {
+    const series = taught(
+      leaping(seed, (at) => (at === START - BIN_MS ? true : null)),
+      START,
+    );
+    const view = look(series, { at: START, gpus: 6, nodes: 6 });
+    expect(view.forecast).toMatchObject({ p50: 6 });
+    expect(view.input?.gpus).toBe(6);
+    expect(look(series, { at: after(START, 1), gpus: 4, nodes: 6 }).input?.gpus).toBe(4);
   });
 });
 

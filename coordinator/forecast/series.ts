@@ -8,6 +8,7 @@ import type { EpochMs, Millis, Ratio } from "../../shared/model/units.ts";
 import type { ForecastPart } from "../decide/snapshot.ts";
 import type { DemandBin } from "./bin.ts";
 import type { Demand } from "./demand.ts";
+import { EXPERT } from "./expert-names.ts";
 import { floorOf } from "./floor.ts";
 import { createForecaster } from "./forecaster.ts";
 import type { Forecast, Forecaster } from "./forecaster.ts";
@@ -257,10 +258,13 @@ function viewOf(demand: Demand, { leadMs, forecast, soon }: Ahead, now: EpochMs,
 
 type Made = Forecast & { readonly kind: "forecast" };
 
-/** GPUs that are wanted no more since the bin that the forecast was made after: it does not know of them yet. */
-function fallenBy({ experts }: Made, gpus: number): number {
-  const last = experts.find(({ name }) => name === "last-value")?.gpus ?? null;
-  return last === null ? 0 : Math.max(0, last - gpus);
+/**
+ * GPUs that are wanted no more since the bin that the forecast was made after: it does not know of them yet. Of a spike
+ * in that bin only what the forecast takes to stay: the rest is left out of it already.
+ */
+function fallenBy({ experts, p50 }: Made, gpus: number): number {
+  const last = experts[EXPERT.last]?.gpus ?? null;
+  return last === null ? 0 : Math.max(0, Math.min(last, p50) - gpus);
 }
 
 function lowered(forecast: Made, by: number): Made {

@@ -79,16 +79,19 @@ export function workOnDemand(pool: PoolState, { fleet, market }: Packing, gone: 
 }
 
 /** No spot of the policy failed to come for as long as the way back waits. */
-export function isSpotQuiet(pool: PoolState, { fleet }: Packing): boolean {
+export function isSpotQuiet(pool: PoolState, { fleet, market }: Packing): boolean {
   const names = new Set(
     poolsOf(fleet, pool.policy)
       .filter((other) => other.pool.capacityType === "spot" && other.closed === null)
       .map(({ name }) => `pool/${name}`),
   );
-  return (pool.journal.offerings ?? []).every(
-    ({ offering, lastAt }) =>
-      !(offering.endsWith("|spot") || names.has(offering)) || isQuiet(pool, lastAt, fleet.at),
-  );
+  // As the market has it: with what failed since the last decision.
+  return market
+    .offerings(pool.policy)
+    .every(
+      ({ offering, lastAt }) =>
+        !(offering.endsWith("|spot") || names.has(offering)) || isQuiet(pool, lastAt, fleet.at),
+    );
 }
 
 /** Nothing of the kind has happened for as long as the way back waits. */
