@@ -228,8 +228,9 @@ function viewOf(demand: Demand, { leadMs, forecast, soon }: Ahead, now: EpochMs,
   const ask = { ...most, gpusPerNode, confidenceThreshold: ratio(confidenceThreshold) };
   // Room beside what is expected is for a rise: where none comes, whole GPUs are taken and given back one by one.
   const fallen = fallenBy(forecast, gpus);
+  const present = lowered(forecast, fallen);
   const isRise = nodesFor(Math.max(0, forecast.p50 - fallen), gpusPerNode) > needed;
-  const found = floorOf(lowered(forecast, fallen), {
+  const found = floorOf(present, {
     ...ask,
     preWarmThreshold: ratio(isRise ? preWarmThreshold : 1),
   });
@@ -252,7 +253,7 @@ function viewOf(demand: Demand, { leadMs, forecast, soon }: Ahead, now: EpochMs,
       earned,
       ...(keep > wanted ? { keepGpus: keep * gpusPerNode } : {}),
     },
-    confidence: forecast.exceeds(nodes * preWarmThreshold * gpusPerNode),
+    confidence: present.exceeds(nodes * preWarmThreshold * gpusPerNode),
   };
 }
 
