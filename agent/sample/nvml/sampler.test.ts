@@ -87,17 +87,15 @@ describe("startSampler()", () => {
     expect(sampler.source()).toBe(first.source);
   });
 
-  test("names a call that hangs and its GPU within 3 intervals, and recovers when it returns", async () => {
+  // How soon is a figure of the bench `hang`.
+  test("names a call that hangs and its GPU, again and again, and cannot be stopped gently", async () => {
     const { double, source, cycle, sampler } = await setUp({ gpus: healthyGpus(3) });
     await cycle(({ samples }) => samples.length === 3);
-    const writtenAt = Date.now();
     double.write({
       gpus: healthyGpus(3),
       rules: [{ kind: "hang", call: "nvmlDeviceGetPowerUsage", gpu: 2 }],
     });
     const hung = await source(({ state }) => state === "hung");
-    // The call begins within one interval; the rest is the watchdog's, and slack for a loaded machine.
-    expect(Date.now() - writtenAt).toBeLessThan(INTERVAL * 4 + 200);
     expect(hung).toMatchObject({ call: "nvmlDeviceGetPowerUsage", gpu: 2 });
     const longer = await source(({ state }) => state === "hung");
     if (hung.state === "hung" && longer.state === "hung") expect(longer.forMs).toBeGreaterThan(hung.forMs);

@@ -119,9 +119,8 @@ test("the group behind a MachinePool removes nothing, one behind a NodePool and 
 
 test("finding out where a kind is served is part of the call, and ends with it", async () => {
   await using made = await aWorldClient(1);
-  made.server.faults.set({ kind: "slow", ms: millis(1_500) });
-  const begun = performance.now();
+  // Longer than a test may take.
+  made.server.faults.set({ kind: "slow", ms: millis(60_000) });
   const call = { ...options(), deadlineMs: millis(100) };
   await expect(plain(made).read(call)).rejects.toMatchObject({ kind: "timeout" });
-  expect(performance.now() - begun).toBeLessThan(1_000);
 });
