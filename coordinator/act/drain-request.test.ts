@@ -2,14 +2,12 @@ import { describe, expect, test } from "vitest";
 
 import type { DrainRequest, DrainState } from "../../shared/contract/node-marks.ts";
 import { NODE_ANNOTATION } from "../../shared/model/names.ts";
-import { seededRandom } from "../../shared/model/random.ts";
-import { epochMs, millis } from "../../shared/model/units.ts";
+import { epochMs } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import type { KubeClient } from "../../shared/runtime/kube/client.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
+import { anActContext } from "../../test/build/act-context.ts";
 import { node } from "../../test/build/node.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
-import { launchFailureOf } from "../cloud/group.ts";
 import type { ActContext } from "./context.ts";
 import { drainProgress, isRequestOf, withdrawDrain } from "./drain-request.ts";
 import { moveHash } from "./moves.ts";
@@ -47,19 +45,7 @@ function aDrainedNode(state: Partial<DrainState> | null, request: Partial<DrainR
 }
 
 function aContext(client: KubeClient): ActContext {
-  return {
-    client,
-    clock: systemClock,
-    random: seededRandom(1),
-    log: createLogSink().log,
-    groupOf: () => null,
-    drainTimeoutMs: millis(1_000),
-    maybeMs: millis(0),
-    inheritedMs: () => millis(0),
-    launchFailureOf,
-    quietMs: () => millis(0),
-    call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),
-  };
+  return anActContext({ client, clock: systemClock });
 }
 
 const at = (ms: number) => epochMs(NOW + ms);

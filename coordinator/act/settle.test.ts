@@ -2,16 +2,13 @@ import { describe, expect, test } from "vitest";
 
 import type { DrainRequest, DrainState } from "../../shared/contract/node-marks.ts";
 import type { MoveState } from "../../shared/contract/policy/status.ts";
-import { seededRandom } from "../../shared/model/random.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
+import { anActContext } from "../../test/build/act-context.ts";
 import { aNodeGroup } from "../../test/build/node-group.ts";
 import { node as aNode } from "../../test/build/node.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
-import { launchFailureOf } from "../cloud/group.ts";
-import type { ActContext } from "./context.ts";
 import { moveHash } from "./moves.ts";
 import { retireNode } from "./retire.ts";
 import { settle } from "./settle.ts";
@@ -57,19 +54,12 @@ function setup({ client, world }: WorldClient, agoMs = 10_000) {
     read: async () => ({ size: 1, version: "1" }),
     removeInstance: async (instance) => void taken.push(instance),
   });
-  const context: ActContext = {
+  const context = anActContext({
     client,
     clock: systemClock,
-    random: seededRandom(1),
-    log: createLogSink().log,
-    groupOf: () => null,
     drainTimeoutMs: millis(60_000),
-    maybeMs: millis(0),
-    inheritedMs: () => millis(0),
-    launchFailureOf,
-    quietMs: () => millis(0),
     call: () => ({ signal: new AbortController().signal, deadlineMs: millis(2_000) }),
-  };
+  });
   const asked: (string | undefined)[] = [];
   const budget = {
     inTurn: async <T>(run: (waited: boolean) => Promise<T>): Promise<T> => await run(false),

@@ -1,21 +1,18 @@
 import { describe, expect, test } from "vitest";
 
-import { seededRandom } from "../../shared/model/random.ts";
 import { after, millis } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import { AppError } from "../../shared/runtime/errors.ts";
 import { createDiscovery } from "../../shared/runtime/kube/resources.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
+import { anActContext } from "../../test/build/act-context.ts";
 import { aNodeGroup } from "../../test/build/node-group.ts";
 import { policy, pool } from "../../test/build/policy.ts";
 import { snapshot } from "../../test/build/snapshot.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
-import { launchFailureOf } from "../cloud/group.ts";
 import type { NodeGroup } from "../cloud/group.ts";
 import { createScaleGroup } from "../cloud/scale/create.ts";
 import { createBudgets } from "./budget.ts";
-import type { ActContext } from "./context.ts";
 import { retirementOf } from "./retire.ts";
 import { removeEmpty, takeInstance } from "./shrink.ts";
 
@@ -30,19 +27,7 @@ const yes = { inTurn, take: () => true, giveBack: () => {} };
 const no = { inTurn, take: () => false, giveBack: () => {} };
 
 function parts({ client, world }: WorldClient) {
-  const context: ActContext = {
-    client,
-    clock: systemClock,
-    random: seededRandom(1),
-    log: createLogSink().log,
-    groupOf: () => null,
-    drainTimeoutMs: millis(1_000),
-    maybeMs: millis(0),
-    inheritedMs: () => millis(0),
-    launchFailureOf,
-    quietMs: () => millis(0),
-    call: () => ({ signal: new AbortController().signal, deadlineMs: millis(1_000) }),
-  };
+  const context = anActContext({ client, clock: systemClock });
   const group = createScaleGroup({
     client,
     discover: createDiscovery(client),

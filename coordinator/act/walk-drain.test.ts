@@ -2,17 +2,14 @@ import { describe, expect, test } from "vitest";
 
 import type { MoveState } from "../../shared/contract/policy/status.ts";
 import { POD_ANNOTATION } from "../../shared/model/names.ts";
-import { seededRandom } from "../../shared/model/random.ts";
 import { after, epochMs, millis, seconds } from "../../shared/model/units.ts";
 import { systemClock } from "../../shared/runtime/clock.ts";
 import { createDiscovery, RESOURCE } from "../../shared/runtime/kube/resources.ts";
-import { createLogSink } from "../../shared/runtime/log.ts";
+import { anActContext } from "../../test/build/act-context.ts";
 import { node as aNode } from "../../test/build/node.ts";
 import { aWorldClient } from "../../test/build/world-client.ts";
 import type { WorldClient } from "../../test/build/world-client.ts";
-import { launchFailureOf } from "../cloud/group.ts";
 import { createScaleGroup } from "../cloud/scale/create.ts";
-import type { ActContext } from "./context.ts";
 import { moveHash } from "./moves.ts";
 import { settle } from "./settle.ts";
 import type { InFlight } from "./settle.ts";
@@ -49,19 +46,12 @@ function setup(made: WorldClient, agoMs = 0) {
     phase: "draining",
     at: new Date(epochMs(systemClock.now() - agoMs)).toISOString(),
   };
-  const context: ActContext = {
+  const context = anActContext({
     client,
     clock: systemClock,
-    random: seededRandom(1),
-    log: createLogSink().log,
-    groupOf: () => null,
     drainTimeoutMs: millis(600_000),
-    maybeMs: millis(0),
-    inheritedMs: () => millis(0),
-    launchFailureOf,
-    quietMs: () => millis(0),
     call: () => ({ signal: new AbortController().signal, deadlineMs: millis(2_000) }),
-  };
+  });
   const group = createScaleGroup({
     client,
     discover: createDiscovery(client),

@@ -1,4 +1,4 @@
-// What act's steps need around them, for tests of steps that make no call to the Kubernetes API: one that does fails. Time
+// What act's steps need around them, for tests: a step that calls the Kubernetes API without a client of the test fails. Time
 // stands still, nothing of a leader before is on its way, and a test overrides what it is about.
 
 import type { ActContext } from "../../coordinator/act/context.ts";
