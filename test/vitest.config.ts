@@ -1,6 +1,8 @@
 // Every level of test runs from one configuration. Scenarios start real processes, so they get more time and fewer
 // workers.
 
+import { availableParallelism } from "node:os";
+
 import { defineConfig } from "vitest/config";
 
 const common = { environment: "node" as const, root: new URL("..", import.meta.url).pathname };
@@ -14,6 +16,8 @@ export default defineConfig({
           name: "unit",
           // A worker for each of four hundred files costs more than the tests; nothing in them outlives its test.
           isolate: false,
+          // The default leaves one of two cores idle.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           include: [
             "{agent,coordinator,shared,deploy}/**/*.test.ts",
             "test/*.test.ts",
