@@ -117,6 +117,8 @@ describe("spot.rebalance: Replace", () => {
     scene.policy(REPLACE);
     await scene.coordinator();
     const nats = await natsOf(scene);
+    // A node whose agent is silent would be emptied by us.
+    await scene.until(() => scene.status()?.averageGPUUtilization !== undefined);
     await publishNotice(scene, nats, aHint(node));
 
     const marked = (): string | undefined =>
