@@ -2,22 +2,17 @@
 // and missed GPU-minutes by those of the same policy without it. Training of eight GPUs on weekdays from 09:00 to noon with
 // exact and with roomy nodes; loads that nothing can be foreseen of; one that jumps about a mean every half hour.
 
-import { seededRandom } from "../../shared/model/random.ts";
-import { MONDAY, nodeHours, playWeek, TRAINING_WEEK } from "../build/forecast-week.ts";
-import type { Week } from "../build/forecast-week.ts";
-import { HOUR_MS } from "../build/load.ts";
+import { nodeHours, playWeek, steps, training, TRAINING_WEEK, walked } from "../build/forecast-week.ts";
+import type { Step, Week } from "../build/forecast-week.ts";
 import { figure } from "./figure.ts";
 import type { Figure } from "./figure.ts";
 
-const GPUS = 8;
 const SEEDS = [1, 2, 3];
-/** Random loads are made from so long before the first day that is played. */
-const LEAD_STEPS = 60 * 48;
 
 const WORK: Week = {
   ...TRAINING_WEEK,
   days: 7,
-  load: ({ weekday, hour }) => (weekday >= 1 && weekday <= 5 && hour >= 9 && hour < 12 ? GPUS : 0),
+  load: (time) => 2 * training(time),
 };
 
 export async function run(): Promise<Figure[]> {
@@ -62,20 +57,5 @@ function compared(week: Week): Compared {
   };
 }
 
-type Step = (last: number, random: () => number) => number;
-
-/** One GPU more or less, between 2 and 10. */
-const walked: Step = (last, random) => Math.min(10, Math.max(2, last + (random() < 0.5 ? -1 : 1)));
-/** From 2 to 10, whatever it was before. */
+/** From 2 to 10 GPUs, whatever it was before. */
 const jumped: Step = (_last, random) => 2 + Math.floor(random() * 9);
-
-/** A new level each half hour. */
-function steps(seed: number, next: Step): Week["load"] {
-  const random = seededRandom(seed);
-  const levels: number[] = [6];
-  return (_time, at) => {
-    const step = LEAD_STEPS + Math.floor((at - MONDAY) / (HOUR_MS / 2));
-    while (levels.length <= step) levels.push(next(levels.at(-1) ?? 6, random));
-    return levels[step] ?? 6;
-  };
-}

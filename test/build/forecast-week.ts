@@ -6,9 +6,10 @@ import type { ForecastFeed } from "../../coordinator/forecast/feed.ts";
 import { decideSizer } from "../../coordinator/replay/engine/decide-sizer.ts";
 import { play } from "../../coordinator/replay/engine/play.ts";
 import type { Run } from "../../coordinator/replay/run.ts";
+import { seededRandom } from "../../shared/model/random.ts";
 import { epochMs, millis } from "../../shared/model/units.ts";
 import type { EpochMs } from "../../shared/model/units.ts";
-import { DAY_MS, instant, localTime } from "./load.ts";
+import { DAY_MS, HOUR_MS, instant, localTime } from "./load.ts";
 import type { LocalTime } from "./load.ts";
 import { aPool, aPrice, aScenario, aSpec } from "./scenario.ts";
 
@@ -42,6 +43,23 @@ export const TRAINING_GPUS = 4;
 /** On weekdays from 09:00 to noon. */
 export function training({ weekday, hour }: LocalTime): number {
   return weekday >= 1 && weekday <= 5 && hour >= 9 && hour < 12 ? TRAINING_GPUS : 0;
+}
+
+/** The next level of a load, in GPUs, from the last one. */
+export type Step = (last: number, random: () => number) => number;
+
+/** One GPU more or less, between 2 and 10: nothing knows better than "as now". */
+export const walked: Step = (last, random) => Math.min(10, Math.max(2, last + (random() < 0.5 ? -1 : 1)));
+
+/** A new level each half hour, from well before the days that are taught. */
+export function steps(seed: number, next: Step): Week["load"] {
+  const random = seededRandom(seed);
+  const levels = [6];
+  return (_time, at) => {
+    const step = Math.floor((at - MONDAY) / (HOUR_MS / 2)) + 40 * 48;
+    while (levels.length <= step) levels.push(next(levels.at(-1) ?? 6, random));
+    return levels[step] ?? 6;
+  };
 }
 
 export const TRAINING_WEEK: Week = { zone: VIENNA, start: MONDAY, days: 2, load: training };

@@ -3,17 +3,18 @@
 
 import { describe, expect, test } from "vitest";
 
-import { seededRandom } from "../../shared/model/random.ts";
 import {
   growths,
   MONDAY,
   nodeHours,
   playWeek,
   POLICY,
+  steps,
   training,
   TRAINING_GPUS,
   TRAINING_WEEK,
   VIENNA,
+  walked,
 } from "../build/forecast-week.ts";
 import type { Week } from "../build/forecast-week.ts";
 import { DAY_MS, HOUR_MS, instant, localTime } from "../build/load.ts";
@@ -101,7 +102,7 @@ describe("a load without a pattern", () => {
   test.each([
     ["flat", () => 6],
     ["nothing", () => 0],
-    ["a random walk", walk(20261127)],
+    ["a random walk", steps(20261127, walked)],
   ])("%s costs at most 1 % more than without a forecast", (_name, load) => {
     const week = { ...TRAINING_WEEK, days: 3, load, taughtDays: 21 };
     const reactive = playWeek({ ...week, forecasts: false });
@@ -133,17 +134,3 @@ describe("days on which the clocks change", () => {
     },
   );
 });
-
-/** Each half hour one GPU more or less, between 2 and 10: nothing knows better than "as now". */
-function walk(seed: number): Week["load"] {
-  const random = seededRandom(seed);
-  const steps: number[] = [6];
-  return (_time, at) => {
-    const step = Math.floor((at - MONDAY) / (HOUR_MS / 2)) + 40 * 48;
-    while (steps.length <= step) {
-      const last = steps.at(-1) ?? 6;
-      steps.push(Math.min(10, Math.max(2, last + (random() < 0.5 ? -1 : 1))));
-    }
-    return steps[step] ?? 6;
-  };
-}
